@@ -1,0 +1,34 @@
+"""refquant: the reference for neural-network quantization, in NumPy.
+
+    q = clip(round(x / scale) + zero_point, qmin, qmax)        x_hat = scale * (q - zero_point)
+
+The names below stand in reading order. rules.py is the specification on one screen, affine.py is the formula.
+"""
+
+from . import mlp
+from .rules import RULES
+from .grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, IntGrid
+from .affine import AffineParams, dequantize, fake_quantize, quantize
+from .ranges import affine_params, symmetric_params
+from .clipping import minmax
+from .observers import Observer, minmax_observer
+from .calibration import dynamic_params, static_params
+from .gradients import straight_through
+from .integer import integer_matmul, quantize_multiplier, requantize
+from .metrics import max_abs_error, mse, sqnr_db
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RULES",
+    "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
+    "AffineParams", "quantize", "dequantize", "fake_quantize",
+    "affine_params", "symmetric_params",
+    "minmax",
+    "Observer", "minmax_observer",
+    "static_params", "dynamic_params",
+    "straight_through",
+    "integer_matmul", "quantize_multiplier", "requantize",
+    "mse", "sqnr_db", "max_abs_error",
+    "mlp",
+]

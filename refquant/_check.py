@@ -1,0 +1,107 @@
+"""Arguments are parsed, and every message is worded, here.
+
+A message reads `{function}: {rule}; got {what came}. Hint: {what to do}.`; TypeError is for types, ValueError for
+values and shapes.
+"""
+
+import operator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Reals: TypeAlias = NDArray[np.floating[Any]]
+Codes: TypeAlias = NDArray[np.integer[Any]]
+
+quiet = np.errstate(all="ignore")  # saturation is the rule (R6), not an accident; and no global switch changes a result
+
+
+def error(kind: type[Exception], where: str, rule: str, got: object, hint: str) -> Exception:
+    """The one form of every message."""
+    return kind(f"{where}: {rule}; got {got}. Hint: {hint}.")
+
+
+def first(where_true: NDArray[np.bool_]) -> tuple[int, ...]:
+    """The index of the first True."""
+    return tuple(int(i) for i in np.unravel_index(np.argmax(where_true), where_true.shape))
+
+
+def array(where: str, x: ArrayLike, name: str) -> NDArray[Any]:
+    """`x` as an array in the machine's byte order; nothing is copied that need not be."""
+    try:
+        a = np.asarray(x)
+    except ValueError as cause:
+        raise error(ValueError, where, f"`{name}` must be an array", f"a {type(x).__name__} of uneven rows",
+                    "give every row the same length") from cause
+    return a.astype(a.dtype.newbyteorder("="), copy=False)
+
+
+def reals(where: str, x: ArrayLike, name: str = "x") -> Reals:
+    """`x` as float16, float32 or float64 without NaN (R7)."""
+    a = array(where, x, name)
+    if a.dtype not in (np.float16, np.float32, np.float64):
+        raise error(TypeError, where, f"`{name}` must be float16, float32 or float64 (R7)", f"dtype {a.dtype}",
+                    f"convert it first, for example np.asarray({name}, np.float32); codes belong in dequantize")
+    with np.errstate(all="ignore"):
+        if a.size and np.isnan(a.min()):
+            raise error(ValueError, where, f"`{name}` must not hold NaN (R7)",
+                        f"NaN at index {first(np.isnan(a))} of shape {a.shape}", "drop or replace NaN first")
+    return a
+
+
+def finite(where: str, x: ArrayLike, name: str) -> Reals:
+    """`x` as reals without NaN or infinity."""
+    a = reals(where, x, name)
+    if not np.isfinite(a).all():
+        raise error(ValueError, where, f"`{name}` must be finite", f"{a[~np.isfinite(a)][0]} at index "
+                    f"{first(~np.isfinite(a))} of shape {a.shape}", "clip or drop infinities first")
+    return a
+
+
+def number(where: str, value: ArrayLike, name: str) -> Reals:
+    """A range's end or a scale: reals, or integers read as float64."""
+    a = array(where, value, name)
+    return reals(where, a.astype(np.float64) if a.dtype.kind in "iu" else a, name)
+
+
+def integers(where: str, q: ArrayLike, name: str) -> Codes:
+    """`q` as an array of integers; an empty list counts as one."""
+    a = array(where, q, name)
+    if a.dtype.kind not in "iu" and not (a.size == 0 and isinstance(q, (list, tuple))):
+        raise error(TypeError, where, f"`{name}` must be integers", f"dtype {a.dtype}",
+                    f"codes come from quantize; integers in another dtype from {name}.astype(np.int32)")
+    return a if a.dtype.kind in "iu" else a.astype(np.int64)
+
+
+def whole(where: str, value: Any, name: str, least: int, most: int | None = None) -> int:
+    """`value` as an int from `least` to `most`."""
+    span = f"at least {least}" if most is None else f"from {least} to {most}"
+    try:
+        n = operator.index(value)
+    except TypeError as cause:
+        raise error(TypeError, where, f"`{name}` must be an integer {span}", f"{value!r} of type "
+                    f"{type(value).__name__}", f"pass {name}={least}, say") from cause
+    if isinstance(value, (bool, np.bool_)) or n < least or (most is not None and n > most):
+        raise error(ValueError, where, f"`{name}` must be an integer {span}", repr(value), f"pass {name}={least}, say")
+    return n
+
+
+def within(where: str, q: Codes, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:
+    """`q`, every element of it from qmin to qmax."""
+    if q.size and (int(q.min()) < qmin or int(q.max()) > qmax):
+        off = (q < qmin) | (q > qmax)
+        raise error(ValueError, where, f"`{name}` must lie from {qmin} to {qmax} ({rule})",
+                    f"{q[off][0]} at index {first(off)} of shape {q.shape}", hint)
+    return q
+
+
+def broadcastable(where: str, shape: tuple[int, ...], to: tuple[int, ...]) -> None:
+    """Parameters broadcast TO x's shape (R12)."""
+    try:
+        fits = np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        fits = False
+    if not fits:
+        raise error(ValueError, where, "parameters must broadcast to the shape of the data (R12)",
+                    f"parameters of shape {shape} for data of shape {to}",
+                    "take ranges with axis= of this very array; they keep their axes, so they fit")

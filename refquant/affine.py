@@ -1,0 +1,183 @@
+"""THE FORMULA, both ways.
+
+    q = clip(round(x / scale) + zero_point, qmin, qmax)        x_hat = scale * (q - zero_point)
+
+This is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, NaN apart. PyTorch multiplies by
+1 / scale instead of dividing; torch.quantize_per_tensor and brevitas add the zero point before rounding; the TFLite
+reference rounds ties away from zero.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _check
+from ._check import Codes, Reals
+from .grids import IntGrid
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AffineParams:
+    """What a code means: code q stands for the real scale * (q - zero_point) (R2).
+
+    Args:
+        scale: (*S) reals per step, positive and finite; kept in its dtype (float64 beyond 16 bits, R3).
+        zero_point: (*S) the code that means 0.0, on the grid; kept signed and wide enough never to wrap.
+        grid: which codes exist.
+
+    scale and zero_point are broadcast to one shape, which must broadcast to the data's: () for one scale per tensor,
+    (1, C) for one per column of an (N, C) array, and so on (R12). A value: the arrays are read-only copies; ==
+    compares grid, dtype and bits.
+
+    >>> AffineParams(scale=0.1, zero_point=3, grid=IntGrid(4))
+    AffineParams(scale=array(0.1), zero_point=array(3, dtype=int16), grid=IntGrid(bits=4, signed=True, narrow=False))
+
+    Raises:
+        ValueError: a scale that is not positive and finite, a zero point off the grid, shapes that do not broadcast.
+        TypeError: a zero point that is no integer, a scale that is no real number, a grid that is no IntGrid.
+    Source: Jacob et al. 2018 (arXiv:1712.05877), eq. 1.
+    """
+
+    scale: Reals
+    zero_point: Codes
+    grid: IntGrid
+
+    def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> None:
+        if not isinstance(grid, IntGrid):
+            raise _check.error(TypeError, "AffineParams", "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
+        steps = _check.number("AffineParams", scale, "scale")
+        if not ((steps > 0) & np.isfinite(steps)).all():
+            bad = ~((steps > 0) & np.isfinite(steps))
+            raise _check.error(ValueError, "AffineParams", "`scale` must be positive and finite (R11)",
+                               f"{steps[bad][0]} at index {_check.first(bad)} of shape {steps.shape}",
+                               "affine_params and symmetric_params give a valid scale for every finite range")
+        zeros = _check.within("AffineParams", _check.integers("AffineParams", zero_point, "zero_point"), grid.qmin,
+                              grid.qmax, "zero_point", "R2", "0.0 must have a code; clip it to the grid")
+        try:
+            shape = np.broadcast_shapes(steps.shape, zeros.shape)
+        except ValueError as cause:
+            raise _check.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
+                               f"shapes {steps.shape} and {zeros.shape}", "give both one shape") from cause
+        steps = steps.astype(np.float64) if grid.bits > 16 else steps
+        _freeze(self, "scale", np.broadcast_to(steps, shape))
+        _freeze(self, "zero_point", np.broadcast_to(zeros.astype(grid.zero_point_dtype), shape))
+        object.__setattr__(self, "grid", grid)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AffineParams) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        return self.grid, self.scale.shape, self.scale.dtype, self.scale.tobytes(), self.zero_point.tobytes()
+
+    def __reduce__(self) -> tuple[Callable[[], "AffineParams"], tuple[()]]:
+        return partial(AffineParams, scale=self.scale, zero_point=self.zero_point, grid=self.grid), ()
+
+
+def _freeze(owner: object, name: str, values: np.ndarray[Any, Any]) -> None:
+    copy = np.array(values, order="C")
+    copy.flags.writeable = False
+    object.__setattr__(owner, name, copy)
+
+
+@_check.quiet
+def quantize(x: ArrayLike, params: AffineParams) -> Codes:
+    """q = clip(round(x / scale) + zero_point, qmin, qmax), ties to the even integer.
+
+    Args:
+        x: (*S) reals, float16, float32 or float64; scalars and lists of floats are taken. Infinities saturate (R6),
+            NaN is refused (R7).
+        params: scale in reals per step, of a shape that broadcasts to x's (R12).
+    Returns:
+        (*S) codes in the grid's dtype.
+
+    A tie goes to the even integer (R4) before the zero point is added (R5): with zero_point 1, the codes are odd.
+
+    >>> params = AffineParams(scale=1.0, zero_point=1, grid=IntGrid(8))
+    >>> quantize([0.5, 1.5, 2.5, 1000.0, -np.inf], params)
+    array([   1,    3,    3,  127, -128], dtype=int8)
+
+    The division is true division in x's dtype (R3); float16 is computed in float32, grids beyond 16 bits in float64.
+
+    Raises:
+        ValueError: NaN, parameters that do not broadcast to x, a scale that x's dtype cannot hold.
+        TypeError: integers, complex or other dtypes.
+    Source: ONNX QuantizeLinear, opset 21, as ONNX Runtime computes it. Others: see the module's first lines.
+    """
+    x = _check.reals("quantize", x)
+    scale, zero_point = _fit("quantize", x, params)
+    q = np.asarray(np.divide(x, scale, dtype=scale.dtype))
+    np.rint(q, out=q)
+    np.add(q, zero_point, out=q)
+    np.clip(q, params.grid.qmin, params.grid.qmax, out=q)
+    return q.astype(params.grid.dtype)
+
+
+@_check.quiet
+def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
+    """x_hat = scale * (q - zero_point).
+
+    Args:
+        q: (*S) codes on the grid, of any integer dtype.
+        params: scale in reals per step, of a shape that broadcasts to q's (R12).
+    Returns:
+        (*S) reals in the scale's dtype (R2). Within one step of the dtype's largest number the product may overflow
+        to infinity (R11).
+
+    >>> dequantize([-8, 3, 7], AffineParams(scale=0.5, zero_point=3, grid=IntGrid(4)))
+    array([-5.5,  0. ,  2. ])
+
+    Raises:
+        ValueError: codes off the grid, parameters that do not broadcast to q.
+        TypeError: codes that are no integers.
+    Source: ONNX DequantizeLinear, opset 21.
+    """
+    grid, scale = params.grid, params.scale
+    q = _check.within("dequantize", _check.integers("dequantize", q, "q"), grid.qmin, grid.qmax, "q", "R2",
+                      "codes come from quantize with the same grid")
+    _check.broadcastable("dequantize", scale.shape, q.shape)
+    steps = q.astype(params.zero_point.dtype) - params.zero_point
+    return np.asarray(np.multiply(steps, scale, dtype=grid.arithmetic(scale.dtype))).astype(scale.dtype, copy=False)
+
+
+@_check.quiet
+def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
+    """x_hat = scale * (quantize(x) - zero_point): x moved to the nearest real that has a code.
+
+    Args:
+        x: (*S) reals, as for quantize.
+        params: as for quantize.
+    Returns:
+        (*S) reals in x's dtype (R2; float64 beyond 16 bits, R3).
+
+    >>> fake_quantize(np.float32([0.26, 0.74, 9.0]), AffineParams(scale=0.5, zero_point=0, grid=IntGrid(3)))
+    array([0.5, 0.5, 1.5], dtype=float32)
+
+    Between the values of qmin and qmax the error is at most scale * (1/2 + (qmax - qmin) * eps) (R16).
+
+    Raises: as quantize.
+    Source: Jacob et al. 2018 (arXiv:1712.05877), section 3, "simulated quantization".
+    """
+    x = _check.reals("fake_quantize", x)
+    scale, _ = _fit("fake_quantize", x, params)
+    steps = quantize(x, params).astype(params.zero_point.dtype) - params.zero_point
+    x_hat = np.asarray(np.multiply(steps, scale, dtype=scale.dtype))
+    return x_hat if params.grid.bits > 16 else x_hat.astype(x.dtype, copy=False)
+
+
+def _fit(where: str, x: Reals, params: AffineParams) -> tuple[Reals, Reals]:
+    """scale and zero_point in the dtype of the arithmetic (R3), known to broadcast to x (R12)."""
+    _check.broadcastable(where, params.scale.shape, x.shape)
+    dtype = params.grid.arithmetic(x.dtype)
+    scale = params.scale.astype(dtype)
+    if scale.size and not (scale.min() > 0 and scale.max() < np.inf):
+        raise _check.error(ValueError, where, "`scale` must stay positive and finite in the dtype of the data (R3)",
+                           f"{params.scale[(scale == 0) | (scale == np.inf)][0]} for {dtype}",
+                           "take the range from this very data, or convert the data to the scale's dtype")
+    return scale, params.zero_point.astype(dtype)

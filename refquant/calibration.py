@@ -1,0 +1,71 @@
+"""Static beside dynamic: is the clipping range known before the input, or taken from it?"""
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from typing import TypeAlias
+
+from numpy.typing import ArrayLike
+
+from . import _check
+from ._check import Reals
+from .affine import AffineParams
+from .clipping import Axis, minmax
+from .grids import IntGrid
+from .observers import Observer, minmax_observer
+from .ranges import affine_params
+
+Fit: TypeAlias = Callable[[Reals, Reals, IntGrid], AffineParams]
+
+
+def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = None,
+                  observer: Observer = minmax_observer, fit: Fit = affine_params) -> AffineParams:
+    """fit(range of all batches together): one range, fixed before the inputs that it will serve.
+
+    Args:
+        batches: any iterable of (*S) reals, seen once, one at a time; empty ones count for nothing.
+        grid: which codes exist.
+        axis: the axes REDUCED over in each batch (minmax); None gives one range per tensor.
+        observer: how data seen in pieces become a range.
+        fit: how a range becomes parameters, affine_params or symmetric_params.
+
+    A bare array is refused: its rows would be taken for batches, and axis would mean another axis.
+
+    >>> import numpy as np
+    >>> params = static_params([np.float32([0, 1]), np.float32([3])], IntGrid(2, signed=False))
+    >>> float(params.scale), int(params.zero_point)
+    (1.0, 0)
+
+    Raises:
+        TypeError: a bare array.
+        ValueError: no data, NaN or infinities in it, batches of different shapes along the axes kept.
+    Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.1; "calibration" as in arXiv:2004.09602.
+    """
+    if hasattr(batches, "__array__") or not isinstance(batches, Iterable):
+        raise _check.error(TypeError, "static_params", "`batches` must be an iterable of arrays",
+                           f"a bare {type(batches).__name__}", "pass a list, [x], for one batch")
+    states = (observer.observe(batch, axis) for batch in batches)
+    return fit(*observer.range(reduce(observer.merge, states, observer.empty)), grid)
+
+
+def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
+                   clip: Callable[..., tuple[Reals, Reals]] = minmax, fit: Fit = affine_params) -> AffineParams:
+    """fit(clip(x)): the range of this very input.
+
+    Args:
+        x: (*S) reals.
+        grid: which codes exist.
+        axis: the axes REDUCED over: None per tensor, where a sample's codes depend on its batch mates; -1 per row
+            (per token), where they do not.
+        clip: how data become a range, any function (x, axis=) -> (lo, hi).
+        fit: how a range becomes parameters, affine_params or symmetric_params.
+
+    >>> dynamic_params([[0.0, 3.0], [0.0, 30.0]], IntGrid(2, signed=False), axis=-1).scale
+    array([[ 1.],
+           [10.]])
+
+    Raises:
+        ValueError: no data, NaN or infinities.
+        TypeError: integers, complex or other dtypes.
+    Source: ONNX DynamicQuantizeLinear (per tensor); per row as in ZeroQuant (arXiv:2206.01861), "token-wise".
+    """
+    return fit(*clip(x, axis=axis), grid)

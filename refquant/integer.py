@@ -1,0 +1,123 @@
+"""Integer-only arithmetic: products of codes, and the way back to codes without a floating-point number."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _check
+from ._check import Codes
+from .grids import IntGrid
+
+
+def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
+    """acc = a @ b, exactly.
+
+    Args:
+        a: (*S, M, K) codes, any integer dtype up to 16 bits.
+        b: (*S, K, N) codes, likewise.
+    Returns:
+        (*S, M, N) int32 if K * max|a| * max|b| < 2**31, otherwise int64. The maxima are those of the dtypes, never of
+        the values (R13), so a result's dtype does not depend on the data. K = 0 gives zeros.
+
+    >>> integer_matmul(np.int8([[-128, -128]]), np.int8([[-128], [-128]]))
+    array([[32768]], dtype=int32)
+
+    Raises:
+        TypeError: codes that are no integers, or wider than 16 bits.
+        ValueError: fewer than two axes, or shapes that do not fit.
+    Source: Jacob et al. 2018 (arXiv:1712.05877), eq. 7 to 9: zero points enter as row and column sums, outside this
+    product. ONNX MatMulInteger wraps modulo 2**32 instead of widening.
+    """
+    a, b = _factor(a, "a"), _factor(b, "b")
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+        raise _check.error(ValueError, "integer_matmul", "`a` (M, K) and `b` (K, N) must share K", f"shapes {a.shape} "
+                           f"and {b.shape}", "transpose or reshape one of them")
+    largest = a.shape[-1] * _largest(a) * _largest(b)
+    dtype = np.int32 if largest < 2**31 else np.int64
+    return np.asarray(np.matmul(a.astype(dtype), b.astype(dtype)))
+
+
+def _factor(x: ArrayLike, name: str) -> Codes:
+    codes = _check.integers("integer_matmul", x, name)
+    if codes.dtype.itemsize > 2:
+        raise _check.error(TypeError, "integer_matmul", f"`{name}` must be codes of at most 16 bits (R13)",
+                           f"dtype {codes.dtype}", "cast codes to their grid's dtype")
+    return codes
+
+
+def _largest(x: Codes) -> int:
+    info = np.iinfo(x.dtype)
+    return max(-int(info.min), int(info.max))
+
+
+def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
+    """m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), rounded to the nearest, ties to even.
+
+    Args:
+        m: (*S) positive finite reals below 2**30, for example scale_x * scale_w / scale_y.
+    Returns:
+        mantissa (*S) int64 and shift (*S) int64.
+
+    >>> mantissa, shift = quantize_multiplier(0.75)
+    >>> int(mantissa), int(shift), 1610612736 * 2.0 ** (0 - 31)
+    (1610612736, 0, 0.75)
+
+    Raises:
+        ValueError: not positive, not finite, or with a shift above 30 (R14).
+        TypeError: no reals.
+    Source: Jacob et al. 2018 (arXiv:1712.05877), section 2.2; TFLite's QuantizeMultiplier rounds ties away from zero.
+    """
+    value = _check.number("quantize_multiplier", m, "m").astype(np.float64)
+    fraction, exponent = np.frexp(value)
+    mantissa = np.rint(fraction * 2.0**31).astype(np.int64)
+    carried = mantissa == 2**31
+    mantissa, shift = np.where(carried, 2**30, mantissa), exponent.astype(np.int64) + carried
+    bad = ~((value > 0) & np.isfinite(value)) | (shift > 30)
+    if bad.any():
+        raise _check.error(ValueError, "quantize_multiplier", "`m` must be positive, finite and below 2**30 (R14)",
+                           f"{value[bad][0]} at index {_check.first(bad)} of shape {value.shape}",
+                           "m is scale_x * scale_w / scale_y; check the three scales")
+    return mantissa, shift
+
+
+def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> Codes:
+    """q = clip(round(acc * mantissa * 2**(shift - 31)) + zero_point, qmin, qmax), one rounding of the exact product.
+
+    Args:
+        acc: (*S) accumulators within int32.
+        mantissa, shift: from quantize_multiplier, of shapes that broadcast to acc's.
+        zero_point: on the grid, of a shape that broadcasts to acc's.
+        grid: which codes exist.
+    Returns:
+        (*S) codes in the grid's dtype.
+
+    Ties go to the even integer: 21 * 0.5 = 10.5 becomes 10. 245 * 0.046875 = 11.484 becomes 11 here, and 12 in
+    gemmlowp, which rounds twice.
+
+    >>> from refquant import INT8
+    >>> half, small = quantize_multiplier(0.5), quantize_multiplier(0.046875)
+    >>> int(requantize(21, *half, 0, INT8)), int(requantize(245, *small, 0, INT8))
+    (10, 11)
+
+    Raises:
+        ValueError: accumulators beyond int32, mantissa outside [2**30, 2**31), shift above 30, a zero point off the
+            grid, shapes that do not broadcast.
+        TypeError: anything that is no integer.
+    Source: Jacob et al. 2018 (arXiv:1712.05877), section 2.2, with its two roundings replaced by one (R14).
+    """
+    acc = _limited(acc, "acc", -(2**31), 2**31 - 1, "accumulate fewer products, or codes of fewer bits")
+    mantissa = _limited(mantissa, "mantissa", 2**30, 2**31 - 1, "take it from quantize_multiplier")
+    shift = _limited(shift, "shift", -(2**31), 30, "take it from quantize_multiplier")
+    zero_point = _limited(zero_point, "zero_point", grid.qmin, grid.qmax, "0.0 must have a code")
+    for other in (mantissa, shift, zero_point):
+        _check.broadcastable("requantize", other.shape, acc.shape)
+    product = acc * mantissa  # below 2**62 in magnitude: exact in int64
+    n = np.minimum(31 - shift, 63)  # from 63 on every product is less than half
+    floor = product >> n
+    rest, half = product - (floor << n), np.int64(1) << (n - 1)
+    rounded = floor + ((rest > half) | ((rest == half) & (floor & 1 == 1)))
+    return np.asarray(np.clip(rounded + zero_point, grid.qmin, grid.qmax)).astype(grid.dtype)
+
+
+def _limited(x: ArrayLike, name: str, least: int, most: int, hint: str) -> Codes:
+    codes = _check.integers("requantize", x, name)
+    return _check.within("requantize", codes, least, most, name, "R14", hint).astype(np.int64)

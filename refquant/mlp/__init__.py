@@ -1,0 +1,18 @@
+"""A small multilayer perceptron: trained in float, quantized after training (PTQ), trained with quantization (QAT).
+
+A network is a plain value: `Net` in float32, `QuantizedNet` in integer codes; functions take one and return another.
+"""
+
+from .model import Net, accuracy, cross_entropy, forward, init
+from .train import train
+from .quantized import Dynamic, QuantizedLayer, QuantizedNet, forward_quantized
+from .ptq import ptq_dynamic, ptq_static, quantize_net
+from .qat import train_qat
+
+__all__ = [
+    "Net", "init", "forward", "cross_entropy", "accuracy",
+    "train",
+    "Dynamic", "QuantizedLayer", "QuantizedNet", "forward_quantized",
+    "ptq_static", "ptq_dynamic", "quantize_net",
+    "train_qat",
+]

@@ -1,0 +1,121 @@
+"""The quantized network: integer weight codes, and every layer's input on a grid. PTQ and QAT both return it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _check
+from .._check import Codes, Reals
+from ..affine import AffineParams, quantize
+from ..calibration import dynamic_params
+from ..clipping import Axis
+from ..grids import IntGrid
+from ..integer import integer_matmul
+from .model import rows
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    """An activation whose range is taken from each input: per tensor for axis=None, per row for axis=-1.
+
+    >>> Dynamic(IntGrid(8, signed=False), axis=-1)
+    Dynamic(grid=IntGrid(bits=8, signed=False, narrow=False), axis=-1)
+    """
+
+    grid: IntGrid
+    axis: Axis = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class QuantizedLayer:
+    """y = scale_x * scale_w * ((q_x - zero_point_x) @ codes + bias).
+
+    Args:
+        codes: (n_in, n_out) integers on weight.grid.
+        weight: parameters of the codes, zero_point 0, of shape () or (1, n_out).
+        bias: (n_out,): int32 in steps of scale_x * scale_w when the activation is static, otherwise float32 reals.
+        activation: how the layer's input is quantized: AffineParams is static, Dynamic is not.
+
+    Raises:
+        ValueError: shapes that do not fit, codes off the grid, a weight zero point other than 0.
+        TypeError: a bias that does not go with the activation.
+    """
+
+    codes: Codes
+    weight: AffineParams
+    bias: np.ndarray[Any, Any]
+    activation: AffineParams | Dynamic
+
+    def __post_init__(self) -> None:
+        grid = self.weight.grid
+        codes = _check.within("QuantizedLayer", _check.integers("QuantizedLayer", self.codes, "codes"), grid.qmin,
+                              grid.qmax, "codes", "R2", "codes come from quantize with the same grid")
+        at, bias = self.activation, np.asarray(self.bias)
+        if codes.ndim != 2 or bias.shape != codes.shape[1:] or self.weight.scale.shape not in ((), (1, len(bias))):
+            raise _check.error(ValueError, "QuantizedLayer", "`codes` (n_in, n_out), `bias` (n_out,) and `weight` () "
+                               "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and "
+                               f"{self.weight.scale.shape}", "make it with ptq_static, ptq_dynamic or train_qat")
+        if self.weight.zero_point.any() or (isinstance(at, AffineParams) and at.scale.shape != ()):
+            raise _check.error(ValueError, "QuantizedLayer", "`weight` must be symmetric and a static `activation` per "
+                               "tensor", f"{self.weight} and {at}", "use symmetric_params for weights")
+        if bias.dtype != (np.int32 if isinstance(at, AffineParams) else np.float32):
+            raise _check.error(TypeError, "QuantizedLayer", "`bias` must be int32 when static, float32 when dynamic",
+                               f"dtype {bias.dtype}", "make the network with ptq_static, ptq_dynamic or train_qat")
+        for name, values in (("codes", codes.astype(grid.dtype)), ("bias", bias.copy())):
+            values.flags.writeable = False
+            object.__setattr__(self, name, values)
+
+    @property
+    def nbytes(self) -> int:
+        """Payload in bytes: packed codes, 4 for each scale and bias, a static activation's scale and zero point."""
+        static = 4 + -(-self.activation.grid.bits // 8) if isinstance(self.activation, AffineParams) else 0
+        return -(-self.codes.size * self.weight.grid.bits // 8) + 4 * self.weight.scale.size + self.bias.nbytes + static
+
+
+@dataclass(frozen=True)
+class QuantizedNet:
+    """Quantized layers with ReLU between them; the logits leave as float32."""
+
+    layers: tuple[QuantizedLayer, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Payload in bytes, as it would be stored: codes packed at their bits."""
+        return sum(layer.nbytes for layer in self.layers)
+
+
+def forward_quantized(qnet: QuantizedNet, x: ArrayLike) -> Reals:
+    """logits: per layer, quantize the input, multiply codes exactly, scale back; ReLU between layers.
+
+    Args:
+        qnet: from ptq_static, ptq_dynamic or train_qat.
+        x: (n, n_in) reals.
+    Returns:
+        (n, n_out) float32, the same bits whatever the BLAS library or its threads: products of codes are exact (R13).
+
+    >>> weight = AffineParams(scale=np.float32(0.5), zero_point=0, grid=IntGrid(4, narrow=True))
+    >>> layer = QuantizedLayer(codes=np.array([[2]]), weight=weight, bias=np.array([0.0], np.float32),
+    ...                        activation=Dynamic(IntGrid(2, signed=False), axis=-1))
+    >>> forward_quantized(QuantizedNet((layer,)), [[3.0]])
+    array([[3.]], dtype=float32)
+
+    Raises:
+        ValueError: x of another width, NaN or infinities in it.
+    Source: Jacob et al. 2018 (arXiv:1712.05877), section 2.3.
+    """
+    y = rows("forward_quantized", x, qnet.layers[0].codes.shape[0])
+    for i, layer in enumerate(qnet.layers):
+        y = _linear(layer, np.maximum(y, 0) if i else y)
+    return y
+
+
+def _linear(layer: QuantizedLayer, x: Reals) -> Reals:
+    at = layer.activation
+    params = at if isinstance(at, AffineParams) else dynamic_params(x, at.grid, at.axis)
+    acc = integer_matmul(quantize(x, params), layer.codes).astype(np.int64)
+    acc -= params.zero_point * layer.codes.sum(axis=0, dtype=np.int64)  # (q - zero_point) @ codes
+    scale = params.scale.astype(np.float64) * layer.weight.scale
+    y = (acc + layer.bias) * scale if isinstance(at, AffineParams) else acc * scale + layer.bias
+    return np.asarray(y).astype(np.float32)

@@ -1,0 +1,115 @@
+"""[lo, hi] -> parameters: where the zero point comes from, and the scale."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _check
+from ._check import Codes, Reals
+from .affine import AffineParams
+from .grids import IntGrid
+
+
+def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
+    """scale = (hi/2 - lo/2) / ((qmax - qmin)/2),  zero_point = qmin + round(clip(-lo/scale, 0, qmax - qmin)).
+
+    Args:
+        lo, hi: (*S) reals, finite, lo <= hi; widened to contain 0, so that 0.0 has a code of its own (R8).
+        grid: which codes exist. int8 gives uint8's zero point minus 128 (R9).
+    Returns:
+        parameters of shape (*S), the scale in the range's dtype (float16 becomes float32, R3). An all-zero range has
+        scale 1, and no scale is below the smallest normal number (R11).
+
+    The zero point depends on the dtype that divides: 1/0.007843138 is 127.49999 in float32, 127.5 in float64.
+
+    >>> from refquant import UINT8
+    >>> [int(affine_params(dtype(-1), dtype(1), UINT8).zero_point) for dtype in (np.float32, np.float64)]
+    [127, 128]
+
+    Raises:
+        ValueError: lo > hi, NaN, infinite ends, shapes that do not broadcast.
+    Source: ONNX DynamicQuantizeLinear, generalised to any grid; halved so that the width of no finite range
+    overflows. gemmlowp rounds the zero point's ties away from zero; quanto and qwix do not widen the range to 0.
+    """
+    lo, hi = _ends("affine_params", lo, hi, grid)
+    scale, zero_point = affine_formula(lo, hi, grid)
+    return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
+
+
+def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
+    """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0.
+
+    Args:
+        lo, hi: (*S) reals, finite, lo <= hi.
+        grid: which codes exist. Unsigned grids put the zero point in their middle, (qmin + qmax + 1) // 2.
+    Returns:
+        parameters of shape (*S), the scale in the range's dtype; the degenerate ranges as in affine_params (R11).
+
+    int8 divides by 127, so both ends of [-a, a] have a code (R10).
+
+    >>> from refquant import INT8, UINT8
+    >>> params = symmetric_params(-1.27, 0.3, INT8)
+    >>> float(params.scale), int(params.zero_point), int(symmetric_params(-1.27, 0.3, UINT8).zero_point)
+    (0.01, 0, 128)
+
+    Raises:
+        ValueError: lo > hi, NaN, infinite ends, shapes that do not broadcast.
+    Source: Wu et al. 2020 (arXiv:2004.09602), section 3.1.2. PyTorch's observers and torchao divide by 127.5,
+    brevitas by 128 on the full grid.
+    """
+    lo, hi = _ends("symmetric_params", lo, hi, grid)
+    scale, zero_point = symmetric_formula(lo, hi, grid)
+    return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
+
+
+@_check.quiet
+def affine_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
+    """R8, R9 and R11 on raw arrays, unchecked: (scale, zero_point), both in the range's dtype.
+
+    >>> from refquant import UINT4
+    >>> affine_formula(np.float64(-1), np.float64(2), UINT4)
+    (np.float64(0.2), np.float64(5.0))
+    """
+    lo, hi = np.minimum(lo, 0), np.maximum(hi, 0)
+    scale = _at_least_normal((hi / 2 - lo / 2) / ((grid.qmax - grid.qmin) / 2), (lo == 0) & (hi == 0))
+    return scale, grid.qmin + np.rint(np.clip(-lo / scale, 0, grid.qmax - grid.qmin))
+
+
+@_check.quiet
+def symmetric_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
+    """R10 and R11 on raw arrays, unchecked: (scale, zero_point), both in the range's dtype.
+
+    >>> from refquant import INT4
+    >>> symmetric_formula(np.float64(-3.5), np.float64(0.7), INT4)
+    (np.float64(0.5), np.float64(0.0))
+    """
+    zero_point = 0 if grid.signed else (grid.qmin + grid.qmax + 1) // 2
+    largest = np.maximum(np.abs(lo), np.abs(hi))
+    scale = _at_least_normal(largest / min(grid.qmax - zero_point, zero_point - grid.qmin), largest == 0)
+    return scale, np.full_like(scale, zero_point)[()]
+
+
+def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
+    """R11: 1 for an all-zero range, otherwise no less than the smallest normal number."""
+    return np.where(all_zero, scale.dtype.type(1), np.maximum(scale, np.finfo(scale.dtype).tiny))[()]
+
+
+def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Reals, Reals]:
+    """lo and hi in the dtype of the arithmetic, finite and in order, in one shape."""
+    if not isinstance(grid, IntGrid):
+        raise _check.error(TypeError, where, "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
+    a, b = _check.number(where, lo, "lo"), _check.number(where, hi, "hi")
+    # a plain Python number takes the other end's dtype, as everywhere in NumPy
+    weak = (end if type(end) in (int, float) else known for end, known in ((lo, a), (hi, b)))
+    dtype = grid.arithmetic(np.result_type(*weak))
+    try:
+        a, b = np.broadcast_arrays(a.astype(dtype), b.astype(dtype))
+    except ValueError as cause:
+        raise _check.error(ValueError, where, "`lo` and `hi` must broadcast together (R12)",
+                           f"shapes {a.shape} and {b.shape}", "take both from one call of minmax") from cause
+    bad = ~(np.isfinite(a) & np.isfinite(b) & (a <= b))
+    if bad.any():
+        raise _check.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",
+                           f"[{a[bad][0]}, {b[bad][0]}] at index {_check.first(bad)} of shape {bad.shape}",
+                           "drop infinities from the data, or clip it to a finite range")
+    return a, b
+

@@ -1,0 +1,29 @@
+"""The specification on one screen. Laws, messages, deviations and lessons cite these numbers."""
+
+RULES: dict[str, str] = {
+    "R1": "Codes: 2 to 32 bits; narrow drops the lowest signed code; unsigned and narrow is an error.",
+    "R2": "Meaning: a code means scale * (q - zero_point). dequantize refuses codes off the grid and returns the "
+          "scale's dtype; fake_quantize returns x's.",
+    "R3": "Division: arithmetic in x's dtype by true division, never by a reciprocal; the scale is cast to x's dtype; "
+          "float16 is widened to float32; grids beyond 16 bits compute in float64 throughout.",
+    "R4": "Ties go to the even integer.",
+    "R5": "The zero point is added after rounding.",
+    "R6": "Saturation: clip in floating point before the cast; infinities and overflowing quotients saturate, without "
+          "a warning.",
+    "R7": "NaN is refused, with the place of the first; integer and complex input is refused with a hint; scalars and "
+          "lists of floats are taken.",
+    "R8": "Zero: affine ranges are widened to contain 0, so 0.0 is exact.",
+    "R9": "Affine: scale = (hi/2 - lo/2) / ((qmax - qmin)/2), zero_point = qmin + round(clip(-lo/scale, 0, "
+          "qmax - qmin)).",
+    "R10": "Symmetric: zero_point = 0, or (qmin + qmax + 1)//2 when unsigned; scale = max(|lo|, |hi|) / "
+           "min(qmax - zero_point, zero_point - qmin).",
+    "R11": "Degenerate ranges: every finite lo <= hi works; an all-zero range has scale 1, otherwise scale is at least "
+           "the smallest normal number. lo > hi, NaN and infinite ends are refused.",
+    "R12": "Granularity: parameters broadcast TO x's shape, else an error; the result is that of each slice alone.",
+    "R13": "Products of codes are exact: int32 if K * max|a| * max|b| < 2**31 by dtype, never by value, else int64; "
+           "K = 0 gives zeros.",
+    "R14": "Requantize: m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), shift <= 30; one rounding of the "
+           "exact product, ties to even; any int32 accumulator.",
+    "R15": "Straight-through: the gradient passes where the rounded code was not clipped.",
+    "R16": "Error: |x - x_hat| <= scale * (1/2 + (qmax - qmin) * eps) for every x between the values of qmin and qmax.",
+}

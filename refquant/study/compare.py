@@ -1,0 +1,192 @@
+"""The main job: one network, quantized after training and trained with quantization, at several widths and seeds."""
+
+import csv
+import io
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+
+from .. import mlp
+from .._check import Codes, Reals
+from ..grids import IntGrid
+from ..metrics import sqnr_db
+from . import plots
+from .datasets import Split, digits, split
+from .files import write
+from .jobs import run
+from .stats import Estimate, estimate
+
+SIZES = (64, 32, 32, 10)
+BITS = (8, 4, 3, 2)
+CALIBRATION = 256
+
+
+class Record(TypedDict):
+    """One network's result; accuracy from 0 to 1, cross-entropy in nats, seconds to train or to quantize it."""
+
+    method: str
+    weight_bits: int
+    activation_bits: int
+    seed: int
+    accuracy: float
+    cross_entropy: float
+    logit_sqnr_db: float | None
+    seconds: float
+    model_bytes: int
+
+
+class Task(NamedTuple):
+    """What every method of one seed shares: the split, the trained float network, and the seed of its own shuffles."""
+
+    data: Split
+    net: mlp.Net
+    seed: int
+
+
+def ptq_static_minmax(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:
+    """Weights per tensor by their largest value; inputs on the range of the first 256 training images."""
+    calibration = task.data.train.x[:CALIBRATION]
+    return mlp.ptq_static(task.net, [calibration], weight_grid=weights, activation_grid=activations)
+
+
+def ptq_dynamic_row(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:
+    """Weights per tensor by their largest value; inputs on the range of each row."""
+    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=-1)
+
+
+def qat_ste(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:
+    """The float network fine-tuned for 30 epochs with straight-through gradients."""
+    return mlp.train_qat(task.net, *task.data.train, rng=stream(task.seed, "qat"), weight_grid=weights,
+                         activation_grid=activations)
+
+
+METHODS: dict[str, Callable[[Task, IntGrid, IntGrid], mlp.QuantizedNet]] = {
+    "ptq-static-minmax": ptq_static_minmax,
+    "ptq-dynamic-row": ptq_dynamic_row,
+    "qat-ste": qat_ste,
+}
+
+
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """The seed's random numbers for one purpose, independent of all others."""
+    return np.random.default_rng([seed, ("split", "init", "train", "qat").index(purpose)])
+
+
+def run_seed(seed: int, bits: Sequence[int] = BITS) -> list[Record]:
+    """Train one float network, quantize it by every method at every width, test all of them on the same images.
+
+    >>> [(r["method"], r["model_bytes"]) for r in run_seed(0, bits=[8])][:2]
+    [('float', 13864), ('ptq-static-minmax', 3715)]
+    """
+    data = split(digits(), stream(seed, "split"))
+    began = time.perf_counter()
+    net = mlp.train(mlp.init(stream(seed, "init"), SIZES), *data.train, rng=stream(seed, "train"))
+    seconds = time.perf_counter() - began
+    expected = _in_batches(partial(mlp.forward, net), data.test.x)
+    record = partial(_record, labels=data.test.labels, seed=seed)
+    records = [record("float", 32, expected, None, seconds, net.nbytes)]
+    for method, b in ((method, b) for method in METHODS for b in bits):
+        began = time.perf_counter()
+        qnet = METHODS[method](Task(data, net, seed), IntGrid(b, narrow=True), IntGrid(b, signed=False))
+        seconds = time.perf_counter() - began
+        logits = _in_batches(partial(mlp.forward_quantized, qnet), data.test.x)
+        records.append(record(method, b, logits, _finite(sqnr_db(expected, logits)), seconds, qnet.nbytes))
+    return records
+
+
+def _in_batches(forward: Callable[[Reals], Reals], x: Reals) -> Reals:
+    """64 rows at a time: products this small run in one BLAS thread, so results do not depend on their number."""
+    return np.concatenate([forward(x[i:i + 64]) for i in range(0, len(x), 64)])
+
+
+def _record(method: str, bits: int, logits: Reals, sqnr: float | None, seconds: float, size: int, *, labels: Codes,
+            seed: int) -> Record:
+    return Record(method=method, weight_bits=bits, activation_bits=bits, seed=seed,
+                  accuracy=mlp.accuracy(logits, labels), cross_entropy=mlp.cross_entropy(logits, labels)[0],
+                  logit_sqnr_db=sqnr, seconds=seconds, model_bytes=size)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def compare(seeds: int, bits: Sequence[int], jobs: int) -> list[Record]:
+    """The records of seeds 0 to seeds - 1, by method, width and seed."""
+    results = run(partial(run_seed, bits=tuple(bits)), range(seeds), min(jobs, seeds), "seeds")
+    order = ["float", *METHODS]
+    return sorted((record for records in results for record in records),
+                  key=lambda r: (order.index(r["method"]), -r["weight_bits"], r["seed"]))
+
+
+class Row(NamedTuple):
+    """One line of the table: a method at a width, over all seeds; accuracies in percent."""
+
+    method: str
+    bits: int
+    accuracy: Estimate
+    minus_float: Estimate
+    sqnr_db: Estimate | None
+    model_bytes: int
+    seconds: float
+
+
+def summarize(records: Iterable[Record]) -> list[Row]:
+    """Means with 95 % intervals over seeds; the difference to float is paired: within each seed, then averaged."""
+    groups: dict[tuple[str, int], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record["method"], record["weight_bits"]), []).append(record)
+    base = {r["seed"]: r["accuracy"] for r in groups[("float", 32)]}
+    return [_row(method, bits, group, base) for (method, bits), group in groups.items()]
+
+
+def _row(method: str, bits: int, group: list[Record], base: dict[int, float]) -> Row:
+    sqnr = [r["logit_sqnr_db"] for r in group if r["logit_sqnr_db"] is not None]
+    return Row(method, bits, estimate([100 * r["accuracy"] for r in group]),
+               estimate([100 * (r["accuracy"] - base[r["seed"]]) for r in group]),
+               estimate(sqnr) if sqnr else None, group[0]["model_bytes"],
+               sum(r["seconds"] for r in group) / len(group))
+
+
+def table(records: Sequence[Record]) -> str:
+    """The rows as text."""
+    def show(e: Estimate | None, sign: str = "") -> str:
+        if e is None:
+            return "–"
+        return f"{e.mean:{sign}.2f}" + ("" if e.half_width is None else f" ± {e.half_width:.2f}")
+
+    lines = [("method", "bits", "accuracy, %", "minus float, points", "logit SQNR, dB", "bytes", "seconds")]
+    lines += [(r.method, "float32" if r.bits == 32 else f"W{r.bits}A{r.bits}", show(r.accuracy),
+               "–" if r.bits == 32 else show(r.minus_float, "+"), show(r.sqnr_db), f"{r.model_bytes:,}",
+               f"{r.seconds:.4f}") for r in summarize(records)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = ["  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
+            strict=True))) for line in lines]
+    seeds = len({r["seed"] for r in records})
+    return "\n".join([text[0], "-" * len(text[0]), *text[1:], "",
+                      f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is a split of "
+                      "the digits (1,257 to train, 540 to test)", "and an initialisation, shared by all methods. "
+                      "minus float: paired within each seed. logit SQNR: float logits to error."])
+
+
+def save(records: Sequence[Record], folder: Path) -> list[Path]:
+    """comparison.csv, comparison.json and two figures, each whole or not at all."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(Record.__annotations__))
+    writer.writeheader()
+    writer.writerows(records)
+    rows = summarize(records)
+    contents: dict[str, str | bytes] = {
+        "comparison.csv": text.getvalue(),
+        "comparison.json": json.dumps(list(records), indent=1, allow_nan=False) + "\n",
+        "accuracy.png": plots.png(plots.accuracy_against_bits(rows)),
+        "logit_sqnr.png": plots.png(plots.sqnr_against_bits(rows)),
+    }
+    for name, content in contents.items():
+        write(folder / name, content)
+    return [folder / name for name in contents]

@@ -1,0 +1,35 @@
+"""Results reach the disk whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from .. import _check
+
+
+def writable_folder(where: str, path: str | Path) -> Path:
+    """The folder, made if need be, known to take files."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as cause:
+        raise _check.error(ValueError, where, "`--out` must be a folder that can be written", f"{str(path)!r} "
+                           f"({cause.strerror})", "name another folder") from cause
+    return folder
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write under a temporary name in the same folder, then rename."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # as open() would have made it
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

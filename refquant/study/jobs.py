@@ -1,0 +1,111 @@
+"""The same work in one process or in several, with progress, and nothing left behind when interrupted."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+           "BLIS_NUM_THREADS")
+
+
+def run(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, label: str) -> list[Result]:
+    """[work(task) for task in tasks], in `jobs` processes; work must be importable. jobs=1 starts none.
+
+    >>> run(abs, [-1, 2], jobs=1, label="abs")
+    [1, 2]
+    """
+    done: dict[int, Result] = {}
+    began = time.perf_counter()
+    _show(label, 0, len(tasks), began)
+    try:
+        for i, result in (_here if jobs == 1 else _spread)(work, tasks, jobs):
+            done[i] = result
+            _show(label, len(done), len(tasks), began)
+    finally:
+        _clear()
+    return [done[i] for i in range(len(tasks))]
+
+
+def _here(work: Callable[[Task], Result], tasks: Sequence[Task], _: int) -> Iterator[tuple[int, Result]]:
+    for i, task in enumerate(tasks):
+        yield i, work(task)
+
+
+def _spread(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Result]]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_in_worker)
+    try:
+        with _pinned():
+            futures = {pool.submit(work, task): i for i, task in enumerate(tasks)}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_worker() -> None:
+    """Leave Ctrl-C to the parent, and end when the parent is gone."""
+    import multiprocessing
+    import threading
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.join,), daemon=True).start()
+
+
+def _end_after(wait: Callable[[], None]) -> None:
+    wait()
+    os._exit(1)
+
+
+@contextmanager
+def _pinned() -> Iterator[None]:
+    """Processes started here load NumPy with one BLAS thread each, so results do not depend on `jobs`."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Within, a SIGTERM is a KeyboardInterrupt: it unwinds, so that processes and temporary files go."""
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show(label: str, done: int, total: int, began: float) -> None:
+    if sys.stderr.isatty():
+        seconds = time.perf_counter() - began
+        left = f", about {seconds / done * (total - done):.0f} s left" if done else ""
+        print(f"\r\x1b[K{label}: {done} of {total}{left}", end="", file=sys.stderr, flush=True)
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

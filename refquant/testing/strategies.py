@@ -1,0 +1,207 @@
+"""Data at decision points. Random floats do not test a quantizer: it is decided at ties, one ulp beside them, and far
+outside."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from .._check import Codes, Reals, quiet
+from ..affine import AffineParams
+from ..grids import IntGrid
+
+DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))
+
+
+class Quantization(NamedTuple):
+    """Data, and parameters that broadcast to it."""
+
+    x: Reals
+    params: AffineParams
+
+
+class Range(NamedTuple):
+    """lo <= hi, finite, of one shape, and a grid."""
+
+    lo: Reals
+    hi: Reals
+    grid: IntGrid
+
+
+class Requantization(NamedTuple):
+    """Accumulators within int32 and the fixed-point multiplier that brings them back to a grid."""
+
+    acc: Codes
+    mantissa: int
+    shift: int
+    zero_point: int
+    grid: IntGrid
+
+
+def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
+    """float32, float64, float16, the first more often."""
+    return st.sampled_from([DTYPES[0], *DTYPES])
+
+
+@st.composite
+def grids(draw: st.DrawFn, max_bits: int = 32) -> IntGrid:
+    """Every grid of 2 to max_bits bits, 8 and the smallest more often."""
+    bits = draw(st.sampled_from([8, 2, 3, 4]) | st.integers(2, max_bits))
+    signed = draw(st.booleans())
+    return IntGrid(bits, signed=signed, narrow=signed and draw(st.booleans()))
+
+
+def codes(grid: IntGrid, beyond: int = 0) -> st.SearchStrategy[int]:
+    """Codes from qmin - beyond to qmax + beyond, the ends and their neighbours more often."""
+    middle = (grid.qmin + grid.qmax + 1) // 2
+    ends = st.sampled_from([middle, grid.qmin, grid.qmin + 1, grid.qmax - 1, grid.qmax])
+    return ends | st.integers(grid.qmin - beyond, grid.qmax + beyond) | st.integers(grid.qmin, grid.qmax)
+
+
+@st.composite
+def scales(draw: st.DrawFn, dtype: np.dtype[Any], widest: np.dtype[Any]) -> float:
+    """Positive steps of `dtype` that dtype `widest` holds as normal numbers: powers of two, decimals, any, extremes."""
+    info = np.finfo(min(dtype, widest, key=lambda d: d.itemsize))
+    lo, hi = float(info.tiny), float(info.max)
+    odd = st.integers(2**52, 2**53 - 1).map(lambda n: n * 2.0**-53)  # a full mantissa, so that few products are exact
+    value = draw(st.sampled_from([0.1, 1.0, 0.0235, 1 / 3]) | odd | odd.map(lambda v: v / 100)
+                 | st.integers(-12, 12).map(lambda e: 2.0**e) | st.sampled_from([lo, 7 * lo, hi / 256, hi / 4]))
+    return float(np.clip(dtype.type(value), info.tiny, info.max))
+
+
+@st.composite
+def params(draw: st.DrawFn, grid: IntGrid, shape: tuple[int, ...], x_dtype: np.dtype[Any]) -> AffineParams:
+    """Parameters of a shape that broadcasts to `shape`: one per tensor, per channel, per row, per element."""
+    dtype = draw(dtypes())
+    kept = tuple(n if draw(st.booleans()) else 1 for n in shape)
+    kept = draw(st.sampled_from([(), kept]))
+    widest = grid.arithmetic(x_dtype)
+    scale = draw(hnp.arrays(dtype, kept, elements=scales(dtype, widest), fill=st.nothing()))
+    zero_point = draw(hnp.arrays(np.int64, kept, elements=codes(grid), fill=st.nothing()))
+    return AffineParams(scale=scale, zero_point=zero_point, grid=grid)
+
+
+@st.composite
+@quiet
+def decision_points(draw: st.DrawFn, params: AffineParams, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Reals:
+    """(code - zero_point + {0, 1/2, -1/2, 1/4}) * scale, then 0 or 1 ulp to either side; or far outside."""
+    def integers(elements: st.SearchStrategy[int]) -> Any:
+        return draw(hnp.arrays(np.int64, shape, elements=elements, fill=st.nothing()))
+
+    part = integers(st.sampled_from([2, -2, 0, 1])) / 4
+    steps = integers(codes(params.grid, beyond=2)) - params.zero_point.astype(np.int64) + part
+    x = np.asarray(steps * params.scale.astype(np.float64)).astype(dtype)
+    ulps = integers(st.integers(-1, 1))
+    x = np.where(ulps == 0, x, np.nextafter(x, np.where(ulps > 0, np.inf, -np.inf).astype(dtype)))
+    far = far_outside(dtype)
+    special = integers(st.integers(0, 5 * len(far)))
+    return np.where(special < len(far), far[np.minimum(special, len(far) - 1)], x).astype(dtype)
+
+
+@quiet
+def far_outside(dtype: np.dtype[Any]) -> Reals:
+    """Infinities, the largest and the smallest numbers of dtype, zeros, and integers beyond int32 and int64.
+
+    >>> far_outside(np.dtype("float16"))[:3]
+    array([     inf,     -inf, 6.55e+04], dtype=float16)
+    """
+    info = np.finfo(dtype)
+    return np.array([np.inf, -np.inf, info.max, info.min, 3e9, -1e20, 0.0, -0.0, info.tiny, info.smallest_subnormal],
+                    dtype)
+
+
+def shapes() -> st.SearchStrategy[tuple[int, ...]]:
+    """0 to 3 axes of 0 to 4 elements; (16,) more often."""
+    return st.just((16,)) | hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+
+
+@st.composite
+def layouts(draw: st.DrawFn, x: Any) -> Any:
+    """x again, differently in memory: Fortran order, negative or wide strides, read-only, swapped bytes."""
+    def strided(a: Any) -> Any:
+        return np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a
+
+    def reversed_(a: Any) -> Any:
+        back = (slice(None, None, -1),) * a.ndim
+        return a[back].copy()[back]
+
+    def read_only(a: Any) -> Any:
+        frozen = a.copy()
+        frozen.flags.writeable = False
+        return frozen
+
+    def swapped(a: Any) -> Any:
+        return a.astype(a.dtype.newbyteorder())
+
+    return draw(st.sampled_from([np.ascontiguousarray if x.ndim else np.copy, np.asfortranarray if x.ndim else np.copy,
+                                 strided, reversed_, read_only, swapped]))(x)
+
+
+@st.composite
+def quantizations(draw: st.DrawFn, max_bits: int = 32) -> Quantization:
+    """Decision points of every grid, dtype, granularity and layout."""
+    grid, shape, dtype = draw(grids(max_bits)), draw(shapes()), draw(dtypes())
+    fitting = draw(params(grid, shape, dtype))
+    return Quantization(draw(layouts(draw(decision_points(fitting, shape, dtype)))), fitting)
+
+
+@st.composite
+@quiet
+def ranges(draw: st.DrawFn, max_bits: int = 32) -> Range:
+    """Ranges whose zero point is a tie or beside one; one-sided, empty, subnormal and largest ones."""
+    grid, dtype = draw(grids(max_bits)), draw(dtypes())
+    shape = draw(st.sampled_from([(), (2,), (1, 3)]))
+    width = grid.qmax - grid.qmin
+
+    kind = draw(st.sampled_from(["tie", "tie", "tie", "ordinary", "any", "tiny", "largest", "symmetric", "constant",
+                                 "zero", "one-sided"]))
+    info = np.finfo(dtype)
+    elements = {
+        "any": hnp.from_dtype(dtype, allow_nan=False, allow_infinity=False),
+        "tiny": st.integers(-99, 99).map(lambda n: dtype.type(n * float(info.smallest_subnormal))),
+        "largest": st.sampled_from([info.max, info.max / 2, info.min, info.min / 2, -np.nextafter(info.max, 0)]),
+        "zero": st.just(0.0),
+    }.get(kind, st.floats(-10, 10).map(dtype.type))
+
+    def end() -> Any:
+        return draw(hnp.arrays(dtype, shape, elements=elements, fill=st.nothing()))
+
+    if kind == "tie":
+        scale = np.ldexp(1.0, draw(st.integers(-12, 6)))
+        below = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, min(width, 300)), fill=st.nothing())) + 0.5
+        lo, hi = (-below * scale).astype(dtype), np.minimum((width - below) * scale, info.max).astype(dtype)
+    else:
+        lo, hi = end(), end()
+        lo = {"symmetric": -hi, "constant": hi, "one-sided": np.abs(lo)}.get(kind, lo)
+        hi = np.abs(hi) if kind == "one-sided" else hi
+    return Range(np.minimum(lo, hi), np.maximum(lo, hi), grid)
+
+
+@st.composite
+def factors(draw: st.DrawFn) -> tuple[Codes, Codes]:
+    """Matrices of 8- and 16-bit codes, mostly at the ends of their dtype."""
+    m, k, n = draw(st.integers(0, 3)), draw(st.integers(0, 5)), draw(st.integers(1, 3))
+
+    def matrix(shape: tuple[int, int]) -> Any:
+        info = np.iinfo(draw(st.sampled_from(["int8", "uint8", "int16", "uint16"])))
+        ends = st.sampled_from([info.min, info.max])
+        elements = draw(st.sampled_from([st.just(info.min), st.just(info.max), ends | st.integers(info.min, info.max)]))
+        return draw(hnp.arrays(info.dtype, shape, elements=elements, fill=st.nothing()))
+
+    return draw(layouts(matrix((m, k)))), draw(layouts(matrix((k, n))))
+
+
+@st.composite
+def requantizations(draw: st.DrawFn) -> Requantization:
+    """Accumulators whose exact product is a tie, beside one, or at the ends of int32."""
+    grid = draw(grids() | st.just(IntGrid(32)))
+    mantissa = draw(st.sampled_from([2**30, 3 * 2**29, 2**31 - 1, 5 * 2**28]) | st.integers(2**30, 2**31 - 1))
+    shift = draw(st.integers(-8, 2) | st.integers(-70, 30) | st.sampled_from([0, 1]))
+    near = st.integers(-1200, 1200) | st.integers(-2**31, 2**31 - 1) | st.integers(2**24, 2**26)
+    if mantissa == 2**30 and -24 < shift <= 0:  # m = 2**(shift - 1): acc = (2k + 1) * 2**-shift is a tie
+        ties = st.integers(-2**(30 + shift), 2**(30 + shift) - 1).map(lambda k: (2 * k + 1) * 2**-shift)
+        near = st.tuples(ties, st.integers(-1, 1)).map(sum) | near
+    ends = st.sampled_from([-2**31, 2**31 - 1, 0, 1, -1])
+    acc = draw(hnp.arrays(np.int64, (12,), elements=near | ends, fill=st.nothing()))
+    return Requantization(acc, mantissa, shift, draw(codes(grid)), grid)

@@ -1,0 +1,38 @@
+"""refquant keeps every law; every mutant breaks one of its rule."""
+
+import pytest
+from hypothesis import Phase, settings
+
+from refquant import RULES
+from refquant.testing import LAWS, MUTANTS, Law, Mutant, holds
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_law_holds(law: Law) -> None:
+    holds(law)
+
+
+def breaks(law: Law, mutant: Mutant) -> bool:
+    """Whether the law notices the mutant, within the standard number of examples."""
+    try:
+        holds(law, mutant.subject(), max_examples=settings.default.max_examples, phases=[Phase.generate])
+    except Exception:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule} {mutant.name}")
+def test_mutant_dies(mutant: Mutant) -> None:
+    laws = [law for law in LAWS if mutant.rule in law.rules]
+    assert any(breaks(law, mutant) for law in laws), f"survived {[law.name for law in laws]}"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_has_a_law_and_a_mutant(rule: str) -> None:
+    assert any(rule in law.rules for law in LAWS), f"no law cites {rule}"
+    assert any(rule == mutant.rule for mutant in MUTANTS), f"no mutant breaks {rule}"
+
+
+def test_laws_and_mutants_cite_only_rules() -> None:
+    cited = {rule for law in LAWS for rule in law.rules} | {mutant.rule for mutant in MUTANTS}
+    assert cited == set(RULES)
