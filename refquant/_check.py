@@ -95,13 +95,17 @@ def within(where: str, q: Codes, qmin: int, qmax: int, name: str, rule: str, hin
     return q
 
 
+def compatible(*shapes: tuple[int, ...]) -> bool:
+    """Whether the shapes broadcast together."""
+    try:
+        return bool(np.broadcast_shapes(*shapes) or True)
+    except ValueError:
+        return False
+
+
 def broadcastable(where: str, shape: tuple[int, ...], to: tuple[int, ...]) -> None:
     """Parameters broadcast TO x's shape (R12)."""
-    try:
-        fits = np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        fits = False
-    if not fits:
+    if not compatible(shape, to) or np.broadcast_shapes(shape, to) != to:
         raise error(ValueError, where, "parameters must broadcast to the shape of the data (R12)",
                     f"parameters of shape {shape} for data of shape {to}",
                     "take ranges with axis= of this very array; they keep their axes, so they fit")

@@ -57,11 +57,10 @@ class AffineParams:
                                "affine_params and symmetric_params give a valid scale for every finite range")
         zeros = _check.within("AffineParams", _check.integers("AffineParams", zero_point, "zero_point"), grid.qmin,
                               grid.qmax, "zero_point", "R2", "0.0 must have a code; clip it to the grid")
-        try:
-            shape = np.broadcast_shapes(steps.shape, zeros.shape)
-        except ValueError as cause:
+        if not _check.compatible(steps.shape, zeros.shape):
             raise _check.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
-                               f"shapes {steps.shape} and {zeros.shape}", "give both one shape") from cause
+                               f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
+        shape = np.broadcast_shapes(steps.shape, zeros.shape)
         steps = steps.astype(np.float64) if grid.bits > 16 else steps
         _freeze(self, "scale", np.broadcast_to(steps, shape))
         _freeze(self, "zero_point", np.broadcast_to(zeros.astype(grid.zero_point_dtype), shape))

@@ -28,9 +28,9 @@ def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
     product. ONNX MatMulInteger wraps modulo 2**32 instead of widening.
     """
     a, b = _factor(a, "a"), _factor(b, "b")
-    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
-        raise _check.error(ValueError, "integer_matmul", "`a` (M, K) and `b` (K, N) must share K", f"shapes {a.shape} "
-                           f"and {b.shape}", "transpose or reshape one of them")
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2] or not _check.compatible(a.shape[:-2], b.shape[:-2]):
+        raise _check.error(ValueError, "integer_matmul", "`a` (*S, M, K) and `b` (*S, K, N) must share S and K",
+                           f"shapes {a.shape} and {b.shape}", "transpose or reshape one of them")
     largest = a.shape[-1] * _largest(a) * _largest(b)
     dtype = np.int32 if largest < 2**31 else np.int64
     return np.asarray(np.matmul(a.astype(dtype), b.astype(dtype)))
@@ -49,6 +49,7 @@ def _largest(x: Codes) -> int:
     return max(-int(info.min), int(info.max))
 
 
+@_check.quiet
 def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
     """m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), rounded to the nearest, ties to even.
 

@@ -93,6 +93,7 @@ def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
     return np.where(all_zero, scale.dtype.type(1), np.maximum(scale, np.finfo(scale.dtype).tiny))[()]
 
 
+@_check.quiet
 def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Reals, Reals]:
     """lo and hi in the dtype of the arithmetic, finite and in order, in one shape."""
     if not isinstance(grid, IntGrid):
@@ -101,11 +102,10 @@ def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Real
     # a plain Python number takes the other end's dtype, as everywhere in NumPy
     weak = (end if type(end) in (int, float) else known for end, known in ((lo, a), (hi, b)))
     dtype = grid.arithmetic(np.result_type(*weak))
-    try:
-        a, b = np.broadcast_arrays(a.astype(dtype), b.astype(dtype))
-    except ValueError as cause:
+    if not _check.compatible(a.shape, b.shape):
         raise _check.error(ValueError, where, "`lo` and `hi` must broadcast together (R12)",
-                           f"shapes {a.shape} and {b.shape}", "take both from one call of minmax") from cause
+                           f"shapes {a.shape} and {b.shape}", "take both from one call of minmax")
+    a, b = np.broadcast_arrays(a.astype(dtype), b.astype(dtype))
     bad = ~(np.isfinite(a) & np.isfinite(b) & (a <= b))
     if bad.any():
         raise _check.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",

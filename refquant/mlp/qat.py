@@ -47,7 +47,7 @@ def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
     """
     if not 0 <= momentum <= 1:
         raise _check.error(ValueError, "train_qat", "`momentum` must lie from 0 to 1", repr(momentum), "0.95 is usual")
-    x, y = training_data("train_qat", net, x, labels)
+    x, y = training_data("train_qat", net, x, labels, epochs, batch_size)
     ranges = [(a.min(), a.max()) for a in layer_inputs(net, x[:batch_size])[:-1]]
     through_x = [_moving_range(ranges, i, momentum, activation_grid) for i in range(len(ranges))]
     through_w = [_largest_value(weight_grid, weight_axis)] * len(ranges)

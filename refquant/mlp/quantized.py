@@ -38,6 +38,10 @@ class QuantizedLayer:
         bias: (n_out,): int32 in steps of scale_x * scale_w when the activation is static, otherwise float32 reals.
         activation: how the layer's input is quantized: AffineParams is static, Dynamic is not.
 
+    >>> one = AffineParams(scale=np.float32(0.5), zero_point=0, grid=IntGrid(4, narrow=True))
+    >>> QuantizedLayer(codes=np.eye(3, 2, dtype=int), weight=one, bias=np.int32([0, 4]), activation=one).nbytes
+    20
+
     Raises:
         ValueError: shapes that do not fit, codes off the grid, a weight zero point other than 0.
         TypeError: a bias that does not go with the activation.
@@ -76,7 +80,13 @@ class QuantizedLayer:
 
 @dataclass(frozen=True)
 class QuantizedNet:
-    """Quantized layers with ReLU between them; the logits leave as float32."""
+    """Quantized layers with ReLU between them; the logits leave as float32.
+
+    >>> from refquant.mlp import init, ptq_dynamic
+    >>> qnet = ptq_dynamic(init(np.random.default_rng(0), (2, 3, 2)))
+    >>> [layer.codes.shape for layer in qnet.layers], qnet.nbytes
+    ([(2, 3), (3, 2)], 40)
+    """
 
     layers: tuple[QuantizedLayer, ...]
 

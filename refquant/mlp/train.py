@@ -34,7 +34,7 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     Raises:
         ValueError: data that do not fit the network, labels out of range, no data.
     """
-    x, y = training_data("train", net, x, labels)
+    x, y = training_data("train", net, x, labels, epochs, batch_size)
     none = [unchanged] * len(net.weights)
     theta = flatten(net)
     state = AdamState.zeros(theta)
@@ -45,8 +45,11 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     return net_of(theta, net.sizes)
 
 
-def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike) -> tuple[Reals, Codes]:
-    """Samples and classes that fit the network and each other."""
+def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, epochs: int,
+                  batch_size: int) -> tuple[Reals, Codes]:
+    """Samples and classes that fit the network and each other, to be passed over in batches."""
+    _check.whole(where, epochs, "epochs", 0)
+    _check.whole(where, batch_size, "batch_size", 1)
     x = rows(where, x, net.sizes[0])
     if not len(x):
         raise _check.error(ValueError, where, "training needs data", f"shape {x.shape}", "pass at least one sample")
@@ -61,8 +64,6 @@ def minibatches(n: int, *, rng: np.random.Generator, epochs: int, batch_size: in
     >>> [len(rows) for rows, _ in steps], [round(lr, 2) for _, lr in steps]
     ([2, 2, 1], [1.0, 0.75, 0.25])
     """
-    _check.whole("train", epochs, "epochs", 0)
-    _check.whole("train", batch_size, "batch_size", 1)
     total, t = epochs * -(-n // batch_size), 0
     for _ in range(epochs):
         order = rng.permutation(n)

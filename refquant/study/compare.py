@@ -51,8 +51,8 @@ class Task(NamedTuple):
 
 def ptq_static_minmax(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:
     """Weights per tensor by their largest value; inputs on the range of the first 256 training images."""
-    calibration = task.data.train.x[:CALIBRATION]
-    return mlp.ptq_static(task.net, [calibration], weight_grid=weights, activation_grid=activations)
+    batches = np.split(task.data.train.x[:CALIBRATION], 4)
+    return mlp.ptq_static(task.net, batches, weight_grid=weights, activation_grid=activations)
 
 
 def ptq_dynamic_row(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:

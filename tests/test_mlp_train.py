@@ -1,0 +1,69 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import refused
+
+import refquant as rq
+from refquant import mlp
+
+
+def data(n: int = 60) -> tuple[Any, Any]:
+    x = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)
+    return x, (x[:, 0] > x[:, 1]).astype(int)
+
+
+@pytest.mark.parametrize("train", [mlp.train, mlp.train_qat])
+def test_training_is_deterministic_and_leaves_its_input(train: Any) -> None:
+    x, labels = data()
+    net = mlp.init(np.random.default_rng(1), (2, 4, 2))
+    before = [a.tobytes() for a in (*net.weights, *net.biases, x, labels)]
+    twice = [train(net, x, labels, rng=np.random.default_rng(2), epochs=3) for _ in range(2)]
+    assert before == [a.tobytes() for a in (*net.weights, *net.biases, x, labels)]
+    run = mlp.forward if train is mlp.train else mlp.forward_quantized
+    np.testing.assert_array_equal(run(twice[0], x), run(twice[1], x))
+
+
+def test_no_epochs_change_nothing() -> None:
+    x, labels = data()
+    net = mlp.init(np.random.default_rng(1), (2, 4, 2))
+    same = mlp.train(net, x, labels, rng=np.random.default_rng(2), epochs=0)
+    np.testing.assert_array_equal(mlp.forward(same, x), mlp.forward(net, x))
+    qnet = mlp.train_qat(net, x, labels, rng=np.random.default_rng(2), epochs=0, batch_size=len(x))
+    np.testing.assert_array_equal(mlp.forward_quantized(qnet, x), mlp.forward_quantized(mlp.ptq_static(net, [x]), x))
+
+
+@pytest.mark.parametrize("train", [mlp.train, mlp.train_qat])
+def test_data_fit_the_network_and_each_other(train: Any) -> None:
+    x, labels = data()
+    net, rng = mlp.init(np.random.default_rng(1), (2, 4, 2)), np.random.default_rng(0)
+    for bad_x, bad_labels, parts in ((x[:, :1], labels, ["(n, 2)", "(60, 1)"]), (x, labels + 1, ["0 to 1", "2"]),
+                                     (x, labels[:5], ["(5,)", "60 samples"]), (x[:0], labels[:0], ["needs data"])):
+        with refused(ValueError, train.__name__, *parts):
+            train(net, bad_x, bad_labels, rng=rng)
+    for option, value in (("epochs", -1), ("batch_size", 0)):
+        with refused(ValueError, f"`{option}`", value):
+            train(net, x, labels, rng=rng, **{option: value})
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.5, np.nan])
+def test_momentum(momentum: float) -> None:
+    with refused(ValueError, "train_qat", "`momentum`", momentum):
+        mlp.train_qat(mlp.init(np.random.default_rng(1), (2, 2)), *data(), rng=np.random.default_rng(0),
+                      momentum=momentum)
+
+
+@pytest.mark.parametrize("weight_axis", [None, 0])
+def test_qat_trains_the_network_it_returns(weight_axis: Any) -> None:
+    """With the range fixed (momentum 1) and no step left, the training pass and the quantized network agree."""
+    from refquant.mlp import model, qat
+
+    x, _ = data()
+    net, weights, inputs = mlp.init(np.random.default_rng(3), (2, 5, 2)), rq.IntGrid(4, narrow=True), rq.UINT4
+    ranges = [(a.min(), a.max()) for a in model.layer_inputs(net, x)[:-1]]
+    logits, _ = model.forward_and_pullback(
+        net.weights, net.biases, x, [qat._moving_range(ranges, i, 1.0, inputs) for i in range(2)],
+        [qat._largest_value(weights, weight_axis)] * 2)
+    qnet = mlp.quantize_net(net, [rq.affine_params(*r, inputs) for r in ranges], weight_grid=weights,
+                            weight_axis=weight_axis)
+    np.testing.assert_allclose(logits, mlp.forward_quantized(qnet, x), atol=1e-5)

@@ -1,0 +1,105 @@
+"""What the package promises about itself: small, layered, documented, light to import."""
+
+import ast
+import inspect
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import refquant as rq
+
+ROOT = Path(rq.__file__).parent
+CORE = ["_check", "rules", "grids", "affine", "ranges", "clipping", "observers", "calibration", "gradients", "integer",
+        "metrics", "optim"]
+MLP = ["model", "train", "quantized", "ptq", "qat"]
+PUBLIC = [(f"{module.__name__}.{name}", getattr(module, name)) for module in (rq, rq.mlp) for name in module.__all__]
+DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thing) or inspect.isclass(thing)]
+
+
+def imported(path: Path) -> set[str]:
+    """What a file imports of the package, from its root: {"grids", "mlp.model"}."""
+    here, found = path.relative_to(ROOT).parts[:-1], set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ".".join([*here[:len(here) - node.level + 1], *([node.module] if node.module else [])])
+            found |= {base} if node.module else {f"{base}.{a.name}".strip(".") for a in node.names}
+    return found
+
+
+def code_lines(path: Path) -> int:
+    """Lines with code: no blanks, comments or docstrings."""
+    source, lines = path.read_text(encoding="utf-8"), set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
+                              tokenize.ENDMARKER):
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            lines -= set(range(body[0].lineno, (body[0].end_lineno or 0) + 1))
+    return len(lines)
+
+
+def test_core_and_mlp_read_in_an_evening(capsys: pytest.CaptureFixture[str]) -> None:
+    count = {path.name: code_lines(path) for path in [*ROOT.glob("*.py"), *(ROOT / "mlp").glob("*.py")]}
+    with capsys.disabled():
+        print(f"\ncore and mlp: {sum(count.values())} lines of code of at most 1200")
+    assert sum(count.values()) <= 1200
+
+
+def test_every_core_module_is_in_the_reading_order() -> None:
+    assert {p.stem for p in ROOT.glob("*.py")} == {*CORE, "__init__", "__main__"}
+    assert {p.stem for p in (ROOT / "mlp").glob("*.py")} == {*MLP, "__init__"}
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_core_imports_go_down(module: str) -> None:
+    assert imported(ROOT / f"{module}.py") <= set(CORE[:CORE.index(module)])
+
+
+def test_the_formula_knows_grids_and_checks_alone() -> None:
+    assert imported(ROOT / "affine.py") == {"_check", "grids"}
+
+
+@pytest.mark.parametrize("module", MLP)
+def test_mlp_imports_go_down(module: str) -> None:
+    below = {*CORE, *(f"mlp.{name}" for name in MLP[:MLP.index(module)])}
+    assert imported(ROOT / "mlp" / f"{module}.py") <= below
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "testing").glob("*.py")), ids=lambda p: p.stem)
+def test_testing_does_not_import_study(path: Path) -> None:
+    assert not any(name.startswith("study") for name in imported(path))
+
+
+def test_import_takes_numpy_and_nothing_else() -> None:
+    code = "import sys, refquant; print(*{name.split('.')[0] for name in sys.modules})"
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    others = {n for n in names if n not in sys.stdlib_module_names and not n.startswith(("_", "cython_runtime"))}
+    assert others - {"numpy", "refquant", "mpl_toolkits", "sitecustomize"} == set()
+    assert "multiprocessing" not in names and "matplotlib" not in names
+
+
+@pytest.mark.parametrize(("name", "thing"), DOCUMENTED, ids=[name for name, _ in DOCUMENTED])
+def test_public_names_are_documented_by_an_example(name: str, thing: Any) -> None:
+    first = (inspect.getdoc(thing) or "").splitlines()[0]
+    assert first and not first.startswith(f"{thing.__name__}(bits") and len(first) > 20, name
+    assert ">>> " in thing.__doc__, name
+
+
+def test_rules_are_numbered_and_messages_cite_only_them() -> None:
+    assert list(rq.RULES) == [f"R{i}" for i in range(1, 17)]
+    for path in ROOT.rglob("*.py"):
+        cited = set(re.findall(r"\bR\d+\b", path.read_text(encoding="utf-8")))
+        assert cited <= set(rq.RULES) | {"R8"}, path
+
+
+def test_every_name_of_the_map_exists() -> None:
+    assert len(set(rq.__all__)) == len(rq.__all__)
+    assert all(hasattr(rq, name) for name in rq.__all__)

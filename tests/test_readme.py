@@ -1,0 +1,45 @@
+"""Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert "bytes" in capsys.readouterr().out
+
+
+def test_extensions_take_at_most_15_lines() -> None:
+    section = README.split("## Extend it")[1].split("\n## ")[0]
+    for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
+        assert len(block.strip().splitlines()) <= 15
+
+
+def test_both_commands_set_themselves_up_in_every_shell() -> None:
+    lines = [line for language in ("sh", "powershell") for block in blocks(language) for line in block.splitlines()]
+    assert len(lines) == 4 and all("-m venv .venv" in line and "pip install" in line for line in lines)
+
+
+def test_links_and_pictures_exist() -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert targets
+    for target in targets:
+        assert (ROOT / target).exists(), target
+
+
+def test_the_map_names_every_module() -> None:
+    named = set(re.findall(r"refquant/([\w/]+?)(?:\.py)?\)", README))
+    modules = {p.stem if p.is_file() else p.name for p in (ROOT / "refquant").iterdir() if not p.name.startswith("_")}
+    assert modules - {"py"} <= named | {"py"} and named <= modules, modules ^ named

@@ -1,0 +1,87 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import refquant as rq
+from refquant.study.cli import main
+
+
+def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "refquant", *words], capture_output=True, text=True, timeout=100,
+                          **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--bits", "1"], "`--bits` must be a whole number from 2 to 16; got '1'"), (["--bits", "x"], "got 'x'"),
+    (["--bits", "17"], "2 to 16"), (["--bits", "8,,4"], "got ''"),
+    (["--seeds", "0"], "`--seeds` must be a whole number at least 1; got '0'"), (["--seeds", "2.5"], "got '2.5'"),
+    (["--jobs", "-1"], "`--jobs`"), (["--frobnicate"], "--frobnicate"), (["extra"], "extra"), (["--seed", "3"], "--seed"),
+    (["--seeds"], "--seeds"), (["--out", __file__], "`--out` must be a folder"),
+    (["--out", __file__ + "/below"], "`--out` must be a folder"),
+])
+def test_bad_input_is_one_line_and_status_2(words: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    try:
+        status = main(["compare", *words])
+    except SystemExit as end:
+        status = int(end.code or 0)
+    out, err = capfd.readouterr()
+    assert status == 2 and out == "" and said in err and "Hint: " in err
+    assert err.endswith("\n") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["comparr"], ["--nothing"]])
+def test_unknown_commands(words: list[str]) -> None:
+    end = run(*words)
+    assert end.returncode == 2 and end.stdout == "" and end.stderr.count("\n") == 1 and "Traceback" not in end.stderr
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"refquant {rq.__version__}\n"
+    assert "--seeds" in run("compare", "--help").stdout
+
+
+def test_compare_from_the_shell(tmp_path: Path) -> None:
+    end = run("compare", "--seeds", "1", "--bits", "4,2", "--jobs", "1", "--out", str(tmp_path / "out"))
+    assert end.returncode == 0 and end.stderr == ""
+    assert "ptq-static-minmax  W4A4" in end.stdout and "qat-ste            W2A2" in end.stdout
+    assert len(json.loads((tmp_path / "out" / "comparison.json").read_text())) == 7
+
+
+def ends(group: int) -> bool:
+    """Whether every process of the group is gone within five seconds."""
+    for _ in range(50):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs process groups")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "refquant", "compare", "--seeds", "200", "--jobs", "2", "--out", str(tmp_path)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          start_new_session=True) as process:
+        time.sleep(2.5)
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "") and err.count("\n") == 1 and "interrupted" in err
+    assert list(tmp_path.iterdir()) == []
+    assert ends(process.pid)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs process groups")
+def test_killed_it_leaves_no_worker(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "refquant", "compare", "--seeds", "200", "--jobs", "2", "--out", str(tmp_path)]
+    with subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+        time.sleep(2.5)
+        process.kill()
+    assert ends(process.pid)

@@ -1,0 +1,94 @@
+"""The strategies produce what they promise: a kit that draws no ties tests nothing."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from hypothesis import Phase, given, settings
+
+import refquant as rq
+from refquant.testing import strategies
+
+
+def draws(strategy: Any, n: int = 300) -> list[Any]:
+    seen: list[Any] = []
+
+    @settings(max_examples=n, phases=[Phase.generate], derandomize=True)
+    @given(strategy)
+    def collect(case: Any) -> None:
+        seen.append(case)
+
+    collect()
+    return seen
+
+
+def test_every_decision_point_is_drawn() -> None:
+    points: Counter[str] = Counter()
+    for x, params in draws(strategies.quantizations()):
+        dtype = params.grid.arithmetic(x.dtype)
+        with np.errstate(all="ignore"):
+            v = x.astype(dtype) / params.scale.astype(dtype)
+            overflows = np.isfinite(x) & np.isinf(v)
+            beside = [np.nextafter(v, dtype.type(s * np.inf)) % 1 == 0.5 for s in (-1, 1)]
+        inside = np.abs(v) < 2 ** (params.grid.bits + 1)
+        v = np.where(np.isfinite(v), v, 2.0**50)
+        points["tie"] += int((inside & (v % 1 == 0.5)).sum())
+        points["one ulp beside a tie"] += int((inside & (beside[0] | beside[1])).sum())
+        points["a code's value"] += int((inside & (v % 1 == 0)).sum())
+        points["infinite"] += int(np.isinf(x).sum())
+        points["an overflowing quotient"] += int(overflows.sum())
+        points["far outside"] += int((np.abs(v) > 2.0**40).sum())
+        points["subnormal"] += int(((x != 0) & (np.abs(x) < np.finfo(x.dtype).tiny)).sum())
+        points["minus zero"] += int(((x == 0) & np.signbit(x)).sum())
+        points["odd zero point at a tie"] += int((inside & (v % 1 == 0.5) & (params.zero_point % 2 == 1)).sum())
+    assert all(points[name] >= 10 for name in points), points
+    assert points["tie"] > points["infinite"], points
+
+
+def test_every_dtype_shape_grid_and_layout_is_drawn() -> None:
+    cases = draws(strategies.quantizations())
+    assert {x.dtype.newbyteorder("=") for x, _ in cases} == set(strategies.DTYPES)
+    assert {p.scale.dtype for _, p in cases} == set(strategies.DTYPES)
+    assert {x.ndim for x, _ in cases} == {0, 1, 2, 3} and any(x.size == 0 for x, _ in cases)
+    assert {(p.grid.signed, p.grid.narrow) for _, p in cases} == {(True, False), (True, True), (False, False)}
+    assert {p.grid.bits for _, p in cases} >= {2, 3, 4, 8} and any(p.grid.bits > 16 for _, p in cases)
+    assert any(p.scale.size > 1 for _, p in cases) and any(p.scale.shape == () for _, p in cases)
+    assert any(not x.flags.writeable for x, _ in cases) and any(not x.dtype.isnative for x, _ in cases)
+    assert any(x.strides and min(x.strides) < 0 for x, _ in cases)
+    assert any(x.flags.f_contiguous and not x.flags.c_contiguous for x, _ in cases)
+    assert any(not x.flags.f_contiguous and not x.flags.c_contiguous for x, _ in cases)
+
+
+def test_parameters_fit_the_data() -> None:
+    for x, params in draws(strategies.quantizations()):
+        assert rq.quantize(x, params).shape == x.shape
+
+
+def test_ranges_reach_every_corner() -> None:
+    corners: Counter[str] = Counter()
+    for lo, hi, grid in draws(strategies.ranges(), 600):
+        assert (lo <= hi).all() and np.isfinite(lo).all() and np.isfinite(hi).all() and lo.dtype == hi.dtype
+        with np.errstate(all="ignore"):
+            zero = -np.minimum(lo, 0).astype(float) / rq.affine_params(lo, hi, grid).scale
+            corners["width overflows"] += int(np.isinf(hi - lo).any())
+        corners["a zero point's tie"] += int((zero % 1 == 0.5).any())
+        corners["zero"] += int(((lo == 0) & (hi == 0)).any())
+        corners["subnormal"] += int(((hi != 0) & (np.abs(hi) < np.finfo(hi.dtype).tiny)).any())
+        corners["positive"] += int((lo > 0).any())
+        corners["constant"] += int(((lo == hi) & (lo != 0)).any())
+    assert len(corners) == 6 and min(corners.values()) >= 3, corners
+
+
+def test_factors_reach_the_bounds() -> None:
+    results = [rq.integer_matmul(a, b) for a, b in draws(strategies.factors())]
+    assert any((np.abs(r) >= 2**31).any() for r in results), "no sum beyond int32"
+    assert any(r.dtype == np.int32 and r.size for r in results)
+
+
+def test_requantizations_are_ties_and_extremes() -> None:
+    cases = draws(strategies.requantizations())
+    ties = sum(int(((a * c.mantissa * 2) % 2 ** (32 - c.shift) == 2 ** (31 - c.shift)) and c.shift < 1)
+               for c in cases for a in map(int, c.acc))
+    assert ties > 100
+    assert {-2**31, 2**31 - 1} <= {int(a) for c in cases for a in c.acc}
+    assert min(c.shift for c in cases) < -40 and max(c.shift for c in cases) > 20
