@@ -5,6 +5,7 @@ values and shapes.
 """
 
 import operator
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -93,6 +94,13 @@ def within(where: str, q: Codes, qmin: int, qmax: int, name: str, rule: str, hin
         raise error(ValueError, where, f"`{name}` must lie from {qmin} to {qmax} ({rule})",
                     f"{q[off][0]} at index {first(off)} of shape {q.shape}", hint)
     return q
+
+
+def batches(where: str, data: object) -> None:
+    """An iterable of arrays, no bare array."""
+    if hasattr(data, "__array__") or not isinstance(data, Iterable):
+        raise error(TypeError, where, "`batches` must be an iterable of arrays", f"a bare {type(data).__name__}",
+                    "pass a list, [x], for one batch")
 
 
 def compatible(*shapes: tuple[int, ...]) -> bool:

@@ -137,7 +137,7 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
         TypeError: codes that are no integers.
     Source: ONNX DequantizeLinear, opset 21.
     """
-    grid, scale = params.grid, params.scale
+    grid, scale = _parameters("dequantize", params).grid, params.scale
     q = _check.within("dequantize", _check.integers("dequantize", q, "q"), grid.qmin, grid.qmax, "q", "R2",
                       "codes come from quantize with the same grid")
     _check.broadcastable("dequantize", scale.shape, q.shape)
@@ -170,9 +170,16 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     return x_hat if params.grid.bits > 16 else x_hat.astype(x.dtype, copy=False)
 
 
+def _parameters(where: str, params: AffineParams) -> AffineParams:
+    if not isinstance(params, AffineParams):
+        raise _check.error(TypeError, where, "`params` must be AffineParams", repr(params),
+                           "make them with affine_params, symmetric_params or AffineParams(scale=, zero_point=, grid=)")
+    return params
+
+
 def _fit(where: str, x: Reals, params: AffineParams) -> tuple[Reals, Reals]:
     """scale and zero_point in the dtype of the arithmetic (R3), known to broadcast to x (R12)."""
-    _check.broadcastable(where, params.scale.shape, x.shape)
+    _check.broadcastable(where, _parameters(where, params).scale.shape, x.shape)
     dtype = params.grid.arithmetic(x.dtype)
     scale = params.scale.astype(dtype)
     if scale.size and not (scale.min() > 0 and scale.max() < np.inf):

@@ -40,9 +40,7 @@ def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = N
         ValueError: no data, NaN or infinities in it, batches of different shapes along the axes kept.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.1; "calibration" as in arXiv:2004.09602.
     """
-    if hasattr(batches, "__array__") or not isinstance(batches, Iterable):
-        raise _check.error(TypeError, "static_params", "`batches` must be an iterable of arrays",
-                           f"a bare {type(batches).__name__}", "pass a list, [x], for one batch")
+    _check.batches("static_params", batches)
     states = (observer.observe(batch, axis) for batch in batches)
     return fit(*observer.range(reduce(observer.merge, states, observer.empty)), grid)
 

@@ -1,6 +1,7 @@
-"""Profiles: dev by default, ci derandomized, deep with thousands of examples per law (--hypothesis-profile=deep)."""
+"""Profiles: ci, the default, derandomized; dev draws anew; deep draws thousands of examples per law.
 
-import os
+`pytest --hypothesis-profile=deep` chooses one.
+"""
 
 from hypothesis import HealthCheck, settings
 
@@ -8,4 +9,4 @@ settings.register_profile("dev", max_examples=200, deadline=None, database=None)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True)
 settings.register_profile("deep", settings.get_profile("dev"), max_examples=20_000,
                           suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+settings.load_profile("ci")

@@ -33,8 +33,8 @@ def test_parameters_are_copies() -> None:
 
 
 def test_equality_is_of_grid_dtype_shape_and_bits() -> None:
-    def make(scale: Any = np.float32(0.5), zero_point: Any = 0, grid: rq.IntGrid = rq.INT8) -> rq.AffineParams:
-        return rq.AffineParams(scale=scale, zero_point=zero_point, grid=grid)
+    def make(**fields: Any) -> rq.AffineParams:
+        return rq.AffineParams(**{"scale": np.float32(0.5), "zero_point": 0, "grid": rq.INT8, **fields})
 
     assert make() == make(zero_point=np.uint8(0))
     assert make(scale=np.float32([1, 1])) == make(scale=np.float32([1, 1]), zero_point=np.array([0, 0]))
@@ -149,6 +149,12 @@ def test_nothing_passed_in_is_written_to(case: strategies.Quantization) -> None:
 def test_x_is_real(f: Any, x: Any) -> None:
     with refused(TypeError, f.__name__, "R7", "dtype"):
         f(x, PARAMS)
+
+
+@pytest.mark.parametrize("f", [rq.quantize, rq.fake_quantize, rq.dequantize])
+def test_params_are_parameters(f: Any) -> None:
+    with refused(TypeError, f.__name__, "`params`", "0.5", "affine_params"):
+        f([] if f is rq.dequantize else [1.0], 0.5)
 
 
 def test_x_is_an_array() -> None:

@@ -20,7 +20,8 @@ def test_lists_and_infinities() -> None:
     assert rq.minmax([1.0, -np.inf]) == (-np.inf, 1.0)
 
 
-@pytest.mark.parametrize(("shape", "axis"), [((0,), None), ((0, 3), 0), ((0, 3), None), ((3, 0), -1), ((2, 0, 3), (0, 1))])
+@pytest.mark.parametrize(("shape", "axis"), [((0,), None), ((0, 3), 0), ((0, 3), None), ((3, 0), -1),
+                                             ((2, 0, 3), (0, 1))])
 def test_a_range_needs_data(shape: tuple[int, ...], axis: Any) -> None:
     with refused(ValueError, "minmax", "needs data", shape):
         rq.minmax(np.zeros(shape), axis=axis)

@@ -8,7 +8,8 @@ import refquant as rq
 from refquant import mlp
 
 RNG = np.random.default_rng(0)
-NET = mlp.Net(weights=(RNG.normal(size=(3, 4)), RNG.normal(size=(4, 2))), biases=(RNG.normal(size=4), RNG.normal(size=2)))
+NET = mlp.Net(weights=(RNG.normal(size=(3, 4)), RNG.normal(size=(4, 2))),
+              biases=(RNG.normal(size=4), RNG.normal(size=2)))
 X = RNG.normal(size=(9, 3)).astype(np.float32)
 
 
@@ -81,6 +82,10 @@ def test_payload() -> None:
 
 
 def test_calibration_data_fit() -> None:
+    with refused(TypeError, "ptq_static", "`batches`", "bare ndarray"):
+        mlp.ptq_static(NET, X)
+    with refused(ValueError, "QuantizedLayer", "16 bits", "R13", "17"):
+        mlp.ptq_static(NET, [X], activation_grid=rq.IntGrid(17))
     with refused(ValueError, "forward", "(n, 3)", "(9, 2)"):
         mlp.ptq_static(NET, [X[:, :2]])
     with refused(ValueError, "range", "needs data"):

@@ -21,8 +21,8 @@ def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
     (["--bits", "1"], "`--bits` must be a whole number from 2 to 16; got '1'"), (["--bits", "x"], "got 'x'"),
     (["--bits", "17"], "2 to 16"), (["--bits", "8,,4"], "got ''"),
     (["--seeds", "0"], "`--seeds` must be a whole number at least 1; got '0'"), (["--seeds", "2.5"], "got '2.5'"),
-    (["--jobs", "-1"], "`--jobs`"), (["--frobnicate"], "--frobnicate"), (["extra"], "extra"), (["--seed", "3"], "--seed"),
-    (["--seeds"], "--seeds"), (["--out", __file__], "`--out` must be a folder"),
+    (["--jobs", "-1"], "`--jobs`"), (["--frobnicate"], "--frobnicate"), (["extra"], "extra"),
+    (["--seed", "3"], "--seed"), (["--seeds"], "--seeds"), (["--out", __file__], "`--out` must be a folder"),
     (["--out", __file__ + "/below"], "`--out` must be a folder"),
 ])
 def test_bad_input_is_one_line_and_status_2(words: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,9 @@ from refquant.testing import oracle
 ONE = np.float32(1)
 
 
-@pytest.mark.parametrize(("x", "zero_point", "code"), [(0.5, 0, 0), (1.5, 0, 2), (2.5, 0, 2), (-0.5, 0, 0), (-1.5, 0, -2),
-                                                       (0.5, 1, 1), (1.5, 1, 3), (-2.5, 1, -1), (1e20, 0, 127),
+@pytest.mark.parametrize(("x", "zero_point", "code"), [(0.5, 0, 0), (1.5, 0, 2), (2.5, 0, 2), (-0.5, 0, 0),
+                                                       (-1.5, 0, -2), (0.5, 1, 1), (1.5, 1, 3), (-2.5, 1, -1),
+                                                       (1e20, 0, 127),
                                                        (-np.inf, 0, -128)])
 def test_codes(x: float, zero_point: int, code: int) -> None:
     assert oracle.quantize(np.float32(x), ONE, zero_point, rq.INT8) == code

@@ -1,6 +1,7 @@
 """The strategies produce what they promise: a kit that draws no ties tests nothing."""
 
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,11 @@ from hypothesis import Phase, given, settings
 
 import refquant as rq
 from refquant.testing import strategies
+
+
+@cache
+def quantizations() -> list[Any]:
+    return draws(strategies.quantizations())
 
 
 def draws(strategy: Any, n: int = 300) -> list[Any]:
@@ -24,7 +30,7 @@ def draws(strategy: Any, n: int = 300) -> list[Any]:
 
 def test_every_decision_point_is_drawn() -> None:
     points: Counter[str] = Counter()
-    for x, params in draws(strategies.quantizations()):
+    for x, params in quantizations():
         dtype = params.grid.arithmetic(x.dtype)
         with np.errstate(all="ignore"):
             v = x.astype(dtype) / params.scale.astype(dtype)
@@ -46,7 +52,7 @@ def test_every_decision_point_is_drawn() -> None:
 
 
 def test_every_dtype_shape_grid_and_layout_is_drawn() -> None:
-    cases = draws(strategies.quantizations())
+    cases = quantizations()
     assert {x.dtype.newbyteorder("=") for x, _ in cases} == set(strategies.DTYPES)
     assert {p.scale.dtype for _, p in cases} == set(strategies.DTYPES)
     assert {x.ndim for x, _ in cases} == {0, 1, 2, 3} and any(x.size == 0 for x, _ in cases)
@@ -60,7 +66,7 @@ def test_every_dtype_shape_grid_and_layout_is_drawn() -> None:
 
 
 def test_parameters_fit_the_data() -> None:
-    for x, params in draws(strategies.quantizations()):
+    for x, params in quantizations():
         assert rq.quantize(x, params).shape == x.shape
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import _check
 from .._check import Codes, Reals
 from ..affine import AffineParams, quantize
 from ..calibration import dynamic_params
@@ -35,9 +36,11 @@ def ptq_static(net: Net, batches: Iterable[ArrayLike], *, weight_grid: IntGrid =
     (dtype('int32'), 50)
 
     Raises:
-        ValueError: batches that do not fit the network, no data.
+        ValueError: batches that do not fit the network, no data, grids of more than 16 bits.
+        TypeError: a bare array instead of batches.
     Source: Jacob et al. 2018 (arXiv:1712.05877); Krishnamoorthi 2018 (arXiv:1806.08342), section 3.
     """
+    _check.batches("ptq_static", batches)
     states = [minmax_observer.empty] * len(net.weights)
     for batch in batches:
         seen = layer_inputs(net, batch)[:-1]

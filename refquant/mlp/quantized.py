@@ -43,7 +43,7 @@ class QuantizedLayer:
     20
 
     Raises:
-        ValueError: shapes that do not fit, codes off the grid, a weight zero point other than 0.
+        ValueError: shapes that do not fit, codes off the grid or of more than 16 bits, a weight zero point not 0.
         TypeError: a bias that does not go with the activation.
     """
 
@@ -64,6 +64,9 @@ class QuantizedLayer:
         if self.weight.zero_point.any() or (isinstance(at, AffineParams) and at.scale.shape != ()):
             raise _check.error(ValueError, "QuantizedLayer", "`weight` must be symmetric and a static `activation` per "
                                "tensor", f"{self.weight} and {at}", "use symmetric_params for weights")
+        if max(grid.bits, at.grid.bits) > 16:
+            raise _check.error(ValueError, "QuantizedLayer", "codes must have at most 16 bits (R13)",
+                               f"{grid.bits} for weights and {at.grid.bits} for the input", "take a smaller grid")
         if bias.dtype != (np.int32 if isinstance(at, AffineParams) else np.float32):
             raise _check.error(TypeError, "QuantizedLayer", "`bias` must be int32 when static, float32 when dynamic",
                                f"dtype {bias.dtype}", "make the network with ptq_static, ptq_dynamic or train_qat")

@@ -117,6 +117,11 @@ def codes_are_the_oracles(subject: Any, case: Quantization) -> None:
     equal("R3 R4 R5 R6", subject.quantize(x, params), expected)
 
 
+@law("R3 R4 R5", strategies.every_tie())
+def every_tie_is_decided_by_the_rules(subject: Any, case: Quantization) -> None:
+    codes_are_the_oracles(subject, case)
+
+
 @law("R2 R3 R12", strategies.quantizations())
 def fake_quantized_values_are_the_oracles(subject: Any, case: Quantization) -> None:
     x, params = case
@@ -255,6 +260,11 @@ def _fits_the_oracle(rule: str, fit: Any, formula: Any, case: Range) -> None:
 @law("R8 R9 R11", strategies.ranges())
 def affine_parameters_are_the_oracles(subject: Any, case: Range) -> None:
     _fits_the_oracle("R8 R9 R11", subject.affine_params, oracle.affine_range, case)
+
+
+@law("R9", strategies.ordinary_ranges())
+def ordinary_affine_parameters_are_the_oracles(subject: Any, case: Range) -> None:
+    _fits_the_oracle("R9", subject.affine_params, oracle.affine_range, case)
 
 
 @law("R10 R11", strategies.ranges())
