@@ -7,21 +7,22 @@ from pathlib import Path
 import pytest
 
 from refquant.study import compare, jobs
+from refquant.study.records import Record, summarize
 
 KEYS = ["method", "weight_bits", "activation_bits", "seed", "accuracy", "cross_entropy", "logit_sqnr_db", "seconds",
         "model_bytes"]
 
 
 @pytest.fixture(scope="module")
-def records() -> list[compare.Record]:
+def records() -> list[Record]:
     return compare.compare(seeds=2, bits=[8, 2], jobs=1)
 
 
-def timeless(records: list[compare.Record]) -> list[dict[str, object]]:
+def timeless(records: list[Record]) -> list[dict[str, object]]:
     return [{k: v for k, v in r.items() if k != "seconds"} for r in records]
 
 
-def test_records_are_complete(records: list[compare.Record]) -> None:
+def test_records_are_complete(records: list[Record]) -> None:
     assert all(list(r) == KEYS for r in records)
     runs = [(r["method"], r["weight_bits"], r["seed"]) for r in records]
     assert runs == [("float", 32, 0), ("float", 32, 1)] + [
@@ -32,8 +33,8 @@ def test_records_are_complete(records: list[compare.Record]) -> None:
         assert (r["logit_sqnr_db"] is None) == (r["method"] == "float")
 
 
-def test_the_expected_pattern(records: list[compare.Record]) -> None:
-    mean = {(row.method, row.bits): row.accuracy.mean for row in compare.summarize(records)}
+def test_the_expected_pattern(records: list[Record]) -> None:
+    mean = {(row.method, row.bits): row.accuracy.mean for row in summarize(records)}
     base = mean["float", 32]
     assert base > 94
     assert all(abs(mean[method, 8] - base) < 1.5 for method in compare.METHODS), "nothing lost at 8 bits"
@@ -41,16 +42,16 @@ def test_the_expected_pattern(records: list[compare.Record]) -> None:
     assert mean["qat-ste", 2] > mean["ptq-static-minmax", 2] + 20, "QAT recovers part"
 
 
-def test_records_do_not_depend_on_jobs(records: list[compare.Record]) -> None:
+def test_records_do_not_depend_on_jobs(records: list[Record]) -> None:
     assert timeless(compare.compare(seeds=2, bits=[8, 2], jobs=2)) == timeless(records)
 
 
-def test_one_seed_shows_no_interval(records: list[compare.Record]) -> None:
+def test_one_seed_shows_no_interval(records: list[Record]) -> None:
     text = compare.table([r for r in records if r["seed"] == 0])
     assert "±" not in text.split("\n\n")[0] and "1 seed." in text
 
 
-def test_files(records: list[compare.Record], tmp_path: Path) -> None:
+def test_files(records: list[Record], tmp_path: Path) -> None:
     paths = compare.save(records, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths) == [
         "accuracy.png", "comparison.csv", "comparison.json", "logit_sqnr.png"]

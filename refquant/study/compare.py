@@ -5,10 +5,10 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,25 +20,12 @@ from . import plots
 from .datasets import Split, digits, split
 from .files import write
 from .jobs import run
-from .stats import Estimate, estimate
+from .records import Record, summarize
+from .stats import Estimate
 
 SIZES = (64, 32, 32, 10)
 BITS = (8, 4, 3, 2)
 CALIBRATION = 256
-
-
-class Record(TypedDict):
-    """One network's result; accuracy from 0 to 1, cross-entropy in nats, seconds to train or to quantize it."""
-
-    method: str
-    weight_bits: int
-    activation_bits: int
-    seed: int
-    accuracy: float
-    cross_entropy: float
-    logit_sqnr_db: float | None
-    seconds: float
-    model_bytes: int
 
 
 class Task(NamedTuple):
@@ -122,35 +109,6 @@ def compare(seeds: int, bits: Sequence[int], jobs: int) -> list[Record]:
     order = ["float", *METHODS]
     return sorted((record for records in results for record in records),
                   key=lambda r: (order.index(r["method"]), -r["weight_bits"], r["seed"]))
-
-
-class Row(NamedTuple):
-    """One line of the table: a method at a width, over all seeds; accuracies in percent."""
-
-    method: str
-    bits: int
-    accuracy: Estimate
-    minus_float: Estimate
-    sqnr_db: Estimate | None
-    model_bytes: int
-    seconds: float
-
-
-def summarize(records: Iterable[Record]) -> list[Row]:
-    """Means with 95 % intervals over seeds; the difference to float is paired: within each seed, then averaged."""
-    groups: dict[tuple[str, int], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record["method"], record["weight_bits"]), []).append(record)
-    base = {r["seed"]: r["accuracy"] for r in groups[("float", 32)]}
-    return [_row(method, bits, group, base) for (method, bits), group in groups.items()]
-
-
-def _row(method: str, bits: int, group: list[Record], base: dict[int, float]) -> Row:
-    sqnr = [r["logit_sqnr_db"] for r in group if r["logit_sqnr_db"] is not None]
-    return Row(method, bits, estimate([100 * r["accuracy"] for r in group]),
-               estimate([100 * (r["accuracy"] - base[r["seed"]]) for r in group]),
-               estimate(sqnr) if sqnr else None, group[0]["model_bytes"],
-               sum(r["seconds"] for r in group) / len(group))
 
 
 def table(records: Sequence[Record]) -> str:

@@ -1,0 +1,53 @@
+"""The visual language: the same quantity in the same colour everywhere, safe for the colour-blind.
+
+Colours are those of Okabe and Ito 2008. matplotlib is imported when a figure is drawn, not before.
+"""
+
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+GREY = "#767676"
+
+STYLES: dict[str, dict[str, Any]] = {
+    "float": {"color": BLACK, "marker": "", "linestyle": "--", "label": "float32, not quantized"},
+    "ptq-static-minmax": {"color": RED, "marker": "o", "label": "PTQ, static min-max"},
+    "ptq-dynamic-row": {"color": BLUE, "marker": "s", "label": "PTQ, dynamic per row"},
+    "qat-ste": {"color": GREEN, "marker": "^", "label": "QAT, straight-through"},
+}
+
+
+def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
+    """Draw in type large enough to be projected, on a quiet grid."""
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> "Figure":
+        from matplotlib import rc_context
+
+        with rc_context({"font.size": 13, "axes.titlesize": 15, "axes.spines.top": False, "axes.spines.right": False,
+                         "axes.grid": True, "grid.alpha": 0.3, "lines.linewidth": 2, "lines.markersize": 7,
+                         "legend.frameon": False}):
+            return draw(*args, **kwargs)
+    return drawn
+
+
+def figure(height: float = 4.8, **subplots: Any) -> tuple["Figure", Any]:
+    """An empty figure, 8 inches wide, and its axes."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(8, height), layout="constrained")
+    return drawn, drawn.subplots(**subplots)
+
+
+def png(drawn: "Figure", dpi: int = 120) -> bytes:
+    """The figure as a PNG file's bytes, the same for the same figure."""
+    buffer = io.BytesIO()
+    drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
