@@ -10,10 +10,10 @@ from .rules import RULES
 from .grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, IntGrid
 from .affine import AffineParams, dequantize, fake_quantize, quantize
 from .ranges import affine_params, symmetric_params
-from .clipping import minmax
-from .observers import Observer, minmax_observer
+from .clipping import minmax, mse_optimal, percentile
+from .observers import Observer, minmax_observer, whole_data
 from .calibration import dynamic_params, static_params
-from .gradients import straight_through
+from .gradients import lsq, straight_through
 from .integer import integer_matmul, quantize_multiplier, requantize
 from .metrics import max_abs_error, mse, sqnr_db
 
@@ -24,10 +24,10 @@ __all__ = [
     "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
     "AffineParams", "quantize", "dequantize", "fake_quantize",
     "affine_params", "symmetric_params",
-    "minmax",
-    "Observer", "minmax_observer",
+    "minmax", "percentile", "mse_optimal",
+    "Observer", "minmax_observer", "whole_data",
     "static_params", "dynamic_params",
-    "straight_through",
+    "straight_through", "lsq",
     "integer_matmul", "quantize_multiplier", "requantize",
     "mse", "sqnr_db", "max_abs_error",
     "mlp",

@@ -29,6 +29,9 @@ def first(where_true: NDArray[np.bool_]) -> tuple[int, ...]:
 
 def array(where: str, x: ArrayLike, name: str) -> NDArray[Any]:
     """`x` as an array in the machine's byte order; nothing is copied that need not be."""
+    if hasattr(x, "filled"):
+        raise error(TypeError, where, f"`{name}` must not be masked", f"a {type(x).__name__}",
+                    "fill it, x.filled(0), or drop what is masked, x.compressed()")
     try:
         a = np.asarray(x)
     except ValueError as cause:
@@ -59,6 +62,19 @@ def finite(where: str, x: ArrayLike, name: str) -> Reals:
     return a
 
 
+@quiet
+def float32(where: str, x: ArrayLike, name: str) -> Reals:
+    """`x` as float32, finite there too."""
+    return finite(where, finite(where, x, name).astype(np.float32, copy=False), name)
+
+
+def frozen(values: NDArray[Any]) -> NDArray[Any]:
+    """A copy that nobody can write to, not even after flags.writeable = True: its memory is immutable bytes."""
+    if not values.size:
+        return np.broadcast_to(values.dtype.type(0), values.shape)
+    return np.frombuffer(values.tobytes(), values.dtype).reshape(values.shape)
+
+
 def number(where: str, value: ArrayLike, name: str) -> Reals:
     """A range's end or a scale: reals, or integers read as float64."""
     a = array(where, value, name)
@@ -70,7 +86,7 @@ def integers(where: str, q: ArrayLike, name: str) -> Codes:
     a = array(where, q, name)
     if a.dtype.kind not in "iu" and not (a.size == 0 and isinstance(q, (list, tuple))):
         raise error(TypeError, where, f"`{name}` must be integers", f"dtype {a.dtype}",
-                    f"codes come from quantize; integers in another dtype from {name}.astype(np.int32)")
+                    f"write 1, not 1.0; an array of whole floats becomes integers by np.asarray({name}).astype(int)")
     return a if a.dtype.kind in "iu" else a.astype(np.int64)
 
 
@@ -81,9 +97,9 @@ def whole(where: str, value: Any, name: str, least: int, most: int | None = None
         n = operator.index(value)
     except TypeError as cause:
         raise error(TypeError, where, f"`{name}` must be an integer {span}", f"{value!r} of type "
-                    f"{type(value).__name__}", f"pass {name}={least}, say") from cause
+                    f"{type(value).__name__}", f"pass {max(least, 8)}, say") from cause
     if isinstance(value, (bool, np.bool_)) or n < least or (most is not None and n > most):
-        raise error(ValueError, where, f"`{name}` must be an integer {span}", repr(value), f"pass {name}={least}, say")
+        raise error(ValueError, where, f"`{name}` must be an integer {span}", repr(value), f"pass {max(least, 8)}, say")
     return n
 
 
@@ -94,6 +110,13 @@ def within(where: str, q: Codes, qmin: int, qmax: int, name: str, rule: str, hin
         raise error(ValueError, where, f"`{name}` must lie from {qmin} to {qmax} ({rule})",
                     f"{q[off][0]} at index {first(off)} of shape {q.shape}", hint)
     return q
+
+
+def generator(where: str, rng: object) -> None:
+    """A NumPy generator: randomness is an argument."""
+    if not isinstance(rng, np.random.Generator):
+        raise error(TypeError, where, "`rng` must be a numpy.random.Generator", repr(rng),
+                    f"pass np.random.default_rng({rng if isinstance(rng, int) else 0})")
 
 
 def batches(where: str, data: object) -> None:

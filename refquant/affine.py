@@ -10,7 +10,6 @@ reference rounds ties away from zero.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,14 +55,15 @@ class AffineParams:
                                f"{steps[bad][0]} at index {_check.first(bad)} of shape {steps.shape}",
                                "affine_params and symmetric_params give a valid scale for every finite range")
         zeros = _check.within("AffineParams", _check.integers("AffineParams", zero_point, "zero_point"), grid.qmin,
-                              grid.qmax, "zero_point", "R2", "0.0 must have a code; clip it to the grid")
+                              grid.qmax, "zero_point", "R2", "it is the code of 0.0; take one of the grid's")
         if not _check.compatible(steps.shape, zeros.shape):
             raise _check.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
                                f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
         shape = np.broadcast_shapes(steps.shape, zeros.shape)
         steps = steps.astype(np.float64) if grid.bits > 16 else steps
-        _freeze(self, "scale", np.broadcast_to(steps, shape))
-        _freeze(self, "zero_point", np.broadcast_to(zeros.astype(grid.zero_point_dtype), shape))
+        zeros = zeros.astype(grid.zero_point_dtype)
+        object.__setattr__(self, "scale", _check.frozen(np.broadcast_to(steps, shape)))
+        object.__setattr__(self, "zero_point", _check.frozen(np.broadcast_to(zeros, shape)))
         object.__setattr__(self, "grid", grid)
 
     def __eq__(self, other: object) -> bool:
@@ -77,12 +77,6 @@ class AffineParams:
 
     def __reduce__(self) -> tuple[Callable[[], "AffineParams"], tuple[()]]:
         return partial(AffineParams, scale=self.scale, zero_point=self.zero_point, grid=self.grid), ()
-
-
-def _freeze(owner: object, name: str, values: np.ndarray[Any, Any]) -> None:
-    copy = np.array(values, order="C")
-    copy.flags.writeable = False
-    object.__setattr__(owner, name, copy)
 
 
 @_check.quiet
@@ -141,8 +135,8 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
     q = _check.within("dequantize", _check.integers("dequantize", q, "q"), grid.qmin, grid.qmax, "q", "R2",
                       "codes come from quantize with the same grid")
     _check.broadcastable("dequantize", scale.shape, q.shape)
-    steps = q.astype(params.zero_point.dtype) - params.zero_point
-    return np.asarray(np.multiply(steps, scale, dtype=grid.arithmetic(scale.dtype))).astype(scale.dtype, copy=False)
+    steps = np.asarray(q.astype(params.zero_point.dtype) - params.zero_point)
+    return np.multiply(steps, scale, dtype=grid.arithmetic(scale.dtype), out=np.empty_like(steps, dtype=scale.dtype))
 
 
 @_check.quiet
@@ -165,9 +159,9 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     """
     x = _check.reals("fake_quantize", x)
     scale, _ = _fit("fake_quantize", x, params)
-    steps = quantize(x, params).astype(params.zero_point.dtype) - params.zero_point
-    x_hat = np.asarray(np.multiply(steps, scale, dtype=scale.dtype))
-    return x_hat if params.grid.bits > 16 else x_hat.astype(x.dtype, copy=False)
+    steps = np.asarray(quantize(x, params).astype(params.zero_point.dtype) - params.zero_point)
+    dtype = scale.dtype if params.grid.bits > 16 else x.dtype
+    return np.multiply(steps, scale, dtype=scale.dtype, out=np.empty_like(steps, dtype=dtype))
 
 
 def _parameters(where: str, params: AffineParams) -> AffineParams:

@@ -1,20 +1,16 @@
 """Static beside dynamic: is the clipping range known before the input, or taken from it?"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import reduce
-from typing import TypeAlias
 
 from numpy.typing import ArrayLike
 
 from . import _check
-from ._check import Reals
 from .affine import AffineParams
-from .clipping import Axis, minmax
+from .clipping import Axis, Clip, Fit, minmax, ranged
 from .grids import IntGrid
 from .observers import Observer, minmax_observer
 from .ranges import affine_params
-
-Fit: TypeAlias = Callable[[Reals, Reals, IntGrid], AffineParams]
 
 
 def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = None,
@@ -46,7 +42,7 @@ def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = N
 
 
 def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
-                   clip: Callable[..., tuple[Reals, Reals]] = minmax, fit: Fit = affine_params) -> AffineParams:
+                   clip: Clip = minmax, fit: Fit = affine_params) -> AffineParams:
     """fit(clip(x)): the range of this very input.
 
     Args:
@@ -54,7 +50,7 @@ def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
         grid: which codes exist.
         axis: the axes REDUCED over: None per tensor, where a sample's codes depend on its batch mates; -1 per row
             (per token), where they do not.
-        clip: how data become a range, any function (x, axis=) -> (lo, hi).
+        clip: how data become a range, any function (x, axis=) -> (lo, hi) that keeps the reduced axes as 1.
         fit: how a range becomes parameters, affine_params or symmetric_params.
 
     >>> dynamic_params([[0.0, 3.0], [0.0, 30.0]], IntGrid(2, signed=False), axis=-1).scale
@@ -66,4 +62,4 @@ def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
         TypeError: integers, complex or other dtypes.
     Source: ONNX DynamicQuantizeLinear (per tensor); per row as in ZeroQuant (arXiv:2206.01861), "token-wise".
     """
-    return fit(*clip(x, axis=axis), grid)
+    return fit(*ranged("dynamic_params", clip, x, axis), grid)

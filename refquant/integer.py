@@ -54,7 +54,7 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
     """m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), rounded to the nearest, ties to even.
 
     Args:
-        m: (*S) positive finite reals below 2**30, for example scale_x * scale_w / scale_y.
+        m: (*S) positive finite reals that round to less than 2**30, for example scale_x * scale_w / scale_y.
     Returns:
         mantissa (*S) int64 and shift (*S) int64.
 
@@ -74,10 +74,11 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
     mantissa, shift = np.where(carried, 2**30, mantissa), exponent.astype(np.int64) + carried
     bad = ~((value > 0) & np.isfinite(value)) | (shift > 30)
     if bad.any():
-        raise _check.error(ValueError, "quantize_multiplier", "`m` must be positive, finite and below 2**30 (R14)",
+        raise _check.error(ValueError, "quantize_multiplier", "`m` must be positive, finite and round to less than "
+                           "2**30 (R14)",
                            f"{value[bad][0]} at index {_check.first(bad)} of shape {value.shape}",
                            "m is scale_x * scale_w / scale_y; check the three scales")
-    return mantissa, shift
+    return np.asarray(mantissa), np.asarray(shift)
 
 
 def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> Codes:
@@ -105,6 +106,8 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
         TypeError: anything that is no integer.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 2.2, with its two roundings replaced by one (R14).
     """
+    if not isinstance(grid, IntGrid):
+        raise _check.error(TypeError, "requantize", "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
     acc = _limited(acc, "acc", -(2**31), 2**31 - 1, "accumulate fewer products, or codes of fewer bits")
     mantissa = _limited(mantissa, "mantissa", 2**30, 2**31 - 1, "take it from quantize_multiplier")
     shift = _limited(shift, "shift", -(2**31), 30, "take it from quantize_multiplier")

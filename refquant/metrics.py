@@ -9,6 +9,7 @@ from . import _check
 from ._check import Reals
 
 
+@_check.quiet
 def mse(x: ArrayLike, y: ArrayLike) -> float:
     """mean((x - y)**2), in reals squared, accumulated in float64.
 
@@ -27,6 +28,7 @@ def mse(x: ArrayLike, y: ArrayLike) -> float:
     return float(np.mean(np.square(x - y)))
 
 
+@_check.quiet
 def sqnr_db(x: ArrayLike, y: ArrayLike) -> float:
     """10 * log10(sum(x**2) / sum((x - y)**2)): signal x to quantization noise, in decibels.
 
@@ -47,12 +49,14 @@ def sqnr_db(x: ArrayLike, y: ArrayLike) -> float:
     Source: definition; 6.02 dB per bit for uniform data, see Bennett 1948.
     """
     x, y = _pair("sqnr_db", x, y)
-    noise, signal = _norm(x - y), _norm(x)
+    unit = max(float(np.max(np.abs(x))), float(np.max(np.abs(y)))) or 1.0
+    noise, signal = _norm(x / unit - y / unit), _norm(x / unit)
     if noise == 0 or signal == 0:
         return math.inf if noise == 0 else -math.inf
     return 20 * (math.log10(signal) - math.log10(noise))
 
 
+@_check.quiet
 def max_abs_error(x: ArrayLike, y: ArrayLike) -> float:
     """max |x - y|, in reals.
 

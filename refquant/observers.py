@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from . import _check
 from ._check import Reals
-from .clipping import Axis, minmax
+from .clipping import Axis, Clip, minmax
 
 State: TypeAlias = tuple[Any, ...]
 EMPTY: State = ()
@@ -33,7 +33,10 @@ class Observer(NamedTuple):
 
 def _observe(x: ArrayLike, axis: Axis = None) -> State:
     x = _check.reals("observe", x)
-    return minmax(x, axis) if x.size else EMPTY
+    if not x.size:
+        return EMPTY
+    lo, hi = minmax(x, axis)
+    return lo + 0, hi + 0  # -0.0 + 0 is 0.0: merging would otherwise depend on the order
 
 
 def _merge(a: State, b: State) -> State:
@@ -50,6 +53,27 @@ def _range(state: State) -> tuple[Reals, Reals]:
         raise _check.error(ValueError, "range", "a range needs data", "no batch, or only empty ones",
                            "give at least one batch with data; a generator can be read only once")
     return state[0], state[1]
+
+
+def whole_data(clip: Clip) -> Observer:
+    """The range that a clipping rule gives on all data together: exact for any rule, and keeps all data to be so.
+
+    Per tensor only: the batches are flattened. Merging is concatenation: associative, and commutative for every rule
+    that does not look at the order.
+
+    >>> from refquant.clipping import percentile
+    >>> halves = whole_data(lambda x: percentile(x, 75.0))
+    >>> halves.range(halves.merge(halves.observe([0.0, 1.0, 2.0]), halves.observe([3.0, 4.0])))
+    (np.float64(1.0), np.float64(3.0))
+    """
+    def observe(x: ArrayLike, axis: Axis = None) -> State:
+        if axis is not None:
+            raise _check.error(ValueError, "observe", "whole data are observed per tensor", f"axis={axis!r}",
+                               "concatenate the batches and call dynamic_params with axis and clip")
+        x = _check.reals("observe", x)
+        return (x.reshape(-1),) if x.size else EMPTY
+
+    return Observer(EMPTY, observe, lambda a, b: a + b, lambda s: clip(np.concatenate(s)) if s else _range(s))
 
 
 #: lo = smallest, hi = largest value seen. Merging is exact: associative, commutative and idempotent, bit for bit.

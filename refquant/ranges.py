@@ -36,7 +36,7 @@ def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
 
 
 def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
-    """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0.
+    """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0 on a signed grid.
 
     Args:
         lo, hi: (*S) reals, finite, lo <= hi.
@@ -110,6 +110,6 @@ def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Real
     if bad.any():
         raise _check.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",
                            f"[{a[bad][0]}, {b[bad][0]}] at index {_check.first(bad)} of shape {bad.shape}",
-                           "drop infinities from the data, or clip it to a finite range")
+                           "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite range")
     return a, b
 

@@ -16,14 +16,17 @@ RULES: dict[str, str] = {
     "R9": "Affine: scale = (hi/2 - lo/2) / ((qmax - qmin)/2), zero_point = qmin + round(clip(-lo/scale, 0, "
           "qmax - qmin)).",
     "R10": "Symmetric: zero_point = 0, or (qmin + qmax + 1)//2 when unsigned; scale = max(|lo|, |hi|) / "
-           "min(qmax - zero_point, zero_point - qmin).",
+           "min(qmax - zero_point, zero_point - qmin): int8 divides by 127.",
     "R11": "Degenerate ranges: every finite lo <= hi works; an all-zero range has scale 1, otherwise scale is at least "
-           "the smallest normal number. lo > hi, NaN and infinite ends are refused.",
-    "R12": "Granularity: parameters broadcast TO x's shape, else an error; the result is that of each slice alone.",
+           "the smallest normal number. lo > hi, NaN and infinite ends are refused. Nothing overflows on the way; "
+           "x_hat itself may, within one step of the largest float.",
+    "R12": "Granularity: parameters broadcast TO x's shape, else an error; the result is that of each slice alone. "
+           "axis names the axes reduced over.",
     "R13": "Products of codes are exact: int32 if K * max|a| * max|b| < 2**31 by dtype, never by value, else int64; "
            "K = 0 gives zeros.",
     "R14": "Requantize: m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), shift <= 30; one rounding of the "
            "exact product, ties to even; any int32 accumulator.",
     "R15": "Straight-through: the gradient passes where the rounded code was not clipped.",
-    "R16": "Error: |x - x_hat| <= scale * (1/2 + (qmax - qmin) * eps) for every x between the values of qmin and qmax.",
+    "R16": "Error: |x - x_hat| <= scale * (1/2 + (qmax - qmin) * eps) for every x between the values of qmin and qmax; "
+           "x_hat by fake_quantize, eps of x's dtype, scale a normal number of it, x_hat no overflow (R11).",
 }

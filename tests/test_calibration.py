@@ -33,6 +33,13 @@ def test_other_rules_plug_in() -> None:
     assert rq.dynamic_params(x, rq.INT8, -1, clip=middle, fit=rq.symmetric_params).scale == 0.5 / 127
 
 
+def test_a_rule_keeps_the_reduced_axes() -> None:
+    with refused(ValueError, "dynamic_params", "R12", "(3,)", "(3, 1)", "keepdims"):
+        rq.dynamic_params(np.ones((3, 3)), rq.INT8, -1, clip=lambda x, axis: (x.min(axis), x.max(axis)))
+    with refused(ValueError, "dynamic_params", "`axis`", "[0]"):
+        rq.dynamic_params(np.ones((3, 3)), rq.INT8, [0])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("batches", [np.zeros((4, 3)), np.float32(1), np.zeros(0), 1.0, None])
 def test_a_bare_array_is_refused(batches: Any) -> None:
     with refused(TypeError, "static_params", "`batches`", type(batches).__name__, "[x]"):

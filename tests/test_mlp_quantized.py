@@ -1,3 +1,5 @@
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -116,3 +118,55 @@ def test_the_bias_goes_with_the_activation() -> None:
     for field, value in (("bias", np.zeros(2, np.float32)), ("activation", mlp.Dynamic(rq.INT4))):
         with refused(TypeError, "`bias`", "int32 when static"):
             mlp.QuantizedLayer(**{**LAYER, field: value})
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_no_bias_is_lost_where_weights_are_zero_or_tiny(axis: Any) -> None:
+    for w in (np.zeros((2, 2)), np.eye(2) * 1e-9, np.array([[0, 1e-9], [0, 3.0]])):
+        net, x = mlp.Net(weights=(w,), biases=(np.array([0.3, -5.0]),)), np.full((3, 2), 0.5)
+        got = mlp.forward_quantized(mlp.ptq_static(net, [x], weight_axis=axis), x)
+        np.testing.assert_allclose(got, mlp.forward(net, x), atol=0.03)
+
+
+def test_networks_stay_read_only_after_copies() -> None:
+    qnet = mlp.ptq_static(NET, [X])
+    for again in (copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))):
+        net, twin = again(NET), again(qnet)
+        for array in (*net.weights, *net.biases, twin.layers[0].codes, twin.layers[0].bias):
+            for change in (lambda a=array: a.__setitem__(0, 1), lambda a=array: setattr(a.flags, "writeable", True)):
+                with pytest.raises(ValueError, match=r"read-only|WRITEABLE"):
+                    change()
+        np.testing.assert_array_equal(mlp.forward_quantized(twin, X), mlp.forward_quantized(qnet, X))
+
+
+def test_no_global_switch_stops_a_network() -> None:
+    qnet = mlp.ptq_static(NET, [X])
+    with np.errstate(all="raise"):
+        mlp.forward(NET, np.full((1, 3), 1e-44)), mlp.forward_quantized(qnet, np.full((1, 3), 1e-44))
+        mlp.cross_entropy(np.float32([[0, -200]]), [0])
+        mlp.train(NET, X * 30, [0, 1, 1] * 3, rng=np.random.default_rng(0), epochs=5, lr=0.3)
+        assert rq.mse([1e-200], [0.0]) == 0 and rq.sqnr_db([1.7e308], [-1.7e308]) == pytest.approx(-6.02, abs=0.01)
+
+
+def test_finite_also_in_float32() -> None:
+    for call in (lambda: mlp.forward(NET, np.full((1, 3), 1e300)),
+                 lambda: mlp.Net(weights=(np.full((1, 1), 1e300),), biases=(np.zeros(1),))):
+        with refused(ValueError, "finite", "inf"):
+            call()
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2, (), (0, 1)])
+def test_a_dynamic_range_is_per_tensor_or_per_row(axis: Any) -> None:
+    with refused(ValueError, "Dynamic", "`axis`", repr(axis)):
+        mlp.ptq_dynamic(NET, axis=axis)
+    with refused(TypeError, "Dynamic", "`grid`", "8"):
+        mlp.Dynamic(8)  # type: ignore[arg-type]
+
+
+def test_layers_chain() -> None:
+    layer = mlp.QuantizedLayer(**LAYER)
+    for layers in ((), (layer, layer)):
+        with refused(ValueError, "QuantizedNet", "chain"):
+            mlp.QuantizedNet(layers)
+    with refused(TypeError, "QuantizedLayer", "`activation`", "None"):
+        mlp.QuantizedLayer(**{**LAYER, "activation": None})

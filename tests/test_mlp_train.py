@@ -46,6 +46,15 @@ def test_data_fit_the_network_and_each_other(train: Any) -> None:
             train(net, x, labels, rng=rng, **{option: value})
 
 
+def test_randomness_is_a_generator() -> None:
+    net, rng = mlp.init(np.random.default_rng(0), (2, 2)), 7
+    for f in (mlp.train, mlp.train_qat, mlp.train_lsq):
+        with refused(TypeError, f.__name__, "`rng`", "7", "default_rng(7)"):
+            f(net, *data(), rng=rng)  # type: ignore[arg-type]
+    with refused(TypeError, "init", "`rng`", "7"):
+        mlp.init(rng, (2, 2))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("momentum", [-0.1, 1.5, np.nan])
 def test_momentum(momentum: float) -> None:
     with refused(ValueError, "train_qat", "`momentum`", momentum):
@@ -56,7 +65,7 @@ def test_momentum(momentum: float) -> None:
 @pytest.mark.parametrize("weight_axis", [None, 0])
 def test_qat_trains_the_network_it_returns(weight_axis: Any) -> None:
     """With the range fixed (momentum 1) and no step left, the training pass and the quantized network agree."""
-    from refquant.mlp import model, qat
+    from refquant.mlp import model, ptq, qat
 
     x, _ = data()
     net, weights, inputs = mlp.init(np.random.default_rng(3), (2, 5, 2)), rq.IntGrid(4, narrow=True), rq.UINT4
@@ -64,6 +73,36 @@ def test_qat_trains_the_network_it_returns(weight_axis: Any) -> None:
     logits, _ = model.forward_and_pullback(
         net.weights, net.biases, x, [qat._moving_range(ranges, i, 1.0, inputs) for i in range(2)],
         [qat._largest_value(weights, weight_axis)] * 2)
-    qnet = mlp.quantize_net(net, [rq.affine_params(*r, inputs) for r in ranges], weight_grid=weights,
-                            weight_axis=weight_axis)
+    qnet = mlp.quantize_net(net, [rq.affine_params(*r, inputs) for r in ranges],
+                            ptq.weight_params(net.weights, weights, weight_axis))
     np.testing.assert_allclose(logits, mlp.forward_quantized(qnet, x), atol=1e-5)
+
+
+def test_learned_steps_start_as_published() -> None:
+    x, labels = data()
+    net, bits = mlp.init(np.random.default_rng(3), (2, 5, 2)), rq.IntGrid(3, narrow=True)
+    positive = np.abs(x)
+    qnet = mlp.train_lsq(net, positive, labels, rng=np.random.default_rng(0), epochs=0, weight_grid=bits,
+                         activation_grid=rq.UINT4, batch_size=len(x))
+    for layer, w in zip(qnet.layers, net.weights, strict=True):
+        assert layer.weight.scale == pytest.approx(2 * np.abs(w).mean() / 3**0.5, rel=1e-6)
+    assert isinstance(qnet.layers[0].activation, rq.AffineParams)
+    assert qnet.layers[0].activation.scale == pytest.approx(2 * positive.mean() / 15**0.5, rel=1e-6)
+    assert qnet.layers[0].activation.zero_point == 0
+
+
+def test_every_epoch_is_shown() -> None:
+    x, labels = data()
+    net, rng = mlp.init(np.random.default_rng(3), (2, 5, 2)), np.random.default_rng(0)
+    for train, run in ((mlp.train, mlp.forward), (mlp.train_qat, mlp.forward_quantized),
+                       (mlp.train_lsq, mlp.forward_quantized)):
+        seen: list[Any] = []
+        last = train(net, x, labels, rng=rng, epochs=3, each_epoch=seen.append)  # type: ignore[operator]
+        assert len(seen) == 3
+        np.testing.assert_array_equal(run(seen[-1], x), run(last, x))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("lr", [-1e-3, np.inf, np.nan, "fast", None])
+def test_the_step_is_finite_and_not_negative(lr: Any) -> None:
+    with refused(ValueError, "train", "`lr`", repr(lr)):
+        mlp.train(mlp.init(np.random.default_rng(1), (2, 2)), *data(), rng=np.random.default_rng(0), lr=lr)

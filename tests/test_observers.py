@@ -29,3 +29,19 @@ def test_the_empty_summary_travels() -> None:
 def test_observed_data_are_reals() -> None:
     with refused(TypeError, "observe", "R7", "int64"):
         rq.minmax_observer.observe([1, 2])
+
+
+def test_whole_data_gives_any_rule_exactly() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    observer = rq.whole_data(lambda v: rq.percentile(v, 95.0))
+    static = rq.static_params(np.split(x, 4), rq.INT8, observer=observer)
+    assert static == rq.affine_params(*rq.percentile(x, 95.0), rq.INT8)
+    with refused(ValueError, "needs data"):
+        rq.static_params([x[:0]], rq.INT8, observer=observer)
+    with refused(ValueError, "observe", "axis=0", "per tensor"):
+        rq.static_params([x], rq.INT8, axis=0, observer=observer)
+
+
+def test_merging_does_not_depend_on_the_sign_of_zero() -> None:
+    a, b = rq.minmax_observer.observe([0.0]), rq.minmax_observer.observe([-0.0])
+    assert np.array([rq.minmax_observer.merge(a, b), rq.minmax_observer.merge(b, a)]).tobytes() == bytes(32)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 import refquant as rq
 from refquant.study.cli import main
 
+QUICK = ("compare", "--quick", "--seeds", "1", "--bits", "2")
+
 
 def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "refquant", *words], capture_output=True, text=True, timeout=100,
@@ -20,7 +23,10 @@ def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(("words", "said"), [
     (["--bits", "1"], "`--bits` must be a whole number from 2 to 16; got '1'"), (["--bits", "x"], "got 'x'"),
     (["--bits", "17"], "2 to 16"), (["--bits", "8,,4"], "got ''"),
-    (["--seeds", "0"], "`--seeds` must be a whole number at least 1; got '0'"), (["--seeds", "2.5"], "got '2.5'"),
+    (["--seeds", "0"], "`--seeds` must be a whole number from 1 to 10000; got '0'"), (["--seeds", "2.5"], "got '2.5'"),
+    (["--methods", "qat-lsd"], "did you mean qat-lsq?"), (["--calibration", "0"], "`--calibration`"),
+    (["--sizes", "64,32,11"], "must begin with 64 pixels and end with 10 classes"), (["--sizes", "64"], "`--sizes`"),
+    (["--sizes", "64,x,10"], "got 'x'"), (["--data", __file__], "`--data` must be a folder"), (["--out", ""], "empty"),
     (["--jobs", "-1"], "`--jobs`"), (["--frobnicate"], "--frobnicate"), (["extra"], "extra"),
     (["--seed", "3"], "--seed"), (["--seeds"], "--seeds"), (["--out", __file__], "`--out` must be a folder"),
     (["--out", __file__ + "/below"], "`--out` must be a folder"),
@@ -49,8 +55,30 @@ def test_version_and_help() -> None:
 def test_compare_from_the_shell(tmp_path: Path) -> None:
     end = run("compare", "--seeds", "1", "--bits", "4,2", "--jobs", "1", "--out", str(tmp_path / "out"))
     assert end.returncode == 0 and end.stderr == ""
-    assert "ptq-static-minmax  W4A4" in end.stdout and "qat-ste            W2A2" in end.stdout
-    assert len(json.loads((tmp_path / "out" / "comparison.json").read_text())) == 7
+    for row in ("ptq-static-minmax +W4A4", "qat-lsq +W2A2"):
+        assert re.search(f"^{row} ", end.stdout, re.MULTILINE)
+    assert len(json.loads((tmp_path / "out" / "comparison.json").read_text())) == 2 + 2 * 8
+
+
+def test_methods_are_listed_and_chosen(tmp_path: Path) -> None:
+    assert re.search(r"^qat-lsq +QAT: ", run("compare", "--list-methods").stdout, re.M)
+    end = run(*QUICK, "--methods", "ptq-static-mse", "--out", str(tmp_path))
+    assert end.returncode == 0
+    records = json.loads((tmp_path / "comparison.json").read_text())
+    assert [r["method"] for r in records] == ["float", "ptq-static-mse"]
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
+def test_any_terminal_will_do(variables: dict[str, str], tmp_path: Path) -> None:
+    end = run(*QUICK, "--methods", "ptq-dynamic-row", "--out", str(tmp_path), env={**os.environ, **variables})
+    assert end.returncode == 0 and end.stderr == "" and (tmp_path / "comparison.json").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_a_reader_who_leaves_loses_nothing(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "refquant", *QUICK, "--methods", "qat-lsq", "--out", str(tmp_path), "| true"]
+    end = subprocess.run(" ".join(words), shell=True, capture_output=True, text=True, timeout=100)
+    assert end.stderr == "" and (tmp_path / "comparison.json").exists()
 
 
 def ends(group: int) -> bool:

@@ -1,6 +1,5 @@
 import csv
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -13,9 +12,12 @@ KEYS = ["method", "weight_bits", "activation_bits", "seed", "accuracy", "cross_e
         "model_bytes"]
 
 
+PLAN = compare.Plan(methods=("ptq-static-minmax", "ptq-dynamic-row", "qat-ste"), bits=(8, 2))
+
+
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
-    return compare.compare(seeds=2, bits=[8, 2], jobs=1)
+    return compare.compare(PLAN, seeds=2, jobs=1)
 
 
 def timeless(records: list[Record]) -> list[dict[str, object]]:
@@ -37,13 +39,13 @@ def test_the_expected_pattern(records: list[Record]) -> None:
     mean = {(row.method, row.bits): row.accuracy.mean for row in summarize(records)}
     base = mean["float", 32]
     assert base > 94
-    assert all(abs(mean[method, 8] - base) < 1.5 for method in compare.METHODS), "nothing lost at 8 bits"
+    assert all(abs(mean[method, 8] - base) < 1.5 for method in PLAN.methods), "nothing lost at 8 bits"
     assert mean["ptq-static-minmax", 2] < 50 > mean["ptq-dynamic-row", 2], "PTQ collapses at 2"
     assert mean["qat-ste", 2] > mean["ptq-static-minmax", 2] + 20, "QAT recovers part"
 
 
 def test_records_do_not_depend_on_jobs(records: list[Record]) -> None:
-    assert timeless(compare.compare(seeds=2, bits=[8, 2], jobs=2)) == timeless(records)
+    assert timeless(compare.compare(PLAN, seeds=2, jobs=2)) == timeless(records)
 
 
 def test_one_seed_shows_no_interval(records: list[Record]) -> None:
@@ -52,9 +54,10 @@ def test_one_seed_shows_no_interval(records: list[Record]) -> None:
 
 
 def test_files(records: list[Record], tmp_path: Path) -> None:
-    paths = compare.save(records, tmp_path)
+    paths = compare.save(records, PLAN, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths) == [
-        "accuracy.png", "comparison.csv", "comparison.json", "logit_sqnr.png"]
+        "accuracy.png", "comparison.csv", "comparison.json", "cross_entropy.png", "layer_sqnr.png", "logit_sqnr.png",
+        "misread.png", "ranges.png", "training.png", "weights.png"]
 
     def no_constant(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")
@@ -64,12 +67,24 @@ def test_files(records: list[Record], tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [list(row) for row in rows] == [KEYS] * len(records)
     assert [float(row["accuracy"]) for row in rows] == [r["accuracy"] for r in records]
-    for name in ("accuracy.png", "logit_sqnr.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    for path in paths[2:]:
+        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_infinite_sqnr_is_null() -> None:
-    assert compare._finite(math.inf) is None and compare._finite(1.5) == 1.5
+    task, base = compare.prepare(PLAN._replace(epochs=1), 0)
+    x = compare.logits(base.network, task.data.test.x)
+    assert compare._record(base, x, x, task)["logit_sqnr_db"] is None
+
+
+def test_all_methods_run_and_are_described() -> None:
+    plan = compare.Plan(methods=tuple(compare.METHODS), bits=(8,), epochs=2)
+    records = compare.compare(plan, seeds=1, jobs=1)
+    assert [r["method"] for r in records] == list(compare.METHODS)
+    assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 8
+    longer = records[1]
+    assert longer["logit_sqnr_db"] is not None and longer["model_bytes"] == records[0]["model_bytes"]
+    assert all(make.__doc__ for make in compare.METHODS.values())
 
 
 def test_one_job_imports_no_multiprocessing(monkeypatch: pytest.MonkeyPatch) -> None:

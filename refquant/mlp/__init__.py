@@ -3,16 +3,16 @@
 A network is a plain value: `Net` in float32, `QuantizedNet` in integer codes; functions take one and return another.
 """
 
-from .model import Net, accuracy, cross_entropy, forward, init
+from .model import Net, accuracy, cross_entropy, forward, init, layer_inputs
 from .train import train
-from .quantized import Dynamic, QuantizedLayer, QuantizedNet, forward_quantized
+from .quantized import Dynamic, QuantizedLayer, QuantizedNet, forward_quantized, linear
 from .ptq import ptq_dynamic, ptq_static, quantize_net
-from .qat import train_qat
+from .qat import train_lsq, train_qat
 
 __all__ = [
-    "Net", "init", "forward", "cross_entropy", "accuracy",
+    "Net", "init", "forward", "layer_inputs", "cross_entropy", "accuracy",
     "train",
-    "Dynamic", "QuantizedLayer", "QuantizedNet", "forward_quantized",
+    "Dynamic", "QuantizedLayer", "QuantizedNet", "forward_quantized", "linear",
     "ptq_static", "ptq_dynamic", "quantize_net",
-    "train_qat",
+    "train_qat", "train_lsq",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -35,7 +36,8 @@ class Net:
     biases: tuple[Reals, ...]
 
     def __post_init__(self) -> None:
-        weights, biases = ([_read_only(a) for a in arrays] for arrays in (self.weights, self.biases))
+        weights, biases = ([_check.frozen(_check.float32("Net", a, name)) for a in getattr(self, name)]
+                           for name in ("weights", "biases"))
         shapes = [a.shape for a in weights], [b.shape for b in biases]
         chained = bool(weights) and all(a.ndim == 2 for a in weights) and all(
             a.shape[1] == b.shape[0] for a, b in pairwise(weights))
@@ -44,6 +46,9 @@ class Net:
                                f"shapes {shapes[0]} and {shapes[1]}", "make a network with init(rng, sizes)")
         object.__setattr__(self, "weights", tuple(weights))
         object.__setattr__(self, "biases", tuple(biases))
+
+    def __reduce__(self) -> tuple[Callable[[], "Net"], tuple[()]]:
+        return partial(Net, weights=self.weights, biases=self.biases), ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -54,12 +59,6 @@ class Net:
     def nbytes(self) -> int:
         """Payload in bytes: four for each weight and bias."""
         return sum(a.nbytes for a in (*self.weights, *self.biases))
-
-
-def _read_only(a: ArrayLike) -> Reals:
-    copy = np.array(_check.finite("Net", a, "weights and biases"), np.float32, order="C")
-    copy.flags.writeable = False
-    return copy
 
 
 def init(rng: np.random.Generator, sizes: Sequence[int]) -> Net:
@@ -76,8 +75,9 @@ def init(rng: np.random.Generator, sizes: Sequence[int]) -> Net:
         ValueError: fewer than two sizes, or a size below 1.
     Source: He et al. 2015 (arXiv:1502.01852), section 2.2.
     """
-    if len(sizes) < 2:
-        raise _check.error(ValueError, "init", "`sizes` must name at least input and output", repr(tuple(sizes)),
+    _check.generator("init", rng)
+    if not isinstance(sizes, Sequence) or len(sizes) < 2:
+        raise _check.error(ValueError, "init", "`sizes` must name at least input and output", repr(sizes),
                            "pass (64, 32, 10), say")
     n = [_check.whole("init", size, "sizes", 1) for size in sizes]
     return Net(weights=tuple(rng.normal(0, np.sqrt(2 / i), (i, o)) for i, o in pairwise(n)),
@@ -102,6 +102,7 @@ def forward(net: Net, x: ArrayLike) -> Reals:
     return layer_inputs(net, x)[-1]
 
 
+@_check.quiet
 def layer_inputs(net: Net, x: ArrayLike) -> list[Reals]:
     """The input of every layer, then the logits: what calibration looks at.
 
@@ -116,11 +117,11 @@ def layer_inputs(net: Net, x: ArrayLike) -> list[Reals]:
 
 def rows(where: str, x: ArrayLike, width: int) -> Reals:
     """x as (n, width) finite float32."""
-    x = _check.finite(where, x, "x")
+    x = _check.float32(where, x, "x")
     if x.ndim != 2 or x.shape[1] != width:
         raise _check.error(ValueError, where, f"`x` must be of shape (n, {width}), the network's input",
                            f"shape {x.shape}", "flatten each sample to a row, or make a network of that size")
-    return x.astype(np.float32, copy=False)
+    return x
 
 
 def classes(where: str, labels: ArrayLike, n: int, count: int) -> Codes:
@@ -132,7 +133,8 @@ def classes(where: str, labels: ArrayLike, n: int, count: int) -> Codes:
     return _check.within(where, y, 0, count - 1, "labels", "one code per logit", "number the classes from 0")
 
 
-def cross_entropy(logits: Reals, labels: ArrayLike) -> tuple[float, Callable[[], Reals]]:
+@_check.quiet
+def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Callable[[], Reals]]:
     """mean(log(sum(exp(logits))) - logits[label]), in nats; pullback: (softmax - onehot) / n.
 
     Args:
@@ -146,7 +148,8 @@ def cross_entropy(logits: Reals, labels: ArrayLike) -> tuple[float, Callable[[],
     Raises:
         ValueError: no samples, or labels that do not fit the logits.
     """
-    y = classes("cross_entropy", labels, *_logits_shape("cross_entropy", logits))
+    logits = _logits("cross_entropy", logits)
+    y = classes("cross_entropy", labels, *logits.shape)
     shifted = logits - logits.max(axis=1, keepdims=True)
     exps = np.exp(shifted)
     sums = exps.sum(axis=1, keepdims=True)
@@ -160,7 +163,8 @@ def cross_entropy(logits: Reals, labels: ArrayLike) -> tuple[float, Callable[[],
     return float(np.mean(np.log(sums[:, 0]) - shifted[at])), pullback
 
 
-def accuracy(logits: Reals, labels: ArrayLike) -> float:
+@_check.quiet
+def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """The share of samples whose largest logit is the label's, from 0 to 1; the first of equal logits counts.
 
     Args:
@@ -173,16 +177,17 @@ def accuracy(logits: Reals, labels: ArrayLike) -> float:
     Raises:
         ValueError: no samples, or labels that do not fit the logits.
     """
-    y = classes("accuracy", labels, *_logits_shape("accuracy", logits))
+    logits = _logits("accuracy", logits)
+    y = classes("accuracy", labels, *logits.shape)
     return float(np.mean(np.argmax(logits, axis=1) == y))
 
 
-def _logits_shape(where: str, logits: Reals) -> tuple[int, int]:
-    shape = np.shape(logits)
-    if len(shape) != 2 or 0 in shape:
-        raise _check.error(ValueError, where, "`logits` must be of shape (n, classes) and hold data", f"shape {shape}",
-                           "pass what forward returns")
-    return int(shape[0]), int(shape[1])
+def _logits(where: str, logits: ArrayLike) -> Reals:
+    logits = _check.reals(where, logits, "logits")
+    if logits.ndim != 2 or 0 in logits.shape:
+        raise _check.error(ValueError, where, "`logits` must be of shape (n, classes) and hold data",
+                           f"shape {logits.shape}", "pass what forward returns")
+    return logits
 
 
 def unchanged(x: Reals) -> tuple[Reals, Pullback]:

@@ -1,6 +1,9 @@
 """The quantized network: integer weight codes, and every layer's input on a grid. PTQ and QAT both return it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,13 @@ class Dynamic:
 
     grid: IntGrid
     axis: Axis = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.grid, IntGrid):
+            raise _check.error(TypeError, "Dynamic", "`grid` must be an IntGrid", repr(self.grid), "pass rq.UINT8, say")
+        if self.axis not in (None, -1):
+            raise _check.error(ValueError, "Dynamic", "`axis` must be None (per tensor) or -1 (per row)",
+                               repr(self.axis), "inputs that share a sum must share a scale")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,8 +66,12 @@ class QuantizedLayer:
         grid = self.weight.grid
         codes = _check.within("QuantizedLayer", _check.integers("QuantizedLayer", self.codes, "codes"), grid.qmin,
                               grid.qmax, "codes", "R2", "codes come from quantize with the same grid")
-        at, bias = self.activation, np.asarray(self.bias)
-        if codes.ndim != 2 or bias.shape != codes.shape[1:] or self.weight.scale.shape not in ((), (1, len(bias))):
+        at, bias = self.activation, _check.array("QuantizedLayer", self.bias, "bias")
+        if not isinstance(at, AffineParams | Dynamic):
+            raise _check.error(TypeError, "QuantizedLayer", "`activation` must be AffineParams or Dynamic", repr(at),
+                               "make the network with ptq_static, ptq_dynamic or train_qat")
+        shapes = (), (1, 1), (1, bias.size)
+        if codes.ndim != 2 or bias.shape != codes.shape[1:] or self.weight.scale.shape not in shapes:
             raise _check.error(ValueError, "QuantizedLayer", "`codes` (n_in, n_out), `bias` (n_out,) and `weight` () "
                                "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and "
                                f"{self.weight.scale.shape}", "make it with ptq_static, ptq_dynamic or train_qat")
@@ -70,9 +84,14 @@ class QuantizedLayer:
         if bias.dtype != (np.int32 if isinstance(at, AffineParams) else np.float32):
             raise _check.error(TypeError, "QuantizedLayer", "`bias` must be int32 when static, float32 when dynamic",
                                f"dtype {bias.dtype}", "make the network with ptq_static, ptq_dynamic or train_qat")
-        for name, values in (("codes", codes.astype(grid.dtype)), ("bias", bias.copy())):
-            values.flags.writeable = False
-            object.__setattr__(self, name, values)
+        if bias.dtype == np.float32:
+            _check.finite("QuantizedLayer", bias, "bias")
+        object.__setattr__(self, "codes", _check.frozen(codes.astype(grid.dtype)))
+        object.__setattr__(self, "bias", _check.frozen(bias))
+
+    def __reduce__(self) -> tuple[Callable[[], "QuantizedLayer"], tuple[()]]:
+        return partial(QuantizedLayer, codes=self.codes, weight=self.weight, bias=self.bias,
+                       activation=self.activation), ()
 
     @property
     def nbytes(self) -> int:
@@ -93,12 +112,21 @@ class QuantizedNet:
 
     layers: tuple[QuantizedLayer, ...]
 
+    def __post_init__(self) -> None:
+        layers = tuple(self.layers)
+        shapes = [layer.codes.shape for layer in layers]
+        if not layers or any(a[1] != b[0] for a, b in pairwise(shapes)):
+            raise _check.error(ValueError, "QuantizedNet", "`layers` must chain, one at least", f"shapes {shapes}",
+                               "make the network with ptq_static, ptq_dynamic or train_qat")
+        object.__setattr__(self, "layers", layers)
+
     @property
     def nbytes(self) -> int:
         """Payload in bytes, as it would be stored: codes packed at their bits."""
         return sum(layer.nbytes for layer in self.layers)
 
 
+@_check.quiet
 def forward_quantized(qnet: QuantizedNet, x: ArrayLike) -> Reals:
     """logits: per layer, quantize the input, multiply codes exactly, scale back; ReLU between layers.
 
@@ -120,11 +148,19 @@ def forward_quantized(qnet: QuantizedNet, x: ArrayLike) -> Reals:
     """
     y = rows("forward_quantized", x, qnet.layers[0].codes.shape[0])
     for i, layer in enumerate(qnet.layers):
-        y = _linear(layer, np.maximum(y, 0) if i else y)
+        y = linear(layer, np.maximum(y, 0) if i else y)
     return y
 
 
-def _linear(layer: QuantizedLayer, x: Reals) -> Reals:
+@_check.quiet
+def linear(layer: QuantizedLayer, x: Reals) -> Reals:
+    """One layer of forward_quantized, before ReLU: x (n, n_in) -> y (n, n_out), both float32.
+
+    >>> one = AffineParams(scale=np.float32(0.5), zero_point=0, grid=IntGrid(4, narrow=True))
+    >>> layer = QuantizedLayer(codes=np.array([[2]]), weight=one, bias=np.int32([4]), activation=one)
+    >>> linear(layer, np.float32([[1.3]]))
+    array([[2.5]], dtype=float32)
+    """
     at = layer.activation
     params = at if isinstance(at, AffineParams) else dynamic_params(x, at.grid, at.axis)
     acc = integer_matmul(quantize(x, params), layer.codes).astype(np.int64)

@@ -1,6 +1,7 @@
 """Float training: minibatches, Adam, a cosine schedule."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,9 +11,12 @@ from .._check import Codes, Reals
 from ..optim import AdamState, adam
 from .model import Net, classes, cross_entropy, flatten, forward_and_pullback, net_of, rows, unchanged, unflatten
 
+Rows: TypeAlias = NDArray[np.intp]
 
+
+@_check.quiet
 def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator, epochs: int = 60,
-          batch_size: int = 64, lr: float = 3e-3) -> Net:
+          batch_size: int = 64, lr: float = 3e-3, each_epoch: Callable[[Net], object] | None = None) -> Net:
     """theta <- adam(theta, d cross_entropy / d theta), over shuffled minibatches, lr falling to 0 along a cosine.
 
     Args:
@@ -21,6 +25,7 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
         labels: (n,) integers from 0 to sizes[-1] - 1.
         rng: shuffles the samples.
         epochs, batch_size, lr: passes over the data, samples per step, Adam's first step length.
+        each_epoch: called with the network after each pass, to watch.
     Returns:
         the trained network.
 
@@ -34,20 +39,43 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     Raises:
         ValueError: data that do not fit the network, labels out of range, no data.
     """
-    x, y = training_data("train", net, x, labels, epochs, batch_size)
+    x, y = training_data("train", net, x, labels, rng, epochs, batch_size, lr)
     none = [unchanged] * len(net.weights)
-    theta = flatten(net)
-    state = AdamState.zeros(theta)
-    for batch, step in minibatches(len(x), rng=rng, epochs=epochs, batch_size=batch_size, lr=lr):
+
+    def gradient(theta: Reals, batch: Rows) -> Reals:
         logits, pullback = forward_and_pullback(*unflatten(theta, net.sizes), x[batch], none, none)
-        _, loss_pullback = cross_entropy(logits, y[batch])
-        theta, state = adam(theta, pullback(loss_pullback()), state, step)
-    return net_of(theta, net.sizes)
+        return pullback(cross_entropy(logits, y[batch])[1]())
+
+    trained = net
+    for theta in descend(flatten(net), gradient, len(x), rng=rng, epochs=epochs, batch_size=batch_size, lr=lr):
+        trained = net_of(theta, net.sizes)
+        if each_epoch is not None:
+            each_epoch(trained)
+    return trained
 
 
-def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, epochs: int,
-                  batch_size: int) -> tuple[Reals, Codes]:
+def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, rng: np.random.Generator, epochs: int,
+            batch_size: int, lr: float) -> Iterator[Reals]:
+    """theta after each epoch of Adam on minibatches of n samples.
+
+    >>> epochs = descend(np.ones(1), lambda theta, rows: theta, 2, rng=np.random.default_rng(0), epochs=2,
+    ...                  batch_size=1, lr=0.1)
+    >>> [float(theta[0].round(3)) for theta in epochs]
+    [0.815, 0.751]
+    """
+    state = AdamState.zeros(theta)
+    for batch, step, last in minibatches(n, rng=rng, epochs=epochs, batch_size=batch_size, lr=lr):
+        theta, state = adam(theta, gradient(theta, batch), state, step)
+        if last:
+            yield theta
+
+
+def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, epochs: int,
+                  batch_size: int, lr: float) -> tuple[Reals, Codes]:
     """Samples and classes that fit the network and each other, to be passed over in batches."""
+    _check.generator(where, rng)
+    if not (isinstance(lr, int | float | np.number) and 0 <= lr < np.inf):
+        raise _check.error(ValueError, where, "`lr` must be a finite number from 0", repr(lr), "3e-3 is usual")
     _check.whole(where, epochs, "epochs", 0)
     _check.whole(where, batch_size, "batch_size", 1)
     x = rows(where, x, net.sizes[0])
@@ -57,16 +85,17 @@ def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, epochs:
 
 
 def minibatches(n: int, *, rng: np.random.Generator, epochs: int, batch_size: int,
-                lr: float) -> Iterator[tuple[NDArray[np.intp], float]]:
-    """(rows, lr * (1 + cos(pi * t/T)) / 2) for every step t of T; each epoch is a fresh permutation of n rows.
+                lr: float) -> Iterator[tuple[Rows, float, bool]]:
+    """(rows, lr * (1 + cos(pi * t/T)) / 2, whether the epoch ends) for step t of T; each epoch permutes n rows anew.
 
     >>> steps = list(minibatches(5, rng=np.random.default_rng(0), epochs=1, batch_size=2, lr=1.0))
-    >>> [len(rows) for rows, _ in steps], [round(lr, 2) for _, lr in steps]
-    ([2, 2, 1], [1.0, 0.75, 0.25])
+    >>> [(len(rows), round(lr, 2), last) for rows, lr, last in steps]
+    [(2, 1.0, False), (2, 0.75, False), (1, 0.25, True)]
     """
     total, t = epochs * -(-n // batch_size), 0
     for _ in range(epochs):
         order = rng.permutation(n)
         for start in range(0, n, batch_size):
-            yield order[start:start + batch_size], lr * (1 + float(np.cos(np.pi * t / total))) / 2
+            step = lr * (1 + float(np.cos(np.pi * t / total))) / 2
+            yield order[start:start + batch_size], step, start + batch_size >= n
             t += 1

@@ -1,14 +1,21 @@
 """The command line: `refquant compare`. Bad input is one line and exit status 2."""
 
 import argparse
+import difflib
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__, _check
+from .datasets import Split
 from .files import writable_folder
 from .jobs import terminable
+
+if TYPE_CHECKING:
+    from .compare import Plan
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,12 +32,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"refquant {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_compare(commands)
-    options = parser.parse_args(argv)
+    _add_explain(commands)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ± shows ?, and nothing is lost
     try:
         with terminable():
             return int(options.run(options))
     except (ValueError, TypeError) as complaint:
         print(complaint, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output left; the files are written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OSError, RuntimeError) as failure:  # no space left, a worker killed
+        print(f"refquant {options.command}: {failure}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"refquant {options.command}: interrupted; no file is half-written.", file=sys.stderr)
@@ -41,28 +59,89 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser("compare", allow_abbrev=False, help="float, PTQ and QAT of one network on real data",
                                  description="Train a small network on handwritten digits, quantize it after training "
                                  "and train it again with quantization; print the table, write records and figures.")
-    parser.add_argument("--seeds", default="10", metavar="N", help="how many seeds, 0 to N - 1 (default 10)")
-    parser.add_argument("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
-                        help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
-    parser.add_argument("--jobs", default=str(os.cpu_count() or 1), metavar="J",
-                        help="processes (default: one per core); the records do not depend on it")
-    parser.add_argument("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
+    add = parser.add_argument
+    add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 10)")
+    add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
+        help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
+    add("--methods", nargs="+", metavar="M", help="which methods (default all); float is always there")
+    add("--list-methods", action="store_true", help="say what each method does, and end")
+    add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
+    add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
+    add("--calibration", default="256", metavar="N", help="training images that static ranges see (default 256)")
+    add("--quick", action="store_true", help="2 seeds and a fifth of the epochs: a first look, not a measurement")
+    add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
+        help="processes (default: one per core); the records do not depend on it")
+    add("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
     parser.set_defaults(run=_compare)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    seeds, jobs = _number("--seeds", options.seeds), _number("--jobs", options.jobs)
-    bits = list(dict.fromkeys(_number("--bits", b, 2, 16) for b in ",".join(options.bits).split(",")))
-    folder = writable_folder("refquant compare", options.out)
-    from .compare import compare, save, table
+    from .compare import METHODS, compare, save, table
 
-    records = compare(seeds, sorted(bits, reverse=True), jobs)
-    print(table(records))
-    print("\nWritten: " + ", ".join(str(path) for path in save(records, folder)))
+    if options.list_methods:
+        print("\n".join(f"{name:27} {(make.__doc__ or '').splitlines()[0]}" for name, make in METHODS.items()))
+        return 0
+    seeds = _number("--seeds", options.seeds or ("2" if options.quick else "10"), 1, 10_000)
+    jobs, plan = _number("--jobs", options.jobs), _plan(options)
+    folder = writable_folder("refquant compare", options.out)
+    records = compare(plan, seeds, jobs)
+    written = save(records, plan, folder)
+    print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
     return 0
 
 
-def _number(name: str, text: str, least: int = 1, most: int | None = None) -> int:
+def _plan(options: argparse.Namespace) -> "Plan":
+    """What the options ask for, checked against the data."""
+    from .compare import METHODS, Plan
+    from .datasets import digits, idx
+
+    methods = ",".join(options.methods).split(",") if options.methods else list(METHODS)
+    for name in methods:
+        if name not in METHODS:
+            nearest = difflib.get_close_matches(name, METHODS, 1, 0)[0]
+            raise _check.error(ValueError, "refquant compare", "`--methods` must name methods", repr(name),
+                               f"did you mean {nearest}? refquant compare --list-methods says what each does")
+    bits = {_number("--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
+    data = idx(options.data) if options.data else digits()
+    train = data.train if isinstance(data, Split) else data
+    width, classes = train.x.shape[1], 1 + max(int(d.labels.max()) for d in (
+        data if isinstance(data, Split) else (data,)))
+    texts = options.sizes.split(",") if options.sizes else [str(width), "32", "32", str(classes)]
+    sizes = tuple(_number("--sizes", n, example=32) for n in texts)
+    if len(sizes) < 2 or (sizes[0], sizes[-1]) != (width, classes):
+        raise _check.error(ValueError, "refquant compare", f"`--sizes` must begin with {width} pixels and end with "
+                           f"{classes} classes, as the data", repr(options.sizes), f"--sizes {width},32,32,{classes}")
+    return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
+                _number("--calibration", options.calibration), epochs=12 if options.quick else 60)
+
+
+def _add_explain(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser("explain", allow_abbrev=False, help="one value's way to its code and back",
+                                 description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, "
+                                 "qmax) -> scale * (q - zero_point), exactly, with the rule it follows.")
+    parser._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)  # argparse: -1e30 is an option
+    parser.add_argument("x", metavar="X", help="the value: 0.35, -1e30, 0x1.8p-2, inf; rounded to the dtype first")
+    parser.add_argument("--scale", required=True, metavar="S", help="reals per step, positive and finite")
+    parser.add_argument("--zero-point", default="0", metavar="Z", help="the code that means 0.0 (default 0)")
+    parser.add_argument("--bits", default="8", metavar="B", help="2 to 32 (default 8)")
+    sign = parser.add_mutually_exclusive_group()
+    sign.add_argument("--signed", action="store_true", default=True, help="codes on both sides of 0 (default)")
+    sign.add_argument("--unsigned", action="store_false", dest="signed", help="codes from 0 up")
+    parser.add_argument("--narrow", action="store_true", help="drop the lowest signed code")
+    parser.add_argument("--dtype", default="float32", metavar="T", help="float16, float32 or float64 (default float32)")
+    parser.set_defaults(run=_explain)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from .explain import explain, parameters
+
+    params = parameters("refquant explain", options.scale, options.zero_point, options.bits, options.signed,
+                        options.narrow, options.dtype)
+    print(explain(options.x, params, options.dtype))
+    return 0
+
+
+def _number(name: str, text: str, least: int = 1, most: int | None = None, example: int | None = None) -> int:
     """A whole number from a command line."""
     try:
         value = int(text)
@@ -71,5 +150,5 @@ def _number(name: str, text: str, least: int = 1, most: int | None = None) -> in
     if value < least or (most is not None and value > most):
         span = f"at least {least}" if most is None else f"from {least} to {most}"
         raise _check.error(ValueError, "refquant compare", f"`{name}` must be a whole number {span}", repr(text),
-                           f"{name} {least}, say")
+                           f"{name} {example or least}, say")
     return value

@@ -5,145 +5,251 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from .. import mlp
-from .._check import Codes, Reals
+from .._check import Reals
+from ..clipping import minmax, mse_optimal, percentile
 from ..grids import IntGrid
 from ..metrics import sqnr_db
+from ..observers import Observer, minmax_observer, whole_data
+from ..ranges import symmetric_params
 from . import plots
-from .datasets import Split, digits, split
+from .datasets import Data, Split, digits, split
+from .details import details
 from .files import write
 from .jobs import run
 from .records import Record, summarize
 from .stats import Estimate
 
-SIZES = (64, 32, 32, 10)
 BITS = (8, 4, 3, 2)
-CALIBRATION = 256
+Network: TypeAlias = mlp.Net | mlp.QuantizedNet
+
+
+class Plan(NamedTuple):
+    """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed."""
+
+    methods: tuple[str, ...]
+    bits: tuple[int, ...] = BITS
+    data: Data | Split | None = None
+    sizes: tuple[int, ...] = (64, 32, 32, 10)
+    calibration: int = 256
+    epochs: int = 60
 
 
 class Task(NamedTuple):
-    """What every method of one seed shares: the split, the trained float network, and the seed of its own shuffles."""
+    """What every method of one seed shares: the plan, the split, the trained float network, and the seed."""
 
+    plan: Plan
     data: Split
     net: mlp.Net
     seed: int
 
+    @property
+    def calibration(self) -> list[Reals]:
+        """The first images of the training set, in batches of 64."""
+        x = self.data.train.x[:self.plan.calibration]
+        return [x[i:i + 64] for i in range(0, len(x), 64)]
 
-def ptq_static_minmax(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:
-    """Weights per tensor by their largest value; inputs on the range of the first 256 training images."""
-    batches = np.split(task.data.train.x[:CALIBRATION], 4)
-    return mlp.ptq_static(task.net, batches, weight_grid=weights, activation_grid=activations)
+
+# ---------------------------------------------------------------------------------------------- the methods
+
+def float_network(task: Task, *_: IntGrid) -> Network:
+    """float32, trained for 60 epochs: what all others start from, or are compared with."""
+    return task.net
 
 
-def ptq_dynamic_row(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:
-    """Weights per tensor by their largest value; inputs on the range of each row."""
+def float_longer(task: Task, *_: IntGrid) -> Network:
+    """The float network trained as much longer as QAT is (30 epochs): QAT's control."""
+    return mlp.train(task.net, *task.data.train, rng=stream(task.seed, "qat"), epochs=task.plan.epochs // 2)
+
+
+def ptq_static_minmax(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: weights per tensor by their largest value, inputs by min-max of the calibration images."""
+    return _static(task, weights, activations, minmax_observer)
+
+
+def ptq_static_percentile(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, but inputs by the 0.1th and 99.9th percentile of the calibration images."""
+    return _static(task, weights, activations, whole_data(lambda x: percentile(x, 99.9)))
+
+
+def ptq_static_mse(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges of least mean square error; weights per output channel."""
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_axis=0,
+                          weight_clip=lambda w, axis: mse_optimal(w, weights, axis, symmetric_params),
+                          observer=whole_data(lambda x: mse_optimal(x, activations)))
+
+
+def ptq_dynamic_tensor(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, dynamic per tensor: weights as minmax, inputs by min-max of each batch of 64."""
+    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=None)
+
+
+def ptq_dynamic_row(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, dynamic per row: weights as minmax, inputs by min-max of each image alone."""
     return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=-1)
 
 
-def qat_ste(task: Task, weights: IntGrid, activations: IntGrid) -> mlp.QuantizedNet:
-    """The float network fine-tuned for 30 epochs with straight-through gradients."""
+def qat_ste(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """QAT: the float network fine-tuned for 30 epochs with straight-through gradients."""
     return mlp.train_qat(task.net, *task.data.train, rng=stream(task.seed, "qat"), weight_grid=weights,
-                         activation_grid=activations)
+                         activation_grid=activations, epochs=task.plan.epochs // 2)
 
 
-METHODS: dict[str, Callable[[Task, IntGrid, IntGrid], mlp.QuantizedNet]] = {
+def qat_ste_scratch(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """QAT from scratch: straight-through gradients for all 90 epochs, from the same initial weights."""
+    return mlp.train_qat(mlp.init(stream(task.seed, "init"), task.plan.sizes), *task.data.train,
+                         rng=stream(task.seed, "train"), weight_grid=weights, activation_grid=activations,
+                         epochs=task.plan.epochs + task.plan.epochs // 2)
+
+
+def qat_lsq(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """QAT: the float network fine-tuned for 30 epochs with learned steps (LSQ)."""
+    return mlp.train_lsq(task.net, *task.data.train, rng=stream(task.seed, "qat"), weight_grid=weights,
+                         activation_grid=activations, epochs=task.plan.epochs // 2)
+
+
+METHODS: dict[str, Callable[[Task, IntGrid, IntGrid], Network]] = {
+    "float": float_network,
+    "float-longer": float_longer,
     "ptq-static-minmax": ptq_static_minmax,
+    "ptq-static-percentile-99.9": ptq_static_percentile,
+    "ptq-static-mse": ptq_static_mse,
+    "ptq-dynamic-tensor": ptq_dynamic_tensor,
     "ptq-dynamic-row": ptq_dynamic_row,
     "qat-ste": qat_ste,
+    "qat-ste-scratch": qat_ste_scratch,
+    "qat-lsq": qat_lsq,
 }
+FLOATS = ("float", "float-longer")
 
+
+def _static(task: Task, weights: IntGrid, activations: IntGrid, observer: Observer) -> Network:
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
+                          weight_clip=minmax, observer=observer)
+
+
+# ---------------------------------------------------------------------------------------------- running them
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
     """The seed's random numbers for one purpose, independent of all others."""
     return np.random.default_rng([seed, ("split", "init", "train", "qat").index(purpose)])
 
 
-def run_seed(seed: int, bits: Sequence[int] = BITS) -> list[Record]:
+class Run(NamedTuple):
+    """One network that a method made, at a width (32 for float32), in so many seconds."""
+
+    method: str
+    bits: int
+    network: Network
+    seconds: float
+
+
+def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
+    """The seed's data and float network."""
+    data = digits() if plan.data is None else plan.data
+    data = data if isinstance(data, Split) else split(data, stream(seed, "split"))
+    began = time.perf_counter()
+    net = mlp.train(mlp.init(stream(seed, "init"), plan.sizes), *data.train, rng=stream(seed, "train"),
+                    epochs=plan.epochs)
+    return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)
+
+
+def networks(task: Task) -> Iterator[Run]:
+    """Every method of the plan at every width; the float ones once."""
+    for method in (method for method in METHODS if method in task.plan.methods and method != "float"):
+        for bits in (32,) if method in FLOATS else task.plan.bits:
+            grids = IntGrid(min(bits, 16), narrow=True), IntGrid(min(bits, 16), signed=False)
+            began = time.perf_counter()
+            network = METHODS[method](task, *grids)
+            yield Run(method, bits, network, time.perf_counter() - began)
+
+
+def run_seed(plan: Plan, seed: int) -> list[Record]:
     """Train one float network, quantize it by every method at every width, test all of them on the same images.
 
-    >>> [(r["method"], r["model_bytes"]) for r in run_seed(0, bits=[8])][:2]
+    >>> plan = Plan(methods=("ptq-static-minmax",), bits=(8,), epochs=2)
+    >>> [(r["method"], r["model_bytes"]) for r in run_seed(plan, seed=0)]
     [('float', 13864), ('ptq-static-minmax', 3715)]
     """
-    data = split(digits(), stream(seed, "split"))
-    began = time.perf_counter()
-    net = mlp.train(mlp.init(stream(seed, "init"), SIZES), *data.train, rng=stream(seed, "train"))
-    seconds = time.perf_counter() - began
-    expected = _in_batches(partial(mlp.forward, net), data.test.x)
-    record = partial(_record, labels=data.test.labels, seed=seed)
-    records = [record("float", 32, expected, None, seconds, net.nbytes)]
-    for method, b in ((method, b) for method in METHODS for b in bits):
-        began = time.perf_counter()
-        qnet = METHODS[method](Task(data, net, seed), IntGrid(b, narrow=True), IntGrid(b, signed=False))
-        seconds = time.perf_counter() - began
-        logits = _in_batches(partial(mlp.forward_quantized, qnet), data.test.x)
-        records.append(record(method, b, logits, _finite(sqnr_db(expected, logits)), seconds, qnet.nbytes))
-    return records
+    task, base = prepare(plan, seed)
+    expected = logits(base.network, task.data.test.x)
+    return [_record(run, logits(run.network, task.data.test.x), expected, task) for run in (base, *networks(task))]
 
 
-def _in_batches(forward: Callable[[Reals], Reals], x: Reals) -> Reals:
+def logits(network: Network, x: Reals) -> Reals:
     """64 rows at a time: products this small run in one BLAS thread, so results do not depend on their number."""
+    forward = partial(mlp.forward, network) if isinstance(network, mlp.Net) else partial(mlp.forward_quantized, network)
     return np.concatenate([forward(x[i:i + 64]) for i in range(0, len(x), 64)])
 
 
-def _record(method: str, bits: int, logits: Reals, sqnr: float | None, seconds: float, size: int, *, labels: Codes,
-            seed: int) -> Record:
-    return Record(method=method, weight_bits=bits, activation_bits=bits, seed=seed,
-                  accuracy=mlp.accuracy(logits, labels), cross_entropy=mlp.cross_entropy(logits, labels)[0],
-                  logit_sqnr_db=sqnr, seconds=seconds, model_bytes=size)
+def _record(run: Run, got: Reals, expected: Reals, task: Task) -> Record:
+    labels, sqnr = task.data.test.labels, sqnr_db(expected, got)
+    return Record(method=run.method, weight_bits=run.bits, activation_bits=run.bits, seed=task.seed,
+                  accuracy=mlp.accuracy(got, labels), cross_entropy=mlp.cross_entropy(got, labels)[0],
+                  logit_sqnr_db=sqnr if math.isfinite(sqnr) else None, seconds=run.seconds,
+                  model_bytes=run.network.nbytes)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def compare(seeds: int, bits: Sequence[int], jobs: int) -> list[Record]:
+def compare(plan: Plan, seeds: int, jobs: int) -> list[Record]:
     """The records of seeds 0 to seeds - 1, by method, width and seed."""
-    results = run(partial(run_seed, bits=tuple(bits)), range(seeds), min(jobs, seeds), "seeds")
-    order = ["float", *METHODS]
+    results = run(partial(run_seed, plan), range(seeds), min(jobs, seeds), "seeds")
+    order = list(METHODS)
     return sorted((record for records in results for record in records),
                   key=lambda r: (order.index(r["method"]), -r["weight_bits"], r["seed"]))
 
 
+# ---------------------------------------------------------------------------------------------- what comes out
+
 def table(records: Sequence[Record]) -> str:
     """The rows as text."""
-    def show(e: Estimate | None, sign: str = "") -> str:
+    def show(e: Estimate | None, sign: str = "", digits: int = 2) -> str:
         if e is None:
             return "–"
-        return f"{e.mean:{sign}.2f}" + ("" if e.half_width is None else f" ± {e.half_width:.2f}")
+        return f"{e.mean:{sign}.{digits}f}" + ("" if e.half_width is None else f" ± {e.half_width:.{digits}f}")
 
-    lines = [("method", "bits", "accuracy, %", "minus float, points", "logit SQNR, dB", "bytes", "seconds")]
+    lines = [("method", "bits", "accuracy, %", "minus float, points", "cross-entropy, nats", "logit SQNR, dB", "bytes",
+              "seconds")]
     lines += [(r.method, "float32" if r.bits == 32 else f"W{r.bits}A{r.bits}", show(r.accuracy),
-               "–" if r.bits == 32 else show(r.minus_float, "+"), show(r.sqnr_db), f"{r.model_bytes:,}",
-               f"{r.seconds:.4f}") for r in summarize(records)]
+               "–" if r.method == "float" else show(r.minus_float, "+"), show(r.cross_entropy, digits=3),
+               show(r.sqnr_db), f"{r.model_bytes:,}", f"{r.seconds:.4f}") for r in summarize(records)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
             strict=True))) for line in lines]
     seeds = len({r["seed"] for r in records})
-    return "\n".join([text[0], "-" * len(text[0]), *text[1:], "",
-                      f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is a split of "
-                      "the digits (1,257 to train, 540 to test)", "and an initialisation, shared by all methods. "
-                      "minus float: paired within each seed. logit SQNR: float logits to error."])
+    return "\n".join([
+        text[0], "-" * len(text[0]), *text[1:], "",
+        f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is an initialisation and, "
+        "for the digits, a split in 1,257 to train and",
+        "540 to test, shared by all methods. minus float: paired within each seed. W8A8: 8 bits for weights, 8 for "
+        "activations. logit SQNR: how far",
+        "the logits stay above their distance to the float network's; training on moves them too (float-longer)."])
 
 
-def save(records: Sequence[Record], folder: Path) -> list[Path]:
-    """comparison.csv, comparison.json and two figures, each whole or not at all."""
+def save(records: Sequence[Record], plan: Plan, folder: Path) -> list[Path]:
+    """comparison.csv, comparison.json and the figures, each whole or not at all."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(Record.__annotations__))
     writer.writeheader()
     writer.writerows(records)
     rows = summarize(records)
+    task, base = prepare(plan, 0)
+    drawn = {
+        "accuracy.png": plots.accuracy_against_bits(rows),
+        "cross_entropy.png": plots.cross_entropy_against_bits(rows),
+        "logit_sqnr.png": plots.sqnr_against_bits(rows),
+        **details(task, [base, *networks(task)]),
+    }
     contents: dict[str, str | bytes] = {
         "comparison.csv": text.getvalue(),
         "comparison.json": json.dumps(list(records), indent=1, allow_nan=False) + "\n",
-        "accuracy.png": plots.png(plots.accuracy_against_bits(rows)),
-        "logit_sqnr.png": plots.png(plots.sqnr_against_bits(rows)),
+        **{name: plots.png(figure) for name, figure in drawn.items()},
     }
     for name, content in contents.items():
         write(folder / name, content)

@@ -11,12 +11,15 @@ def writable_folder(where: str, path: str | Path) -> Path:
     """The folder, made if need be, known to take files."""
     folder = Path(path)
     try:
+        if not str(path):
+            raise ValueError("an empty name")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as cause:
-        raise _check.error(ValueError, where, "`--out` must be a folder that can be written", f"{str(path)!r} "
-                           f"({cause.strerror})", "name another folder") from cause
+    except (OSError, ValueError) as cause:
+        why = getattr(cause, "strerror", None) or cause
+        raise _check.error(ValueError, where, "`--out` must be a folder that can be written", f"{str(path)!r} ({why})",
+                           "name another folder") from cause
     return folder
 
 

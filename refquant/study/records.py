@@ -27,6 +27,7 @@ class Row(NamedTuple):
     bits: int
     accuracy: Estimate
     minus_float: Estimate
+    cross_entropy: Estimate
     sqnr_db: Estimate | None
     model_bytes: int
     seconds: float
@@ -45,5 +46,5 @@ def _row(method: str, bits: int, group: list[Record], base: dict[int, float]) ->
     sqnr = [r["logit_sqnr_db"] for r in group if r["logit_sqnr_db"] is not None]
     return Row(method, bits, estimate([100 * r["accuracy"] for r in group]),
                estimate([100 * (r["accuracy"] - base[r["seed"]]) for r in group]),
-               estimate(sqnr) if sqnr else None, group[0]["model_bytes"],
+               estimate([r["cross_entropy"] for r in group]), estimate(sqnr) if sqnr else None, group[0]["model_bytes"],
                sum(r["seconds"] for r in group) / len(group))

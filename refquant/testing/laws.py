@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -427,3 +427,65 @@ def the_pullback_is_the_derivative_of_the_surrogate(subject: Any, case: tuple[fl
     left, right = (surrogate(x) - surrogate(x - h)) / h, (surrogate(x + h) - surrogate(x)) / h
     got = pullback(np.ones(1))[0]
     assert min(left, right) - 1e-6 <= got <= max(left, right) + 1e-6, f"R15: {got}, derivatives {left} and {right}"
+
+
+@law("R15", strategies.quantizations(max_bits=8))
+def lsq_is_fake_quantize_masked_before_rounding(subject: Any, case: Quantization) -> None:
+    x, params = case
+    x, grid = x.astype(x.dtype.newbyteorder("=")), params.grid
+    x_hat, pullback = subject.lsq(x, params.scale, params.zero_point, grid)
+    equal("R15", x_hat, refquant.fake_quantize(x, params))
+    g = np.arange(1, x.size + 1, dtype=x.dtype).reshape(x.shape)
+
+    def inside(v: Any, s: Any, z: Any) -> bool:
+        return bool(grid.qmin - int(z) < oracle.quotient(v, s, grid) < grid.qmax - int(z))
+
+    passed = each(inside, np.dtype(bool), x, params.scale, params.zero_point)
+    equal("R15", pullback(g)[0], np.where(passed, g, x.dtype.type(0)))
+
+
+@law("R15", st.tuples(st.floats(-20, 20), st.sampled_from([0.5, 1.0, 0.1]), st.integers(-8, 7), st.integers(1, 3)))
+def the_gradient_of_a_learned_step_is_the_surrogates(subject: Any, case: tuple[float, float, int, int]) -> None:
+    x, scale, zero_point, n = case
+    grid = subject.INT4
+    l, h = grid.qmin - zero_point, grid.qmax - zero_point
+    v = x / scale
+    assume(min(abs(v - l), abs(v - h)) > 1e-3)  # at the ends the surrogate has a kink
+    residual = np.rint(v) - v if l < v < h else 0.0
+
+    def surrogate(s: float) -> float:
+        return s * (x / s + residual) if l < v < h else s * (l if v <= l else h)
+
+    _, pullback = subject.lsq(np.full((n, 1), x), np.float64(scale), zero_point, grid)
+    step = 1e-6
+    expected = n * (surrogate(scale + step) - surrogate(scale - step)) / (2 * step)
+    got = float(pullback(np.ones((n, 1)))[1])
+    assert abs(got - expected) <= 1e-4 * max(1, abs(expected)), f"R15: {got}, derivative of the surrogate {expected}"
+
+
+# ---------------------------------------------------------------------------------------------- clipping rules
+
+@law("R12", sliced())
+def clipping_rules_look_at_each_slice_alone(subject: Any, case: tuple[Any, Any, Any]) -> None:
+    x, axis, grid = case
+    x = x.astype(np.float64)
+    reduced = np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
+    rules: tuple[Callable[[Any, Any], Any], ...] = (
+        lambda v, a: subject.percentile(v, 90.0, a),
+        lambda v, a: subject.mse_optimal(v, subject.INT4 if grid.bits > 8 else grid, a))
+    for clip in rules:
+        lo, hi = clip(x, axis)
+        for i in np.ndindex(lo.shape):
+            part = x[tuple(slice(None) if a in reduced else slice(k, k + 1) for a, k in enumerate(i))]
+            alone = clip(part, None)
+            np.testing.assert_allclose((lo[i], hi[i]), alone, rtol=1e-12, atol=0, err_msg="R12")
+
+
+@law("", sliced())
+def the_mse_optimal_range_is_no_worse_than_minmax(subject: Any, case: tuple[Any, Any, Any]) -> None:
+    x, _, grid = case
+    x = x.astype(np.float64)
+    for fit in (subject.affine_params, subject.symmetric_params):
+        best = fit(*subject.mse_optimal(x, grid, None, fit), grid)
+        wide = fit(*subject.minmax(x), grid)
+        assert subject.mse(x, subject.fake_quantize(x, best)) <= subject.mse(x, subject.fake_quantize(x, wide)) * 1.0001

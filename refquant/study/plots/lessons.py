@@ -1,16 +1,27 @@
 """What the lessons show of single numbers and tensors."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ... import gradients
 from ...affine import AffineParams, dequantize, fake_quantize
-from .style import BLACK, BLUE, GREY, RED, SKY, figure, styled
+from ...clipping import minmax
+from ...grids import IntGrid
+from ...ranges import affine_params, symmetric_params
+from ..stats import Estimate
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, figure, line_style, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+FITS = {"symmetric": symmetric_params, "affine": affine_params}
+FIT_STYLES: dict[str, dict[str, Any]] = {
+    "symmetric": {"color": ORANGE, "marker": "o", "label": "symmetric"},
+    "affine": {"color": BLUE, "marker": "s", "label": "affine"},
+}
 
 
 @styled
@@ -70,4 +81,130 @@ def error_histogram(x: ArrayLike, params: AffineParams) -> "Figure":
     axes.set(xlabel="error (x_hat - x) / scale, in steps", ylabel="density", ylim=(0, 1.45),
              title="How often each error occurs")
     axes.legend(loc="upper center", ncols=2)
+    return drawn
+
+
+@styled
+def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> "Figure":
+    """The histogram of each tensor, and below it where the codes of its symmetric and its affine fit stand."""
+    drawn, axes = figure(0.6 + 2.1 * len(tensors), nrows=len(tensors), squeeze=False)
+    for line, (name, x) in zip(axes[:, 0], tensors.items(), strict=True):
+        counts, edges = np.histogram(x, bins=80)
+        # two bars may leave the picture: the spike that a ReLU makes at 0 would flatten all others
+        line.bar(edges[:-1], counts / np.sort(counts)[-3], np.diff(edges), align="edge", color=SKY)
+        lo, hi = minmax(x)
+        ends = [lo, hi]
+        for height, (label, fit) in zip((-0.3, -0.75), FITS.items(), strict=True):
+            codes = dequantize(np.arange(grid.qmin, grid.qmax + 1), fit(lo, hi, grid))
+            ends += [codes.min(), codes.max()]
+            line.vlines(codes, height - 0.15, height + 0.15, color=FIT_STYLES[label]["color"], linewidth=2)
+            line.annotate(label, (1.01, height), xycoords=("axes fraction", "data"), va="center",
+                          color=FIT_STYLES[label]["color"])
+        line.set(ylim=(-1, 1.15), yticks=[], xlim=(min(ends) - 0.15, max(ends) + 0.15))
+        line.set_title(name, fontsize=13, loc="left")
+        line.grid(False)
+        line.spines["left"].set_visible(False)
+    axes[-1, 0].set_xlabel("reals. Bars: how often. Ticks: those that have a code")
+    return drawn
+
+
+@styled
+def sqnr_of_fits(curves: Mapping[str, Mapping[str, Mapping[int, float]]]) -> "Figure":
+    """curves[tensor][fit][bits] in dB: one panel per tensor, one line per fit."""
+    drawn, axes = figure(3.9, ncols=len(curves), sharey=True, squeeze=False)
+    for panel, (name, fits) in zip(axes[0], curves.items(), strict=True):
+        for fit, by_bits in fits.items():
+            panel.plot(list(by_bits), list(by_bits.values()), **FIT_STYLES[fit])
+        panel.set(xticks=list(next(iter(fits.values()))), xlabel="bits")
+        panel.set_title(name, fontsize=13)
+    axes[0, 0].set_ylabel("SQNR, dB")
+    axes[0, 0].legend(loc="upper left")
+    return drawn
+
+
+@styled
+def straight_through(params: AffineParams, lo: float, hi: float) -> "Figure":
+    """x_hat against x, and below it three slopes: the staircase's own, and those that the two estimators pass on."""
+    drawn, (above, below) = figure(6.4, nrows=2, sharex=True, height_ratios=(1.6, 1))
+    x = np.linspace(lo, hi, 4001)
+    x_hat, pullback = gradients.straight_through(x, params.scale, params.zero_point, params.grid)
+    above.plot(x, x_hat, color=BLUE)
+    above.set(ylabel="x_hat, in reals", title="A staircase, and the slopes that stand in for its own")
+    below.axhline(0, color=BLUE, label="staircase")
+    below.plot(x, pullback(np.ones_like(x)), color=GREEN, linewidth=3, label="straight-through (rounded code)")
+    dx, _ = gradients.lsq(x, params.scale, params.zero_point, params.grid)[1](np.ones_like(x))
+    below.plot(x, dx, color=BLACK, linestyle="--", label="LSQ (x/scale)")
+    below.set(xlabel="x, in reals", ylabel="slope", ylim=(-0.15, 1.9), yticks=[0, 1])
+    below.legend(loc="upper center", ncols=3, fontsize=12)
+    return drawn
+
+
+@styled
+def oscillation(paths: Mapping[float, ArrayLike], edge: float) -> "Figure":
+    """w at every step of training, by the target w*: which of two codes it has, and where its code changes."""
+    drawn, axes = figure(1.2 + 1.2 * len(paths), nrows=len(paths), sharex=True, sharey=True, squeeze=False)
+    for line, (target, path) in zip(axes[:, 0], paths.items(), strict=True):
+        w = np.asarray(path)
+        steps, upper = np.arange(w.size), w > edge
+        line.plot(w, color=GREY, linewidth=0.8)
+        for color, marker, at in ((BLUE, "o", ~upper), (ORANGE, "s", upper)):
+            line.plot(steps[at], w[at], color=color, marker=marker, markersize=4, linestyle="")
+        line.axhline(edge, color=RED, linestyle="--", linewidth=1)
+        line.axhline(target, color=GREEN, linestyle=":")
+        line.set_ylabel("w")
+        line.set_title(f"w* = {target}", fontsize=13, loc="left")
+        line.grid(False)
+    axes[-1, 0].set_xlabel("step of gradient descent. Dashed: where the code changes. Dotted: the target w*.\n"
+                           "Circles: w has the lower code. Squares: the upper one", fontsize=12)
+    return drawn
+
+
+@styled
+def dithered_loss(w: ArrayLike, loss: ArrayLike, target: float) -> "Figure":
+    """The mean loss over the dither, measured, beside the parabola whose slope the estimator follows."""
+    drawn, axes = figure(4.2)
+    axes.plot(np.asarray(w), np.asarray(loss), color=BLUE, label="mean of (w_hat - w*)^2 over the dither")
+    axes.plot(np.asarray(w), (np.asarray(w) - target) ** 2, color=GREEN, linestyle="--",
+              label="(w - w*)^2: the estimator follows its slope")
+    axes.axvline(target, ymax=0.3, color=GREY, linestyle=":", linewidth=1)
+    axes.annotate("w*", (target, 0), textcoords="offset points", xytext=(5, 4), color=GREY)
+    axes.set(xlabel="w, in steps", ylabel="loss", title="What is measured, and what is descended")
+    axes.legend(loc="upper center")
+    return drawn
+
+
+@styled
+def paired_differences(groups: Mapping[str, Mapping[str, Estimate]]) -> "Figure":
+    """groups[panel][difference]: the mean with its 95 % interval, in points of accuracy; one panel per group."""
+    lines = [len(group) for group in groups.values()]
+    drawn, axes = figure(1.3 + 0.5 * sum(lines), 8, nrows=len(groups), squeeze=False, height_ratios=lines)
+    for panel, (name, differences) in zip(axes[:, 0], groups.items(), strict=True):
+        for i, e in enumerate(differences.values()):
+            half = e.half_width or 0.0
+            panel.errorbar([e.mean], [-i], xerr=[half], color=BLUE, marker="o", capsize=4)
+            panel.annotate(f"{round(e.mean, 1) + 0.0:+.1f} ± {half:.1f}", (1.01, -i), va="center", fontsize=12,
+                           xycoords=("axes fraction", "data"))
+        panel.axvline(0, color=GREY, linewidth=1)
+        panel.set_yticks([-i for i in range(len(differences))], list(differences))
+        panel.set_ylim(-len(differences) + 0.4, 0.6)
+        panel.set_title(name, fontsize=13, loc="left")
+    axes[-1, 0].set_xlabel("points of test accuracy, first minus second; bars: paired 95 % interval")
+    return drawn
+
+
+@styled
+def accuracy_against_calibration(panels: Mapping[str, Mapping[str, Mapping[int, Estimate]]]) -> "Figure":
+    """panels[bits][method][number of images]: test accuracy in percent with its 95 % interval, one panel per bits."""
+    drawn, axes = figure(4.8, 12, ncols=len(panels), sharey=True, squeeze=False)
+    for panel, (name, methods) in zip(axes[0], panels.items(), strict=True):
+        for i, (method, curve) in enumerate(methods.items()):
+            panel.errorbar([n * 1.1**i for n in curve], [e.mean for e in curve.values()],
+                           [e.half_width or 0 for e in curve.values()], capsize=4, **line_style(method))
+            panel.set_xscale("log")
+            panel.set_xticks(list(curve), [str(n) for n in curve])
+            panel.minorticks_off()
+        panel.set(xlabel="calibration images")
+        panel.set_title(name, fontsize=13)
+        panel.legend(loc="lower left")
+    axes[0, 0].set_ylabel("test accuracy, %")
     return drawn

@@ -18,10 +18,17 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
 GREY = "#767676"
 
 STYLES: dict[str, dict[str, Any]] = {
-    "float": {"color": BLACK, "marker": "", "linestyle": "--", "label": "float32, not quantized"},
-    "ptq-static-minmax": {"color": RED, "marker": "o", "label": "PTQ, static min-max"},
-    "ptq-dynamic-row": {"color": BLUE, "marker": "s", "label": "PTQ, dynamic per row"},
-    "qat-ste": {"color": GREEN, "marker": "^", "label": "QAT, straight-through"},
+    "float": {"color": BLACK, "marker": "", "linestyle": "--", "label": "float32"},
+    "float-longer": {"color": GREY, "marker": "", "linestyle": "-.", "label": "float32, trained longer"},
+    "ptq-static-minmax": {"color": RED, "marker": "o", "label": "static, min-max"},
+    "ptq-static-percentile-99.9": {"color": ORANGE, "marker": "v", "label": "static, percentile 99.9"},
+    "ptq-static-mse": {"color": PINK, "marker": "D", "label": "static, least MSE, per channel"},
+    "ptq-dynamic-tensor": {"color": SKY, "marker": "P", "label": "dynamic, per batch"},
+    "ptq-dynamic-row": {"color": BLUE, "marker": "s", "label": "dynamic, per image"},
+    "qat-ste": {"color": GREEN, "marker": "^", "label": "straight-through, fine-tuned"},
+    "qat-ste-scratch": {"color": GREEN, "marker": "^", "linestyle": ":", "markerfacecolor": "white",
+                        "label": "straight-through, from scratch"},
+    "qat-lsq": {"color": BLACK, "marker": "*", "markersize": 11, "label": "learned steps (LSQ)"},
 }
 
 
@@ -38,12 +45,17 @@ def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
     return drawn
 
 
-def figure(height: float = 4.8, **subplots: Any) -> tuple["Figure", Any]:
-    """An empty figure, 8 inches wide, and its axes."""
+def figure(height: float = 4.8, width: float = 8, **subplots: Any) -> tuple["Figure", Any]:
+    """An empty figure, in inches, and its axes."""
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(8, height), layout="constrained")
+    drawn = Figure(figsize=(width, height), layout="constrained")
     return drawn, drawn.subplots(**subplots)
+
+
+def line_style(method: str) -> dict[str, Any]:
+    """The method's colour, marker and name."""
+    return STYLES.get(method, {"color": GREY, "label": method})
 
 
 def png(drawn: "Figure", dpi: int = 120) -> bytes:
