@@ -20,7 +20,7 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
         scale, zero_point: raw arrays that broadcast to x's shape; constants, no gradient flows to them.
         grid: which codes exist.
     Returns:
-        x_hat (*S), bit for bit what fake_quantize gives, and the pullback: gradient of x_hat -> gradient of x.
+        x_hat (*S), bit for bit what fake_quantize gives, and the pullback: finite gradient of x_hat -> gradient of x.
 
     The mask looks at the ROUNDED code (R15), so the gradient passes half a step beyond the range:
 
@@ -33,12 +33,16 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     """
     dtype = grid.arithmetic(x.dtype)
     scale, zero_point = np.asarray(scale, dtype), np.asarray(zero_point, dtype)
-    q = np.rint(np.divide(x, scale, dtype=dtype)) + zero_point
-    passed = (q >= grid.qmin) & (q <= grid.qmax)
-    x_hat = (np.clip(q, grid.qmin, grid.qmax) - zero_point) * scale
+    q = np.asarray(np.divide(x, scale, dtype=dtype))
+    np.rint(q, out=q)
+    q += zero_point
+    x_hat = np.asarray(np.minimum(np.maximum(q, grid.qmin), grid.qmax))  # np.clip, at a third of its overhead
+    passed = x_hat == q
+    x_hat -= zero_point
+    x_hat *= scale
 
     def pullback(g: Reals) -> Reals:
-        return np.where(passed, g, g.dtype.type(0))
+        return np.asarray(g * passed)
 
     return x_hat if grid.bits > 16 else x_hat.astype(x.dtype, copy=False), pullback
 
@@ -54,7 +58,7 @@ def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
         scale, zero_point: raw arrays that broadcast to x's shape; the scale is learned, the zero point is constant.
         grid: which codes exist.
     Returns:
-        x_hat (*S) and the pullback: gradient of x_hat -> (gradient of x, gradient of scale in the scale's shape). The
+        x_hat (*S) and the pullback: finite gradient of x_hat -> (gradient of x, gradient of scale in its shape). The
         published gradient scale 1/sqrt(N * qmax) belongs to the optimiser and is not applied here.
 
     The mask looks at x/scale before rounding, as published; straight_through looks at the rounded code (R15):
@@ -74,7 +78,7 @@ def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
 
     def pullback(g: Reals) -> tuple[Reals, Reals]:
         dscale = g * np.where(inside, steps - v, steps)
-        return np.where(inside, g, g.dtype.type(0)), _summed_to(dscale, scale.shape)
+        return np.asarray(g * inside), _summed_to(dscale, scale.shape)
 
     x_hat = steps * scale
     return x_hat if grid.bits > 16 else x_hat.astype(x.dtype, copy=False), pullback

@@ -8,7 +8,10 @@ from ._check import Codes, Reals
 from .affine import AffineParams
 from .grids import IntGrid
 
+TINY = {dtype: np.finfo(dtype).tiny for dtype in ("f", "d")}  # the smallest normal numbers
 
+
+@_check.quiet
 def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
     """scale = (hi/2 - lo/2) / ((qmax - qmin)/2),  zero_point = qmin + round(clip(-lo/scale, 0, qmax - qmin)).
 
@@ -35,6 +38,7 @@ def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
     return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
 
 
+@_check.quiet
 def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
     """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0 on a signed grid.
 
@@ -61,7 +65,6 @@ def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParam
     return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
 
 
-@_check.quiet
 def affine_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
     """R8, R9 and R11 on raw arrays, unchecked: (scale, zero_point), both in the range's dtype.
 
@@ -71,10 +74,9 @@ def affine_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
     """
     lo, hi = np.minimum(lo, 0), np.maximum(hi, 0)
     scale = _at_least_normal((hi / 2 - lo / 2) / ((grid.qmax - grid.qmin) / 2), (lo == 0) & (hi == 0))
-    return scale, grid.qmin + np.rint(np.clip(-lo / scale, 0, grid.qmax - grid.qmin))
+    return scale, grid.qmin + np.rint(np.minimum(np.maximum(-lo / scale, 0), grid.qmax - grid.qmin))
 
 
-@_check.quiet
 def symmetric_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
     """R10 and R11 on raw arrays, unchecked: (scale, zero_point), both in the range's dtype.
 
@@ -90,10 +92,9 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals
 
 def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
     """R11: 1 for an all-zero range, otherwise no less than the smallest normal number."""
-    return np.where(all_zero, scale.dtype.type(1), np.maximum(scale, np.finfo(scale.dtype).tiny))[()]
+    return np.maximum(scale, TINY[scale.dtype.char]) + all_zero  # tiny + 1 is 1, scale + 0 is scale
 
 
-@_check.quiet
 def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Reals, Reals]:
     """lo and hi in the dtype of the arithmetic, finite and in order, in one shape."""
     if not isinstance(grid, IntGrid):

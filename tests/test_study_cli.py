@@ -7,10 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import refquant as rq
 from refquant.study.cli import main
+from refquant.study.datasets import digits
 
 QUICK = ("compare", "--quick", "--seeds", "1", "--bits", "2")
 
@@ -113,3 +115,21 @@ def test_killed_it_leaves_no_worker(tmp_path: Path) -> None:
         time.sleep(2.5)
         process.kill()
     assert ends(process.pid)
+
+
+def test_the_same_on_data_in_mnists_format(tmp_path: Path) -> None:
+    """The digits, written as IDX files of 0 to 240 instead of 0 to 16, are the same data but for the scale."""
+    x, labels = digits()
+    for name, rows in (("train", slice(0, 1257)), ("t10k", slice(1257, None))):
+        images = np.rint(x[rows] * 240).astype(np.uint8).reshape(-1, 8, 8)
+        for kind, array in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels[rows].astype(np.uint8))):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (tmp_path / f"{name}-{kind}").write_bytes(header + array.tobytes())
+    end = run("compare", "--seeds", "1", "--bits", "8", "2", "--methods", "ptq-static-minmax", "qat-lsq",
+              "--data", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert end.returncode == 0 and end.stderr == ""
+    accuracy = {(r["method"], r["weight_bits"]): r["accuracy"]
+                for r in json.loads((tmp_path / "out" / "comparison.json").read_text())}
+    assert accuracy["float", 32] > 0.85  # other writers in the test set: harder than a random split
+    assert abs(accuracy["ptq-static-minmax", 8] - accuracy["float", 32]) < 0.02
+    assert accuracy["ptq-static-minmax", 2] < 0.5 < accuracy["qat-lsq", 2]

@@ -149,7 +149,11 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Callable
         ValueError: no samples, or labels that do not fit the logits.
     """
     logits = _logits("cross_entropy", logits)
-    y = classes("cross_entropy", labels, *logits.shape)
+    return cross_entropy_formula(logits, classes("cross_entropy", labels, *logits.shape))
+
+
+def cross_entropy_formula(logits: Reals, y: Codes) -> tuple[float, Callable[[], Reals]]:
+    """cross_entropy on raw arrays, unchecked, for inner loops."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     exps = np.exp(shifted)
     sums = exps.sum(axis=1, keepdims=True)
@@ -225,7 +229,7 @@ def _layer(x: Reals, w: Reals, b: Reals, through_x: Through, through_w: Through,
 
     def pullback(g: Reals) -> tuple[Reals, ...]:
         dx = back_x(g @ w_hat.T)
-        return np.where(x > 0, dx, np.float32(0)) if relu else dx, back_w(a_hat.T @ g), g.sum(axis=0)
+        return dx * (x > 0) if relu else dx, back_w(a_hat.T @ g), g.sum(axis=0)
 
     return a_hat @ w_hat + b, pullback
 

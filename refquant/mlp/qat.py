@@ -12,7 +12,17 @@ from ..clipping import Axis
 from ..gradients import lsq, straight_through
 from ..grids import UINT8, IntGrid
 from ..ranges import affine_formula, affine_params, symmetric_formula
-from .model import Net, Pullback, Through, cross_entropy, flatten, forward_and_pullback, layer_inputs, net_of, unflatten
+from .model import (
+    Net,
+    Pullback,
+    Through,
+    cross_entropy_formula,
+    flatten,
+    forward_and_pullback,
+    layer_inputs,
+    net_of,
+    unflatten,
+)
 from .ptq import NARROW8, quantize_net, weight_params
 from .quantized import QuantizedNet
 from .train import Rows, descend, training_data
@@ -59,7 +69,7 @@ def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
         logits, pullback = forward_and_pullback(*unflatten(theta, net.sizes), x[batch], through_x, through_w)
-        return pullback(cross_entropy(logits, y[batch])[1]())
+        return pullback(cross_entropy_formula(logits, y[batch])[1]())
 
     def quantized(theta: Reals) -> QuantizedNet:
         inputs = [affine_params(lo, hi, activation_grid) for lo, hi in ranges]
@@ -117,7 +127,7 @@ def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
         through = [_learned(scales, dscales, i, zero_points[i], grids[i], gains[i]) for i in range(2 * n)]
         weights_biases = unflatten(theta[:-2 * n], net.sizes)
         logits, pullback = forward_and_pullback(*weights_biases, x[batch], through[n:], through[:n])
-        return np.concatenate([pullback(cross_entropy(logits, y[batch])[1]()), dscales])
+        return np.concatenate([pullback(cross_entropy_formula(logits, y[batch])[1]()), dscales])
 
     def quantized(theta: Reals) -> QuantizedNet:
         params = [AffineParams(scale=s, zero_point=int(z), grid=g)

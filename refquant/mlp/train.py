@@ -9,7 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import Codes, Reals
 from ..optim import AdamState, adam
-from .model import Net, classes, cross_entropy, flatten, forward_and_pullback, net_of, rows, unchanged, unflatten
+from .model import (
+    Net,
+    classes,
+    cross_entropy_formula,
+    flatten,
+    forward_and_pullback,
+    net_of,
+    rows,
+    unchanged,
+    unflatten,
+)
 
 Rows: TypeAlias = NDArray[np.intp]
 
@@ -44,7 +54,7 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
         logits, pullback = forward_and_pullback(*unflatten(theta, net.sizes), x[batch], none, none)
-        return pullback(cross_entropy(logits, y[batch])[1]())
+        return pullback(cross_entropy_formula(logits, y[batch])[1]())
 
     trained = net
     for theta in descend(flatten(net), gradient, len(x), rng=rng, epochs=epochs, batch_size=batch_size, lr=lr):

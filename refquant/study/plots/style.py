@@ -61,5 +61,5 @@ def line_style(method: str) -> dict[str, Any]:
 def png(drawn: "Figure", dpi: int = 120) -> bytes:
     """The figure as a PNG file's bytes, the same for the same figure."""
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
     return buffer.getvalue()
