@@ -5,7 +5,7 @@
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("dev", max_examples=200, deadline=None, database=None)
+settings.register_profile("dev", max_examples=100, deadline=None, database=None)
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True)
 settings.register_profile("deep", settings.get_profile("dev"), max_examples=20_000,
                           suppress_health_check=[HealthCheck.too_slow])

@@ -55,7 +55,7 @@ def test_version_and_help() -> None:
 
 
 def test_compare_from_the_shell(tmp_path: Path) -> None:
-    end = run("compare", "--seeds", "1", "--bits", "4,2", "--jobs", "1", "--out", str(tmp_path / "out"))
+    end = run("compare", "--quick", "--seeds", "1", "--bits", "4,2", "--jobs", "1", "--out", str(tmp_path / "out"))
     assert end.returncode == 0 and end.stderr == ""
     for row in ("ptq-static-minmax +W4A4", "qat-lsq +W2A2"):
         assert re.search(f"^{row} ", end.stdout, re.MULTILINE)

@@ -46,7 +46,7 @@ def details(task: "Task", runs: Sequence["Run"]) -> dict[str, "Figure"]:
         drawn["ranges.png"] = plots.activation_ranges(activation_ranges(static[0].network, task.net, x))
     if static and round(x.shape[1] ** 0.5) ** 2 == x.shape[1]:
         drawn["misread.png"] = plots.misread(x, labels, [(run.method, run.bits, _read(run.network, x)) for run in runs
-                                                         if run.method in ("ptq-static-minmax", "qat-lsq")])
+                                                         if run.method in ("float", "ptq-static-minmax", "qat-lsq")])
     return drawn
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..records import Row
 from ..stats import Estimate
 from .style import GREY, figure, line_style, styled
@@ -31,8 +33,12 @@ def accuracy_against_bits(rows: Sequence[Row]) -> "Figure":
 def cross_entropy_against_bits(rows: Sequence[Row]) -> "Figure":
     """Test cross-entropy of each method, with its 95 % interval, at falling widths; it moves before accuracy does."""
     drawn, panels = _panels(rows, lambda row: row.cross_entropy, "Fewer bits: how wrong the probabilities are")
-    panels[0].set(ylabel="cross-entropy, nats (lower is better)", yscale="log")
+    panels[0].set(ylabel="test cross-entropy, nats (log scale)", yscale="log")
+    panels[0].set_yticks([0.1, 0.2, 0.5, 1, 2, 5], ["0.1", "0.2", "0.5", "1", "2", "5"])
     for axes in panels:
+        axes.axhline(np.log(10), color=GREY, linewidth=1, linestyle=":")
+        axes.text(axes.get_xlim()[1], np.log(10), "guessing", color=GREY, fontsize=12, ha="right", va="bottom",
+                  in_layout=False)
         _legend(axes, loc="upper left")
     return drawn
 
@@ -45,9 +51,10 @@ def sqnr_against_bits(rows: Sequence[Row]) -> "Figure":
         axes.axhline(0, color=GREY, linewidth=1, linestyle=":")
         axes.text(-0.35, 0.5, "error as large as the logits", color=GREY, fontsize=12, in_layout=False)
         _legend(axes, loc="upper right")
-    panels[0].set(ylabel="logit signal to noise (SQNR), dB")
+    panels[0].set(ylabel="logit signal to noise (SQNR), dB\n(higher is nearer)")
     if any(row.method.startswith("qat") for row in rows):
-        panels[-1].annotate("training on moves the logits,\nquantized or not", (0.03, 0.5), xycoords="axes fraction",
+        panels[-1].annotate("training on moves the logits,\nquantized or not (the grey line)", (0.03, 0.5),
+                            xycoords="axes fraction",
                             color=GREY, fontsize=12, in_layout=False)
     return drawn
 
@@ -71,8 +78,8 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple["Figure", An
         axes.set_xticks(range(len(bits)), [f"W{b}A{b}" for b in bits])
         axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[kind])
     drawn.suptitle(title, fontsize=17)
-    drawn.supxlabel("bits of weights (W) and activations (A)" + (f"; bars: 95 % interval over {n} seeds" if n > 1 else
-                                                                   "; one seed"), fontsize=13)
+    spread = f"bars and bands: 95 % interval of the mean over {n} seeds" if n > 1 else "one seed"
+    drawn.supxlabel(f"bits of weights (W) and activations (A); {spread}", fontsize=13)
     return drawn, panels
 
 

@@ -1,6 +1,6 @@
 """The visual language: the same quantity in the same colour everywhere, safe for the colour-blind.
 
-Colours are those of Okabe and Ito 2008. matplotlib is imported when a figure is drawn, not before.
+Colours are those of Okabe and Ito 2008, and one of Tol 2021. matplotlib is imported when a figure is drawn, not before.
 """
 
 import io
@@ -16,6 +16,7 @@ P = ParamSpec("P")
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 GREY = "#767676"
+WINE = "#882255"  # of Tol's muted scheme
 
 STYLES: dict[str, dict[str, Any]] = {
     "float": {"color": BLACK, "marker": "", "linestyle": "--", "label": "float32"},
@@ -28,7 +29,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "qat-ste": {"color": GREEN, "marker": "^", "label": "straight-through, fine-tuned"},
     "qat-ste-scratch": {"color": GREEN, "marker": "^", "linestyle": ":", "markerfacecolor": "white",
                         "label": "straight-through, from scratch"},
-    "qat-lsq": {"color": BLACK, "marker": "*", "markersize": 11, "label": "learned steps (LSQ)"},
+    "qat-lsq": {"color": WINE, "marker": "*", "markersize": 11, "label": "learned steps (LSQ)"},
 }
 
 
