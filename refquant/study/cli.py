@@ -1,4 +1,4 @@
-"""The command line: `refquant compare`. Bad input is one line and exit status 2."""
+"""The command line: `refquant compare` and `refquant explain`. Bad input is one line and exit status 2."""
 
 import argparse
 import difflib
@@ -15,7 +15,7 @@ from .files import writable_folder
 from .jobs import terminable
 
 if TYPE_CHECKING:
-    from .compare import Plan
+    from .methods import Plan
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,8 +92,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> "Plan":
     """What the options ask for, checked against the data."""
-    from .compare import METHODS, Plan
     from .datasets import digits, idx
+    from .methods import METHODS, Plan
 
     methods = ",".join(options.methods).split(",") if options.methods else list(METHODS)
     for name in methods:

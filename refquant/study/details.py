@@ -11,11 +11,10 @@ from ..affine import AffineParams
 from ..grids import IntGrid
 from ..metrics import sqnr_db
 from . import plots
+from .methods import Run, Task, logits, stream
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from .compare import Run, Task
 
 
 class LayerError(NamedTuple):
@@ -28,7 +27,7 @@ class LayerError(NamedTuple):
     so_far_db: float
 
 
-def details(task: "Task", runs: Sequence["Run"]) -> dict[str, "Figure"]:
+def details(task: Task, runs: Sequence[Run]) -> dict[str, "Figure"]:
     """File name -> figure, of this seed's networks; figures that need a method that was left out are left out."""
     x, labels = task.data.test
     errors = [e for run in runs if run.method.startswith("ptq") for e in layer_errors(run, task.net, x)]
@@ -50,7 +49,7 @@ def details(task: "Task", runs: Sequence["Run"]) -> dict[str, "Figure"]:
     return drawn
 
 
-def layer_errors(run: "Run", net: mlp.Net, x: Reals) -> list[LayerError]:
+def layer_errors(run: Run, net: mlp.Net, x: Reals) -> list[LayerError]:
     """Each layer's output against the float network's: given float inputs, and given the quantized layers before it.
 
     The outputs are those before ReLU; the last layer's are the logits.
@@ -90,10 +89,8 @@ def activation_ranges(network: Any, net: mlp.Net, x: Reals) -> list[tuple[float,
     return found
 
 
-def training_curves(task: "Task") -> dict[str, list[tuple[int, float]]]:
+def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
     """Method -> (epoch, test accuracy in percent) after every epoch, at the plan's fewest bits."""
-    from .compare import logits, stream
-
     x, labels = task.data.test
     plan, bits = task.plan, min(task.plan.bits)
     grids: dict[str, Any] = {"weight_grid": IntGrid(bits, narrow=True), "activation_grid": IntGrid(bits, signed=False)}
@@ -121,6 +118,4 @@ def training_curves(task: "Task") -> dict[str, list[tuple[int, float]]]:
 
 
 def _read(network: Any, x: Reals) -> Any:
-    from .compare import logits
-
     return np.argmax(logits(network, x), axis=1)
