@@ -102,7 +102,7 @@ def test_interrupted_it_leaves_nothing_behind(stop: signal.Signals, tmp_path: Pa
                           start_new_session=True) as process:
         time.sleep(2.5)
         process.send_signal(stop)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=90)
     assert (process.returncode, out) == (130, "") and err.count("\n") == 1 and "interrupted" in err
     assert list(tmp_path.iterdir()) == []
     assert ends(process.pid)

@@ -51,8 +51,9 @@ def _spread(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) ->
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BaseException:
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
+        if sys.version_info >= (3, 11):  # Python 3.10 may hang on terminated workers: there, what runs is waited for
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
