@@ -52,7 +52,7 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None) -> tuple[Reals, 
     """lo = the (100 - percent)th percentile of x, hi = the percent-th, interpolated linearly.
 
     Args:
-        x: (*S) reals, without NaN.
+        x: (*S) finite reals: between infinities nothing can be interpolated.
         percent: above 50, at most 100; 99.9 leaves a thousandth of the data outside on each side, 100 is minmax.
         axis: the axes REDUCED over, as in minmax.
     Returns:
@@ -66,12 +66,12 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None) -> tuple[Reals, 
     (0.99, 50.0)
 
     Raises:
-        ValueError: percent outside (50, 100], and as minmax.
+        ValueError: percent outside (50, 100], infinities, and as minmax.
         TypeError: as minmax.
     Source: Wu et al. 2020 (arXiv:2004.09602), section 3.2, there of |x|; the interpolation is NumPy's default.
     """
-    x = parse("percentile", x, axis)
-    if not 50 < percent <= 100:
+    x = _check.finite("percentile", parse("percentile", x, axis), "x")
+    if not (isinstance(percent, int | float | np.number) and 50 < percent <= 100):
         raise _check.error(ValueError, "percentile", "`percent` must lie above 50 and at most at 100", repr(percent),
                            "99.9 leaves a thousandth of the data outside on each side")
     lo, hi = np.percentile(x, [100 - percent, percent], axis=axis, keepdims=axis is not None)

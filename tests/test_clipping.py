@@ -46,10 +46,16 @@ def test_percentiles_are_numpys() -> None:
     assert rq.percentile(x, 100) == rq.minmax(x)
 
 
-@pytest.mark.parametrize("percent", [50, 100.1, 0, -3, np.nan])
-def test_percent(percent: float) -> None:
+@pytest.mark.parametrize("percent", [50, 100.1, 0, -3, np.nan, "99", None])
+def test_percent(percent: Any) -> None:
     with refused(ValueError, "percentile", "`percent`", repr(percent)):
         rq.percentile([1.0], percent)
+
+
+def test_no_percentile_between_infinities() -> None:
+    for x in ([1.0, np.inf, np.inf], [0.0, 1.0, -np.inf]):
+        with refused(ValueError, "percentile", "finite", "inf"):
+            rq.percentile(x, 75.0)
 
 
 @pytest.mark.parametrize("clip", [lambda x, a=None: rq.percentile(x, 99.0, a),
