@@ -93,14 +93,26 @@ def integers(where: str, q: ArrayLike, name: str) -> Codes:
 def whole(where: str, value: Any, name: str, least: int, most: int | None = None) -> int:
     """`value` as an int from `least` to `most`."""
     span = f"at least {least}" if most is None else f"from {least} to {most}"
+    example = max(least, 8) if most is None else min(max(least, 8), max(least, most))
     try:
         n = operator.index(value)
     except TypeError as cause:
         raise error(TypeError, where, f"`{name}` must be an integer {span}", f"{value!r} of type "
-                    f"{type(value).__name__}", f"pass {max(least, 8)}, say") from cause
+                    f"{type(value).__name__}", f"pass {example}, say") from cause
     if isinstance(value, (bool, np.bool_)) or n < least or (most is not None and n > most):
-        raise error(ValueError, where, f"`{name}` must be an integer {span}", repr(value), f"pass {max(least, 8)}, say")
+        raise error(ValueError, where, f"`{name}` must be an integer {span}", repr(value), f"pass {example}, say")
     return n
+
+
+def one_axis(where: str, ndim: int, axis: Any) -> int:
+    """The axis, counted from the front."""
+    try:
+        if isinstance(axis, bool):
+            raise TypeError
+        return int(np.lib.array_utils.normalize_axis_index(operator.index(axis), ndim))
+    except (ValueError, TypeError) as cause:
+        raise error(ValueError, where, f"`axis` must name one of {max(ndim, 0)} axes", repr(axis),
+                    "0 is the first axis, -1 the last") from cause
 
 
 def within(where: str, q: Codes, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:

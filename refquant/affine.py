@@ -131,7 +131,7 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
         TypeError: codes that are no integers.
     Source: ONNX DequantizeLinear, opset 21.
     """
-    grid, scale = _parameters("dequantize", params).grid, params.scale
+    grid, scale = parameters("dequantize", params).grid, params.scale
     q = _check.within("dequantize", _check.integers("dequantize", q, "q"), grid.qmin, grid.qmax, "q", "R2",
                       "codes come from quantize with the same grid")
     _check.broadcastable("dequantize", scale.shape, q.shape)
@@ -164,7 +164,8 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     return np.multiply(steps, scale, dtype=scale.dtype, out=np.empty_like(steps, dtype=dtype))
 
 
-def _parameters(where: str, params: AffineParams) -> AffineParams:
+def parameters(where: str, params: AffineParams) -> AffineParams:
+    """params, which must be AffineParams."""
     if not isinstance(params, AffineParams):
         raise _check.error(TypeError, where, "`params` must be AffineParams", repr(params),
                            "make them with affine_params, symmetric_params or AffineParams(scale=, zero_point=, grid=)")
@@ -173,7 +174,7 @@ def _parameters(where: str, params: AffineParams) -> AffineParams:
 
 def _fit(where: str, x: Reals, params: AffineParams) -> tuple[Reals, Reals]:
     """scale and zero_point in the dtype of the arithmetic (R3), known to broadcast to x (R12)."""
-    _check.broadcastable(where, _parameters(where, params).scale.shape, x.shape)
+    _check.broadcastable(where, parameters(where, params).scale.shape, x.shape)
     dtype = params.grid.arithmetic(x.dtype)
     scale = params.scale.astype(dtype)
     if scale.size and not (scale.min() > 0 and scale.max() < np.inf):

@@ -1,19 +1,22 @@
 """Data -> [lo, hi]: how the clipping range is chosen.
 
 A rule is any function `(x, axis=None) -> (lo, hi)` that keeps the reduced axes as 1 (NumPy's keepdims), so that the
-range broadcasts back to x.
+range broadcasts back to x; `partial(percentile, percent=99.9)` makes one of a rule with options. `axis` holds the axes
+REDUCED over, so the same rule serves tensors, channels, rows and, after split_blocks, blocks. `counts`, of x's shape,
+says how often each value occurs: so a rule reads a histogram (observers.py).
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import _check
-from ._check import Reals
+from ._check import Codes, Reals
 from .affine import AffineParams, fake_quantize
 from .grids import IntGrid
+from .histogram import EMPTY, exponents, tally
 from .ranges import affine_params
 
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -48,13 +51,16 @@ def minmax(x: ArrayLike, axis: Axis = None) -> tuple[Reals, Reals]:
 
 
 @_check.quiet
-def percentile(x: ArrayLike, percent: float, axis: Axis = None) -> tuple[Reals, Reals]:
+def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bool = False,
+               counts: Codes | None = None) -> tuple[Reals, Reals]:
     """lo = the (100 - percent)th percentile of x, hi = the percent-th, interpolated linearly.
 
     Args:
         x: (*S) finite reals: between infinities nothing can be interpolated.
         percent: above 50, at most 100; 99.9 leaves a thousandth of the data outside on each side, 100 is minmax.
         axis: the axes REDUCED over, as in minmax.
+        one_sided: lo = min(x) instead: for data that end at 0, as after ReLU.
+        counts: (*S) how often each x occurs, x ascending along axis=-1: a histogram; None is once.
     Returns:
         (lo, hi) in x's dtype, shaped as minmax's.
 
@@ -70,26 +76,21 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None) -> tuple[Reals, 
         TypeError: as minmax.
     Source: Wu et al. 2020 (arXiv:2004.09602), section 3.2, there of |x|; the interpolation is NumPy's default.
     """
-    x = _check.finite("percentile", parse("percentile", x, axis), "x")
+    x = finite("percentile", x, axis, counts)
     if not (isinstance(percent, int | float | np.number) and 50 < percent <= 100):
         raise _check.error(ValueError, "percentile", "`percent` must lie above 50 and at most at 100", repr(percent),
                            "99.9 leaves a thousandth of the data outside on each side")
-    lo, hi = np.percentile(x, [100 - percent, percent], axis=axis, keepdims=axis is not None)
-    return lo.astype(x.dtype), hi.astype(x.dtype)
+    below = 0 if one_sided else 100 - percent
+    if counts is not None:
+        return _ranked(x, below, counts), _ranked(x, percent, counts)
+    unit = x.dtype.type(2 if max(-x.min(initial=0), x.max(initial=0)) > 1 else 1)  # differences do not overflow
+    lo, hi = np.percentile(x / unit, [below, percent], axis=axis, keepdims=axis is not None)
+    return lo.astype(x.dtype) * unit, hi.astype(x.dtype) * unit
 
 
-@_check.quiet
-def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params) -> tuple[Reals, Reals]:
-    """(c * lo, c * hi), with the c in (0, 1] for which mean((x - x_hat)**2) is least.
-
-    Args:
-        x: (*S) finite reals.
-        grid: which codes exist; fewer bits want a smaller c.
-        axis: the axes REDUCED over, as in minmax; every slice has a c of its own.
-        fit: how a range becomes parameters, affine_params or symmetric_params.
-    Returns:
-        (c * lo, c * hi) in x's dtype, shaped as minmax's; c is searched in steps of 1/64, then of 1/1024 around the
-        best, so it is within 1/1024 of a local minimum. Among equals the widest range is taken.
+def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params, *,
+                counts: Codes | None = None) -> tuple[Reals, Reals]:
+    """(c * lo, c * hi), with the c in (0, 1] for which mean((x - x_hat)**2) is least: lp_optimal with p = 2.
 
     Clipping a few values hard can cost less than a coarse step for all:
 
@@ -100,19 +101,46 @@ def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affin
     >>> mse(x, fake_quantize(x, best)) < 0.9 * mse(x, fake_quantize(x, wide))
     True
 
-    Raises:
-        ValueError: as minmax, and infinities.
-        TypeError: as minmax.
     Source: Nagel et al. 2021 (arXiv:2106.08295), section 3.1, "MSE range setting", by grid search.
     """
-    x = parse("mse_optimal", x, axis)
+    return lp_optimal(x, grid, axis, fit, p=2, counts=counts)
+
+
+@_check.quiet
+def lp_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params, *, p: float,
+               counts: Codes | None = None) -> tuple[Reals, Reals]:
+    """(c * lo, c * hi), with the c in (0, 1] for which mean(|x - x_hat|**p) is least.
+
+    Args:
+        x: (*S) finite reals.
+        grid: which codes exist; fewer bits want a smaller c.
+        axis: the axes REDUCED over, as in minmax; every slice has a c of its own.
+        fit: how a range becomes parameters, affine_params or symmetric_params.
+        p: the power, at least 1; the larger, the more outliers count.
+        counts: as percentile.
+    Returns:
+        (c * lo, c * hi) in x's dtype, shaped as minmax's; c is searched in steps of 1/64, then of 1/1024 around the
+        best, so it is within 1/1024 of a local minimum. Among equals the widest range is taken.
+
+    >>> from refquant import INT4
+    >>> x = np.random.default_rng(0).laplace(size=1000)
+    >>> [round(float(lp_optimal(x, INT4, p=p)[1] / x.max()), 2) for p in (1, 2, 8)]
+    [0.49, 0.74, 0.93]
+
+    Raises:
+        ValueError: p below 1, infinities, and as minmax.
+        TypeError: as minmax.
+    Source: Nahshan et al. 2019 (arXiv:1911.07190, LAPQ).
+    """
+    x = finite("lp_optimal" if p != 2 else "mse_optimal", x, axis, counts)
+    if not (isinstance(p, int | float | np.number) and 1 <= p < np.inf):
+        raise _check.error(ValueError, "lp_optimal", "`p` must be a number of at least 1", repr(p), "2 is mse_optimal")
     lo, hi = minmax(x, axis)
-    largest = np.maximum(np.abs(lo), np.abs(hi))
-    unit = np.where(largest == 0, 1, largest)  # relative errors neither overflow nor underflow
+    unit = unit_of(lo, hi)  # relative errors neither overflow nor underflow
 
     def error(c: Reals) -> Reals:
         x_hat = fake_quantize(x, fit(c * lo, c * hi, grid))
-        return np.asarray(np.mean(np.square((x - x_hat) / unit), axis=axis, keepdims=axis is not None, dtype=float))
+        return mean(np.abs((x - x_hat) / unit) ** p, axis, counts)
 
     best = np.ones_like(lo)
     least = error(best)
@@ -121,6 +149,143 @@ def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affin
             e = error(c)
             best, least = np.where(e < least, c, best), np.minimum(e, least)
     return best * lo, best * hi
+
+
+@_check.quiet
+def entropy(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, counts: Codes | None = None) -> tuple[Reals, Reals]:
+    """[-t, t], no wider than x: the t after which the histogram of |x| loses least by falling into the grid's levels.
+
+    For each number i of bins from levels = qmax + 1 on: P is the first i bins, all beyond added to the last; Q is the
+    first i bins merged evenly into the levels, each spread evenly over its bins that are not empty; t = (i + 1/2) bin
+    widths for the i of least sum(P * log(P / Q)).
+
+    Args:
+        x: (*S) finite reals.
+        grid: which codes exist; TensorRT's 128 levels are INT8's.
+        axis: the axes REDUCED over, as in minmax.
+        counts: as percentile.
+
+    The bins are a power of two wide, max|x| in the 1,025th to 2,048th (histogram.py; TensorRT puts it in the
+    2,048th), and zeros, which every grid codes exactly, are left out: after ReLU they would outweigh all else. The
+    result depends on both choices.
+
+    It maximises the likeness of two histograms, not precision. Of log-normal data it cuts off a tail so large that the
+    signal to noise falls, in dB, from min-max's
+
+    >>> from functools import partial
+    >>> from refquant import INT8, dynamic_params, sqnr_db
+    >>> x = np.random.default_rng(0).lognormal(size=100_000)
+    >>> [round(sqnr_db(x, fake_quantize(x, dynamic_params(x, INT8, clip=clip)))) for clip in (
+    ...     minmax, partial(entropy, grid=INT8))]
+    [26, 16]
+
+    Raises:
+        ValueError: infinities, and as minmax.
+        TypeError: as minmax.
+    Source: Migacz 2017, "8-bit inference with TensorRT" (GTC), the procedure and its (i + 1/2).
+    """
+    x = finite("entropy", x, axis, counts)
+    lo, hi = minmax(x, axis)
+    exponent = exponents(lo, hi)
+    signed = tally(x, exponent, BINS, counts)
+    folded = signed[..., :BINS][..., ::-1] + signed[..., BINS + 1:]
+    kept = np.array([_bins_kept(row, grid.qmax + 1) for row in folded.reshape(-1, BINS)]).reshape(exponent.shape)
+    t = np.ldexp(kept + 0.5, exponent - (BINS.bit_length() - 1))
+    return no_wider(-t, t, lo, hi)
+
+
+BINS = 2048
+
+
+@_check.quiet
+def _bins_kept(counts: Codes, levels: int) -> int:
+    """The i of least divergence, for all i at once: sum(c * log(c)) by prefix sums, Q level by level."""
+    n = int(np.flatnonzero(counts)[-1]) + 1 if counts.any() else 0
+    if n <= levels:
+        return n
+    i = np.arange(levels, n + 1)
+    sums, filled = (np.r_[0, np.cumsum(c)] for c in (counts, counts > 0))
+    edges = i[:, None] * np.arange(levels + 1) // levels
+    beyond = sums[n] - sums[i]
+    q, p = np.diff(sums[edges]), np.diff(sums[edges])
+    p[:, -1] += beyond
+    q_each = q / np.diff(filled[edges])  # in each bin that is not empty; NaN where all are
+    last = counts[i - 1] + beyond
+    p_log_p = np.r_[0, np.cumsum(_x_log_y(counts, counts))][i - 1] + _x_log_y(last, last)
+    divergence = p_log_p - _x_log_y(p, q_each).sum(axis=1) - sums[n] * np.log(sums[n] / np.maximum(sums[i], 1))
+    divergence[(counts[i - 1] == 0) & (beyond > 0)] = np.inf  # P has what Q cannot have
+    return int(i[np.argmin(divergence)])
+
+
+def _x_log_y(x: Codes, y: Reals | Codes) -> Reals:
+    return np.where(x > 0, x * np.log(np.where(x > 0, y, 1)), 0.0)
+
+
+# ---------------------------------------------------------------------------------------------- what rules share
+
+@_check.quiet
+def no_wider(lo: Reals, hi: Reals, smallest: Reals, largest: Reals) -> tuple[Reals, Reals]:
+    """[lo, hi] where it lies within the data and 0, whose ends' dtype it takes: no code for what does not occur.
+
+    >>> no_wider(np.float64(-9), np.float64(9), np.float32(1), np.float32(4))
+    (np.float32(0.0), np.float32(4.0))
+    """
+    dtype = smallest.dtype
+    return (np.maximum(lo, np.minimum(smallest, 0)).astype(dtype)[()],
+            np.minimum(hi, np.maximum(largest, 0)).astype(dtype)[()])
+
+
+@_check.quiet
+def mean_and_deviation(x: Reals, axis: Axis = None, counts: Codes | None = None) -> tuple[Reals, Reals]:
+    """(mean, standard deviation) in float64, shaped as minmax's; no square overflows.
+
+    >>> mean_and_deviation(np.array([1e300, 3e300]))
+    (np.float64(2e+300), np.float64(1e+300))
+    """
+    unit = unit_of(*minmax(x, axis))
+    middle = mean(x / unit, axis, counts)
+    return middle * unit, np.sqrt(mean((x / unit - middle) ** 2, axis, counts)) * unit
+
+
+def mean(x: NDArray[Any], axis: Axis, counts: Codes | None) -> Reals:
+    """The mean in float64, shaped as minmax's; each x counts as often as it occurs.
+
+    >>> mean(np.array([0.0, 3.0]), 0, np.array([2, 1]))
+    array([1.])
+    """
+    keep = axis is not None
+    if counts is None:
+        return np.asarray(np.mean(x, axis=axis, keepdims=keep, dtype=np.float64))
+    return np.asarray(np.sum(x * counts, axis=axis, keepdims=keep) / np.sum(counts, axis=axis, keepdims=keep))
+
+
+def unit_of(lo: Reals, hi: Reals) -> Reals:
+    """The largest power of two up to max|x|: dividing by it is exact, and squares neither overflow nor vanish.
+
+    >>> unit_of(np.float32(-5), np.float32(3))
+    np.float32(4.0)
+    """
+    exponent = exponents(lo, hi)
+    return np.ldexp(np.ones_like(lo), np.where(exponent == EMPTY, 0, exponent - 1))
+
+
+def _ranked(x: Reals, percent: float, counts: Codes) -> Reals:
+    """The percentile of ascending values that occur counts times, as np.percentile of the values repeated."""
+    upto = np.cumsum(counts, axis=-1)
+    place = percent / 100 * (upto[..., -1:] - 1)
+    below, above = (np.take_along_axis(x, np.sum(upto <= rank, axis=-1, keepdims=True), -1)
+                    for rank in (np.floor(place), np.ceil(place)))
+    part = place - np.floor(place)
+    return np.where(part == 0, below, below * (1 - part) + above * part).astype(x.dtype)
+
+
+def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None) -> Reals:
+    """x as finite reals, counts of its shape."""
+    x = _check.finite(where, parse(where, x, axis), "x")
+    if counts is not None and (np.shape(counts) != x.shape or axis != -1):
+        raise _check.error(ValueError, where, "`counts` must have the shape of `x`, with axis=-1",
+                           f"{np.shape(counts)} for {x.shape}, axis={axis}", "histogram_observer calls it so")
+    return x
 
 
 def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:

@@ -8,7 +8,7 @@ import pytest
 
 
 @contextmanager
-def refused(kind: type[Exception], *parts: object) -> Iterator[None]:
+def refused(kind: type[Exception] | tuple[type[Exception], ...], *parts: object) -> Iterator[None]:
     """The block raises `kind`, in the house's one form of message, which holds every part."""
     with pytest.raises(kind) as raised:
         yield

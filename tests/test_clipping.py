@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,16 +59,126 @@ def test_no_percentile_between_infinities() -> None:
             rq.percentile(x, 75.0)
 
 
-@pytest.mark.parametrize("clip", [lambda x, a=None: rq.percentile(x, 99.0, a),
-                                  lambda x, a=None: rq.mse_optimal(x, rq.INT4, a)])
+RULES = {
+    "percentile": partial(rq.percentile, percent=99.0),
+    "one-sided percentile": partial(rq.percentile, percent=99.0, one_sided=True),
+    **{rule.__name__: partial(rule, grid=rq.INT4) for rule in (
+        rq.mse_optimal, rq.entropy, rq.aciq_gaussian, rq.aciq_laplace, rq.octav)},
+    "lp_optimal": partial(rq.lp_optimal, grid=rq.INT4, p=3.5),
+    **{f"one-sided {rule.__name__}": partial(rule, grid=rq.INT4, one_sided=True) for rule in (
+        rq.aciq_gaussian, rq.aciq_laplace, rq.octav)},
+}
+each = pytest.mark.parametrize("clip", RULES.values(), ids=RULES)
+
+
+@each
 def test_rules_need_data_and_axes(clip: Any) -> None:
     for bad in (np.zeros((0, 3)), np.zeros(0)):
         with refused(ValueError, "needs data"):
             clip(bad)
     with refused(ValueError, "`axis`"):
-        clip(np.zeros((2, 3)), 2)
+        clip(np.zeros((2, 3)), axis=2)
     with refused(ValueError, "NaN", "R7"):
         clip([np.nan])
+    with refused(ValueError, "finite", "inf"):
+        clip([1.0, np.inf])
+    with refused(TypeError, "int64", "R7"):
+        clip([1, 2])
+    with refused(ValueError, "`counts`", "axis=-1", "(3,)"):
+        clip(np.ones(2), axis=-1, counts=np.ones(3, int))
+
+
+@each
+def test_rules_serve_every_granularity(clip: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(6, 5, 4)).astype(np.float32)
+    for axis, shape in ((None, ()), (0, (1, 5, 4)), (-1, (6, 5, 1)), ((0, 2), (1, 5, 1))):
+        lo, hi = clip(x, axis=axis)
+        assert lo.shape == hi.shape == shape and lo.dtype == hi.dtype == np.float32
+        rq.fake_quantize(x, rq.dynamic_params(x, rq.INT4, axis, clip=clip))
+    assert clip(np.zeros((0, 3)), axis=-1)[0].shape == (0, 1), "no rows have no ranges"
+
+
+@each
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_extreme_data_have_a_range(clip: Any, dtype: Any) -> None:
+    info = np.finfo(dtype)
+    for values in ([0, 0], [info.max, info.min], [info.smallest_subnormal], [info.max], [3, 3], [-1, -2], [info.tiny],
+                   [info.smallest_subnormal, info.max], [1.0] * 50 + [2.0]):
+        x = np.array([values], dtype)
+        for axis in (None, -1):
+            lo, hi = clip(x, axis=axis)
+            assert lo.dtype == hi.dtype == dtype and min(x.min(), 0) <= lo <= hi <= max(x.max(), 0)
+            rq.affine_params(lo, hi, rq.INT8)
+
+
+@each
+def test_a_power_of_two_changes_nothing_else(clip: Any) -> None:
+    x = np.random.default_rng(0).laplace(size=300)
+    for scale in (2.0**-900, 2.0**900):
+        np.testing.assert_allclose(np.array(clip(x * scale)) / scale, clip(x), rtol=1e-12)
+
+
+def test_one_sided_ranges() -> None:
+    x = np.maximum(np.random.default_rng(0).normal(size=10_000), 0)
+    assert rq.percentile(x, 99.0, one_sided=True) == (0.0, np.percentile(x, 99.0))
+    for rule in (rq.aciq_gaussian, rq.aciq_laplace, rq.octav):
+        lo, hi = rule(x, rq.UINT4, one_sided=True)
+        assert lo == 0 and 1.5 < hi <= x.max()
+
+
+def test_a_larger_power_counts_outliers_more() -> None:
+    x = np.random.default_rng(0).standard_t(3, size=5000)
+    ends = [rq.lp_optimal(x, rq.INT4, p=p)[1] for p in (1, 2, 4, 8)]
+    assert ends == sorted(ends) and ends[0] < ends[-1] / 2
+    assert rq.lp_optimal(x, rq.INT4, p=2) == rq.mse_optimal(x, rq.INT4)
+
+
+@pytest.mark.parametrize("p", [0.5, 0, np.nan, np.inf, "2", None])
+def test_powers(p: Any) -> None:
+    with refused(ValueError, "lp_optimal", "`p`", repr(p)):
+        rq.lp_optimal([1.0], rq.INT4, p=p)
+
+
+def test_entropy_is_the_published_procedure() -> None:
+    """Migacz 2017, candidate by candidate, on the same bins."""
+    x = np.random.default_rng(0).laplace(size=20_000)
+    width = 2.0 ** np.ceil(np.log2(np.abs(x).max())) / 2048
+    bins = np.bincount((np.abs(x) / width).astype(int))
+
+    def divergence(i: int) -> float:
+        p = bins[:i].astype(float)
+        p[-1] += bins[i:].sum()
+        q, edges = np.zeros(i), np.arange(129) * i // 128
+        for a, b in zip(edges[:-1], edges[1:], strict=True):
+            filled = bins[a:b] > 0
+            q[a:b][filled] = bins[a:b].sum() / max(filled.sum(), 1)
+        p, q = p / p.sum(), q / q.sum()
+        if (q[p > 0] == 0).any():
+            return np.inf
+        return float(np.sum(p[p > 0] * np.log(p[p > 0] / q[p > 0])))
+
+    best = min(range(128, len(bins) + 1), key=divergence)
+    assert rq.entropy(x, rq.INT8) == (max(-(best + 0.5) * width, x.min()), min((best + 0.5) * width, x.max()))
+
+
+def test_entropy_leaves_zeros_out_and_wide_grids_alone() -> None:
+    x = np.random.default_rng(0).laplace(size=5000)
+    assert rq.entropy(np.r_[x, np.zeros(10**5)], rq.INT8) == rq.entropy(x, rq.INT8)
+    assert rq.entropy(x, rq.INT16) == rq.minmax(x)
+    assert rq.entropy(np.full(9, -2.0), rq.INT8) == (-2.0, 0.0), "no wider than the data and 0"
+
+
+def test_octav_on_values_where_it_runs_in_a_circle() -> None:
+    lo, hi = rq.octav(np.full(5, 3.0), rq.INT4)
+    assert (lo, hi) == (0.0, 3.0)
+    assert rq.octav(np.array([1.0, 1.0, -5.0]), rq.INT8)[0] == pytest.approx(-5.0, rel=0.01)
+
+
+def test_no_table_ends() -> None:
+    assert rq.gaussian_width(33) > rq.gaussian_width(32) > 8 and rq.laplace_width(33) > rq.laplace_width(32) > 40
+    for width in (rq.gaussian_width, rq.laplace_width):
+        with refused(ValueError, width.__name__, "`bits`", "from 1 to 33", "0"):
+            width(0)
 
 
 def test_the_best_clip_of_a_gaussian_is_near_the_published_one() -> None:
@@ -77,11 +188,3 @@ def test_the_best_clip_of_a_gaussian_is_near_the_published_one() -> None:
     assert 2.34 < max(-lo, hi) < 2.68
     wide = rq.mse_optimal(x, rq.INT8, fit=rq.symmetric_params)
     assert max(-wide[0], wide[1]) > 3.5
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_the_best_clip_of_extreme_data(dtype: Any) -> None:
-    info = np.finfo(dtype)
-    for x in ([0, 0], [info.max, -info.max], [info.smallest_subnormal], [3, 3], [-1, -2]):
-        lo, hi = rq.mse_optimal(np.array(x, dtype), rq.INT4)
-        assert lo.dtype == dtype and lo <= hi and np.isfinite(rq.affine_params(lo, hi, rq.INT4).scale)

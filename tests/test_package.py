@@ -15,8 +15,8 @@ import pytest
 import refquant as rq
 
 ROOT = Path(rq.__file__).parent
-CORE = ["_check", "rules", "grids", "affine", "ranges", "clipping", "observers", "calibration", "gradients", "integer",
-        "metrics", "optim"]
+CORE = ["_check", "rules", "grids", "affine", "ranges", "histogram", "clipping", "observers", "calibration", "blocks", "chunks",
+        "gradients", "integer", "metrics", "optim"]
 MLP = ["model", "train", "quantized", "ptq", "qat"]
 PUBLIC = [(f"{module.__name__}.{name}", getattr(module, name)) for module in (rq, rq.mlp) for name in module.__all__]
 DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thing) or inspect.isclass(thing)]
@@ -70,6 +70,11 @@ def test_the_formula_knows_grids_and_checks_alone() -> None:
 def test_mlp_imports_go_down(module: str) -> None:
     below = {*CORE, *(f"mlp.{name}" for name in MLP[:MLP.index(module)])}
     assert imported(ROOT / "mlp" / f"{module}.py") <= below
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "methods").glob("*.py")), ids=lambda p: p.stem)
+def test_methods_stand_on_the_core(path: Path) -> None:
+    assert imported(path) <= {*CORE, *(f"methods.{p.stem}" for p in path.parent.glob("*.py"))}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "testing").glob("*.py")), ids=lambda p: p.stem)

@@ -11,7 +11,7 @@ from .. import mlp
 from .._check import Reals
 from ..clipping import minmax, mse_optimal, percentile
 from ..grids import IntGrid
-from ..observers import Observer, minmax_observer, whole_data
+from ..observers import Observer, histogram_observer, minmax_observer
 from ..ranges import symmetric_params
 from .datasets import Data, Split, digits, split
 
@@ -64,14 +64,14 @@ def ptq_static_minmax(task: Task, weights: IntGrid, activations: IntGrid) -> Net
 
 def ptq_static_percentile(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: as minmax, but inputs by the 0.1th and 99.9th percentile of the calibration images."""
-    return _static(task, weights, activations, whole_data(lambda x: percentile(x, 99.9)))
+    return _static(task, weights, activations, histogram_observer(partial(percentile, percent=99.9)))
 
 
 def ptq_static_mse(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: ranges of least mean square error; weights per output channel."""
     return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_axis=0,
-                          weight_clip=lambda w, axis: mse_optimal(w, weights, axis, symmetric_params),
-                          observer=whole_data(lambda x: mse_optimal(x, activations)))
+                          weight_clip=partial(mse_optimal, grid=weights, fit=symmetric_params),
+                          observer=histogram_observer(partial(mse_optimal, grid=activations)))
 
 
 def ptq_dynamic_tensor(task: Task, weights: IntGrid, activations: IntGrid) -> Network:

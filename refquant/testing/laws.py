@@ -362,16 +362,6 @@ def static_is_dynamic_on_the_same_data(subject: Any, case: tuple[Any, Any, Any])
             "R12: batches do not add up")
 
 
-@law("", st.tuples(sliced(), sliced(), sliced()))
-def the_minmax_observer_is_a_commutative_monoid(subject: Any, case: Any) -> None:
-    observer = subject.minmax_observer
-    a, b, c = (observer.observe(x) for x, _, _ in case)
-    merge, empty = observer.merge, observer.empty
-    assert merge(a, empty) == a == merge(empty, a) == merge(a, observer.observe(np.zeros((0, 3)))), "identity"
-    assert merge(a, merge(b, c)) == merge(merge(a, b), c), "associative"
-    assert merge(a, b) == merge(b, a) and merge(a, a) == a, "commutative, idempotent"
-
-
 # ---------------------------------------------------------------------------------------------- integers only
 
 @law("R13", strategies.factors())
@@ -461,31 +451,3 @@ def the_gradient_of_a_learned_step_is_the_surrogates(subject: Any, case: tuple[f
     expected = n * (surrogate(scale + step) - surrogate(scale - step)) / (2 * step)
     got = float(pullback(np.ones((n, 1)))[1])
     assert abs(got - expected) <= 1e-4 * max(1, abs(expected)), f"R15: {got}, derivative of the surrogate {expected}"
-
-
-# ---------------------------------------------------------------------------------------------- clipping rules
-
-@law("R12", sliced())
-def clipping_rules_look_at_each_slice_alone(subject: Any, case: tuple[Any, Any, Any]) -> None:
-    x, axis, grid = case
-    x = x.astype(np.float64)
-    reduced = np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
-    rules: tuple[Callable[[Any, Any], Any], ...] = (
-        lambda v, a: subject.percentile(v, 90.0, a),
-        lambda v, a: subject.mse_optimal(v, subject.INT4 if grid.bits > 8 else grid, a))
-    for clip in rules:
-        lo, hi = clip(x, axis)
-        for i in [(0,) * lo.ndim, tuple(n - 1 for n in lo.shape)]:  # the first slice and the last
-            part = x[tuple(slice(None) if a in reduced else slice(k, k + 1) for a, k in enumerate(i))]
-            alone = clip(part, None)
-            np.testing.assert_allclose((lo[i], hi[i]), alone, rtol=1e-12, atol=0, err_msg="R12")
-
-
-@law("", sliced())
-def the_mse_optimal_range_is_no_worse_than_minmax(subject: Any, case: tuple[Any, Any, Any]) -> None:
-    x, _, grid = case
-    x = x.astype(np.float64)
-    for fit in (subject.affine_params, subject.symmetric_params):
-        best = fit(*subject.mse_optimal(x, grid, None, fit), grid)
-        wide = fit(*subject.minmax(x), grid)
-        assert subject.mse(x, subject.fake_quantize(x, best)) <= subject.mse(x, subject.fake_quantize(x, wide)) * 1.0001

@@ -200,6 +200,19 @@ def _axis_kept(x: Any, grid: Any, axis: Any = None, *, fit: Any = rq.affine_para
     return rq.dynamic_params(x, grid, tuple(i for i in range(x.ndim) if i not in reduced) or None, fit=fit)
 
 
+def _strided_blocks(x: Any, block_size: int, axis: int = -1) -> Any:
+    right, i = rq.split_blocks(x, block_size, axis), axis % np.ndim(x)
+    return right.reshape(*right.shape[:i], *right.shape[i:i + 2][::-1], *right.shape[i + 2:]).swapaxes(i, i + 1)
+
+
+def _last_axis_blocks(x: Any, block_size: int, axis: int = -1) -> Any:
+    return rq.split_blocks(x, min(block_size, x.shape[-1]), -1)
+
+
+def _padded_in_front(x: Any, block_size: int, axis: int = -1) -> Any:
+    return np.flip(rq.split_blocks(np.flip(x, axis), block_size, axis), (axis % x.ndim, axis % x.ndim + 1))
+
+
 # ---------------------------------------------------------------------------------------------- variants of the rest
 
 class _HighestDropped(rq.IntGrid):
@@ -388,6 +401,12 @@ MUTANTS: list[Mutant] = [
     Mutant("data enlarged to the parameters", "R12", {"quantize": _enlarging}),
     Mutant("one range for all channels", "R12", {"minmax": _minmax_of_all, "dynamic_params": _dynamic_per_tensor}),
     Mutant("axis keeps instead of reducing", "R12", {"dynamic_params": _axis_kept}),
+
+    Mutant("blocks take every n-th value", "R12", {"split_blocks": _strided_blocks}),
+    Mutant("blocks are cut along the last axis", "R12", {"split_blocks": _last_axis_blocks}),
+    Mutant("the padding stays", "R12", {"join_blocks": lambda blocks, axis=-1, length=None: rq.join_blocks(
+        blocks, axis)}),
+    Mutant("blocks start with the padding", "R12", {"split_blocks": _padded_in_front}),
 
     Mutant("int32 always", "R13", {"integer_matmul": _matmul(lambda a, b: np.int32)}),
     Mutant("int64 always", "R13", {"integer_matmul": _matmul(lambda a, b: np.int64)}),

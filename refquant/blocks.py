@@ -1,0 +1,84 @@
+"""Granularity is a shape: blocks are one more axis, and their scales one more axis of `scale`."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _check
+from ._check import Reals
+from .affine import AffineParams
+
+
+def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
+    """The axis of n values becomes two: ceil(n / block_size) blocks, block_size values; the last one padded with 0.
+
+    Args:
+        x: (*S) reals or codes.
+        block_size: how many values share a scale, from 1 to n.
+        axis: the axis that is cut; its blocks' values are the axis after it, -1 for axis=-1.
+
+    Ranges per block are ranges over that axis. The padding is inside every affine range, and exact in any case; rules
+    that count values (percentile, entropy, analytic clips) count it too.
+
+    >>> from refquant import INT4, dynamic_params
+    >>> blocks = split_blocks(np.float32([[1, 2, 3], [10, 20, 30]]), 2)
+    >>> blocks.tolist()
+    [[[1.0, 2.0], [3.0, 0.0]], [[10.0, 20.0], [30.0, 0.0]]]
+    >>> dynamic_params(blocks, INT4, axis=-1).scale.shape
+    (2, 2, 1)
+
+    Raises:
+        ValueError: a block size outside 1 to n, an axis that x does not have.
+    Source: VS-Quant (arXiv:2102.04503); block formats of ONNX (block_size, opset 21) and gguf.
+    """
+    a = _check.array("split_blocks", x, "x")
+    i = _check.one_axis("split_blocks", a.ndim, axis)
+    n = a.shape[i]
+    size = _check.whole("split_blocks", block_size, "block_size", 1, max(n, 1))
+    missing = [(0, -n % size if k == i else 0) for k in range(a.ndim)]
+    padded = np.pad(a, missing) if n % size else a
+    return padded.reshape(*a.shape[:i], -(-n // size), size, *a.shape[i + 1:])
+
+
+def join_blocks(blocks: ArrayLike, axis: int = -1, length: int | None = None) -> Reals:
+    """split_blocks undone: two axes become one, of which the first `length` values are kept.
+
+    Args:
+        blocks: (*S) reals or codes, from split_blocks with the same axis.
+        axis: the axis of the joined array.
+        length: how many values it had; None keeps the padding.
+
+    >>> x = np.arange(5.0)
+    >>> join_blocks(split_blocks(x, 2), length=5)
+    array([0., 1., 2., 3., 4.])
+
+    Raises:
+        ValueError: fewer than two axes, a length that does not end in the last block.
+    """
+    a = _check.array("join_blocks", blocks, "blocks")
+    i = _check.one_axis("join_blocks", a.ndim - 1, axis)
+    count, size = a.shape[i:i + 2]
+    whole = count * size
+    n = _check.whole("join_blocks", whole if length is None else length, "length", max(0, whole - size + 1), whole)
+    return a.reshape(*a.shape[:i], whole, *a.shape[i + 2:])[(slice(None),) * i + (slice(n),)]
+
+
+def bits_per_value(params: AffineParams, size: int) -> float:
+    """bits + (bits of all scales and zero points) / size: what a value costs, with what it shares counted.
+
+    Args:
+        params: scale as it is stored; zero points count with the grid's bits each, none where all are 0.
+        size: how many values share these parameters.
+
+    4 bits in blocks of 32, symmetric, with float16 scales:
+
+    >>> from refquant import INT4
+    >>> scale = np.ones((2, 1), np.float16)
+    >>> bits_per_value(AffineParams(scale=scale, zero_point=0, grid=INT4), size=64)
+    4.5
+
+    Raises:
+        ValueError: a size below 1.
+    """
+    size = _check.whole("bits_per_value", size, "size", 1)
+    each = 8 * params.scale.itemsize + params.grid.bits * bool(params.zero_point.any())
+    return float(params.grid.bits + params.scale.size * each / size)

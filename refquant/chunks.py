@@ -1,0 +1,68 @@
+"""Element-wise functions in pieces that fit the cache: faster, and for arrays larger than memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _check
+from .affine import AffineParams, parameters
+
+PIECE = 2**16  # elements: with its temporaries, about a core's cache
+
+
+def in_chunks(f: Callable[[Any, AffineParams], NDArray[Any]], x: ArrayLike, params: AffineParams,
+              out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """f(x, params), piece by piece; bit for bit the same.
+
+    Args:
+        f: element-wise: quantize, dequantize, fake_quantize, or a function like them.
+        x: (*S) what f takes; a memory-mapped array is read piece by piece.
+        params: of a shape that broadcasts to x's (R12); each piece gets its part.
+        out: (*S) where the result goes, of f's dtype; a writable memory-mapped array, say. None makes a new array.
+            It may be x itself. Where a piece is refused, the pieces before it are in `out` already.
+    Returns:
+        out, or the new array.
+
+    >>> from refquant import INT8, dynamic_params, quantize
+    >>> x = np.random.default_rng(0).normal(size=(300, 1000))
+    >>> params = dynamic_params(x, INT8, axis=-1)
+    >>> bool((in_chunks(quantize, x, params) == quantize(x, params)).all())
+    True
+
+    Raises:
+        ValueError: an `out` of another shape or dtype, or read-only; whatever f refuses.
+    """
+    a = _check.array("in_chunks", x, "x")
+    params = parameters("in_chunks", params)
+    one = AffineParams(scale=params.scale.dtype.type(1), zero_point=params.grid.qmin, grid=params.grid)
+    dtype = f(np.empty(0, a.dtype), one).dtype
+    _check.broadcastable("in_chunks", params.scale.shape, a.shape)
+    out = np.empty(a.shape, dtype) if out is None else out
+    if out.shape != a.shape or out.dtype != dtype or not out.flags.writeable:
+        raise _check.error(ValueError, "in_chunks", "`out` must be writable, of x's shape and f's dtype",
+                           f"{out.dtype} {out.shape}, writable={out.flags.writeable}",
+                           f"np.empty({a.shape}, np.{dtype}), say")
+    _fill(f, a, params, out)
+    return out
+
+
+def _fill(f: Callable[[Any, AffineParams], NDArray[Any]], x: NDArray[Any], params: AffineParams,
+          out: NDArray[Any]) -> None:
+    """Cut along the first axis, then the next, until the pieces are small."""
+    if x.size <= PIECE:
+        out[...] = f(x, params)
+    elif len(x) == 1:
+        _fill(f, x[0], _of_rows(params, x.ndim, 0), out[0])
+    else:
+        rows = max(1, PIECE // x[0].size)
+        for at in (slice(i, i + rows) for i in range(0, len(x), rows)):
+            _fill(f, x[at], _of_rows(params, x.ndim, at), out[at])
+
+
+def _of_rows(params: AffineParams, ndim: int, at: slice | int) -> AffineParams:
+    """The parameters of x[at], for x of ndim axes."""
+    if params.scale.ndim < ndim or (len(params.scale) == 1 and at != 0):
+        return params
+    return AffineParams(scale=params.scale[at], zero_point=params.zero_point[at], grid=params.grid)
