@@ -1,10 +1,20 @@
 """What several test files use."""
 
+import importlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+
+
+def needs(module: str, extra: str) -> Any:
+    """The module of an optional extra; without it the test is skipped with a reason, in CI it fails."""
+    if os.environ.get(f"CI_{extra.upper()}"):
+        return importlib.import_module(module)
+    return pytest.importorskip(module, reason=f"needs the extra `{extra}`: pip install -e '.[{extra}]'")
 
 
 @contextmanager

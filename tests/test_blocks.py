@@ -9,7 +9,8 @@ import refquant as rq
 
 def test_blocks_are_consecutive_and_the_last_is_padded() -> None:
     x = np.arange(1, 25.0).reshape(2, 3, 4)
-    assert rq.split_blocks(x, 3).shape == (2, 3, 2, 3) and rq.split_blocks(x, 3)[0, 0].tolist() == [[1, 2, 3], [4, 0, 0]]
+    assert rq.split_blocks(x, 3).shape == (2, 3, 2, 3)
+    assert rq.split_blocks(x, 3)[0, 0].tolist() == [[1, 2, 3], [4, 0, 0]]
     assert rq.split_blocks(x, 2, axis=1).shape == (2, 2, 2, 4) and rq.split_blocks(x, 2, 1)[0, 1, 1].tolist() == [0] * 4
     assert rq.split_blocks(x, 1, axis=0).shape == (2, 1, 3, 4)
     assert np.shares_memory(rq.split_blocks(x, 2), x), "nothing is copied that need not be"

@@ -1,8 +1,14 @@
+import os
+import subprocess
+import sys
+import time
+from functools import partial, reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused
+from helpers import needs, refused
 
 import refquant as rq
 
@@ -62,3 +68,80 @@ def test_batches_of_different_widths() -> None:
     with refused(ValueError, "(1, 3)", "(1, 4)"):
         rq.static_params([np.zeros((2, 3)), np.zeros((2, 4))], rq.INT8, axis=0)
     assert rq.static_params([np.zeros((2, 3)), np.ones((2, 4))], rq.UINT8).scale == 1 / 255
+
+
+OBSERVE_A_FILE = """
+import resource, sys
+from functools import partial
+import numpy as np
+import refquant as rq
+
+x = np.load(sys.argv[1], mmap_mode="r")
+observer = eval(sys.argv[2], {"rq": rq, "partial": partial})
+used = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (used + 50_000_000,) * 2)
+try:
+    np.ones(x.size // 2, np.float32)
+except MemoryError:  # half of the file would not fit
+    params = rq.static_params((x[i:i + 2**18] for i in range(0, len(x), 2**18)), rq.INT8, observer=observer)
+    print(float(params.scale), int(params.zero_point))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts mapped memory on Linux alone")
+@pytest.mark.parametrize("observer", ["rq.minmax_observer", "rq.moments_observer(4.0)", "rq.moving_average_observer()",
+                                      "rq.histogram_observer(partial(rq.percentile, percent=100))"])
+def test_a_file_larger_than_memory_calibrates(observer: str, tmp_path: Path) -> None:
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (40_000_000,))  # 160 MB, most of it a hole
+    x[7], x[-7] = -3, 5
+    x.flush()
+    words = [sys.executable, "-c", OBSERVE_A_FILE, str(tmp_path / "x.npy"), observer]
+    end = subprocess.run(words, capture_output=True, text=True, check=True, timeout=100)
+    scale, zero_point = end.stdout.split()
+    whole = "minmax" in observer or "histogram" in observer
+    expected = rq.affine_params(np.float32(-3), np.float32(5), rq.INT8)
+    assert (rq.AffineParams(scale=np.float32(scale), zero_point=int(zero_point), grid=rq.INT8) == expected) == whole
+    assert 0 < float(scale) <= expected.scale
+
+
+def test_batch_mates_matter_per_tensor_and_not_per_row() -> None:
+    """The same image in two batches: a range per tensor gives it other codes and another answer, one per row never."""
+    rng = np.random.default_rng(0)
+    net = rq.mlp.init(rng, (8, 16, 4))
+    x, mates = rng.uniform(size=(64, 8)), rng.uniform(size=(64, 8)) * 3
+    for axis, same in ((-1, True), (None, False)):
+        qnet = rq.mlp.ptq_dynamic(net, activation_grid=rq.UINT2, axis=axis)
+        alone = np.concatenate([rq.mlp.forward_quantized(qnet, row[None]) for row in x])
+        together = rq.mlp.forward_quantized(qnet, np.concatenate([x, mates]))[:64]
+        assert (alone == together).all() == same
+        assert (alone.argmax(axis=1) == together.argmax(axis=1)).all() == same
+
+
+def test_the_difference_is_who_gives_the_range() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    for clip in (rq.minmax, partial(rq.percentile, percent=99.0), partial(rq.mse_optimal, grid=rq.INT8)):
+        for axis in (None, 0, -1):
+            dynamic = rq.dynamic_params(x, rq.INT8, axis, clip=clip)
+            assert dynamic == rq.affine_params(*clip(x, axis=axis), rq.INT8)
+            assert rq.static_params([x], rq.INT8, axis=axis, observer=rq.moving_average_observer(0.5, clip)) == dynamic
+
+
+def test_dask_calibrates_in_several_processes() -> None:
+    """The observers run unchanged on an existing engine; min-max parameters are bit for bit those of one process."""
+    dask, array = needs("dask", "distributed"), needs("dask.array", "distributed")
+    x = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
+    chunks = array.from_array(x, chunks=(130, 8)).to_delayed().ravel()
+    for observer, exact in ((rq.minmax_observer, True),
+                            (rq.histogram_observer(partial(rq.percentile, percent=99.0)), True),
+                            (rq.moments_observer(4.0), False)):
+        pids, states = zip(*dask.compute(*[dask.delayed(_observed)(observer, chunk) for chunk in chunks],
+                                         scheduler="processes", num_workers=2), strict=True)
+        assert os.getpid() not in pids and len(set(pids)) > 1
+        found = rq.affine_params(*observer.range(reduce(observer.merge, states)), rq.INT8)
+        expected = rq.static_params([x], rq.INT8, axis=0, observer=observer)
+        assert found == expected if exact else np.allclose(found.scale, expected.scale, rtol=1e-6)
+
+
+def _observed(observer: rq.Observer, x: Any) -> tuple[int, Any]:
+    time.sleep(0.05)  # so that no process does all
+    return os.getpid(), observer.observe(x, 0)

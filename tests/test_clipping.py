@@ -1,4 +1,5 @@
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_entropy_is_the_published_procedure() -> None:
         p = bins[:i].astype(float)
         p[-1] += bins[i:].sum()
         q, edges = np.zeros(i), np.arange(129) * i // 128
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             filled = bins[a:b] > 0
             q[a:b][filled] = bins[a:b].sum() / max(filled.sum(), 1)
         p, q = p / p.sum(), q / q.sum()

@@ -30,7 +30,8 @@ def test_extremes(dtype: type) -> None:
         x = np.array([value, -value], dtype)
         counts = tally(x, exponents(x.min(), x.max()), 4)
         assert counts.sum() == 2 and counts[:2].sum() == 1 and counts[-2:].sum() == 1, "in the upper half"
-    assert exponents(dtype(0), dtype(0)) == EMPTY and tally(np.zeros(3, dtype), np.array(EMPTY), 2).tolist() == [0, 0, 3, 0, 0]
+    assert exponents(dtype(0), dtype(0)) == EMPTY
+    assert tally(np.zeros(3, dtype), np.array(EMPTY), 2).tolist() == [0, 0, 3, 0, 0]
 
 
 def test_channels() -> None:

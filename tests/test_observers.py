@@ -97,7 +97,7 @@ def test_infinities_have_no_place_in_a_summary(name: str) -> None:
 def test_a_moving_average_depends_on_the_order_and_on_the_cut() -> None:
     observer = rq.moving_average_observer(0.5)
     a, b = observer.observe([0.0, 1.0]), observer.observe([0.0, 3.0])
-    assert observer.range(observer.merge(a, b))[1] == 2.0 == observer.range(observer.merge(b, a))[1], "of two, by chance"
+    assert observer.range(observer.merge(a, b))[1] == 2.0 == observer.range(observer.merge(b, a))[1], "by chance"
     c = observer.observe([0.0, 9.0])
     orders = [observer.merge(observer.merge(*s[:2]), s[2]) for s in ((a, b, c), (c, b, a))]
     assert [float(observer.range(s)[1]) for s in orders] == [5.5, 3.5]

@@ -1,10 +1,12 @@
 """Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones."""
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import needs
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,8 +19,19 @@ def blocks(language: str) -> list[str]:
 def test_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
+        if "import dask" not in block or distributed():
+            exec(compile(block, "README.md", "exec"), names)
     assert "bytes" in capsys.readouterr().out
+
+
+def test_observers_run_on_dask_in_five_lines() -> None:
+    block, = (block for block in blocks("python") if "import dask" in block)
+    assert len(block.strip().splitlines()) == 5
+    needs("dask.array", "distributed")  # then test_python_runs has run it
+
+
+def distributed() -> bool:
+    return importlib.util.find_spec("dask") is not None
 
 
 def test_extensions_take_at_most_15_lines() -> None:

@@ -9,7 +9,7 @@ from refquant.study import compare, jobs
 from refquant.study.records import Record, summarize
 
 KEYS = ["method", "weight_bits", "activation_bits", "seed", "accuracy", "cross_entropy", "logit_sqnr_db", "seconds",
-        "model_bytes"]
+        "model_bytes", "changed_by_batch_mates"]
 
 
 PLAN = compare.Plan(methods=("ptq-static-minmax", "ptq-dynamic-row", "qat-ste"), bits=(8, 2))
@@ -81,7 +81,8 @@ def test_all_methods_run_and_are_described() -> None:
     plan = compare.Plan(methods=tuple(compare.METHODS), bits=(8,), epochs=2)
     records = compare.compare(plan, seeds=1, jobs=1)
     assert [r["method"] for r in records] == list(compare.METHODS)
-    assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 8
+    assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 16
+    assert all(set(group) <= set(compare.METHODS) for group in compare.GROUPS.values())
     longer = records[1]
     assert longer["logit_sqnr_db"] is not None and longer["model_bytes"] == records[0]["model_bytes"]
     assert all(make.__doc__ for make in compare.METHODS.values())

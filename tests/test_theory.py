@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_narrow_grids_reach_the_optimum_of_odd_numbers_of_levels(bits: int) -> N
 def test_granular_and_overload_are_the_total(n: int, step: float) -> None:
     levels = np.array([(k - (n - 1) / 2) * step for k in range(n)])
     ends = [-math.inf, *((levels[1:] + levels[:-1]) / 2), math.inf]
-    cells = [moments(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    cells = [moments(a, b) for a, b in pairwise(ends)]
     total = 1 - sum(2 * v * m1 - v**2 * m0 for v, (m0, m1, _) in zip(levels, cells, strict=True))
     assert sum(parts(step, n)) == pytest.approx(total, abs=1e-12)
 
@@ -77,7 +78,8 @@ ACIQ = {"gauss": [1.23991, 1.71064, 2.15159, 2.55914, 2.93620, 3.28691, 3.61511,
 OTHER_VERSION = {"gauss": [1.71064, 2.02612, 2.39851, 2.76874, 3.12262, 3.45734, 3.77355],
                  "laplace": [2.8307, 3.5774, 4.5656, 5.6668, 6.8332, 8.0408, 9.2762]}
 TAILS: dict[str, Callable[[float], float]] = {
-    "gauss": lambda a: 2 * ((1 + a * a) * moments(a, math.inf)[0] - a * NORMAL.pdf(a)), "laplace": lambda a: 2 * math.exp(-a)}
+    "gauss": lambda a: 2 * ((1 + a * a) * moments(a, math.inf)[0] - a * NORMAL.pdf(a)),
+    "laplace": lambda a: 2 * math.exp(-a)}
 WIDTHS = {"gauss": rq.gaussian_width, "laplace": rq.laplace_width}
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from .. import mlp
 from .._check import Reals
 from ..metrics import sqnr_db
@@ -15,12 +17,12 @@ from . import plots
 from .details import details
 from .files import write
 from .jobs import run
-from .methods import METHODS, Plan, Run, Task, logits, networks, prepare, stream
+from .methods import GROUPS, METHODS, Plan, Run, Task, logits, networks, prepare, stream
 from .records import Record, summarize
 from .stats import Estimate
 
-__all__ = ["METHODS", "Plan", "Run", "Task", "compare", "logits", "networks", "prepare", "run_seed", "save", "stream",
-           "table"]
+__all__ = ["GROUPS", "METHODS", "Plan", "Run", "Task", "compare", "logits", "networks", "prepare", "run_seed", "save",
+           "stream", "table"]
 
 
 def run_seed(plan: Plan, seed: int) -> list[Record]:
@@ -35,12 +37,20 @@ def run_seed(plan: Plan, seed: int) -> list[Record]:
     return [_record(run, logits(run.network, task.data.test.x), expected, task) for run in (base, *networks(task))]
 
 
+def changed_by_batch_mates(run: Run, got: Reals, task: Task) -> float:
+    """The share of test images that are read otherwise when the same images are batched in another order."""
+    order = stream(task.seed, "mates").permutation(len(got))
+    again = np.empty_like(got)
+    again[order] = logits(run.network, task.data.test.x[order])
+    return float(np.mean(np.argmax(again, axis=1) != np.argmax(got, axis=1)))
+
+
 def _record(run: Run, got: Reals, expected: Reals, task: Task) -> Record:
     labels, sqnr = task.data.test.labels, sqnr_db(expected, got)
     return Record(method=run.method, weight_bits=run.bits, activation_bits=run.bits, seed=task.seed,
                   accuracy=mlp.accuracy(got, labels), cross_entropy=mlp.cross_entropy(got, labels)[0],
                   logit_sqnr_db=sqnr if math.isfinite(sqnr) else None, seconds=run.seconds,
-                  model_bytes=run.network.nbytes)
+                  model_bytes=run.network.nbytes, changed_by_batch_mates=changed_by_batch_mates(run, got, task))
 
 
 def compare(plan: Plan, seeds: int, jobs: int) -> list[Record]:
@@ -60,11 +70,11 @@ def table(records: Sequence[Record]) -> str:
             return "–"
         return f"{e.mean:{sign}.{digits}f}" + ("" if e.half_width is None else f" ± {e.half_width:.{digits}f}")
 
-    lines = [("method", "bits", "accuracy, %", "minus float, points", "cross-entropy, nats", "logit SQNR, dB", "bytes",
-              "seconds")]
+    lines = [("method", "bits", "accuracy, %", "minus float, points", "cross-entropy, nats", "logit SQNR, dB",
+              "batch mates, %", "bytes", "seconds")]
     lines += [(r.method, "float32" if r.bits == 32 else f"W{r.bits}A{r.bits}", show(r.accuracy),
                "–" if r.method == "float" else show(r.minus_float, "+"), show(r.cross_entropy, digits=3),
-               show(r.sqnr_db), f"{r.model_bytes:,}", f"{r.seconds:.4f}") for r in summarize(records)]
+               show(r.sqnr_db), show(r.changed), f"{r.model_bytes:,}", f"{r.seconds:.4f}") for r in summarize(records)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
             strict=True))) for line in lines]
@@ -75,7 +85,9 @@ def table(records: Sequence[Record]) -> str:
         "for the digits, a split in 1,257 to train and",
         "540 to test, shared by all methods. minus float: paired within each seed. W8A8: 8 bits for weights, 8 for "
         "activations. logit SQNR: how far",
-        "the logits stay above their distance to the float network's; training on moves them too (float-longer)."])
+        "the logits stay above their distance to the float network's; training on moves them too (float-longer). batch "
+        "mates: how many images",
+        "are read otherwise among other images: a range per batch depends on all of it."])
 
 
 def save(records: Sequence[Record], plan: Plan, folder: Path) -> list[Path]:

@@ -30,7 +30,8 @@ class LayerError(NamedTuple):
 def details(task: Task, runs: Sequence[Run]) -> dict[str, "Figure"]:
     """File name -> figure, of this seed's networks; figures that need a method that was left out are left out."""
     x, labels = task.data.test
-    errors = [e for run in runs if run.method.startswith("ptq") for e in layer_errors(run, task.net, x)]
+    errors = [e for run in runs if run.method.startswith("ptq") and isinstance(run.network, mlp.QuantizedNet)
+              for e in layer_errors(run, task.net, x)]
     codes = {(run.method, run.bits): weight_steps(run.network, task.net, layer=len(task.net.weights) // 2)
              for run in runs if isinstance(run.network, mlp.QuantizedNet)}
     static = [run for run in runs if run.method == "ptq-static-minmax"]

@@ -1,22 +1,27 @@
 """The methods that a comparison compares: one table from names to functions, and the networks that they make."""
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .. import mlp
 from .._check import Reals
-from ..clipping import minmax, mse_optimal, percentile
+from ..affine import AffineParams, fake_quantize
+from ..blocks import bits_per_value, join_blocks, split_blocks
+from ..calibration import dynamic_params
+from ..clipping import Clip, entropy, lp_optimal, minmax, mse_optimal, percentile
 from ..grids import IntGrid
+from ..methods import aciq_gaussian, aciq_laplace, octav
 from ..observers import Observer, histogram_observer, minmax_observer
 from ..ranges import symmetric_params
 from .datasets import Data, Split, digits, split
 
 BITS = (8, 4, 3, 2)
-Network: TypeAlias = mlp.Net | mlp.QuantizedNet
+Network: TypeAlias = "mlp.Net | mlp.QuantizedNet | BlockNet"
 
 
 class Plan(NamedTuple):
@@ -103,6 +108,49 @@ def qat_lsq(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
                          activation_grid=activations, epochs=task.plan.epochs // 2)
 
 
+def ptq_static_mse_tensor(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges of least mean square error, for weights and inputs, per tensor, as the rules that follow."""
+    return _by_rule(task, weights, activations, partial(mse_optimal, fit=symmetric_params), mse_optimal)
+
+
+def ptq_static_l3(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges of least mean |error|**3."""
+    cubic = partial(lp_optimal, p=3)
+    return _by_rule(task, weights, activations, partial(cubic, fit=symmetric_params), cubic)
+
+
+def ptq_static_entropy(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges by TensorRT's entropy procedure."""
+    return _by_rule(task, weights, activations, entropy, entropy)
+
+
+def ptq_static_aciq_gaussian(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges by ACIQ as if Gaussian; inputs one-sided."""
+    return _by_rule(task, weights, activations, aciq_gaussian, partial(aciq_gaussian, one_sided=True))
+
+
+def ptq_static_aciq_laplace(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges by ACIQ as if Laplace; inputs one-sided."""
+    return _by_rule(task, weights, activations, aciq_laplace, partial(aciq_laplace, one_sided=True))
+
+
+def ptq_static_octav(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges by OCTAV; inputs one-sided."""
+    return _by_rule(task, weights, activations, octav, partial(octav, one_sided=True))
+
+
+def ptq_static_channel(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, but weights with a scale for each output channel."""
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_axis=0)
+
+
+def ptq_static_block(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output; simulated in float."""
+    static = ptq_static_minmax(task, weights, activations)
+    assert isinstance(static, mlp.QuantizedNet)
+    return block_net(task.net, [layer.activation for layer in static.layers], weights, 16)
+
+
 METHODS: dict[str, Callable[[Task, IntGrid, IntGrid], Network]] = {
     "float": float_network,
     "float-longer": float_longer,
@@ -114,8 +162,60 @@ METHODS: dict[str, Callable[[Task, IntGrid, IntGrid], Network]] = {
     "qat-ste": qat_ste,
     "qat-ste-scratch": qat_ste_scratch,
     "qat-lsq": qat_lsq,
+    "ptq-static-mse-tensor": ptq_static_mse_tensor,
+    "ptq-static-l3": ptq_static_l3,
+    "ptq-static-entropy": ptq_static_entropy,
+    "ptq-static-aciq-gaussian": ptq_static_aciq_gaussian,
+    "ptq-static-aciq-laplace": ptq_static_aciq_laplace,
+    "ptq-static-octav": ptq_static_octav,
+    "ptq-static-channel": ptq_static_channel,
+    "ptq-static-block-16": ptq_static_block,
+}
+DEFAULT = tuple(METHODS)[:10]
+#: Names for several methods at once.
+GROUPS = {
+    "default": DEFAULT,
+    "rules": ("ptq-static-minmax", "ptq-static-percentile-99.9", *tuple(METHODS)[10:16]),
+    "granularities": ("ptq-static-minmax", "ptq-static-channel", "ptq-static-block-16", "ptq-dynamic-tensor",
+                      "ptq-dynamic-row"),
+    "all": tuple(METHODS),
 }
 FLOATS = ("float", "float-longer")
+
+
+class BlockNet(NamedTuple):
+    """A float network whose weights went to codes in blocks and back; inputs static. Blocks cut the sums of a product,
+    so it has no single integer product: it is simulated."""
+
+    net: mlp.Net
+    inputs: tuple[AffineParams, ...]
+    nbytes: int
+
+    def forward(self, x: Reals) -> Reals:
+        """(n, n_in) -> (n, n_out) logits."""
+        for i, (w, b, params) in enumerate(zip(self.net.weights, self.net.biases, self.inputs, strict=True)):
+            x = fake_quantize(np.maximum(x, 0) if i else x, params) @ w + b
+        return x
+
+
+def block_net(net: mlp.Net, inputs: Sequence[Any], grid: IntGrid, size: int) -> BlockNet:
+    """The network with symmetric weights in blocks of `size` inputs to one output, the last block shorter."""
+    def in_blocks(w: Reals) -> tuple[Reals, int]:
+        blocks = split_blocks(w, min(size, len(w)), axis=0)
+        params = dynamic_params(blocks, grid, axis=1, fit=symmetric_params)
+        bits = bits_per_value(params, w.size) * w.size
+        return join_blocks(fake_quantize(blocks, params), 0, len(w)), math.ceil(bits / 8)
+
+    weights, sizes = zip(*map(in_blocks, net.weights), strict=True)
+    rest = sum(b.nbytes + 4 + -(-at.grid.bits // 8) for b, at in zip(net.biases, inputs, strict=True))
+    return BlockNet(mlp.Net(weights=weights, biases=net.biases), tuple(inputs), sum(sizes) + rest)
+
+
+def _by_rule(task: Task, weights: IntGrid, activations: IntGrid, weight_rule: Clip, input_rule: Clip) -> Network:
+    """Weights and inputs per tensor, by rules that take a grid."""
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
+                          weight_clip=partial(weight_rule, grid=weights),
+                          observer=histogram_observer(partial(input_rule, grid=activations)))
 
 
 def _static(task: Task, weights: IntGrid, activations: IntGrid, observer: Observer) -> Network:
@@ -127,7 +227,7 @@ def _static(task: Task, weights: IntGrid, activations: IntGrid, observer: Observ
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
     """The seed's random numbers for one purpose, independent of all others."""
-    return np.random.default_rng([seed, ("split", "init", "train", "qat").index(purpose)])
+    return np.random.default_rng([seed, ("split", "init", "train", "qat", "mates").index(purpose)])
 
 
 class Run(NamedTuple):
@@ -161,5 +261,6 @@ def networks(task: Task) -> Iterator[Run]:
 
 def logits(network: Network, x: Reals) -> Reals:
     """64 rows at a time: products this small run in one BLAS thread, so results do not depend on their number."""
-    forward = partial(mlp.forward, network) if isinstance(network, mlp.Net) else partial(mlp.forward_quantized, network)
+    forward = (network.forward if isinstance(network, BlockNet) else partial(mlp.forward, network)
+               if isinstance(network, mlp.Net) else partial(mlp.forward_quantized, network))
     return np.concatenate([forward(x[i:i + 64]) for i in range(0, len(x), 64)])

@@ -7,7 +7,10 @@ from .stats import Estimate, estimate
 
 
 class Record(TypedDict):
-    """One network's result; accuracy from 0 to 1, cross-entropy in nats, seconds to train or to quantize it."""
+    """One network's result; accuracy from 0 to 1, cross-entropy in nats, seconds to train or to quantize it.
+
+    changed_by_batch_mates: the share of test images, from 0 to 1, that are read otherwise in other batches of 64.
+    """
 
     method: str
     weight_bits: int
@@ -18,6 +21,7 @@ class Record(TypedDict):
     logit_sqnr_db: float | None
     seconds: float
     model_bytes: int
+    changed_by_batch_mates: float
 
 
 class Row(NamedTuple):
@@ -31,6 +35,7 @@ class Row(NamedTuple):
     sqnr_db: Estimate | None
     model_bytes: int
     seconds: float
+    changed: Estimate
 
 
 def summarize(records: Iterable[Record]) -> list[Row]:
@@ -47,4 +52,5 @@ def _row(method: str, bits: int, group: list[Record], base: dict[int, float]) ->
     return Row(method, bits, estimate([100 * r["accuracy"] for r in group]),
                estimate([100 * (r["accuracy"] - base[r["seed"]]) for r in group]),
                estimate([r["cross_entropy"] for r in group]), estimate(sqnr) if sqnr else None, group[0]["model_bytes"],
-               sum(r["seconds"] for r in group) / len(group))
+               sum(r["seconds"] for r in group) / len(group),
+               estimate([100 * r["changed_by_batch_mates"] for r in group]))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Value = Callable[[Row], Estimate | None]
 FLOATS = ("float", "float-longer")
+MANY = 7  # more lines than a legend inside a panel has room for
 
 
 @styled
@@ -60,8 +61,11 @@ def sqnr_against_bits(rows: Sequence[Row]) -> "Figure":
 
 
 def _legend(axes: "Axes", **options: Any) -> None:
-    """A legend where anything has a name."""
-    if axes.get_legend_handles_labels()[0]:
+    """A legend where anything has a name; below the panel if it is long."""
+    names = len(axes.get_legend_handles_labels()[0])
+    if names > MANY:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize=12)
+    elif names:
         axes.legend(**options)
 
 
@@ -69,7 +73,9 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple["Figure", An
     """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
     names = {"ptq": "quantized after training (PTQ)", "qat": "trained with quantization (QAT)"}
     kinds = [kind for kind in names if any(row.method.startswith(kind) for row in rows)] or ["ptq"]
-    drawn, grid = figure(5.2, 2 + 5 * len(kinds), ncols=len(kinds), sharey=True, squeeze=False)
+    lines = max(len({row.method for row in rows if row.method.startswith((kind, "float"))}) for kind in kinds)
+    drawn, grid = figure(5.2 + 0.17 * lines * (lines > MANY), max(9, 2 + 5 * len(kinds)), ncols=len(kinds),
+                         sharey=True, squeeze=False)
     bits, panels = sorted({row.bits for row in rows if row.bits < 32}, reverse=True), grid[0]
     n = max(row.accuracy.n for row in rows)
     for axes, kind in zip(panels, kinds, strict=True):
@@ -87,7 +93,7 @@ def _lines(axes: "Axes", rows: Sequence[Row], bits: Sequence[int], value: Value)
     """One line with error bars per method, side by side so that none hides another."""
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
-        shift = 0.06 * (i - (len(methods) - 1) / 2)
+        shift = min(0.06, 0.6 / len(methods)) * (i - (len(methods) - 1) / 2)
         points = [(bits.index(row.bits) + shift, e) for row in rows if row.method == method
                   if (e := value(row)) is not None]
         axes.errorbar([x for x, _ in points], [e.mean for _, e in points], [e.half_width or 0 for _, e in points],

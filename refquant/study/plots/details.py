@@ -17,13 +17,13 @@ def sqnr_by_layer(errors: Sequence[Any]) -> "Figure":
     """Where the error is made: each layer's output, given float inputs (left), given the layers before it (right)."""
     bits = sorted({e.bits for e in errors}, reverse=True)
     methods = list(dict.fromkeys(e.method for e in errors))
-    drawn, panels = figure(2.9 + 2.2 * len(bits), 11, nrows=len(bits), ncols=2, sharex=True, sharey="row",
+    drawn, panels = figure(2.2 + 2.2 * len(bits) + 0.16 * len(methods), 11, nrows=len(bits), ncols=2, sharex=True, sharey="row",
                            squeeze=False)
     for row, b in zip(panels, bits, strict=True):
         for axes, field in zip(row, ("alone_db", "so_far_db"), strict=True):
             for method in methods:
                 chosen = [e for e in errors if (e.method, e.bits) == (method, b)]
-                shift = 0.04 * (methods.index(method) - (len(methods) - 1) / 2)  # so that none hides another
+                shift = min(0.04, 0.3 / len(methods)) * (methods.index(method) - (len(methods) - 1) / 2)  # all visible
                 axes.plot([e.layer + shift for e in chosen], [getattr(e, field) for e in chosen], **line_style(method))
             axes.set_xticks(sorted({e.layer for e in errors}))
         row[0].set_ylabel("SQNR, dB")
