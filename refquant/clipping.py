@@ -157,7 +157,7 @@ def entropy(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, counts: Codes | N
 
     For each number i of bins from levels = qmax + 1 on: P is the first i bins, all beyond added to the last; Q is the
     first i bins merged evenly into the levels, each spread evenly over its bins that are not empty; t = (i + 1/2) bin
-    widths for the i of least sum(P * log(P / Q)).
+    widths for the i of least sum(P * log(P / Q)), the largest of equals.
 
     Args:
         x: (*S) finite reals.
@@ -214,7 +214,7 @@ def _bins_kept(counts: Codes, levels: int) -> int:
     p_log_p = np.r_[0, np.cumsum(_x_log_y(counts, counts))][i - 1] + _x_log_y(last, last)
     divergence = p_log_p - _x_log_y(p, q_each).sum(axis=1) - sums[n] * np.log(sums[n] / np.maximum(sums[i], 1))
     divergence[(counts[i - 1] == 0) & (beyond > 0)] = np.inf  # P has what Q cannot have
-    return int(i[np.argmin(divergence)])
+    return int(i[np.flatnonzero(divergence <= divergence.min() + 1e-9 * sums[n])[-1]])  # rounding decides no tie
 
 
 def _x_log_y(x: Codes, y: Reals | Codes) -> Reals:

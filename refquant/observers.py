@@ -237,8 +237,5 @@ def _step(rate: float, clip: Clip, x: Reals, axis: Axis) -> State:
 
 def _later(a: State, b: State) -> State:
     """Stream a, then stream b: b's map applied to a's range, and to a's map."""
-    def after(v: Reals, side: int) -> Reals:
-        return np.asarray(v * b[2] + b[side])
-
-    return (after(a[0], 3).astype(a[0].dtype), after(a[1], 4).astype(a[1].dtype), a[2] * b[2], after(a[3], 3),
-            after(a[4], 4))
+    lo, hi = ((a[i] * b[2] + b[i + 3]).astype(a[i].dtype) for i in (0, 1))
+    return lo, hi, a[2] * b[2], a[3] * b[2] + b[3], a[4] * b[2] + b[4]

@@ -191,3 +191,8 @@ def test_codes_on_the_grid(q: Any) -> None:
 def test_codes_are_integers(q: Any) -> None:
     with refused(TypeError, "dequantize", "`q`", "dtype"):
         rq.dequantize(q, PARAMS)
+
+
+def test_masked_arrays_are_refused() -> None:
+    with refused(TypeError, "quantize", "masked", "MaskedArray", "x.filled(0)"):
+        rq.quantize(np.ma.masked_array([1.0, 2.0], [True, False]), rq.symmetric_params(-1.0, 1.0, rq.INT8))

@@ -104,7 +104,7 @@ def test_rules_serve_every_granularity(clip: Any) -> None:
 def test_extreme_data_have_a_range(clip: Any, dtype: Any) -> None:
     info = np.finfo(dtype)
     for values in ([0, 0], [info.max, info.min], [info.smallest_subnormal], [info.max], [3, 3], [-1, -2], [info.tiny],
-                   [info.smallest_subnormal, info.max], [1.0] * 50 + [2.0]):
+                   [info.smallest_subnormal, info.max], [info.max, info.smallest_subnormal, 0], [1.0] * 50 + [2.0]):
         x = np.array([values], dtype)
         for axis in (None, -1):
             lo, hi = clip(x, axis=axis)
@@ -166,6 +166,8 @@ def test_entropy_leaves_zeros_out_and_wide_grids_alone() -> None:
     x = np.random.default_rng(0).laplace(size=5000)
     assert rq.entropy(np.r_[x, np.zeros(10**5)], rq.INT8) == rq.entropy(x, rq.INT8)
     assert rq.entropy(x, rq.INT16) == rq.minmax(x)
+    grey = np.random.default_rng(0).integers(0, 17, size=5000) / 16
+    assert rq.entropy(grey, rq.IntGrid(5, signed=False))[1] == 1, "among equals the widest, whatever the rounding"
     assert rq.entropy(np.full(9, -2.0), rq.INT8) == (-2.0, 0.0), "no wider than the data and 0"
 
 

@@ -59,3 +59,8 @@ def test_requantize_per_channel() -> None:
     assert rq.requantize([[100, 100]], mantissa, shift, [1, 2], rq.INT8).tolist() == [[51, 27]]
     with refused(ValueError, "R12", "(2,)", "(1, 3)"):
         rq.requantize([[1, 2, 3]], mantissa, shift, 0, rq.INT8)
+
+
+def test_grids_are_grids() -> None:
+    with refused(TypeError, "requantize", "`grid` must be an IntGrid", "8"):
+        rq.requantize(1, 2**30, 0, 0, 8)  # type: ignore[arg-type]

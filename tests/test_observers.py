@@ -61,7 +61,9 @@ def test_states_and_observers_travel(observer: rq.Observer) -> None:
     again = pickle.loads(pickle.dumps(observer))
     x = np.random.default_rng(0).normal(size=(2, 50))
     state = pickle.loads(pickle.dumps(again.merge(again.observe(x[0]), again.observe(x[1]))))
-    assert again.range(state) == observer.range(observer.merge(observer.observe(x[0]), observer.observe(x[1])))
+    found = again.range(state)
+    assert found == observer.range(observer.merge(observer.observe(x[0]), observer.observe(x[1])))
+    assert all(isinstance(end, np.float64) for end in found)
 
 
 @each

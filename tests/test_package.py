@@ -3,6 +3,7 @@
 import ast
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tokenize
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import refquant as rq
@@ -102,6 +104,44 @@ def test_rules_are_numbered_and_messages_cite_only_them() -> None:
     for path in ROOT.rglob("*.py"):
         cited = set(re.findall(r"\bR\d+\b", path.read_text(encoding="utf-8")))
         assert cited <= set(rq.RULES), path
+
+
+def test_the_package_runs_as_a_module() -> None:
+    end = subprocess.run([sys.executable, "-m", "refquant", "--version"], capture_output=True, text=True, check=True)
+    assert end.stdout == f"refquant {rq.__version__}\n"
+
+
+ELEMENTWISE = [rq.quantize, rq.fake_quantize, lambda x, p: rq.dequantize(rq.quantize(x, p), p)]
+
+
+@pytest.mark.parametrize("f", ELEMENTWISE, ids=["quantize", "fake_quantize", "dequantize"])
+def test_results_do_not_depend_on_layout_or_chunking_and_nothing_is_written_to(f: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 40)).astype(np.float32)
+    params = rq.dynamic_params(x, rq.INT8, 0)
+    before, expected = x.tobytes(), f(x, params)
+    views = (np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], x[::-1].copy()[::-1], x.astype(">f4"))
+    for same in (*(f(view, params) for view in views), np.concatenate([f(part, params) for part in np.split(x, 6)]),
+                 rq.in_chunks(f, x, params)):
+        assert same.dtype == expected.dtype and (same == expected).all()
+    assert x.tobytes() == before and not params.scale.flags.writeable
+
+
+INTEGERS = """
+import numpy as np, refquant as rq
+rng = np.random.default_rng(0)
+a, b = (rng.integers(-128, 128, s).astype(np.int8) for s in ((70, 300), (300, 50)))
+net = rq.mlp.ptq_dynamic(rq.mlp.init(rng, (300, 64, 10)))
+print(hash(rq.integer_matmul(a, b).tobytes()), hash(rq.mlp.forward_quantized(net, a.astype(np.float32)).tobytes()))
+"""
+
+
+def test_integer_results_do_not_depend_on_blas_threads() -> None:
+    def printed(threads: str) -> str:
+        env = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "PYTHONHASHSEED": "0"}
+        return subprocess.run([sys.executable, "-c", INTEGERS], env=env, capture_output=True, text=True,
+                              check=True).stdout
+
+    assert printed("1") == printed("2")
 
 
 def test_every_name_of_the_map_exists() -> None:

@@ -9,6 +9,7 @@ import pytest
 from helpers import needs
 
 ROOT = Path(__file__).resolve().parent.parent
+OPTIONAL = ("import dask", "import torch")  # blocks that run where the extra is installed
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -19,7 +20,7 @@ def blocks(language: str) -> list[str]:
 def test_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     for block in blocks("python"):
-        if "import dask" not in block or distributed():
+        if all(package not in block or importlib.util.find_spec(package[7:]) for package in OPTIONAL):
             exec(compile(block, "README.md", "exec"), names)
     assert "bytes" in capsys.readouterr().out
 
@@ -30,8 +31,9 @@ def test_observers_run_on_dask_in_five_lines() -> None:
     needs("dask.array", "distributed")  # then test_python_runs has run it
 
 
-def distributed() -> bool:
-    return importlib.util.find_spec("dask") is not None
+def test_the_engine_deviates_as_told() -> None:
+    assert any("import torch" in block for block in blocks("python"))
+    needs("torch", "conformance")
 
 
 def test_extensions_take_at_most_15_lines() -> None:

@@ -51,4 +51,4 @@ def octav(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: bool = F
         if settled.all():
             break
     side = np.where(settled, s, best) * unit
-    return no_wider(0 * side if one_sided else -side, side, lo, hi)
+    return no_wider(0 * s if one_sided else -side, side, lo, hi)

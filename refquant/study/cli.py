@@ -1,4 +1,4 @@
-"""The command line: `refquant compare` and `refquant explain`. Bad input is one line and exit status 2."""
+"""The command line: `refquant compare`, `inspect`, `explain` and `vectors`. Bad input is one line and exit status 2."""
 
 import argparse
 import difflib
@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"refquant {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_compare(commands)
+    _add_inspect(commands)
     _add_explain(commands)
+    _add_vectors(commands)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
         commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -63,7 +65,8 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 10)")
     add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
         help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
-    add("--methods", nargs="+", metavar="M", help="which methods (default all); float is always there")
+    add("--methods", nargs="+", metavar="M", help="which methods, or "
+        "groups of them: default, rules, granularities, all; float is always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
     add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
     add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
@@ -76,13 +79,14 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from .compare import METHODS, compare, save, table
+    from .compare import GROUPS, METHODS, compare, save, table
 
     if options.list_methods:
         print("\n".join(f"{name:27} {(make.__doc__ or '').splitlines()[0]}" for name, make in METHODS.items()))
+        print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in GROUPS.items()), sep="\n")
         return 0
-    seeds = _number("--seeds", options.seeds or ("2" if options.quick else "10"), 1, 10_000)
-    jobs, plan = _number("--jobs", options.jobs), _plan(options)
+    seeds = _number("compare", "--seeds", options.seeds or ("2" if options.quick else "10"), 1, 10_000)
+    jobs, plan = _number("compare", "--jobs", options.jobs), _plan(options)
     folder = writable_folder("refquant compare", options.out)
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder)
@@ -93,26 +97,58 @@ def _compare(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> "Plan":
     """What the options ask for, checked against the data."""
     from .datasets import digits, idx
-    from .methods import METHODS, Plan
+    from .methods import GROUPS, METHODS, Plan
 
-    methods = ",".join(options.methods).split(",") if options.methods else list(METHODS)
+    named = ",".join(options.methods).split(",") if options.methods else ["default"]
+    methods = [method for name in named for method in GROUPS.get(name, (name,))]
     for name in methods:
         if name not in METHODS:
-            nearest = difflib.get_close_matches(name, METHODS, 1, 0)[0]
+            nearest = difflib.get_close_matches(name, (*METHODS, *GROUPS), 1, 0)[0]
             raise _check.error(ValueError, "refquant compare", "`--methods` must name methods", repr(name),
                                f"did you mean {nearest}? refquant compare --list-methods says what each does")
-    bits = {_number("--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
+    bits = {_number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
     data = idx(options.data) if options.data else digits()
     train = data.train if isinstance(data, Split) else data
     width, classes = train.x.shape[1], 1 + max(int(d.labels.max()) for d in (
         data if isinstance(data, Split) else (data,)))
     texts = options.sizes.split(",") if options.sizes else [str(width), "32", "32", str(classes)]
-    sizes = tuple(_number("--sizes", n, example=32) for n in texts)
+    sizes = tuple(_number("compare", "--sizes", n, example=32) for n in texts)
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (width, classes):
         raise _check.error(ValueError, "refquant compare", f"`--sizes` must begin with {width} pixels and end with "
                            f"{classes} classes, as the data", repr(options.sizes), f"--sizes {width},32,32,{classes}")
     return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
-                _number("--calibration", options.calibration), epochs=12 if options.quick else 60)
+                _number("compare", "--calibration", options.calibration), epochs=12 if options.quick else 60)
+
+
+def _add_inspect(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser("inspect", allow_abbrev=False, help="every way to quantize your own tensors, measured",
+                                 description="Quantize each float array of a file in every way, print range, error and "
+                                 "size, recommend one, draw histogram and error; write inspect.json.")
+    add = parser.add_argument
+    add("file", metavar="FILE", help=".npy, or .npz with several arrays; float16, float32 or float64")
+    add("--bits", default="8", metavar="B", help="2 to 16 (default 8)")
+    add("--channel-axis", metavar="A", help="the axis that keeps a scale each (default 0, of two axes or more)")
+    add("--block", metavar="N", help="values along the last axis that share a scale (default 32)")
+    add("--percent", default="99.9", metavar="P", help="the percentile rule's, above 50 up to 100 (default 99.9)")
+    add("--skip-nonfinite", action="store_true", help="leave NaN and infinities out instead of refusing them")
+    add("--out", default="inspection", metavar="DIR", help="folder for the files (default inspection)")
+    parser.set_defaults(run=_inspect)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from .inspect import Options
+    from .inspect_files import job, run
+
+    axis = None if options.channel_axis is None else _number("inspect", "--channel-axis", options.channel_axis, -64, 63)
+    block = None if options.block is None else _number("inspect", "--block", options.block, example=32)
+    try:
+        percent = float(options.percent)
+    except ValueError:
+        percent = options.percent  # refused, as any other that is out of range
+    asked = Options(_number("inspect", "--bits", options.bits, 2, 16, 8), axis, block, percent, options.skip_nonfinite)
+    for text in run(job(options.file, asked), options.out):
+        print(text, flush=True)
+    return 0
 
 
 def _add_explain(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -141,7 +177,23 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
-def _number(name: str, text: str, least: int = 1, most: int | None = None, example: int | None = None) -> int:
+def _add_vectors(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser("vectors", allow_abbrev=False, help="test vectors for other languages, in JSON",
+                                 description="Write inputs and expected results of each function at decision points, a "
+                                 "schema, a README and an example checker in C.")
+    parser.add_argument("--out", default="vectors", metavar="DIR", help="folder for the files (default vectors)")
+    parser.set_defaults(run=_vectors)
+
+
+def _vectors(options: argparse.Namespace) -> int:
+    from .vectors import save
+
+    print("Written: " + ", ".join(map(str, save(options.out))))
+    return 0
+
+
+def _number(command: str, name: str, text: str, least: int = 1, most: int | None = None,
+            example: int | None = None) -> int:
     """A whole number from a command line."""
     try:
         value = int(text)
@@ -149,6 +201,6 @@ def _number(name: str, text: str, least: int = 1, most: int | None = None, examp
         value = least - 1
     if value < least or (most is not None and value > most):
         span = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise _check.error(ValueError, "refquant compare", f"`{name}` must be a whole number {span}", repr(text),
+        raise _check.error(ValueError, f"refquant {command}", f"`{name}` must be a whole number {span}", repr(text),
                            f"{name} {example or least}, say")
     return value

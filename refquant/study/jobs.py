@@ -24,13 +24,13 @@ def run(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, label:
     """
     done: dict[int, Result] = {}
     began = time.perf_counter()
-    _show(label, 0, len(tasks), began)
+    show(label, 0, len(tasks), began)
     try:
         for i, result in (_here if jobs == 1 else _spread)(work, tasks, jobs):
             done[i] = result
-            _show(label, len(done), len(tasks), began)
+            show(label, len(done), len(tasks), began)
     finally:
-        _clear()
+        clear()
     return [done[i] for i in range(len(tasks))]
 
 
@@ -106,13 +106,15 @@ def terminable() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _show(label: str, done: int, total: int, began: float) -> None:
+def show(label: str, done: int, total: int, began: float) -> None:
+    """One line of progress, written over itself, where someone watches a terminal."""
     if sys.stderr.isatty():
         seconds = time.perf_counter() - began
         left = f", about {seconds / done * (total - done):.0f} s left" if done else ""
         print(f"\r\x1b[K{label}: {done} of {total}{left}", end="", file=sys.stderr, flush=True)
 
 
-def _clear() -> None:
+def clear() -> None:
+    """The line of progress, gone."""
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -2,6 +2,27 @@
 
 from .comparison import accuracy_against_bits, cross_entropy_against_bits, sqnr_against_bits
 from .details import activation_ranges, misread, sqnr_by_layer, training_curves, weight_histograms
+from .inspection import error_against_clip, tensor_ranges
+from .lesson_03 import (
+    accuracy_against_sqnr,
+    best_clips,
+    decibels_by_bits,
+    image_rows,
+    modelled_and_true,
+    noise_model,
+    ranges_over_histogram,
+    sqnr_of_rules,
+    two_errors,
+)
+from .lesson_04 import (
+    gain_of_weights,
+    largest_in_groups,
+    price_of_scales,
+    shared_scales,
+    sqnr_against_migration,
+    sqnr_against_outliers,
+)
+from .lesson_05 import against, ladders, passes, running_ranges, seen_as_codes, two_judges, two_metrics
 from .lessons import (
     accuracy_against_calibration,
     codes_under_histograms,
@@ -19,4 +40,10 @@ from .style import png
 __all__ = ["accuracy_against_bits", "activation_ranges", "cross_entropy_against_bits", "misread", "sqnr_by_layer",
            "training_curves", "weight_histograms", "codes_under_histograms", "error_histogram", "number_lines", "png",
            "sqnr_against_bits", "sqnr_of_fits", "staircase",
-           "accuracy_against_calibration", "dithered_loss", "oscillation", "paired_differences", "straight_through"]
+           "accuracy_against_calibration", "dithered_loss", "oscillation", "paired_differences", "straight_through",
+           "against", "ladders", "passes", "running_ranges", "seen_as_codes", "two_judges", "two_metrics",
+           "largest_in_groups", "price_of_scales", "shared_scales", "sqnr_against_migration", "sqnr_against_outliers",
+           "gain_of_weights",
+           "accuracy_against_sqnr", "best_clips", "decibels_by_bits", "image_rows", "modelled_and_true", "noise_model",
+           "ranges_over_histogram", "sqnr_of_rules", "two_errors",
+           "error_against_clip", "tensor_ranges"]
