@@ -1,9 +1,13 @@
 """The property-based kit that refquant's own tests stand on; it needs hypothesis (extra `test`).
 
+    check       check_quantizer(yours): is it right, and if not, the smallest counter-example
+    identify    identify(black_box): which convention is it
+    conventions how others divide, round, add the zero point and overflow
     oracle      the formula for one number at a time, in exact fractions
     strategies  data at decision points: ties, one ulp beside them, far outside
     laws        what must hold, each a named function that cites its rules; those of ranges in range_laws
     mutants     each formula with one thing wrong: every mutant must break a law of its rule
+    kills       how often each mutant dies: python -m refquant.testing.kills
 """
 
 try:
@@ -11,8 +15,11 @@ try:
 except ImportError as cause:
     raise ImportError("refquant.testing: needs hypothesis. Hint: pip install 'refquant[test]'.") from cause
 
-from . import oracle, range_laws, strategies  # range_laws enters its laws into LAWS
+from . import conventions, oracle, range_laws, strategies  # range_laws enters its laws into LAWS
+from .check import Deviation, check_quantizer, one_axis
+from .identify import Identity, identify
 from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant
 
-__all__ = ["LAWS", "Law", "MUTANTS", "Mutant", "holds", "oracle", "range_laws", "strategies"]
+__all__ = ["check_quantizer", "one_axis", "Deviation", "identify", "Identity", "conventions", "LAWS", "Law", "MUTANTS",
+           "Mutant", "holds", "oracle", "range_laws", "strategies"]

@@ -1,7 +1,7 @@
 """Each formula with one thing wrong. A kit that does not notice is worthless: every mutant must break a law that cites
 its rule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -10,6 +10,8 @@ import numpy as np
 import refquant as rq
 from refquant._check import quiet
 from refquant.clipping import parse
+
+from .laws import Law
 
 
 class Mutant(NamedTuple):
@@ -22,6 +24,11 @@ class Mutant(NamedTuple):
     def subject(self) -> SimpleNamespace:
         """refquant with the wrong functions in it."""
         return SimpleNamespace(**{**vars(rq), **self.wrong})
+
+    def laws(self, laws: Iterable[Law]) -> list[Law]:
+        """Those that cite the rule; first those that call a wrong function by name."""
+        cite = [law for law in laws if self.rule in law.rules]
+        return sorted(cite, key=lambda law: not set(self.wrong) & set(law.check.__code__.co_names))
 
 
 # ---------------------------------------------------------------------------------------------- variants of the formula

@@ -1,0 +1,385 @@
+"""Is a quantizer right? check_quantizer(yours) holds the rules against it and shows the smallest counter-example."""
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import DTypeLike
+
+from .. import RULES
+from .._check import error, quiet
+from ..affine import AffineParams
+from ..affine import dequantize as right_dequantize
+from ..affine import quantize as right_quantize
+from ..grids import IntGrid
+from . import strategies
+from .conventions import (
+    NAMED,
+    OWN,
+    Cast,
+    Convention,
+    Division,
+    Rounding,
+    ZeroPoint,
+    after_rounding,
+    exact,
+    half_even,
+    saturating,
+    true_division,
+)
+
+Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
+OneAxis: TypeAlias = Callable[[Any, Any, Any, int], Any]
+Case: TypeAlias = tuple[Any, AffineParams]
+
+
+class Deviation(AssertionError):
+    """A quantizer that is not what the rules say. `rule` is the rule's number; `args` the whole story in words.
+
+    >>> Deviation("R4", "ties away").rule
+    'R4'
+    """
+
+    def __init__(self, rule: str, story: str) -> None:
+        super().__init__(story)
+        self.rule = rule
+
+
+def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
+                    grids: Sequence[IntGrid] | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
+                    symmetric: bool = False, per_channel: bool = True, rounding: Rounding = half_even,
+                    zero_point: ZeroPoint = after_rounding, division: Division = true_division,
+                    cast: Cast = saturating, examples: int = 100, random: bool = False) -> None:
+    """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
+
+    Args:
+        quantize: (x, params) -> codes, of any integer dtype, as rq.quantize; one_axis adapts other calls.
+        dequantize: (codes, params) -> reals, as rq.dequantize; None is not tested.
+        bits: grids of 2 to so many bits are tried, signed, unsigned and narrow.
+        grids: these instead, for a quantizer made for some: [rq.INT8].
+        dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
+        symmetric: try zero point 0 alone.
+        per_channel: try a scale per slice along one axis too.
+        rounding, zero_point, division, cast: the convention to hold it to (refquant.testing.conventions).
+        examples: arrays tried for each rule, of some 20 to 100 numbers each.
+        random: draw other examples every time, instead of the same ones.
+
+    The data are decision points: ties, one ulp beside them, far outside, infinite; NaN is not among them.
+
+    >>> import refquant as rq
+    >>> check_quantizer(rq.quantize, rq.dequantize, examples=20)
+    >>> def mine(x, params):
+    ...     q = np.floor(np.asarray(x) / params.scale + 0.5) + params.zero_point
+    ...     return np.clip(q, params.grid.qmin, params.grid.qmax).astype(params.grid.dtype)
+    >>> try:
+    ...     check_quantizer(mine)
+    ... except Deviation as deviation:
+    ...     print(deviation)
+    R4 is broken: Ties go to the even integer.
+    <BLANKLINE>
+        quantize(np.array([float.fromhex('0x1p-1')], np.float32),
+                 AffineParams(scale=np.float32(float.fromhex('0x1p+0')), zero_point=0, grid=IntGrid(8)))
+    <BLANKLINE>
+    x / scale  1/2 = 0.5, exactly
+    expected   0
+    got        1
+    That would be right with rounding=half_away or rounding=half_up.
+
+    Raises:
+        Deviation: an AssertionError that names the rule.
+        ValueError, TypeError: arguments that are none of these.
+    """
+    if not callable(quantize) or not (dequantize is None or callable(dequantize)):
+        raise error(TypeError, "check_quantizer", "`quantize` and `dequantize` must be functions (x, params) -> array",
+                    repr(quantize if not callable(quantize) else dequantize), "adapt other calls by one_axis")
+    chosen = st.sampled_from(list(grids)) if grids else strategies.grids(bits)
+    dtype = st.sampled_from([np.dtype(d) for d in dtypes])
+    convention = Convention(division, zero_point, rounding, cast)
+    profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
+                       suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+    for rule, kind in LADDER:
+        if not (symmetric and kind is _odd_zero_points) and (per_channel or kind is not _channels):
+            _try(profile, kind(chosen, dtype, symmetric), lambda case, rule=rule: _compare(  # type: ignore[misc]
+                rule, quantize, convention, case))
+    if dequantize is not None:
+        cases = _codes(chosen, dtype, symmetric)
+        _try(profile, cases, lambda case: _compare_reals(dequantize, case))
+
+
+def one_axis(f: OneAxis) -> Quantize:
+    """An f(x, scale_1d, zero_point_1d, channel_axis) as a quantize(x, params), and likewise for dequantize.
+
+    A scale per tensor is passed as one channel: x as (1, n), scale_1d and zero_point_1d of length 1, channel_axis 0.
+
+    >>> import refquant as rq
+    >>> def per_channel(x, scale, zero_point, axis):
+    ...     shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    ...     q = np.rint(x / scale.reshape(shape)) + zero_point.reshape(shape)
+    ...     return np.clip(q, -128, 127).astype(np.int8)
+    >>> check_quantizer(one_axis(per_channel), grids=[rq.INT8])
+
+    Raises:
+        ValueError: parameters that differ along several axes.
+    """
+    def adapted(x: Any, params: AffineParams) -> Any:
+        a, shape = np.asarray(x), params.scale.shape
+        kept = [i - len(shape) + a.ndim for i, n in enumerate(shape) if n > 1]
+        if len(kept) > 1:
+            raise error(ValueError, "one_axis", "parameters must differ along one axis at most", f"shape {shape}",
+                        "check_quantizer draws no others")
+        whole = not kept or a.size == 0
+        result = f(a.reshape(1, -1) if whole else a, params.scale.reshape(-1), params.zero_point.reshape(-1),
+                   0 if whole else kept[0])
+        return np.asarray(result).reshape(a.shape)
+    return adapted
+
+
+# ---------------------------------------------------------------------------------------------- what is tried
+
+def _zero(grid: IntGrid) -> int:
+    """The code in the middle: 0 on signed grids."""
+    return 0 if grid.signed else (grid.qmax + 1) // 2
+
+
+def _spread(least: int, most: int) -> Any:
+    """Integers from least to most: the ends, those about 0, and some between."""
+    some = np.r_[least, least + 1, np.arange(-5, 6), np.linspace(least, most, 14).astype(int), most - 1, most]
+    return np.unique(some[(some >= least) & (some <= most)])
+
+
+def _zero_points(grid: IntGrid, symmetric: bool) -> st.SearchStrategy[int]:
+    return st.just(_zero(grid)) if symmetric else strategies.codes(grid)
+
+
+def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:
+    return st.integers(-3, 3).map(lambda e: dtype.type(2.0**e))
+
+
+def _beside(x: Any) -> Any:
+    """x, and one ulp to either side."""
+    return np.concatenate([x, *(np.nextafter(x, x.dtype.type(end)) for end in (np.inf, -np.inf))])
+
+
+@st.composite
+def _values_of_codes(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+    """(code - zero_point) * a power of two: nothing to round."""
+    grid, dtype = draw(grids), draw(dtypes)
+    z, scale = draw(_zero_points(grid, symmetric)), draw(_powers_of_two(dtype))
+    x = (_spread(grid.qmin - z, grid.qmax - z) * scale).astype(dtype)
+    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
+
+
+@st.composite
+def _ties(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool, odd: bool = False) -> Case:
+    """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
+    grid, dtype = draw(grids), draw(dtypes)
+    z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd else _zero(grid) if symmetric else 0
+    scale = draw(_powers_of_two(dtype))
+    below = _spread(max(grid.qmin - z, -1000), min(grid.qmax - z, 1000) - 1)
+    return ((below + 0.5) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
+
+
+def _odd_zero_points(grids: Any, dtypes: Any, symmetric: bool) -> Any:
+    """Exact ties where the zero point is odd: rounded to even before or after adding it, they part."""
+    return _ties(grids, dtypes, symmetric, odd=True)
+
+
+@st.composite
+@quiet
+def _outside(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+    """Beyond the codes: by one step, by many, by more than int32 and int64 hold, infinite."""
+    grid, dtype = draw(grids), draw(dtypes)
+    z = draw(_zero_points(grid, symmetric))
+    by = np.array([1, 2, 100, 3e4, 3e9, 1e10, 1e19, 1e30, np.inf])
+    x = np.concatenate([by + (grid.qmax - z), (grid.qmin - z) - by]).astype(dtype)
+    return x, AffineParams(scale=dtype.type(1), zero_point=z, grid=grid)
+
+
+@st.composite
+@quiet
+def _full_mantissas(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+    """A scale with a full mantissa: codes, ties, and one ulp to either side, where divisions part."""
+    grid, dtype = draw(grids), draw(dtypes)
+    z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.mantissas()))
+    half = _spread(2 * max(grid.qmin - z, -300), 2 * min(grid.qmax - z, 300)) / 2
+    x = _beside((half * np.float64(scale)).astype(dtype))
+    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
+
+
+@st.composite
+@quiet
+def _any_scale(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+    """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
+    grid, dtype = draw(grids), draw(dtypes)
+    z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.scales(dtype, dtype)))
+    half = _spread(2 * (grid.qmin - z) - 3, 2 * (grid.qmax - z) + 3) / 2
+    x = np.concatenate([_beside((half * np.float64(scale)).astype(dtype)), strategies.far_outside(dtype)])
+    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
+
+
+@st.composite
+@quiet
+def _channels(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+    """A scale and a zero point for each slice along one axis."""
+    grid, dtype, shape = draw(grids), draw(dtypes), draw(st.sampled_from([(1, 2), (2, 1), (4, 6), (2, 3, 4)]))
+    kept = draw(st.integers(0, len(shape) - 1))
+    slices = tuple(n if i == kept else 1 for i, n in enumerate(shape))
+    powers = draw(hnp.arrays(np.int64, slices, elements=st.integers(-3, 3), fill=st.nothing()))
+    z = np.array(draw(st.lists(_zero_points(grid, symmetric), min_size=max(slices), max_size=max(slices))))
+    params = AffineParams(scale=np.ldexp(dtype.type(0.7), powers).astype(dtype), zero_point=z.reshape(slices),
+                          grid=grid)
+    steps = np.resize(_spread(max(grid.qmin, -500), min(grid.qmax, 500)), shape) + 0.25 - params.zero_point
+    return (steps * params.scale).astype(dtype), params
+
+
+@st.composite
+def _codes(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+    grid, dtype = draw(grids), draw(dtypes)
+    z, scale = draw(_zero_points(grid, symmetric)), np.clip(draw(strategies.scales(dtype, dtype)), 1e-4, 1e4)
+    q = _spread(grid.qmin, grid.qmax).astype(grid.dtype)
+    return q, AffineParams(scale=dtype.type(scale), zero_point=z, grid=grid)
+
+
+#: The rules in the order in which each can be told from those before it, and the data that decide it.
+LADDER: list[tuple[str, Callable[[Any, Any, bool], Any]]] = [
+    ("R2", _values_of_codes), ("R4", _ties), ("R5", _odd_zero_points), ("R6", _outside), ("R3", _full_mantissas),
+    ("R3", _any_scale), ("R12", _channels)]
+DECIDES = {"R3": "division", "R4": "rounding", "R5": "zero_point", "R6": "cast"}
+
+
+# ---------------------------------------------------------------------------------------------- what is said
+
+def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
+    @profile
+    @given(cases)
+    def run(case: Case) -> None:
+        check(case)
+    try:
+        run()
+    except Deviation as found:
+        raise Deviation(found.rule, str(found)) from None  # without hypothesis' own report of the same case
+
+
+@quiet
+def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) -> None:
+    x, params = case
+    expected = _expected(convention, x, params)
+    got = _called(rule, "quantize", quantize, x, params)
+    if got.dtype.kind not in "iu":
+        raise Deviation("R1", f"R1 is broken: codes are integers.\n\n{_call('quantize', x, params)}\n\n"
+                              f"got        {got.dtype}")
+    wrong = np.flatnonzero(got.ravel() != expected.ravel())
+    if wrong.size:
+        i = int(wrong[np.argmin(np.abs(x.ravel()[wrong]))])
+        _report(rule, quantize, convention, x, params, i, int(expected.ravel()[i]), int(got.ravel()[i]))
+
+
+def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
+    """f(x, params) as an array; codes are judged, warnings are not.
+
+    >>> from refquant import INT8, quantize
+    >>> silent(quantize, np.float32([2.5]), AffineParams(scale=1.0, zero_point=0, grid=INT8))
+    array([2], dtype=int8)
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(f(x, params))
+
+
+def _expected(convention: Convention, x: Any, params: AffineParams) -> Any:
+    if convention == Convention():
+        return right_quantize(x, params)  # held to the exact oracle by the laws
+    scale: Any
+    scale, z = (np.broadcast_to(a, x.shape).ravel() for a in (params.scale, params.zero_point))
+    codes = [convention.quantize(v, s, int(k), params.grid) for v, s, k in zip(x.ravel(), scale, z, strict=True)]
+    return np.array(codes, np.int64).reshape(x.shape)
+
+
+def _called(rule: str, name: str, f: Quantize, x: Any, params: AffineParams) -> Any:
+    """f(x, params) as an array of x's shape, x as it was."""
+    before, call = x.copy(), _call(name, x, params)
+    try:
+        got = silent(f, x, params)
+    except Exception as failure:
+        raise Deviation(rule, f"{rule} is not kept: {name} raised {type(failure).__name__}: {failure}\n\n{call}"
+                        ) from failure
+    if x.tobytes() != before.tobytes():
+        raise Deviation(rule, f"{name} wrote to what was passed in.\n\n{_call(name, before, params)}")
+    if got.shape != x.shape:
+        raise Deviation("R12", f"R12 is broken: {RULES['R12']}\n\n{call}\n\nexpected   shape {x.shape}\n"
+                               f"got        shape {got.shape}")
+    return got
+
+
+def _report(rule: str, quantize: Quantize, convention: Convention, x: Any, params: AffineParams, i: int,
+            expected: int, got: int) -> None:
+    """One number if that is enough to show it, otherwise the whole array."""
+    scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
+    one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
+    shown, where = (x, params), f"       at index {tuple(map(int, np.unravel_index(i, x.shape)))}"
+    try:
+        if int(silent(quantize, one.copy(), alone).ravel()[0]) == got:
+            shown, where = (one, alone), ""
+    except Exception:  # then the array is shown
+        pass
+    as_if = [(kind, f"{kind}={function.__name__}") for kind, functions in NAMED.items() for function in functions
+             if convention._replace(**{kind: function}).quantize(one[0], scale, int(z), params.grid) == got]
+    likely = [text for kind, text in as_if if kind == DECIDES.get(rule)] or [text for _, text in as_if]
+    own, ends = str(convention), (params.grid.qmin, params.grid.qmax)
+    rule = "R1" if rule == "R2" and expected in ends else rule
+    raise Deviation(rule, "\n".join([
+        f"{rule} is broken: {RULES[rule]}" if own == OWN else f"Not as said, {own}; see {rule}: {RULES[rule]}",
+        "", _call("quantize", *shown), "", f"x / scale  {_quotient(one[0], scale)}", f"expected   {expected}",
+        f"got        {got}{where}", *([f"That would be right with {' or '.join(likely)}."] if likely else [])]))
+
+
+@quiet
+def _compare_reals(dequantize: Quantize, case: Case) -> None:
+    q, params = case
+    got = _called("R2", "dequantize", dequantize, q, params)
+    expected = right_dequantize(q, params)
+    wrong = np.flatnonzero(got.ravel() != expected.ravel())
+    for i in wrong[:1]:
+        one = q[i:i + 1]
+        raise Deviation("R2", "\n".join([
+            f"R2 is broken: {RULES['R2']}", "", _call("dequantize", one, params), "",
+            f"expected   {_hex(float(expected[i]))} = {expected[i]}", f"got        {_hex(float(got[i]))} = {got[i]}"]))
+
+
+def _call(name: str, x: Any, params: AffineParams) -> str:
+    """The call, to be pasted: numpy as np, AffineParams and IntGrid from refquant."""
+    grid = params.grid
+    signs = ("" if grid.signed else ", signed=False") + (", narrow=True" if grid.narrow else "")
+    return (f"    {name}({_array(x)},\n    {' ' * len(name)} AffineParams(scale={_array(params.scale)}, "
+            f"zero_point={params.zero_point.tolist()}, grid=IntGrid({grid.bits}{signs})))")
+
+
+def _array(a: Any) -> str:
+    def text(v: Any) -> Any:
+        if isinstance(v, list):
+            return [text(w) for w in v]
+        return f"float.fromhex('{_hex(v)}')" if isinstance(v, float) else str(v)
+
+    def joined(v: Any) -> str:
+        return f"[{', '.join(map(joined, v))}]" if isinstance(v, list) else v
+    body = joined(text(a.tolist()))
+    return f"np.array({body}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({body})"
+
+
+def _hex(v: float) -> str:
+    return re.sub(r"\.?0*p", "p", v.hex())
+
+
+def _quotient(x: Any, scale: Any) -> str:
+    if not np.isfinite(x):
+        return str(x)
+    ratio, rounded = Fraction(float(x)) / Fraction(float(scale)), x / scale
+    how = "exactly" if exact(rounded) == ratio else f"which {x.dtype} rounds to {float(rounded):.10g}"
+    size = f"{ratio} = " if 1 < ratio.denominator < 10**6 else ""
+    return f"{size}{float(ratio):.17g}, {how}" if abs(ratio) < 2**1023 else f"beyond float64, {how}"

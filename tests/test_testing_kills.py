@@ -1,0 +1,16 @@
+import pytest
+
+from refquant.testing import kills
+
+
+def test_kills_are_counted_beside_plain_floats(capsys: pytest.CaptureFixture[str]) -> None:
+    assert kills.main(["--runs", "2", "--examples", "40", "R4 ties up"]) == 0
+    out = capsys.readouterr().out
+    assert "  2             " in out and out.endswith("1 of 1 mutants died in every run.\n")
+    assert kills.main(["--runs", "1", "--examples", "40", "R13 int64 always"]) == 0
+    assert "–  R13" in capsys.readouterr().out
+
+
+def test_a_survivor_is_an_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kills, "killed", lambda *_: False)
+    assert kills.main(["--runs", "1", "R13 int64 always"]) == 1 and "0 of 1" in capsys.readouterr().out
