@@ -20,7 +20,7 @@ def test_pieces_are_the_whole(shape: tuple[int, ...], kept: tuple[int, ...], mon
     x = rng.normal(size=shape)
     params = rq.AffineParams(scale=rng.uniform(0.1, 1, kept), zero_point=rng.integers(-9, 9, kept), grid=rq.INT8)
     q = rq.quantize(x, params)
-    for piece in (1, 7, 64, 10**9):
+    for piece in (7, 64, 10**9) if x.size > 500 else (1, 7):
         monkeypatch.setattr(chunks, "PIECE", piece)
         for f, data in ((rq.quantize, x), (rq.fake_quantize, x.astype(np.float32)), (rq.dequantize, q)):
             found, expected = rq.in_chunks(f, data, params), f(data, params)

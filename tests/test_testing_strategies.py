@@ -16,7 +16,7 @@ def quantizations() -> list[Any]:
     return draws(strategies.quantizations())
 
 
-def draws(strategy: Any, n: int = 300) -> list[Any]:
+def draws(strategy: Any, n: int = 240) -> list[Any]:
     seen: list[Any] = []
 
     @settings(max_examples=n, phases=[Phase.generate], derandomize=True)

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import DTypeLike
 
-from .. import RULES
 from .._check import error, quiet
 from ..affine import AffineParams
 from ..affine import dequantize as right_dequantize
 from ..affine import quantize as right_quantize
-from ..grids import IntGrid
+from ..grids import INT8, UINT8, IntGrid
 from . import strategies
 from .conventions import (
     NAMED,
-    OWN,
     Cast,
     Convention,
     Division,
@@ -52,7 +50,7 @@ class Deviation(AssertionError):
 
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
-                    grids: Sequence[IntGrid] | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
+                    grids: Sequence[IntGrid] | IntGrid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
                     symmetric: bool = False, per_channel: bool = True, rounding: Rounding = half_even,
                     zero_point: ZeroPoint = after_rounding, division: Division = true_division,
                     cast: Cast = saturating, examples: int = 100, random: bool = False) -> None:
@@ -62,7 +60,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         quantize: (x, params) -> codes, of any integer dtype, as rq.quantize; one_axis adapts other calls.
         dequantize: (codes, params) -> reals, as rq.dequantize; None is not tested.
         bits: grids of 2 to so many bits are tried, signed, unsigned and narrow.
-        grids: these instead, for a quantizer made for some: [rq.INT8].
+        grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4].
         dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
         symmetric: try zero point 0 alone.
         per_channel: try a scale per slice along one axis too.
@@ -81,26 +79,34 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     ...     check_quantizer(mine)
     ... except Deviation as deviation:
     ...     print(deviation)
-    R4 is broken: Ties go to the even integer.
+    R4 is broken: ties go to the even integer.
     <BLANKLINE>
-        quantize(np.array([float.fromhex('0x1p-1')], np.float32),
-                 AffineParams(scale=np.float32(float.fromhex('0x1p+0')), zero_point=0, grid=IntGrid(8)))
+        import numpy as np; from refquant import AffineParams, IntGrid
+        mine(np.array([float.fromhex('0x1p-1')], np.float32),
+             AffineParams(scale=np.float32(float.fromhex('0x1p+0')), zero_point=0, grid=IntGrid(8)))
     <BLANKLINE>
     x / scale  1/2 = 0.5, exactly
     expected   0
     got        1
-    That would be right with rounding=half_away or rounding=half_up.
+    As it would be with rounding=half_up or rounding=half_added.
 
     Raises:
         Deviation: an AssertionError that names the rule.
-        ValueError, TypeError: arguments that are none of these.
+        ValueError, TypeError: arguments that are none of these, a function that cannot be called so.
     """
-    if not callable(quantize) or not (dequantize is None or callable(dequantize)):
-        raise error(TypeError, "check_quantizer", "`quantize` and `dequantize` must be functions (x, params) -> array",
-                    repr(quantize if not callable(quantize) else dequantize), "adapt other calls by one_axis")
-    chosen = st.sampled_from(list(grids)) if grids else strategies.grids(bits)
+    for name, f in {"quantize": quantize, "dequantize": dequantize or quantize, "rounding": rounding,
+                    "zero_point": zero_point, "division": division, "cast": cast}.items():
+        if not callable(f):
+            raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
+                        "quantize and dequantize take (x, params), one_axis adapts other calls; conventions are in "
+                        "refquant.testing.conventions")
+    own = [grids] if isinstance(grids, IntGrid) else grids
+    chosen = st.sampled_from(list(own)) if own else strategies.grids(bits)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
     convention = Convention(division, zero_point, rounding, cast)
+    first = own[0] if own else IntGrid(min(bits, 8))
+    _takes(quantize, np.zeros(2, dtypes[0]), AffineParams(scale=np.ones((), dtypes[0]), zero_point=_zero(first),
+                                                          grid=first))
     profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
                        suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
     for rule, kind in LADDER:
@@ -251,9 +257,20 @@ LADDER: list[tuple[str, Callable[[Any, Any, bool], Any]]] = [
     ("R2", _values_of_codes), ("R4", _ties), ("R5", _odd_zero_points), ("R6", _outside), ("R3", _full_mantissas),
     ("R3", _any_scale), ("R12", _channels)]
 DECIDES = {"R3": "division", "R4": "rounding", "R5": "zero_point", "R6": "cast"}
+SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
+        "R3": "x / scale is one true division in x's dtype", "R4": "ties go to the even integer",
+        "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "
+        "clip before the cast", "R12": "each slice has its own scale and zero point, and the result x's shape"}
 
 
 # ---------------------------------------------------------------------------------------------- what is said
+
+class _Wrong(AssertionError):
+    """A wrong code; its report is written only for the smallest case."""
+
+    def __init__(self, report: Callable[[], Deviation]) -> None:
+        self.report = report
+
 
 def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
     @profile
@@ -262,22 +279,53 @@ def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
         check(case)
     try:
         run()
+    except _Wrong as smallest:
+        raise smallest.report() from None
     except Deviation as found:
         raise Deviation(found.rule, str(found)) from None  # without hypothesis' own report of the same case
+
+
+def _takes(quantize: Quantize, x: Any, params: AffineParams) -> None:
+    """A plain call works; otherwise nothing can be learned from others."""
+    try:
+        silent(quantize, x, params)
+    except Exception as failure:
+        raise error(TypeError, "check_quantizer", "`quantize` must take (x, params), x an array of float32",
+                    f"{type(failure).__name__}: {failure}", "wrap yours: lambda x, p: yours(x, p.scale, p.zero_point); "
+                    "grids=, dtypes=, symmetric= and per_channel= say what it is made for") from failure
 
 
 @quiet
 def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) -> None:
     x, params = case
-    expected = _expected(convention, x, params)
-    got = _called(rule, "quantize", quantize, x, params)
+    expected, got = _expected(convention, x, params), _called(rule, quantize, x, params)
     if got.dtype.kind not in "iu":
-        raise Deviation("R1", f"R1 is broken: codes are integers.\n\n{_call('quantize', x, params)}\n\n"
-                              f"got        {got.dtype}")
+        raise Deviation("R1", f"R1 is broken: {SAYS['R1']}.\n\n{_call(quantize, x[..., :1], _first(params))}\n\n"
+                              f"got        an array of {got.dtype}")
     wrong = np.flatnonzero(got.ravel() != expected.ravel())
     if wrong.size:
-        i = int(wrong[np.argmin(np.abs(x.ravel()[wrong]))])
-        _report(rule, quantize, convention, x, params, i, int(expected.ravel()[i]), int(got.ravel()[i]))
+        by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
+        raise _Wrong(lambda: _report(rule, quantize, convention, case, int(wrong[by_size[0]]), expected, got))
+
+
+def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
+    """f(x, params) as an array of x's shape, x as it was."""
+    before = x.copy()
+    try:
+        got = silent(f, x, params)
+    except Exception as failure:
+        raise Deviation(rule, f"{rule} is not kept: {SAYS[rule]}.\n\n{_call(f, x, params)}\n\nraised "
+                              f"{type(failure).__name__}: {failure}{_made_for_less(params)}") from failure
+    if x.tobytes() != before.tobytes():
+        raise Deviation(rule, f"What was passed in was written to.\n\n{_call(f, before, params)}")
+    if got.shape != x.shape:
+        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{_call(f, x, params)}\n\n"
+                               f"expected   shape {x.shape}\ngot        shape {got.shape}")
+    return got
+
+
+def _made_for_less(params: AffineParams) -> str:
+    return "\nper_channel=False, if yours takes one scale alone." if params.scale.size > 1 else ""
 
 
 def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -301,63 +349,70 @@ def _expected(convention: Convention, x: Any, params: AffineParams) -> Any:
     return np.array(codes, np.int64).reshape(x.shape)
 
 
-def _called(rule: str, name: str, f: Quantize, x: Any, params: AffineParams) -> Any:
-    """f(x, params) as an array of x's shape, x as it was."""
-    before, call = x.copy(), _call(name, x, params)
-    try:
-        got = silent(f, x, params)
-    except Exception as failure:
-        raise Deviation(rule, f"{rule} is not kept: {name} raised {type(failure).__name__}: {failure}\n\n{call}"
-                        ) from failure
-    if x.tobytes() != before.tobytes():
-        raise Deviation(rule, f"{name} wrote to what was passed in.\n\n{_call(name, before, params)}")
-    if got.shape != x.shape:
-        raise Deviation("R12", f"R12 is broken: {RULES['R12']}\n\n{call}\n\nexpected   shape {x.shape}\n"
-                               f"got        shape {got.shape}")
-    return got
-
-
-def _report(rule: str, quantize: Quantize, convention: Convention, x: Any, params: AffineParams, i: int,
-            expected: int, got: int) -> None:
+@quiet
+def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i: int, expected: Any,
+            got: Any) -> Deviation:
     """One number if that is enough to show it, otherwise the whole array."""
+    x, params = case
     scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
     one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
+    should, came = int(expected.ravel()[i]), int(got.ravel()[i])
     shown, where = (x, params), f"       at index {tuple(map(int, np.unravel_index(i, x.shape)))}"
     try:
-        if int(silent(quantize, one.copy(), alone).ravel()[0]) == got:
+        if int(silent(quantize, one.copy(), alone).ravel()[0]) == came:
             shown, where = (one, alone), ""
     except Exception:  # then the array is shown
         pass
-    as_if = [(kind, f"{kind}={function.__name__}") for kind, functions in NAMED.items() for function in functions
-             if convention._replace(**{kind: function}).quantize(one[0], scale, int(z), params.grid) == got]
-    likely = [text for kind, text in as_if if kind == DECIDES.get(rule)] or [text for _, text in as_if]
-    own, ends = str(convention), (params.grid.qmin, params.grid.qmax)
-    rule = "R1" if rule == "R2" and expected in ends else rule
-    raise Deviation(rule, "\n".join([
-        f"{rule} is broken: {RULES[rule]}" if own == OWN else f"Not as said, {own}; see {rule}: {RULES[rule]}",
-        "", _call("quantize", *shown), "", f"x / scale  {_quotient(one[0], scale)}", f"expected   {expected}",
-        f"got        {got}{where}", *([f"That would be right with {' or '.join(likely)}."] if likely else [])]))
+    rule = "R1" if rule == "R2" and should in (params.grid.qmin, params.grid.qmax) and abs(should - came) == 1 else rule
+    said = f"{rule} is broken: {SAYS[rule]}." if convention == Convention() else f"Not as said: {convention}."
+    return Deviation(rule, "\n".join([
+        said, "", _call(quantize, *shown), "", f"x / scale  {_quotient(one[0], scale)}", f"expected   {should}",
+        f"got        {came}{where}", *_hints(rule, convention, case, got, (one[0], scale, int(z), came))]))
+
+
+def _hints(rule: str, convention: Convention, case: Case, got: Any, point: tuple[Any, Any, int, int]) -> list[str]:
+    """What the quantizer would be right with: on all numbers of the case, of the kind that the rule is about."""
+    x, params = case
+    v, scale, z, came = point
+    others = [(kind, f, convention._replace(**{kind: f})) for kind, functions in NAMED.items() for f in functions]
+    fit = [(kind, f"{kind}={f.__name__}") for kind, f, other in others if other != convention
+           and (_expected(other, x, params) == got).all()]
+    likely = [text for kind, text in fit if kind == DECIDES.get(rule)] or [text for _, text in fit]
+    if likely:
+        return [f"As it would be with {' or '.join(likely)}."]
+    if z and convention.quantize(v, scale, 0, params.grid) == came:
+        return ["As it would be with zero point 0: symmetric=True, if yours has no other."]
+    grid = next((g for g in (INT8, UINT8, IntGrid(8, narrow=True)) if g != params.grid and g.qmin <= z <= g.qmax
+                 and convention.quantize(v, scale, z, g) == came), None)
+    return [f"As it would be on {grid}: grids={_grid(grid)}, if yours is made for that."] if grid else [
+        "identify may tell how it differs."] if rule in DECIDES else []
 
 
 @quiet
 def _compare_reals(dequantize: Quantize, case: Case) -> None:
     q, params = case
-    got = _called("R2", "dequantize", dequantize, q, params)
-    expected = right_dequantize(q, params)
-    wrong = np.flatnonzero(got.ravel() != expected.ravel())
-    for i in wrong[:1]:
-        one = q[i:i + 1]
+    got, expected = _called("R2", dequantize, q, params), right_dequantize(q, params)
+    for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
         raise Deviation("R2", "\n".join([
-            f"R2 is broken: {RULES['R2']}", "", _call("dequantize", one, params), "",
+            f"R2 is broken: {SAYS['R2']}.", "", _call(dequantize, q[i:i + 1], params), "",
             f"expected   {_hex(float(expected[i]))} = {expected[i]}", f"got        {_hex(float(got[i]))} = {got[i]}"]))
 
 
-def _call(name: str, x: Any, params: AffineParams) -> str:
-    """The call, to be pasted: numpy as np, AffineParams and IntGrid from refquant."""
-    grid = params.grid
-    signs = ("" if grid.signed else ", signed=False") + (", narrow=True" if grid.narrow else "")
-    return (f"    {name}({_array(x)},\n    {' ' * len(name)} AffineParams(scale={_array(params.scale)}, "
-            f"zero_point={params.zero_point.tolist()}, grid=IntGrid({grid.bits}{signs})))")
+def _first(params: AffineParams) -> AffineParams:
+    return AffineParams(scale=params.scale.ravel()[0], zero_point=params.zero_point.ravel()[0], grid=params.grid)
+
+
+def _call(f: Quantize, x: Any, params: AffineParams) -> str:
+    """The call, to be pasted."""
+    name = getattr(f, "__name__", "")
+    name = name if name.isidentifier() else "dequantize" if x.dtype.kind in "iu" else "quantize"
+    return (f"    import numpy as np; from refquant import AffineParams, IntGrid\n    {name}({_array(x)},\n"
+            f"    {' ' * len(name)} AffineParams(scale={_array(params.scale)}, "
+            f"zero_point={params.zero_point.tolist()}, grid={_grid(params.grid)}))")
+
+
+def _grid(grid: IntGrid) -> str:
+    return f"IntGrid({grid.bits}{'' if grid.signed else ', signed=False'}{', narrow=True' if grid.narrow else ''})"
 
 
 def _array(a: Any) -> str:

@@ -83,6 +83,26 @@ def downward(v: Fraction) -> int:
     return math.floor(v)
 
 
+def half_added(v: Fraction) -> int:
+    """floor(v + 0.5), the sum in float32: 0.49999997 + 0.5 is 1 there, so what lies below the tie goes up too.
+
+    >>> below = Fraction(float(np.nextafter(np.float32(0.5), np.float32(0))))
+    >>> half_added(below), half_up(below)
+    (1, 0)
+    """
+    total = exact(nearest(v + Fraction(1, 2), np.float32))
+    return math.floor(total) if isinstance(total, Fraction) else half_up(v)
+
+
+def half_added_away(v: Fraction) -> int:
+    """trunc(|v| + 0.5) with v's sign, the sum in float32: the usual (int)(v + 0.5f) on positive numbers; gguf.
+
+    >>> half_added_away(Fraction(-5, 2)), half_added(Fraction(-5, 2))
+    (-3, -2)
+    """
+    return half_added(v) if v > 0 else -half_added(-v)
+
+
 # ---------------------------------------------------------------------------------------------- division
 
 def true_division(x: Scalar, scale: Scalar) -> Exact:
@@ -246,7 +266,7 @@ class Convention(NamedTuple):
 NAMED: dict[str, tuple[Callable[..., Any], ...]] = {
     "division": (true_division, reciprocal, fused_reciprocal, in_float64, reciprocal_in_float64),
     "zero_point": (after_rounding, before_rounding, before_rounding_in_float64),
-    "rounding": (half_even, half_away, half_up, half_down, toward_zero, downward),
+    "rounding": (half_even, half_away, half_up, half_down, half_added, half_added_away, toward_zero, downward),
     "cast": (saturating, through_int32, through_int64, wrapping),
 }
 

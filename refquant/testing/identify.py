@@ -1,7 +1,7 @@
 """Which convention is it? A few probes tell a black box's from hundreds of others.
 
-The probes were chosen greedily from some 8,000 (ties, one ulp beside them, products that no float holds), one after
-the other, each for the convention that it tells from the rest.
+The probes were chosen greedily from some 8,000 (ties, one ulp beside them, sums and products that no float holds), one
+after the other, each for the conventions that it parts.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,43 +14,43 @@ from .._check import error, quiet
 from ..affine import AffineParams
 from ..grids import INT8, IntGrid
 from .check import Quantize, silent
-from .conventions import NAMED, OWN, Convention, saturating
+from .conventions import NAMED, OWN, Convention, half_down, half_up, saturating
 
 Probe = tuple[str, str, int]
 
 #: (x, scale, zero_point); x and scale are float32.
 PROBES: tuple[Probe, ...] = (
-    ("-0x1.e4cccep+4", "0x1.3333340p-2", -3),
-    ("0x1.760000p+7", "0x1.7600000p+7", -3),
-    ("-0x1.547cf0p+3", "0x1.a30fec0p-1", 37),
-    ("-0x1.000000p-149", "0x1.0000000p+0", 1),
-    ("0x1.880000p+7", "0x1.8800000p+5", -3),
-    ("-0x1.0ccccep+1", "0x1.3333340p-2", 0),
-    ("0x1.fffffep-1", "0x1.0000000p+0", 1),
-    ("-0x1.fffffep+2", "0x1.0000000p+0", 0),
-    ("0x1.7cccccp+3", "0x1.99999a0p-4", 0),
-    ("-0x1.0cccd0p+1", "0x1.3333340p-2", 37),
-    ("-0x1.e00000p+2", "0x1.0000000p+0", 0),
-    ("0x1.fffffep-2", "0x1.0000000p+0", 1),
-    ("0x1.4cccccp-1", "0x1.99999a0p-4", 0),
-    ("-0x1.693334p+5", "0x1.6666660p-1", 100),
-    ("-0x1.99999ap-5", "0x1.99999a0p-4", 0),
-    ("0x1.3e8000p+8", "0x1.8800000p+5", -3),
-    ("-0x1.6eadeep+1", "0x1.a30fec0p-1", 0),
-    ("0x1.760000p+6", "0x1.7600000p+7", -3),
-    ("-0x1.800000p+0", "0x1.5555560p-2", 1),
-    ("-0x1.260000p+6", "0x1.8800000p+5", 1),
-    ("0x1.000000p-1", "0x1.0000000p+0", 0),
-    ("0x1.000000p-1", "0x1.0000000p+0", -3),
-    ("-0x1.fffffep-2", "0x1.0000000p+0", 1),
-    ("-0x1.880000p+4", "0x1.8800000p+5", 1),
-    ("0x1.260000p+7", "0x1.8800000p+5", -3),
-    ("0x1.87ff3cp+4", "0x1.8800000p+5", 100),  # half a step less 2**-18: its sum with 100 is a tie of float32
-    ("0x1.87ff3cp+4", "0x1.8800000p+5", 101),
-    ("-0x1.87ff3cp+4", "0x1.8800000p+5", 100),
-    ("0x1.87ff9ep+5", "0x1.8800000p+5", 100),
-    ("0x1.ffc004p-1", "0x1.ffc0040p+0", 100),  # x * (1 / scale) = 1/2 + 2**-47 before it is rounded
-    ("0x1.fffffcp-1", "0x1.fffffc0p+0", 100),  # and 1/2 - 2**-47
+    ("-0x1.e4cccep+4", "0x1.333334p-2", -3),
+    ("0x1.76p+7", "0x1.76p+7", -3),
+    ("-0x1.547cfp+3", "0x1.a30fecp-1", 37),
+    ("-0x1p-149", "0x1p+0", 1),
+    ("0x1.88p+7", "0x1.88p+5", -3),
+    ("-0x1.0ccccep+1", "0x1.333334p-2", 0),
+    ("0x1.fffffep-1", "0x1p+0", 1),
+    ("-0x1.fffffep+2", "0x1p+0", 0),
+    ("0x1.7cccccp+3", "0x1.99999ap-4", 0),
+    ("-0x1.0cccdp+1", "0x1.333334p-2", 37),
+    ("0x1.87ff9ep+5", "0x1.88p+5", 100),
+    ("-0x1.ep+2", "0x1p+0", 0),
+    ("0x1.fffffep-2", "0x1p+0", 1),
+    ("0x1.4cccccp-1", "0x1.99999ap-4", 0),
+    ("-0x1.693334p+5", "0x1.666666p-1", 100),
+    ("0x1.48p+4", "0x1.48p+5", 0),
+    ("0x1.666664p-2", "0x1.666666p-1", 0),
+    ("0x1.76p+6", "0x1.76p+7", -3),
+    ("0x1.87ff3cp+4", "0x1.88p+5", 101),
+    ("-0x1.6eadeep+1", "0x1.a30fecp-1", 0),
+    ("0x1.26p+6", "0x1.88p+5", 0),
+    ("-0x1.8p+0", "0x1.555556p-2", 1),
+    ("-0x1p-1", "0x1p+0", 1),
+    ("-0x1.87ff3cp+4", "0x1.88p+5", 100),
+    ("-0x1.26p+6", "0x1.88p+5", 1),
+    ("0x1.fffffep-2", "0x1p+0", 0),
+    ("0x1p-1", "0x1p+0", 0),
+    ("0x1p-1", "0x1p+0", -3),
+    ("-0x1.88p+4", "0x1.88p+5", 1),
+    ("0x1.ffc004p-1", "0x1.ffc004p+0", 100),
+    ("0x1.fffffcp-1", "0x1.fffffcp+0", 100),
 )
 #: Beyond the codes, int32, int64 and float32, at scale 1.
 BEYOND = (130.0, -140.0, 3e9, -3e9, 1e19, -1e19, np.inf, -np.inf)
@@ -59,8 +59,8 @@ BEYOND = (130.0, -140.0, 3e9, -3e9, 1e19, -1e19, np.inf, -np.inf)
 class Identity(NamedTuple):
     """What identify found; print it.
 
-    conventions: every named convention that gave the same codes; two or more cannot be told apart by any input (of
-    float32, with zero point 0 if symmetric). Empty if none of them did. infinities, nan, narrow: as observed.
+    conventions: every named convention that gave the same codes; none if it is like none of them. infinities, nan,
+    narrow: as observed.
     """
 
     conventions: tuple[Convention, ...]
@@ -79,12 +79,24 @@ class Identity(NamedTuple):
         """
         return {kind: tuple(dict.fromkeys(getattr(c, kind).__name__ for c in self.conventions)) for kind in NAMED}
 
+    @property
+    def proven(self) -> bool:
+        """Whether no input at all can tell what is left apart (identify says why).
+
+        >>> import refquant as rq
+        >>> identify(rq.quantize).proven
+        True
+        """
+        kinds = {(c.division, c.rounding) for c in self.conventions}
+        return len(self.conventions) == 1 or (len(kinds) == 1 and kinds.pop()[1] in (half_up, half_down))
+
     def __str__(self) -> str:
         lines = [f"{kind:<10} {' or '.join(names) or 'none of those known'}" for kind, names in self.named.items()]
-        lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}",
-                  f"narrow     {'yes: the lowest code is never given' if self.narrow else 'no'}"]
+        lowest = "yes: the lowest code is never given; grids=IntGrid(bits, narrow=True)" if self.narrow else "no"
+        lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}", f"narrow     {lowest}"]
         if len(self.conventions) > 1:
-            lines += ["No input tells these apart:", *(f"    {convention}" for convention in self.conventions)]
+            who = "input" if self.proven else "probe"
+            lines += [f"No {who} tells these apart:", *(f"    {convention}" for convention in self.conventions)]
         if not self.conventions:
             lines += [self.unlike]
         if self.conventions and str(self.conventions[0]) == OWN:
@@ -98,33 +110,32 @@ def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = Fals
 
     Args:
         quantize: (x, params) -> codes, x float32, a scale per tensor; one_axis adapts other calls.
-        grid: signed, 8 to 16 bits.
+        grid: signed, 8 to 16 bits, not narrow: whether the lowest code is used is found out.
         symmetric: probe zero point 0 alone, for a quantizer that has no other; then less can be told apart.
 
-    84 of the 90 ways to divide, add the zero point and round differ on these probes, each of them with four ways to
-    overflow. The other six cannot differ: with ties rounded up, or down, an exact quotient or one that is a float32
-    lies on a tie or at least 2**-25 beside it, so adding the zero point in float64, before or after, is the same.
+    106 of the 120 ways to divide, add the zero point and round differ on these probes, each of them with four ways to
+    overflow, narrow or not. Of the 14 pairs that are left, six cannot differ on any float32: with ties rounded up, or
+    down, a float32 or an exact quotient lies on a tie or at least 2**-25 beside it, so adding the zero point in
+    float64, before or after, is the same. For the other eight, which add 0.5 in float32, none of the 8,000 differed.
 
     >>> def black_box(x, params):
     ...     q = np.floor(x * (np.float32(1) / params.scale) + np.float32(0.5)) + params.zero_point
     ...     return np.clip(q, -128, 127).astype(np.int8)
     >>> print(identify(black_box))
-    division   none of those known
-    zero_point none of those known
-    rounding   none of those known
-    cast       none of those known
+    division   reciprocal
+    zero_point after_rounding
+    rounding   half_added
+    cast       saturating
     infinity   saturates
     NaN        code 0
     narrow     no
-    Nearest is division=reciprocal, rounding=half_up; it differs at
-        x=float.fromhex('0x1.fffffep-2'), scale=float.fromhex('0x1p+0'), zero_point=1: 2 instead of 1
 
     Raises:
         ValueError: a grid that is unsigned or has fewer than 8 or more than 16 bits.
     """
-    if not (grid.signed and 8 <= grid.bits <= 16):
-        raise error(ValueError, "identify", "`grid` must be signed, of 8 to 16 bits", repr(grid),
-                    "the probes need codes on both sides of 0")
+    if not (grid.signed and 8 <= grid.bits <= 16) or grid.narrow:
+        raise error(ValueError, "identify", "`grid` must be signed, of 8 to 16 bits, and not narrow", repr(grid),
+                    "rq.INT8, say; whether the lowest code is used is found out")
     probes = [(np.float32(float.fromhex(x)), np.float32(float.fromhex(s)), z) for x, s, z in PROBES
               if z == 0 or not symmetric]
     got = [int(_codes(quantize, [x], s, z, grid)[0]) for x, s, z in probes]
@@ -136,7 +147,7 @@ def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = Fals
     overflow = [cast for cast in NAMED["cast"] if _overflows(cast, beyond[:6], ends)]
     same = tuple(c._replace(cast=cast) for c, wrong in ordinary.items() if not wrong for cast in overflow)
     nearest = min(ordinary, key=lambda c: len(ordinary[c]))
-    return Identity(same, _ends(beyond[6:], ends), _named(_outcome(quantize, np.nan, grid), grid), narrow,
+    return Identity(same, _ends(beyond[6:], ends), _of_nan(quantize, grid, symmetric), narrow,
                     _unlike(nearest, ordinary[nearest], probes, got, ends))
 
 
@@ -149,12 +160,19 @@ def _codes(quantize: Quantize, x: Sequence[Any], scale: Any, zero_point: int, gr
     return silent(quantize, np.array(x, np.float32), params).astype(np.int64)
 
 
-def _outcome(quantize: Quantize, x: float, grid: IntGrid) -> int | None:
+def _outcome(quantize: Quantize, x: float, grid: IntGrid, zero_point: int = 0) -> int | None:
     """The code of x at scale 1, None where x is refused."""
     try:
-        return int(_codes(quantize, [x], 1.0, 0, grid)[0])
+        return int(_codes(quantize, [x], 1.0, zero_point, grid)[0])
     except Exception:
         return None
+
+
+def _of_nan(quantize: Quantize, grid: IntGrid, symmetric: bool) -> str:
+    codes = [_outcome(quantize, np.nan, grid, z) for z in (0, 0 if symmetric else 3)]
+    if codes == [0, 3]:
+        return "the zero point"
+    return _named(codes[0], grid) + (f"; {_named(codes[1], grid)} with zero point 3" if codes[0] != codes[1] else "")
 
 
 def _differences(c: Convention, probes: Sequence[Any], got: Sequence[int], grid: IntGrid) -> list[int]:

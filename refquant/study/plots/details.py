@@ -17,8 +17,8 @@ def sqnr_by_layer(errors: Sequence[Any]) -> "Figure":
     """Where the error is made: each layer's output, given float inputs (left), given the layers before it (right)."""
     bits = sorted({e.bits for e in errors}, reverse=True)
     methods = list(dict.fromkeys(e.method for e in errors))
-    drawn, panels = figure(2.2 + 2.2 * len(bits) + 0.16 * len(methods), 11, nrows=len(bits), ncols=2, sharex=True, sharey="row",
-                           squeeze=False)
+    drawn, panels = figure(2.2 + 2.2 * len(bits) + 0.16 * len(methods), 11, nrows=len(bits), ncols=2, sharex=True,
+                           sharey="row", squeeze=False)
     for row, b in zip(panels, bits, strict=True):
         for axes, field in zip(row, ("alone_db", "so_far_db"), strict=True):
             for method in methods:
