@@ -175,15 +175,19 @@ def test_the_call_can_be_pasted(quantize: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(("quantize", "convention"), [
-    (away, {"rounding": half_away}), (up, {"rounding": half_up}), (half_added_up, {"rounding": half_added}),
-    (zero_point_first, {"zero_point": before_rounding}),
-    (by_reciprocal, {"division": reciprocal}), (divided_in_float64, {"division": in_float64}),
-    (cast_first, {"cast": through_int32}), (cast_to_int64_first, {"cast": through_int64})])
+    (away, {"rounding": half_away}), (half_added_up, {"rounding": half_added}),
+    (zero_point_first, {"zero_point": before_rounding}), (by_reciprocal, {"division": reciprocal}),
+    (cast_first, {"cast": through_int32})])
 def test_a_named_convention_is_held_to(quantize: Callable[..., Any], convention: dict[str, Any]) -> None:
     check_quantizer(quantize, **convention, examples=10)
+
+
+@pytest.mark.parametrize(("convention", "rules"), [
+    ({"rounding": half_up, "division": in_float64}, ("R3", "R4")), ({"cast": through_int64}, ("R6",))])
+def test_what_is_right_otherwise_is_not_what_was_said(convention: dict[str, Any], rules: tuple[str, ...]) -> None:
     with pytest.raises(Deviation, match=r"^Not as said: .*=") as found:
         check_quantizer(right, **convention, examples=10)
-    assert found.value.rule in ("R3", "R4", "R5", "R6")
+    assert found.value.rule in rules
 
 
 @pytest.mark.parametrize(("dequantize", "said"), [
