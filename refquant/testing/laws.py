@@ -122,6 +122,11 @@ def every_tie_is_decided_by_the_rules(subject: Any, case: Quantization) -> None:
     codes_are_the_oracles(subject, case)
 
 
+@law("R3", strategies.quantizations(min_bits=17))
+def wide_grids_are_computed_in_float64(subject: Any, case: Quantization) -> None:
+    codes_are_the_oracles(subject, case)
+
+
 @law("R2 R3 R12", strategies.quantizations())
 def fake_quantized_values_are_the_oracles(subject: Any, case: Quantization) -> None:
     x, params = case

@@ -45,9 +45,10 @@ def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
 
 
 @st.composite
-def grids(draw: st.DrawFn, max_bits: int = 32) -> IntGrid:
-    """Every grid of 2 to max_bits bits, 8 and the smallest more often."""
-    bits = draw(st.sampled_from([b for b in (8, 2, 3, 4) if b <= max_bits]) | st.integers(2, max_bits))
+def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> IntGrid:
+    """Every grid of min_bits to max_bits bits, 8 and the smallest more often."""
+    often = [b for b in (8, 2, 3, 4) if min_bits <= b <= max_bits] or [max_bits]
+    bits = draw(st.sampled_from(often) | st.integers(min_bits, max_bits))
     signed, narrow = draw(st.sampled_from([(True, False), (False, False), (True, True)]))
     return IntGrid(bits, signed=signed, narrow=narrow)
 
@@ -156,9 +157,9 @@ def layouts(draw: st.DrawFn, x: Any) -> Any:
 
 
 @st.composite
-def quantizations(draw: st.DrawFn, max_bits: int = 32) -> Quantization:
+def quantizations(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Quantization:
     """Decision points of every grid, dtype, granularity and layout."""
-    grid, shape, dtype = draw(grids(max_bits)), draw(shapes()), draw(dtypes())
+    grid, shape, dtype = draw(grids(max_bits, min_bits)), draw(shapes()), draw(dtypes())
     fitting = draw(params(grid, shape, dtype))
     return Quantization(draw(layouts(draw(decision_points(fitting, shape, dtype)))), fitting)
 
