@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from . import _check
 from ._check import Codes, Reals
-from .grids import IntGrid
+from .grids import IntGrid, known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,8 +46,7 @@ class AffineParams:
     grid: IntGrid
 
     def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> None:
-        if not isinstance(grid, IntGrid):
-            raise _check.error(TypeError, "AffineParams", "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
+        known("AffineParams", grid)
         steps = _check.number("AffineParams", scale, "scale")
         if not ((steps > 0) & np.isfinite(steps)).all():
             bad = ~((steps > 0) & np.isfinite(steps))

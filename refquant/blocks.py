@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from . import _check
 from ._check import Reals
-from .affine import AffineParams
+from .affine import AffineParams, parameters
 
 
 def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
@@ -79,6 +79,6 @@ def bits_per_value(params: AffineParams, size: int) -> float:
     Raises:
         ValueError: a size below 1.
     """
-    size = _check.whole("bits_per_value", size, "size", 1)
+    params, size = parameters("bits_per_value", params), _check.whole("bits_per_value", size, "size", 1)
     each = 8 * params.scale.itemsize + params.grid.bits * bool(params.zero_point.any())
     return float(params.grid.bits + params.scale.size * each / size)

@@ -40,11 +40,15 @@ def in_chunks(f: Callable[[Any, AffineParams], NDArray[Any]], x: ArrayLike, para
     dtype = f(np.empty(0, a.dtype), one).dtype
     _check.broadcastable("in_chunks", params.scale.shape, a.shape)
     out = np.empty(a.shape, dtype) if out is None else out
-    if out.shape != a.shape or out.dtype != dtype or not out.flags.writeable:
-        raise _check.error(ValueError, "in_chunks", "`out` must be writable, of x's shape and f's dtype",
-                           f"{out.dtype} {out.shape}, writable={out.flags.writeable}",
-                           f"np.empty({a.shape}, np.{dtype}), say")
-    _fill(f, a, params, out)
+    kind = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+    if kind != f"{dtype} {a.shape}" or not out.flags.writeable:
+        raise _check.error(ValueError, "in_chunks", "`out` must be a writable array of x's shape and f's dtype",
+                           f"{kind}, to be {dtype} {a.shape}", f"np.empty({a.shape}, np.{dtype}), say")
+    try:
+        _fill(f, a, params, out)
+    except ValueError:
+        f(a, params)  # refused again, with its place in x instead of the piece
+        raise
     return out
 
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _check
 from ._check import Codes, Reals
 from .affine import AffineParams, fake_quantize
-from .grids import IntGrid
+from .grids import IntGrid, known
 from .histogram import EMPTY, exponents, tally
 from .ranges import affine_params
 
@@ -80,12 +80,15 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bo
     if not (isinstance(percent, int | float | np.number) and 50 < percent <= 100):
         raise _check.error(ValueError, "percentile", "`percent` must lie above 50 and at most at 100", repr(percent),
                            "99.9 leaves a thousandth of the data outside on each side")
-    below = 0 if one_sided else 100 - percent
+    percent = float(percent)
+    below = 0.0 if one_sided else 100 - percent
     if counts is not None:
         return _ranked(x, below, counts), _ranked(x, percent, counts)
-    unit = x.dtype.type(2 if max(-x.min(initial=0), x.max(initial=0)) > 1 else 1)  # differences do not overflow
-    lo, hi = np.percentile(x / unit, [below, percent], axis=axis, keepdims=axis is not None)
-    return lo.astype(x.dtype) * unit, hi.astype(x.dtype) * unit
+    ends = np.percentile(x, [below, percent], axis=axis, keepdims=axis is not None)
+    if not np.isfinite(ends).all():  # a difference overflowed
+        ends = np.where(np.isfinite(ends), ends, 2 * np.percentile(x / 2, [below, percent], axis=axis,
+                                                                   keepdims=axis is not None))
+    return ends[0].astype(x.dtype)[()], ends[1].astype(x.dtype)[()]
 
 
 def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params, *,
@@ -140,7 +143,7 @@ def lp_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine
 
     def error(c: Reals) -> Reals:
         x_hat = fake_quantize(x, fit(c * lo, c * hi, grid))
-        return mean(np.abs((x - x_hat) / unit) ** p, axis, counts)
+        return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, axis, counts)
 
     best = np.ones_like(lo)
     least = error(best)
@@ -184,7 +187,7 @@ def entropy(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, counts: Codes | N
         TypeError: as minmax.
     Source: Migacz 2017, "8-bit inference with TensorRT" (GTC), the procedure and its (i + 1/2).
     """
-    x = finite("entropy", x, axis, counts)
+    x, grid = finite("entropy", x, axis, counts), known("entropy", grid)
     lo, hi = minmax(x, axis)
     exponent = exponents(lo, hi)
     signed = tally(x, exponent, BINS, counts)
@@ -311,7 +314,7 @@ def ranged(where: str, clip: Clip, x: ArrayLike, axis: Axis) -> tuple[Reals, Rea
 
 def _reduced(where: str, x: Reals, axis: Axis) -> tuple[int, ...]:
     try:
-        if isinstance(axis, bool | list):
+        if isinstance(axis, bool | list | np.ndarray) or (type(axis) is tuple and bool in map(type, axis)):
             raise TypeError
         return tuple(range(x.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
     except (ValueError, TypeError) as cause:

@@ -92,5 +92,12 @@ class IntGrid:
         return np.result_type(dtype, np.float32 if self.bits <= 16 else np.float64)
 
 
+def known(where: str, grid: object) -> IntGrid:
+    """grid, which must be an IntGrid."""
+    if not isinstance(grid, IntGrid):
+        raise _check.error(TypeError, where, "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
+    return grid
+
+
 INT2, INT4, INT8, INT16, INT32 = (IntGrid(bits) for bits in (2, 4, 8, 16, 32))
 UINT2, UINT4, UINT8, UINT16 = (IntGrid(bits, signed=False) for bits in (2, 4, 8, 16))

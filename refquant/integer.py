@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from . import _check
 from ._check import Codes
-from .grids import IntGrid
+from .grids import IntGrid, known
 
 
 def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
@@ -106,8 +106,7 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
         TypeError: anything that is no integer.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 2.2, with its two roundings replaced by one (R14).
     """
-    if not isinstance(grid, IntGrid):
-        raise _check.error(TypeError, "requantize", "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
+    known("requantize", grid)
     acc = _limited(acc, "acc", -(2**31), 2**31 - 1, "accumulate fewer products, or codes of fewer bits")
     mantissa = _limited(mantissa, "mantissa", 2**30, 2**31 - 1, "take it from quantize_multiplier")
     shift = _limited(shift, "shift", -(2**31), 30, "take it from quantize_multiplier")

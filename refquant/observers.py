@@ -192,7 +192,9 @@ def _add_moments(a: State, b: State) -> State:
     n = na + nb
     spread = np.hypot(np.sqrt(na / n) * sa, np.sqrt(nb / n) * sb)  # hypot: squares of large numbers overflow
     between = 2 * np.sqrt(na / n * (nb / n)) * (ma / 2 - mb / 2)
-    return *_widest(a, b), n, ma * (na / n) + mb * (nb / n), np.hypot(spread, between)
+    lo, hi = _widest(a, b)
+    mean = np.clip(ma * (na / n) + mb * (nb / n), lo, hi)  # of equal values the weighted sum may miss by one ulp
+    return lo, hi, n, mean, np.hypot(spread, between)
 
 
 @_check.quiet

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from . import _check
 from ._check import Codes, Reals
 from .affine import AffineParams
-from .grids import IntGrid
+from .grids import IntGrid, known
 
 TINY = {dtype: np.finfo(dtype).tiny for dtype in ("f", "d")}  # the smallest normal numbers
 
@@ -97,8 +97,7 @@ def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
 
 def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Reals, Reals]:
     """lo and hi in the dtype of the arithmetic, finite and in order, in one shape."""
-    if not isinstance(grid, IntGrid):
-        raise _check.error(TypeError, where, "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
+    known(where, grid)
     a, b = _check.number(where, lo, "lo"), _check.number(where, hi, "hi")
     # a plain Python number takes the other end's dtype, as everywhere in NumPy
     weak = (end if type(end) in (int, float) else known for end, known in ((lo, a), (hi, b)))

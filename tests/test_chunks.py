@@ -59,10 +59,20 @@ def test_memory_is_the_output_and_a_megabyte() -> None:
 
 
 @pytest.mark.parametrize("out", [np.empty((2, 3), np.int8), np.empty((3, 2), np.uint8),
-                                 np.broadcast_to(np.int8(0), (3, 2))])
+                                 np.broadcast_to(np.int8(0), (3, 2)), [[0]]])
 def test_out_fits(out: Any) -> None:
-    with refused(ValueError, "in_chunks", "`out`", str(out.dtype), str(out.shape), "np.empty((3, 2), np.int8)"):
+    with refused(ValueError, "in_chunks", "`out`", getattr(out, "dtype", "list"), "np.empty((3, 2), np.int8)"):
         rq.in_chunks(rq.quantize, np.zeros((3, 2)), rq.symmetric_params(-1.0, 1.0, rq.INT8), out)
+
+
+def test_the_place_is_that_in_x() -> None:
+    x = np.zeros(70_000)
+    x[69_999] = np.nan
+    params = rq.symmetric_params(-1.0, 1.0, rq.INT4)
+    with refused(ValueError, "quantize", "index (69999,) of shape (70000,)"):
+        rq.in_chunks(rq.quantize, x, params)
+    with refused(ValueError, "dequantize", "index (69999,) of shape (70000,)"):
+        rq.in_chunks(rq.dequantize, np.where(np.isnan(x), 8, 0), params)
 
 
 def test_what_f_refuses_is_refused() -> None:

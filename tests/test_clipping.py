@@ -33,7 +33,7 @@ def test_no_rows_have_no_ranges() -> None:
     assert rq.minmax(np.zeros((0, 3)), axis=-1)[0].shape == (0, 1)
 
 
-@pytest.mark.parametrize("axis", [2, -3, (0, 0), (0, 5), 0.5, "0", [0], True])
+@pytest.mark.parametrize("axis", [2, -3, (0, 0), (0, 5), 0.5, "0", [0], True, (True, 0), np.array([0])])
 def test_axis_names_axes(axis: Any) -> None:
     with refused(ValueError, "minmax", "`axis`", repr(axis), "(2, 3)"):
         rq.minmax(np.zeros((2, 3)), axis=axis)
@@ -46,6 +46,27 @@ def test_percentiles_are_numpys() -> None:
     expected = np.percentile(x, [1, 99], axis=0, keepdims=True).astype(np.float32)
     np.testing.assert_array_equal(np.stack([lo, hi]), expected)
     assert rq.percentile(x, 100) == rq.minmax(x)
+
+
+def test_percentiles_of_small_numbers_beside_large_ones() -> None:
+    for dtype in (np.float16, np.float32, np.float64):
+        x = np.array([np.finfo(dtype).smallest_subnormal, 2], dtype)
+        assert rq.percentile(x, 100) == rq.minmax(x)
+    x = np.array([[3e-5 * k / 7 for k in range(8)], [2.0] * 8], np.float16)
+    assert rq.percentile(x, 90, axis=-1)[1][0] == rq.percentile(x[0], 90)[1], "each slice as if alone"
+    assert rq.percentile(np.arange(5.0), np.float16(99)) == rq.percentile(np.arange(5.0), 99)
+
+
+def test_large_powers_of_small_errors() -> None:
+    x = np.random.default_rng(0).normal(size=1000).astype(np.float16)
+    exact = rq.lp_optimal(x.astype(np.float32), rq.INT4, p=8)[1]
+    assert abs(rq.lp_optimal(x, rq.INT4, p=8)[1] - exact) < 0.02 * exact
+
+
+@pytest.mark.parametrize("rule", [rq.mse_optimal, rq.entropy, rq.aciq_gaussian, rq.aciq_laplace, rq.octav])
+def test_a_grid_is_a_grid(rule: Any) -> None:
+    with refused(TypeError, "`grid` must be an IntGrid", "8"):
+        rule([1.0, 2.0], 8)
 
 
 @pytest.mark.parametrize("percent", [50, 100.1, 0, -3, np.nan, "99", None])

@@ -27,7 +27,7 @@ def test_the_pullback_is_the_derivative() -> None:
     theta, none = model.flatten(net).astype(np.float64), [model.unchanged] * 3
 
     def loss(theta: Any) -> Any:
-        logits, pullback = model.forward_and_pullback(*model.unflatten(theta, net.sizes), x, none, none)
+        logits, pullback = model.value_and_pullback(*model.unflatten(theta, net.sizes), x, none, none)
         value, back = mlp.cross_entropy(logits, labels)
         return value, pullback(back())
 

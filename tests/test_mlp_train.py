@@ -70,7 +70,7 @@ def test_qat_trains_the_network_it_returns(weight_axis: Any) -> None:
     x, _ = data()
     net, weights, inputs = mlp.init(np.random.default_rng(3), (2, 5, 2)), rq.IntGrid(4, narrow=True), rq.UINT4
     ranges = [(a.min(), a.max()) for a in model.layer_inputs(net, x)[:-1]]
-    logits, _ = model.forward_and_pullback(
+    logits, _ = model.value_and_pullback(
         net.weights, net.biases, x, [qat._moving_range(ranges, i, 1.0, inputs) for i in range(2)],
         [qat._largest_value(weights, weight_axis)] * 2)
     qnet = mlp.quantize_net(net, [rq.affine_params(*r, inputs) for r in ranges],

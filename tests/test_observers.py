@@ -124,6 +124,13 @@ def test_sums_are_associative_only_up_to_rounding() -> None:
     assert left != right and np.allclose(left[3:], right[3:], rtol=1e-14, atol=0)
 
 
+def test_constant_data_have_a_range_however_they_are_cut() -> None:
+    for c in (0.1, 0.9489436749377653):
+        pieces = [np.full(n, c) for n in (1, 4, 8, 8, 8, 8)]
+        params = rq.static_params(pieces, rq.INT8, observer=rq.moments_observer(3.0))
+        assert params == rq.static_params(pieces, rq.INT8)
+
+
 def test_memory_does_not_grow_with_the_data() -> None:
     observer = OBSERVERS["mse"]
     few, many = (observer.observe(np.random.default_rng(0).normal(size=n)) for n in (10, 100_000))

@@ -53,7 +53,7 @@ BAD = {
     "strings": (npy(np.array(["a"])), "dtype '<U1'"),
     "long double": (header(ENTRIES.replace("f4", "f16") % "3,"), "dtype '<f16'"),
     "bfloat16": (header(ENTRIES.replace("<f4", "|V2") % "3,"), "raw bytes (bfloat16, perhaps)"),
-    "no values": (npy(np.ones((3, 0))), "an empty array of shape (3, 0)"),
+    "no values": (npy(np.ones((3, 0))), "an empty array of 2 axes"),
     "truncated": (FLOATS[:5000], "must hold 8,128 bytes, as its header says; got 5,000 bytes"),
     "truncated in its header": (FLOATS[:50], "must hold a whole header; got"),
     "truncated at once": (FLOATS[:8], "must hold a whole header; got"),

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from .. import _check
 from .._check import Codes, Reals
 from ..clipping import Axis, finite, mean, minmax, no_wider, unit_of
-from ..grids import IntGrid
+from ..grids import IntGrid, known
 
 
 @_check.quiet
@@ -34,7 +34,7 @@ def octav(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: bool = F
         TypeError: as minmax.
     Source: Sakr et al. 2022 (arXiv:2206.06501).
     """
-    x = finite("octav", x, axis, counts)
+    x, grid = finite("octav", x, axis, counts), known("octav", grid)
     lo, hi = minmax(x, axis)
     unit = unit_of(lo, hi)
     v = np.maximum(x / unit, 0) if one_sided else np.abs(x / unit)

@@ -199,7 +199,7 @@ def unchanged(x: Reals) -> tuple[Reals, Pullback]:
     return x, lambda g: g
 
 
-def forward_and_pullback(weights: Sequence[Reals], biases: Sequence[Reals], x: Reals, through_x: Sequence[Through],
+def value_and_pullback(weights: Sequence[Reals], biases: Sequence[Reals], x: Reals, through_x: Sequence[Through],
                          through_w: Sequence[Through]) -> tuple[Reals, Pullback]:
     """logits, and the pullback: gradient of the logits -> one flat gradient of all weights and biases.
 

@@ -18,10 +18,10 @@ from .model import (
     Through,
     cross_entropy_formula,
     flatten,
-    forward_and_pullback,
     layer_inputs,
     net_of,
     unflatten,
+    value_and_pullback,
 )
 from .ptq import NARROW8, quantize_net, weight_params
 from .quantized import QuantizedNet
@@ -68,7 +68,7 @@ def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
     through_w = [_largest_value(weight_grid, weight_axis)] * len(ranges)
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
-        logits, pullback = forward_and_pullback(*unflatten(theta, net.sizes), x[batch], through_x, through_w)
+        logits, pullback = value_and_pullback(*unflatten(theta, net.sizes), x[batch], through_x, through_w)
         return pullback(cross_entropy_formula(logits, y[batch])[1]())
 
     def quantized(theta: Reals) -> QuantizedNet:
@@ -126,7 +126,7 @@ def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
         scales, dscales = steps(theta), np.zeros_like(first)
         through = [_learned(scales, dscales, i, zero_points[i], grids[i], gains[i]) for i in range(2 * n)]
         weights_biases = unflatten(theta[:-2 * n], net.sizes)
-        logits, pullback = forward_and_pullback(*weights_biases, x[batch], through[n:], through[:n])
+        logits, pullback = value_and_pullback(*weights_biases, x[batch], through[n:], through[:n])
         return np.concatenate([pullback(cross_entropy_formula(logits, y[batch])[1]()), dscales])
 
     def quantized(theta: Reals) -> QuantizedNet:

@@ -9,17 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import Codes, Reals
 from ..optim import AdamState, adam
-from .model import (
-    Net,
-    classes,
-    cross_entropy_formula,
-    flatten,
-    forward_and_pullback,
-    net_of,
-    rows,
-    unchanged,
-    unflatten,
-)
+from .model import Net, classes, cross_entropy_formula, flatten, net_of, rows, unchanged, unflatten, value_and_pullback
 
 Rows: TypeAlias = NDArray[np.intp]
 
@@ -53,7 +43,7 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     none = [unchanged] * len(net.weights)
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
-        logits, pullback = forward_and_pullback(*unflatten(theta, net.sizes), x[batch], none, none)
+        logits, pullback = value_and_pullback(*unflatten(theta, net.sizes), x[batch], none, none)
         return pullback(cross_entropy_formula(logits, y[batch])[1]())
 
     trained = net

@@ -116,6 +116,8 @@ def inspect_array(x: ArrayLike, *, name: str = "x", bits: int = 8, channel_axis:
                            "convert it first, for example np.asarray(x, np.float32)")
     if not a.size:
         raise _check.error(ValueError, where, "`x` must hold data", f"shape {a.shape}", "leave empty arrays out")
+    if a.ndim > 63:
+        raise _check.error(ValueError, where, "`x` must have at most 63 axes", str(a.ndim), "reshape it")
     options = checked(where, Options(bits, channel_axis, block, percent, skip_nonfinite))
     return inspected(where, a, name, fitted(where, options, a.shape))
 

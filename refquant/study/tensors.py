@@ -169,13 +169,16 @@ def _unfit(header: Header) -> tuple[str, str] | None:
         kind = header.descr.lstrip("<>=|")[:1]
         return KINDS.get(kind, (f"dtype {header.descr!r}", "np.asarray(x, np.float32) makes floats"))
     if math.prod(header.shape) == 0:
-        return f"an empty array of shape {header.shape}", "there is nothing to inspect"
+        return f"an empty array of {len(header.shape)} axes", "there is nothing to inspect"
+    if len(header.shape) > 63:
+        return f"{len(header.shape)} axes", "NumPy holds 64, and blocks need one: reshape it"
     return None
 
 
 def _whole(where: str, name: str, header: Header, size: int) -> None:
     if size < header.nbytes:
-        raise _check.error(ValueError, where, f"{name!r} must hold {header.nbytes:,} bytes, as its header says",
+        wanted = f"{header.nbytes:,}" if header.nbytes < 10**30 else "over 10**30"
+        raise _check.error(ValueError, where, f"{name!r} must hold {wanted} bytes, as its header says",
                            f"{size:,} bytes", "it is truncated; write it again")
 
 

@@ -127,6 +127,15 @@ def wide_grids_are_computed_in_float64(subject: Any, case: Quantization) -> None
     codes_are_the_oracles(subject, case)
 
 
+@law("R6", st.tuples(st.sampled_from(strategies.DTYPES), strategies.grids(16)))
+def overflowing_quotients_saturate_in_silence(subject: Any, case: tuple[Any, Any]) -> None:
+    dtype, grid = case
+    x = np.array([np.finfo(dtype).max, np.finfo(dtype).min, np.inf, -np.inf], dtype)
+    scale = np.finfo(np.float32 if dtype == np.float16 else dtype).tiny if dtype != np.float16 else np.float16(1e-4)
+    q = subject.quantize(x, subject.AffineParams(scale=dtype.type(scale), zero_point=grid.qmin, grid=grid))
+    equal("R6", q, np.array([grid.qmax, grid.qmin] * 2, grid.dtype))
+
+
 @law("R2 R3 R12", strategies.quantizations())
 def fake_quantized_values_are_the_oracles(subject: Any, case: Quantization) -> None:
     x, params = case
@@ -267,6 +276,25 @@ def affine_parameters_are_the_oracles(subject: Any, case: Range) -> None:
     _fits_the_oracle("R8 R9 R11", subject.affine_params, oracle.affine_range, case)
 
 
+@law("R9", st.tuples(st.integers(2, 12), st.booleans(), st.integers(-12, 6)))
+def a_zero_points_tie_goes_to_the_even_offset(subject: Any, case: tuple[int, bool, int]) -> None:
+    bits, narrow, e = case
+    grid = subject.IntGrid(bits, narrow=narrow)
+    width = grid.qmax - grid.qmin
+    below = np.arange(min(width, 300)) + 0.5
+    got = subject.affine_params(-below * 2.0**e, (width - below) * 2.0**e, grid).zero_point
+    equal("R9", got.astype(np.int64), np.array([grid.qmin + round(Fraction(float(b))) for b in below], np.int64))
+
+
+@law("R11", st.tuples(st.sampled_from(strategies.DTYPES), strategies.grids()))
+def the_widest_range_and_the_emptiest_have_a_scale(subject: Any, case: tuple[Any, Any]) -> None:
+    dtype, grid = case
+    largest = np.finfo(dtype).max
+    lo, hi = np.array([-largest, 0, -largest, 0], dtype), np.array([largest, largest, 0, 0], dtype)
+    _fits_the_oracle("R11", subject.affine_params, oracle.affine_range, Range(lo, hi, grid))
+    _fits_the_oracle("R11", subject.symmetric_params, oracle.symmetric_range, Range(lo, hi, grid))
+
+
 @law("R9", strategies.ordinary_ranges())
 def ordinary_affine_parameters_are_the_oracles(subject: Any, case: Range) -> None:
     _fits_the_oracle("R9", subject.affine_params, oracle.affine_range, case)
@@ -376,6 +404,14 @@ def products_are_exact(subject: Any, case: tuple[Any, Any]) -> None:
     exact = [[sum(int(p) * int(q) for p, q in zip(row, column, strict=True)) for column in b.T] for row in a]
     expected = np.array(exact, object).reshape(a.shape[0], b.shape[1])
     equal("R13", subject.integer_matmul(a, b), expected.astype(np.int32 if largest < 2**31 else np.int64))
+
+
+@law("R13", st.tuples(st.integers(1, 9), st.sampled_from(["int16", "uint16"]), st.sampled_from(["int16", "uint16"])))
+def products_of_the_largest_codes_are_exact(subject: Any, case: tuple[int, str, str]) -> None:
+    k, left, right = case
+    for x, y in ((np.iinfo(left).max, np.iinfo(right).max), (np.iinfo(left).min, np.iinfo(right).max)):
+        got = subject.integer_matmul(np.full((1, k), x, left), np.full((k, 1), y, right))
+        assert int(got[0, 0]) == k * int(x) * int(y), f"R13: {k} * {x} * {y} became {got[0, 0]}"
 
 
 @law("R14", strategies.requantizations())

@@ -69,7 +69,7 @@ def error_against_clip(report: Report) -> "Figure":
 def _title(report: Report) -> str:
     """The array in ASCII, which every font has, and without mathematics."""
     record = report.record
-    name = record["array"].encode("ascii", "backslashreplace").decode().replace("$", r"\$")
+    name = ascii(record["array"])[1:-1].replace("$", r"\$")
     name = name if len(name) <= 40 else f"{name[:18]} ... {name[-18:]}"
     return f"{name}: {record['dtype']} {tuple(record['shape'])}, {record['bits']} bits"
 
