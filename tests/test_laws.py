@@ -9,8 +9,8 @@ from refquant.testing import LAWS, MUTANTS, Law, Mutant, holds
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_law_holds(law: Law) -> None:
-    """refquant itself, on a third of the examples that the mutants get; --hypothesis-profile=deep tries thousands."""
-    holds(law, max_examples=-(-STANDARD // 3))
+    """refquant itself, on a quarter of the examples that the mutants get; --hypothesis-profile=deep tries thousands."""
+    holds(law, max_examples=-(-STANDARD // 4))
 
 
 STANDARD = settings().max_examples

@@ -13,10 +13,10 @@ from refquant.testing import strategies
 
 @cache
 def quantizations() -> list[Any]:
-    return draws(strategies.quantizations())
+    return draws(strategies.quantizations(), 240)
 
 
-def draws(strategy: Any, n: int = 240) -> list[Any]:
+def draws(strategy: Any, n: int = 160) -> list[Any]:
     seen: list[Any] = []
 
     @settings(max_examples=n, phases=[Phase.generate], derandomize=True)
