@@ -85,3 +85,14 @@ def test_what_f_refuses_is_refused() -> None:
         rq.in_chunks(rq.quantize, np.zeros(3), rq.symmetric_params(np.zeros(2), np.ones(2), rq.INT8))
     with refused(TypeError, "in_chunks", "`params`", "AffineParams"):
         rq.in_chunks(rq.quantize, np.zeros(3), 0.5)  # type: ignore[arg-type]
+
+
+def test_what_only_a_piece_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole_arrays_only(x: Any, params: rq.AffineParams) -> Any:
+        if 0 < len(x) < 30:
+            raise ValueError("a piece")
+        return rq.quantize(x, params)
+
+    monkeypatch.setattr(chunks, "PIECE", 7)
+    with pytest.raises(ValueError, match="a piece"):
+        rq.in_chunks(whole_arrays_only, np.zeros(30), rq.symmetric_params(-1.0, 1.0, rq.INT8))

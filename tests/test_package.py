@@ -5,6 +5,7 @@ import inspect
 import io
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tokenize
@@ -106,9 +107,11 @@ def test_rules_are_numbered_and_messages_cite_only_them() -> None:
         assert cited <= set(rq.RULES), path
 
 
-def test_the_package_runs_as_a_module() -> None:
-    end = subprocess.run([sys.executable, "-m", "refquant", "--version"], capture_output=True, text=True, check=True)
-    assert end.stdout == f"refquant {rq.__version__}\n"
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["refquant", "--version"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("refquant", run_name="__main__")
+    assert end.value.code == 0 and capsys.readouterr().out == f"refquant {rq.__version__}\n"
 
 
 ELEMENTWISE = [rq.quantize, rq.fake_quantize, lambda x, p: rq.dequantize(rq.quantize(x, p), p)]

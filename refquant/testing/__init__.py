@@ -17,9 +17,36 @@ except ImportError as cause:
 
 from . import conventions, oracle, range_laws, strategies  # range_laws enters its laws into LAWS
 from .check import Deviation, check_quantizer, one_axis
+from .conventions import (
+    after_rounding,
+    before_rounding,
+    before_rounding_in_float64,
+    fused_reciprocal,
+    half_added,
+    half_added_away,
+    half_away,
+    half_down,
+    half_even,
+    half_up,
+    in_float64,
+    reciprocal,
+    reciprocal_in_float64,
+    saturating,
+    through_int32,
+    through_int64,
+    toward_zero,
+    true_division,
+    wrapping,
+)
 from .identify import Identity, identify
 from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant
 
-__all__ = ["check_quantizer", "one_axis", "Deviation", "identify", "Identity", "conventions", "LAWS", "Law", "MUTANTS",
-           "Mutant", "holds", "oracle", "range_laws", "strategies"]
+__all__ = [
+    "check_quantizer", "one_axis", "Deviation", "identify", "Identity", "conventions",
+    "half_even", "half_away", "half_up", "half_down", "half_added", "half_added_away", "toward_zero",
+    "after_rounding", "before_rounding", "before_rounding_in_float64",
+    "true_division", "reciprocal", "fused_reciprocal", "in_float64", "reciprocal_in_float64",
+    "saturating", "through_int32", "through_int64", "wrapping",
+    "LAWS", "Law", "MUTANTS", "Mutant", "holds", "oracle", "range_laws", "strategies",
+]

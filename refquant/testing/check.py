@@ -98,8 +98,8 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
                     "zero_point": zero_point, "division": division, "cast": cast}.items():
         if not callable(f):
             raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
-                        "quantize and dequantize take (x, params), one_axis adapts other calls; conventions are in "
-                        "refquant.testing.conventions")
+                        "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
+                        "functions of refquant.testing")
     own = [grids] if isinstance(grids, IntGrid) else grids
     chosen = st.sampled_from(list(own)) if own else strategies.grids(bits)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
