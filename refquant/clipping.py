@@ -22,6 +22,7 @@ from .ranges import affine_params
 Axis: TypeAlias = int | tuple[int, ...] | None
 Clip: TypeAlias = Callable[..., tuple[Reals, Reals]]
 Fit: TypeAlias = Callable[[Reals, Reals, IntGrid], AffineParams]
+BINS = 2048  # of entropy's histogram, at most
 
 
 @_check.quiet
@@ -197,9 +198,6 @@ def entropy(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, counts: Codes | N
     return no_wider(-t, t, lo, hi)
 
 
-BINS = 2048
-
-
 @_check.quiet
 def _bins_kept(counts: Codes, levels: int) -> int:
     """The i of least divergence, for all i at once: sum(c * log(c)) by prefix sums, Q level by level."""
@@ -210,7 +208,8 @@ def _bins_kept(counts: Codes, levels: int) -> int:
     sums, filled = (np.r_[0, np.cumsum(c)] for c in (counts, counts > 0))
     edges = i[:, None] * np.arange(levels + 1) // levels
     beyond = sums[n] - sums[i]
-    q, p = np.diff(sums[edges]), np.diff(sums[edges])
+    q = np.diff(sums[edges])
+    p = q.copy()
     p[:, -1] += beyond
     q_each = q / np.diff(filled[edges])  # in each bin that is not empty; NaN where all are
     last = counts[i - 1] + beyond

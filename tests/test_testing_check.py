@@ -244,6 +244,16 @@ def test_another_signature_is_no_deviation() -> None:
         check_quantizer(lambda x, scale, zero_point: x / scale + zero_point)  # type: ignore[misc, arg-type]
 
 
+@pytest.mark.parametrize(("options", "kind", "parts"), [
+    ({"grids": []}, ValueError, ("`grids` must name one at least",)),
+    ({"grids": [8]}, TypeError, ("`grid` must be an IntGrid", "8")),
+    ({"dtypes": ()}, ValueError, ("`dtypes` must name one at least",)),
+    ({"bits": 40}, ValueError, ("`bits`", "from 2 to 32", "40")), ({"examples": 0}, ValueError, ("`examples`", "0"))])
+def test_options(options: dict[str, Any], kind: type[Exception], parts: tuple[str, ...]) -> None:
+    with refused(kind, "check_quantizer", *parts):
+        check_quantizer(right, **options)
+
+
 def test_one_grid_needs_no_list() -> None:
     with pytest.raises(Deviation, match=r"grids=IntGrid\(8\), if yours is made for that"):
         check_quantizer(for_int8, examples=20)

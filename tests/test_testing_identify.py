@@ -93,6 +93,8 @@ def test_what_is_like_none() -> None:
 def test_grids(grid: rq.IntGrid) -> None:
     with refused(ValueError, "identify", "signed, of 8 to 16 bits", repr(grid)):
         identify(rq.quantize, grid=grid)
+    with refused(TypeError, "identify", "must take (x, params)"):
+        identify(5)  # type: ignore[arg-type]
     assert identify(rq.quantize, grid=rq.INT16).named["rounding"] == ("half_even",)
 
 

@@ -11,6 +11,13 @@ def test_kills_are_counted_beside_plain_floats(capsys: pytest.CaptureFixture[str
     assert "–  R13" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [["--runs", "0"], ["--examples", "0"], ["no such mutant"]])
+def test_nothing_tried_is_no_success(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        kills.main(words)
+    assert end.value.code == 2 and "there must be a run, an example and a mutant" in capsys.readouterr().err
+
+
 def test_a_survivor_is_an_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kills, "killed", lambda *_: False)
     assert kills.main(["--runs", "1", "R13 int64 always"]) == 1 and "0 of 1" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The property-based kit that refquant's own tests stand on; it needs hypothesis (extra `test`).
 
     check       check_quantizer(yours): is it right, and if not, the smallest counter-example
+    ladder      the numbers that check_quantizer tries, rule after rule
     identify    identify(black_box): which convention is it
     conventions how others divide, round, add the zero point and overflow
     oracle      the formula for one number at a time, in exact fractions

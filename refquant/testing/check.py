@@ -9,14 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from numpy.typing import DTypeLike
 
-from .._check import error, quiet
+from .._check import error, quiet, whole
 from ..affine import AffineParams
 from ..affine import dequantize as right_dequantize
 from ..affine import quantize as right_quantize
-from ..grids import INT8, UINT8, IntGrid
+from ..grids import INT8, UINT8, IntGrid, known
 from . import strategies
 from .conventions import (
     NAMED,
@@ -31,10 +30,10 @@ from .conventions import (
     saturating,
     true_division,
 )
+from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
 OneAxis: TypeAlias = Callable[[Any, Any, Any, int], Any]
-Case: TypeAlias = tuple[Any, AffineParams]
 
 
 class Deviation(AssertionError):
@@ -100,21 +99,25 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
             raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
                         "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
                         "functions of refquant.testing")
-    own = [grids] if isinstance(grids, IntGrid) else grids
-    chosen = st.sampled_from(list(own)) if own else strategies.grids(bits)
+    for option, few in {"grids": grids, "dtypes": dtypes}.items():
+        if isinstance(few, Sequence) and not len(few):
+            raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
+    own = [grids] if isinstance(grids, IntGrid) else grids and [known("check_quantizer", grid) for grid in grids]
+    chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
+    whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
     convention = Convention(division, zero_point, rounding, cast)
     first = own[0] if own else IntGrid(min(bits, 8))
-    _takes(quantize, np.zeros(2, dtypes[0]), AffineParams(scale=np.ones((), dtypes[0]), zero_point=_zero(first),
-                                                          grid=first))
+    takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
+          AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
     profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
                        suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
     for rule, kind in LADDER:
-        if not (symmetric and kind is _odd_zero_points) and (per_channel or kind is not _channels):
+        if not (symmetric and kind is odd_zero_points) and (per_channel or kind is not channels):
             _try(profile, kind(chosen, dtype, symmetric), lambda case, rule=rule: _compare(  # type: ignore[misc]
                 rule, quantize, convention, case))
     if dequantize is not None:
-        cases = _codes(chosen, dtype, symmetric)
+        cases = codes_and_values(chosen, dtype, symmetric)
         _try(profile, cases, lambda case: _compare_reals(dequantize, case))
 
 
@@ -146,116 +149,6 @@ def one_axis(f: OneAxis) -> Quantize:
     return adapted
 
 
-# ---------------------------------------------------------------------------------------------- what is tried
-
-def _zero(grid: IntGrid) -> int:
-    """The code in the middle: 0 on signed grids."""
-    return 0 if grid.signed else (grid.qmax + 1) // 2
-
-
-def _spread(least: int, most: int) -> Any:
-    """Integers from least to most: the ends, those about 0, and some between."""
-    some = np.r_[least, least + 1, np.arange(-5, 6), np.linspace(least, most, 14).astype(int), most - 1, most]
-    return np.unique(some[(some >= least) & (some <= most)])
-
-
-def _zero_points(grid: IntGrid, symmetric: bool) -> st.SearchStrategy[int]:
-    return st.just(_zero(grid)) if symmetric else strategies.codes(grid)
-
-
-def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:
-    return st.integers(-3, 3).map(lambda e: dtype.type(2.0**e))
-
-
-def _beside(x: Any) -> Any:
-    """x, and one ulp to either side."""
-    return np.concatenate([x, *(np.nextafter(x, x.dtype.type(end)) for end in (np.inf, -np.inf))])
-
-
-@st.composite
-def _values_of_codes(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
-    """(code - zero_point) * a power of two: nothing to round."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), draw(_powers_of_two(dtype))
-    x = (_spread(grid.qmin - z, grid.qmax - z) * scale).astype(dtype)
-    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
-
-
-@st.composite
-def _ties(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool, odd: bool = False) -> Case:
-    """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd else _zero(grid) if symmetric else 0
-    scale = draw(_powers_of_two(dtype))
-    below = _spread(max(grid.qmin - z, -1000), min(grid.qmax - z, 1000) - 1)
-    return ((below + 0.5) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
-
-
-def _odd_zero_points(grids: Any, dtypes: Any, symmetric: bool) -> Any:
-    """Exact ties where the zero point is odd: rounded to even before or after adding it, they part."""
-    return _ties(grids, dtypes, symmetric, odd=True)
-
-
-@st.composite
-@quiet
-def _outside(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
-    """Beyond the codes: by one step, by many, by more than int32 and int64 hold, infinite."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z = draw(_zero_points(grid, symmetric))
-    by = np.array([1, 2, 100, 3e4, 3e9, 1e10, 1e19, 1e30, np.inf])
-    x = np.concatenate([by + (grid.qmax - z), (grid.qmin - z) - by]).astype(dtype)
-    return x, AffineParams(scale=dtype.type(1), zero_point=z, grid=grid)
-
-
-@st.composite
-@quiet
-def _full_mantissas(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
-    """A scale with a full mantissa: codes, ties, and one ulp to either side, where divisions part."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.mantissas()))
-    half = _spread(2 * max(grid.qmin - z, -300), 2 * min(grid.qmax - z, 300)) / 2
-    x = _beside((half * np.float64(scale)).astype(dtype))
-    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
-
-
-@st.composite
-@quiet
-def _any_scale(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
-    """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.scales(dtype, dtype)))
-    half = _spread(2 * (grid.qmin - z) - 3, 2 * (grid.qmax - z) + 3) / 2
-    x = np.concatenate([_beside((half * np.float64(scale)).astype(dtype)), strategies.far_outside(dtype)])
-    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
-
-
-@st.composite
-@quiet
-def _channels(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
-    """A scale and a zero point for each slice along one axis."""
-    grid, dtype, shape = draw(grids), draw(dtypes), draw(st.sampled_from([(1, 2), (2, 1), (4, 6), (2, 3, 4)]))
-    kept = draw(st.integers(0, len(shape) - 1))
-    slices = tuple(n if i == kept else 1 for i, n in enumerate(shape))
-    powers = draw(hnp.arrays(np.int64, slices, elements=st.integers(-3, 3), fill=st.nothing()))
-    z = np.array(draw(st.lists(_zero_points(grid, symmetric), min_size=max(slices), max_size=max(slices))))
-    params = AffineParams(scale=np.ldexp(dtype.type(0.7), powers).astype(dtype), zero_point=z.reshape(slices),
-                          grid=grid)
-    steps = np.resize(_spread(max(grid.qmin, -500), min(grid.qmax, 500)), shape) + 0.25 - params.zero_point
-    return (steps * params.scale).astype(dtype), params
-
-
-@st.composite
-def _codes(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), np.clip(draw(strategies.scales(dtype, dtype)), 1e-4, 1e4)
-    q = _spread(grid.qmin, grid.qmax).astype(grid.dtype)
-    return q, AffineParams(scale=dtype.type(scale), zero_point=z, grid=grid)
-
-
-#: The rules in the order in which each can be told from those before it, and the data that decide it.
-LADDER: list[tuple[str, Callable[[Any, Any, bool], Any]]] = [
-    ("R2", _values_of_codes), ("R4", _ties), ("R5", _odd_zero_points), ("R6", _outside), ("R3", _full_mantissas),
-    ("R3", _any_scale), ("R12", _channels)]
 DECIDES = {"R3": "division", "R4": "rounding", "R5": "zero_point", "R6": "cast"}
 SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
         "R3": "x / scale is one true division in x's dtype", "R4": "ties go to the even integer",
@@ -285,12 +178,12 @@ def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
         raise Deviation(found.rule, str(found)) from None  # without hypothesis' own report of the same case
 
 
-def _takes(quantize: Quantize, x: Any, params: AffineParams) -> None:
+def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
     """A plain call works; otherwise nothing can be learned from others."""
     try:
         silent(quantize, x, params)
     except Exception as failure:
-        raise error(TypeError, "check_quantizer", "`quantize` must take (x, params), x an array of float32",
+        raise error(TypeError, where, "`quantize` must take (x, params), x an array of float32",
                     f"{type(failure).__name__}: {failure}", "wrap yours: lambda x, p: yours(x, p.scale, p.zero_point); "
                     "grids=, dtypes=, symmetric= and per_channel= say what it is made for") from failure
 

@@ -13,7 +13,7 @@ import numpy as np
 from .._check import error, quiet
 from ..affine import AffineParams
 from ..grids import INT8, IntGrid
-from .check import Quantize, silent
+from .check import Quantize, silent, takes
 from .conventions import NAMED, OWN, Convention, half_down, half_up, saturating
 
 Probe = tuple[str, str, int]
@@ -131,11 +131,13 @@ def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = Fals
     narrow     no
 
     Raises:
+        TypeError: a function that cannot be called so.
         ValueError: a grid that is unsigned or has fewer than 8 or more than 16 bits.
     """
     if not (grid.signed and 8 <= grid.bits <= 16) or grid.narrow:
         raise error(ValueError, "identify", "`grid` must be signed, of 8 to 16 bits, and not narrow", repr(grid),
                     "rq.INT8, say; whether the lowest code is used is found out")
+    takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
     probes = [(np.float32(float.fromhex(x)), np.float32(float.fromhex(s)), z) for x, s, z in PROBES
               if z == 0 or not symmetric]
     got = [int(_codes(quantize, [x], s, z, grid)[0]) for x, s, z in probes]

@@ -62,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--examples", type=int, default=100, help="examples per law (default 100)")
     options = parser.parse_args(argv)
     chosen = [m for m in MUTANTS if options.pattern in f"{m.rule} {m.name}"]
+    if options.runs < 1 or options.examples < 1 or not chosen:
+        parser.error(f"there must be a run, an example and a mutant; got --runs {options.runs}, --examples "
+                     f"{options.examples} and {len(chosen)} mutants named {options.pattern!r}. Hint: 'R4 ', say.")
     print(f"kills in {options.runs} runs of {options.examples} examples\n\nkit  plain floats  mutant", flush=True)
     survived = 0
     for mutant in chosen:
