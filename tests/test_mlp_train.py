@@ -106,3 +106,32 @@ def test_every_epoch_is_shown() -> None:
 def test_the_step_is_finite_and_not_negative(lr: Any) -> None:
     with refused(ValueError, "train", "`lr`", repr(lr)):
         mlp.train(mlp.init(np.random.default_rng(1), (2, 2)), *data(), rng=np.random.default_rng(0), lr=lr)
+
+
+@pytest.mark.parametrize("train", [mlp.train, mlp.train_qat, mlp.train_lsq])
+def test_labels_may_be_probabilities(train: Any) -> None:
+    x, labels = data()
+    net = mlp.init(np.random.default_rng(3), (2, 5, 2))
+    hard, one_hot, soft = (train(net, x, y, rng=np.random.default_rng(0), epochs=2)
+                           for y in (labels, np.eye(2)[labels], np.full((60, 2), 0.5)))
+    run = mlp.forward if train is mlp.train else mlp.forward_quantized
+    np.testing.assert_array_equal(run(hard, x), run(one_hot, x))
+    assert (run(hard, x) != run(soft, x)).any()
+
+
+def test_soft_labels_pull_towards_themselves() -> None:
+    x, _ = data()
+    teacher = mlp.init(np.random.default_rng(1), (2, 4, 2))
+    p = np.exp(mlp.forward(teacher, x))
+    p /= p.sum(axis=1, keepdims=True)
+    pupil = mlp.train(mlp.init(np.random.default_rng(2), (2, 16, 2)), x, p, rng=np.random.default_rng(0), epochs=200)
+    q = np.exp(mlp.forward(pupil, x))
+    assert np.abs(q / q.sum(axis=1, keepdims=True) - p).max() < 0.05
+
+
+@pytest.mark.parametrize("bad", [np.full((60, 2), 0.6), np.full((60, 3), 1 / 3), np.full((59, 2), 0.5),
+                                 np.tile([1.5, -0.5], (60, 1))])
+def test_probabilities_fit_and_sum_to_1(bad: Any) -> None:
+    x, _ = data()
+    with refused(ValueError, "train", "(60, 2) probabilities", bad.shape):
+        mlp.train(mlp.init(np.random.default_rng(1), (2, 2)), x, bad, rng=np.random.default_rng(0))

@@ -1,6 +1,7 @@
 """One published method per file, named as in its paper. They stand on the core; nothing in the core needs them."""
 
 from .aciq import aciq_gaussian, aciq_laplace, gaussian_width, laplace_width
+from .entropy import entropy
 from .octav import octav
 
-__all__ = ["gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav"]
+__all__ = ["gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy"]

@@ -124,6 +124,17 @@ def rows(where: str, x: ArrayLike, width: int) -> Reals:
     return x
 
 
+def targets(where: str, labels: ArrayLike, n: int, count: int) -> Reals:
+    """labels as (n, count) probabilities: given as such, or 1 for each sample's class."""
+    if _check.array(where, labels, "labels").ndim != 2:
+        return np.eye(count, dtype=np.float32)[classes(where, labels, n, count)]
+    p = _check.float32(where, labels, "labels")
+    if p.shape != (n, count) or (p < 0).any() or (np.abs(p.sum(axis=1) - 1) > 1e-3).any():
+        raise _check.error(ValueError, where, f"`labels` must be {n} classes, or ({n}, {count}) probabilities whose "
+                           "rows sum to 1", f"shape {p.shape} with sums {p.sum(axis=1)[:3]}", "apply softmax to logits")
+    return p
+
+
 def classes(where: str, labels: ArrayLike, n: int, count: int) -> Codes:
     """labels as (n,) integers from 0 to count - 1."""
     y = _check.integers(where, labels, "labels")
@@ -149,22 +160,17 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Callable
         ValueError: no samples, or labels that do not fit the logits.
     """
     logits = _logits("cross_entropy", logits)
-    return cross_entropy_formula(logits, classes("cross_entropy", labels, *logits.shape))
+    y = classes("cross_entropy", labels, *logits.shape)
+    return cross_entropy_formula(logits, np.eye(logits.shape[1], dtype=logits.dtype)[y])
 
 
-def cross_entropy_formula(logits: Reals, y: Codes) -> tuple[float, Callable[[], Reals]]:
-    """cross_entropy on raw arrays, unchecked, for inner loops."""
+def cross_entropy_formula(logits: Reals, p: Reals) -> tuple[float, Callable[[], Reals]]:
+    """mean(log(sum(exp(logits))) - sum(p * logits)) for rows p of probabilities; raw arrays, unchecked."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     exps = np.exp(shifted)
     sums = exps.sum(axis=1, keepdims=True)
-    at = np.arange(len(y)), y
-
-    def pullback() -> Reals:
-        gradient: Reals = exps / sums
-        gradient[at] -= 1
-        return gradient / len(y)
-
-    return float(np.mean(np.log(sums[:, 0]) - shifted[at])), pullback
+    said = np.where(p > 0, p * shifted, 0).sum(axis=1)
+    return float(np.mean(np.log(sums[:, 0]) - said)), lambda: (exps / sums - p) / len(p)
 
 
 @_check.quiet

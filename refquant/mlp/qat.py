@@ -25,7 +25,7 @@ from .model import (
 )
 from .ptq import NARROW8, quantize_net, weight_params
 from .quantized import QuantizedNet
-from .train import Rows, descend, training_data
+from .train import Problem, Rows, fit, training_data
 
 
 @_check.quiet
@@ -62,26 +62,28 @@ def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
     """
     if not 0 <= momentum <= 1:
         raise _check.error(ValueError, "train_qat", "`momentum` must lie from 0 to 1", repr(momentum), "0.95 is usual")
-    x, y = training_data("train_qat", net, x, labels, rng, epochs, batch_size, lr)
+    x, p = training_data("train_qat", net, x, labels, rng, epochs, batch_size, lr)
+    problem = straight_through_problem(net, x, p, weight_grid, activation_grid, weight_axis, momentum, batch_size)
+    return fit(problem, len(x), each_epoch, rng=rng, epochs=epochs, batch_size=batch_size, lr=lr)
+
+
+def straight_through_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid, activation_grid: IntGrid,
+                             weight_axis: Axis, momentum: float, batch_size: int) -> Problem[QuantizedNet]:
+    """train_qat's, unchecked: theta holds weights and biases, in float. For one descent: the ranges move with it."""
     ranges = [(a.min(), a.max()) for a in layer_inputs(net, x[:batch_size])[:-1]]
     through_x = [_moving_range(ranges, i, momentum, activation_grid) for i in range(len(ranges))]
     through_w = [_largest_value(weight_grid, weight_axis)] * len(ranges)
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
         logits, pullback = value_and_pullback(*unflatten(theta, net.sizes), x[batch], through_x, through_w)
-        return pullback(cross_entropy_formula(logits, y[batch])[1]())
+        return pullback(cross_entropy_formula(logits, p[batch])[1]())
 
     def quantized(theta: Reals) -> QuantizedNet:
         inputs = [affine_params(lo, hi, activation_grid) for lo, hi in ranges]
         trained = net_of(theta, net.sizes)
         return quantize_net(trained, inputs, weight_params(trained.weights, weight_grid, weight_axis))
 
-    trained = quantized(flatten(net))
-    for theta in descend(flatten(net), gradient, len(x), rng=rng, epochs=epochs, batch_size=batch_size, lr=lr):
-        trained = quantized(theta)
-        if each_epoch is not None:
-            each_epoch(trained)
-    return trained
+    return Problem(flatten(net), gradient, quantized)
 
 
 @_check.quiet
@@ -111,7 +113,14 @@ def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
         ValueError: data that do not fit the network, labels out of range, no data.
     Source: Esser et al. 2020 (arXiv:1902.08153), sections 2.1 to 2.3.
     """
-    x, y = training_data("train_lsq", net, x, labels, rng, epochs, batch_size, lr)
+    x, p = training_data("train_lsq", net, x, labels, rng, epochs, batch_size, lr)
+    problem = learned_steps_problem(net, x, p, weight_grid, activation_grid, batch_size)
+    return fit(problem, len(x), each_epoch, rng=rng, epochs=epochs, batch_size=batch_size, lr=lr)
+
+
+def learned_steps_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid, activation_grid: IntGrid,
+                          batch_size: int) -> Problem[QuantizedNet]:
+    """train_lsq's, unchecked: theta holds weights and biases, in float, then the scales of weights and of inputs."""
     n, seen = len(net.weights), layer_inputs(net, x[:batch_size])[:-1]
     grids = [weight_grid] * n + [activation_grid] * n
     zero_points = [0.0] * n + [float(affine_formula(a.min(), a.max(), activation_grid)[1]) for a in seen]
@@ -127,20 +136,14 @@ def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Gener
         through = [_learned(scales, dscales, i, zero_points[i], grids[i], gains[i]) for i in range(2 * n)]
         weights_biases = unflatten(theta[:-2 * n], net.sizes)
         logits, pullback = value_and_pullback(*weights_biases, x[batch], through[n:], through[:n])
-        return np.concatenate([pullback(cross_entropy_formula(logits, y[batch])[1]()), dscales])
+        return np.concatenate([pullback(cross_entropy_formula(logits, p[batch])[1]()), dscales])
 
     def quantized(theta: Reals) -> QuantizedNet:
         params = [AffineParams(scale=s, zero_point=int(z), grid=g)
                   for s, z, g in zip(steps(theta), zero_points, grids, strict=True)]
         return quantize_net(net_of(theta[:-2 * n], net.sizes), params[n:], params[:n])
 
-    start = np.concatenate([flatten(net), first])
-    trained = quantized(start)
-    for theta in descend(start, gradient, len(x), rng=rng, epochs=epochs, batch_size=batch_size, lr=lr):
-        trained = quantized(theta)
-        if each_epoch is not None:
-            each_epoch(trained)
-    return trained
+    return Problem(np.concatenate([flatten(net), first]), gradient, quantized)
 
 
 def _moving_range(ranges: list[tuple[Reals, Reals]], i: int, momentum: float, grid: IntGrid) -> Through:

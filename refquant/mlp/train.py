@@ -1,17 +1,28 @@
 """Float training: minibatches, Adam, a cosine schedule."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
-from .._check import Codes, Reals
+from .._check import Reals
 from ..optim import AdamState, adam
-from .model import Net, classes, cross_entropy_formula, flatten, net_of, rows, unchanged, unflatten, value_and_pullback
+from .model import Net, cross_entropy_formula, flatten, net_of, rows, targets, unchanged, unflatten, value_and_pullback
 
 Rows: TypeAlias = NDArray[np.intp]
+Trained = TypeVar("Trained")
+
+
+@dataclass(frozen=True)
+class Problem(Generic[Trained]):
+    """What training solves: where theta starts, its gradient on some rows of the data, the network that it means."""
+
+    start: Reals
+    gradient: Callable[[Reals, Rows], Reals]
+    network: Callable[[Reals], Trained]
 
 
 @_check.quiet
@@ -22,7 +33,7 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     Args:
         net: where to start; it stays as it was.
         x: (n, sizes[0]) finite reals.
-        labels: (n,) integers from 0 to sizes[-1] - 1.
+        labels: (n,) integers from 0 to sizes[-1] - 1, or (n, sizes[-1]) probabilities, a teacher's say.
         rng: shuffles the samples.
         epochs, batch_size, lr: passes over the data, samples per step, Adam's first step length.
         each_epoch: called with the network after each pass, to watch.
@@ -39,19 +50,25 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     Raises:
         ValueError: data that do not fit the network, labels out of range, no data.
     """
-    x, y = training_data("train", net, x, labels, rng, epochs, batch_size, lr)
+    x, p = training_data("train", net, x, labels, rng, epochs, batch_size, lr)
     none = [unchanged] * len(net.weights)
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
         logits, pullback = value_and_pullback(*unflatten(theta, net.sizes), x[batch], none, none)
-        return pullback(cross_entropy_formula(logits, y[batch])[1]())
+        return pullback(cross_entropy_formula(logits, p[batch])[1]())
 
-    trained = net
-    for theta in descend(flatten(net), gradient, len(x), rng=rng, epochs=epochs, batch_size=batch_size, lr=lr):
-        trained = net_of(theta, net.sizes)
+    problem = Problem(flatten(net), gradient, lambda theta: net_of(theta, net.sizes))
+    return fit(problem, len(x), each_epoch, rng=rng, epochs=epochs, batch_size=batch_size, lr=lr)
+
+
+def fit(problem: Problem[Trained], n: int, each_epoch: Callable[[Trained], object] | None, **schedule: Any) -> Trained:
+    """The network that descends on n samples, shown after each epoch."""
+    network = problem.network(problem.start)
+    for theta in descend(problem.start, problem.gradient, n, **schedule):
+        network = problem.network(theta)
         if each_epoch is not None:
-            each_epoch(trained)
-    return trained
+            each_epoch(network)
+    return network
 
 
 def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, rng: np.random.Generator, epochs: int,
@@ -71,8 +88,8 @@ def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, r
 
 
 def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, epochs: int,
-                  batch_size: int, lr: float) -> tuple[Reals, Codes]:
-    """Samples and classes that fit the network and each other, to be passed over in batches."""
+                  batch_size: int, lr: float) -> tuple[Reals, Reals]:
+    """Samples and the probabilities of their classes, which fit the network and each other."""
     _check.generator(where, rng)
     if not (isinstance(lr, int | float | np.number) and 0 <= lr < np.inf):
         raise _check.error(ValueError, where, "`lr` must be a finite number from 0", repr(lr), "3e-3 is usual")
@@ -81,7 +98,7 @@ def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: np
     x = rows(where, x, net.sizes[0])
     if not len(x):
         raise _check.error(ValueError, where, "training needs data", f"shape {x.shape}", "pass at least one sample")
-    return x, classes(where, labels, len(x), net.sizes[-1])
+    return x, targets(where, labels, len(x), net.sizes[-1])
 
 
 def minibatches(n: int, *, rng: np.random.Generator, epochs: int, batch_size: int,

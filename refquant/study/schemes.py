@@ -13,9 +13,9 @@ import numpy as np
 
 from .._check import Codes, Reals, quiet
 from ..affine import AffineParams, fake_quantize
-from ..clipping import Clip, Fit, entropy, lp_optimal, minmax, mse_optimal, percentile
+from ..clipping import Clip, Fit, lp_optimal, minmax, mse_optimal, percentile
 from ..grids import IntGrid
-from ..methods import aciq_gaussian, aciq_laplace, octav
+from ..methods import aciq_gaussian, aciq_laplace, entropy, octav
 from ..observers import State, histogram_observer
 from ..ranges import affine_params, symmetric_params
 from . import passes
