@@ -124,9 +124,10 @@ def test_soft_labels_pull_towards_themselves() -> None:
     teacher = mlp.init(np.random.default_rng(1), (2, 4, 2))
     p = np.exp(mlp.forward(teacher, x))
     p /= p.sum(axis=1, keepdims=True)
-    pupil = mlp.train(mlp.init(np.random.default_rng(2), (2, 16, 2)), x, p, rng=np.random.default_rng(0), epochs=200)
+    pupil = mlp.train(mlp.init(np.random.default_rng(2), (2, 16, 2)), x, p, rng=np.random.default_rng(0), epochs=300,
+                      lr=0.03)
     q = np.exp(mlp.forward(pupil, x))
-    assert np.abs(q / q.sum(axis=1, keepdims=True) - p).max() < 0.05
+    assert np.abs(q / q.sum(axis=1, keepdims=True) - p).mean() < 0.02
 
 
 @pytest.mark.parametrize("bad", [np.full((60, 2), 0.6), np.full((60, 3), 1 / 3), np.full((59, 2), 0.5),
