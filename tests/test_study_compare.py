@@ -81,7 +81,7 @@ def test_all_methods_run_and_are_described() -> None:
     plan = compare.Plan(methods=tuple(compare.METHODS), bits=(8,), epochs=2)
     records = compare.compare(plan, seeds=1, jobs=1)
     assert [r["method"] for r in records] == list(compare.METHODS)
-    assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 16
+    assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 19
     assert all(set(group) <= set(compare.METHODS) for group in compare.GROUPS.values())
     longer = records[1]
     assert longer["logit_sqnr_db"] is not None and longer["model_bytes"] == records[0]["model_bytes"]

@@ -1,7 +1,11 @@
 """One published method per file, named as in its paper. They stand on the core; nothing in the core needs them."""
 
 from .aciq import aciq_gaussian, aciq_laplace, gaussian_width, laplace_width
+from .adaround import adaround
+from .bias_correction import bias_correction
+from .cle import cross_layer_equalization
 from .entropy import entropy
 from .octav import octav
 
-__all__ = ["gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy"]
+__all__ = ["gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
+           "cross_layer_equalization", "bias_correction", "adaround"]

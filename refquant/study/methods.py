@@ -15,10 +15,11 @@ from ..blocks import bits_per_value, join_blocks, split_blocks
 from ..calibration import dynamic_params
 from ..clipping import Clip, lp_optimal, minmax, mse_optimal, percentile
 from ..grids import IntGrid
-from ..methods import aciq_gaussian, aciq_laplace, entropy, octav
+from ..methods import aciq_gaussian, aciq_laplace, adaround, cross_layer_equalization, entropy, octav
 from ..observers import Observer, histogram_observer, minmax_observer
 from ..ranges import symmetric_params
 from .datasets import Data, Split, digits, split
+from .reconstruct import Rounding, nearest, reconstruct
 
 BITS = (8, 4, 3, 2)
 Network: TypeAlias = "mlp.Net | mlp.QuantizedNet | BlockNet"
@@ -151,6 +152,22 @@ def ptq_static_block(task: Task, weights: IntGrid, activations: IntGrid) -> Netw
     return block_net(task.net, [layer.activation for layer in static.layers], weights, 16)
 
 
+def ptq_static_cle(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, after cross-layer equalization of the hidden units' scales (CLE)."""
+    w, b = cross_layer_equalization(task.net.weights, task.net.biases)
+    return ptq_static_minmax(task._replace(net=mlp.Net(weights=w, biases=b)), weights, activations)
+
+
+def ptq_static_bias_correction(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as mse, then each layer's mean error on the calibration images goes into its bias."""
+    return _corrected(task, weights, activations, nearest)
+
+
+def ptq_static_adaround(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as bias-correction, but each weight is rounded to serve its layer's output (AdaRound)."""
+    return _corrected(task, weights, activations, adaround)
+
+
 METHODS: dict[str, Callable[[Task, IntGrid, IntGrid], Network]] = {
     "float": float_network,
     "float-longer": float_longer,
@@ -170,6 +187,9 @@ METHODS: dict[str, Callable[[Task, IntGrid, IntGrid], Network]] = {
     "ptq-static-octav": ptq_static_octav,
     "ptq-static-channel": ptq_static_channel,
     "ptq-static-block-16": ptq_static_block,
+    "ptq-static-cle": ptq_static_cle,
+    "ptq-static-bias-correction": ptq_static_bias_correction,
+    "ptq-static-adaround": ptq_static_adaround,
 }
 DEFAULT = tuple(METHODS)[:10]
 #: Names for several methods at once.
@@ -178,6 +198,7 @@ GROUPS = {
     "rules": ("ptq-static-minmax", "ptq-static-percentile-99.9", *tuple(METHODS)[10:16]),
     "granularities": ("ptq-static-minmax", "ptq-static-channel", "ptq-static-block-16", "ptq-dynamic-tensor",
                       "ptq-dynamic-row"),
+    "strong": ("ptq-static-mse", "ptq-static-cle", "ptq-static-bias-correction", "ptq-static-adaround"),
     "all": tuple(METHODS),
 }
 FLOATS = ("float", "float-longer")
@@ -218,6 +239,15 @@ def _by_rule(task: Task, weights: IntGrid, activations: IntGrid, weight_rule: Cl
                           observer=histogram_observer(partial(input_rule, grid=activations)))
 
 
+def _corrected(task: Task, weights: IntGrid, activations: IntGrid, rounding: Rounding) -> Network:
+    """On the ranges of mse, layer by layer, biases corrected."""
+    static = ptq_static_mse(task, weights, activations)
+    assert isinstance(static, mlp.QuantizedNet)
+    inputs = [layer.activation for layer in static.layers if isinstance(layer.activation, AffineParams)]
+    return reconstruct(task.net, task.calibration, [layer.weight for layer in static.layers], inputs,
+                       rounding=rounding, correct=True)
+
+
 def _static(task: Task, weights: IntGrid, activations: IntGrid, observer: Observer) -> Network:
     return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
                           weight_clip=minmax, observer=observer)
@@ -227,7 +257,7 @@ def _static(task: Task, weights: IntGrid, activations: IntGrid, observer: Observ
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
     """The seed's random numbers for one purpose, independent of all others."""
-    return np.random.default_rng([seed, ("split", "init", "train", "qat", "mates").index(purpose)])
+    return np.random.default_rng([seed, ("split", "init", "train", "qat", "mates", "noise", "shifts").index(purpose)])
 
 
 class Run(NamedTuple):

@@ -17,6 +17,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 GREY = "#767676"
 WINE = "#882255"  # of Tol's muted scheme
+INDIGO = "#4B4BC8"  # lighter than his, so that it is not taken for wine
 
 STYLES: dict[str, dict[str, Any]] = {
     "float": {"color": BLACK, "marker": "", "linestyle": "--", "label": "float32"},
@@ -40,6 +41,36 @@ STYLES: dict[str, dict[str, Any]] = {
     "qat-ste-scratch": {"color": GREEN, "marker": "^", "linestyle": ":", "markerfacecolor": "white",
                         "label": "straight-through, from scratch"},
     "qat-lsq": {"color": WINE, "marker": "*", "markersize": 11, "label": "learned steps (LSQ)"},
+    "ptq-static-cle": {"color": RED, "marker": "<", "linestyle": "-.", "label": "static, min-max, equalized (CLE)"},
+    "ptq-static-bias-correction": {"color": ORANGE, "marker": "8", "linestyle": "-.",
+                                   "label": "static, biases corrected"},
+    "ptq-static-adaround": {"color": INDIGO, "marker": "s", "label": "static, AdaRound"},
+    "ptq-static-percentile-99": {"color": ORANGE, "marker": "v", "markerfacecolor": "white", "linestyle": ":",
+                                 "label": "static, percentile 99"},
+    "ptq-static-best": {"color": GREY, "marker": "D", "label": "static, the best of those tested"},
+    "longer-ptq-static-minmax": {"color": RED, "marker": "o", "markerfacecolor": "white", "linestyle": "-.",
+                                 "label": "static, min-max, after longer training"},
+    "longer-ptq-static-adaround": {"color": INDIGO, "marker": "s", "markerfacecolor": "white", "linestyle": "-.",
+                                   "label": "static, AdaRound, after longer training"},
+    "qat-ste-in-float": {"color": GREEN, "marker": "^", "markerfacecolor": "white", "linestyle": "-.",
+                         "label": "straight-through's weights in float"},
+    "qat-lsq-in-float": {"color": WINE, "marker": "*", "markersize": 11, "markerfacecolor": "white", "linestyle": "-.",
+                         "label": "learned steps' weights in float"},
+}
+#: What the same method differs by.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "weights": {"color": ORANGE, "marker": "v", "label": "weights"},
+    "activations": {"color": BLUE, "marker": "s", "label": "activations"},
+    "both": {"color": RED, "marker": "o", "label": "both"},
+    "labels": {**STYLES["qat-lsq"], "label": "by labels"},
+    "teacher": {"color": SKY, "marker": "o", "linestyle": "--", "label": "by the float network's opinions"},
+    "Adam": {**STYLES["qat-lsq"], "label": "Adam"},
+    "SGD": {"color": SKY, "marker": "o", "linestyle": "--", "label": "SGD"},
+}
+VERDICTS: dict[str, dict[str, Any]] = {
+    "confirmed": {"color": BLUE, "marker": "o"}, "null": {"color": GREY, "marker": "s"},
+    "inconclusive": {"color": GREY, "marker": "D", "markerfacecolor": "white"},
+    "refuted": {"color": RED, "marker": "v"},
 }
 
 
@@ -65,8 +96,8 @@ def figure(height: float = 4.8, width: float = 8, **subplots: Any) -> tuple["Fig
 
 
 def line_style(method: str) -> dict[str, Any]:
-    """The method's colour, marker and name."""
-    return STYLES.get(method, {"color": GREY, "label": method})
+    """The colour, marker and name of a method, or of a variant."""
+    return STYLES.get(method) or VARIANTS.get(method, {"color": GREY, "label": method})
 
 
 def png(drawn: "Figure", dpi: int = 120) -> bytes:

@@ -1,0 +1,59 @@
+"""Bias correction: the mean error of a layer's output goes into its bias."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _check
+from .._check import Reals
+
+
+@_check.quiet
+def bias_correction(bias: ArrayLike, x: ArrayLike, w: ArrayLike, x_hat: ArrayLike, w_hat: ArrayLike) -> Reals:
+    """bias + mean(x @ w - x_hat @ w_hat, axis=0): the quantized layer's mean output becomes the float layer's.
+
+    Args:
+        bias: (n_out,) finite reals.
+        x: (n, n_in) finite reals: the layer's input in the float network.
+        w: (n_in, n_out) finite reals.
+        x_hat: (n, n_in) finite reals: the layer's input as the quantized layer reads it, after all quantized layers
+            before it and its own quantization.
+        w_hat: (n_in, n_out) finite reals: the weights that the codes mean.
+    Returns:
+        (n_out,) in bias's dtype; computed in float64.
+
+    Rounding errors need not have mean 0 after they met inputs that do not (as after ReLU): here every output is 0.4
+    too low.
+
+    >>> bias_correction([0.0], [[1.0], [3.0]], [[0.7]], [[1.0], [3.0]], [[0.5]]).round(6)
+    array([0.4])
+
+    Raises:
+        ValueError: no data, shapes that do not fit, NaN or infinities, a result that overflows bias's dtype.
+        TypeError: as quantize.
+    Source: Nagel et al. 2019 (arXiv:1906.04721, DFQ), section 4.2 and appendix D, the empirical form: the analytic one
+    derives mean(x) from batch normalization, without data. There only w_hat differs, and x is the quantized network's;
+    here the errors of the input are corrected too.
+    """
+    w, x, x_hat, bias = layer_data("bias_correction", w, x, x_hat, bias)
+    w_hat = _check.finite("bias_correction", w_hat, "w_hat")
+    if w_hat.shape != w.shape:
+        raise _check.error(ValueError, "bias_correction", "`w_hat` must be of w's shape",
+                           f"{w_hat.shape} for {w.shape}", "give the weights that w's codes mean")
+    error = np.mean(x.astype(np.float64) @ w - x_hat.astype(np.float64) @ w_hat, axis=0)
+    corrected: Reals = (bias + error).astype(bias.dtype)
+    if not np.isfinite(corrected).all():
+        raise _check.error(ValueError, "bias_correction", f"the corrected bias must be finite in {bias.dtype}",
+                           f"{corrected[~np.isfinite(corrected)][0]} at index {_check.first(~np.isfinite(corrected))}",
+                           "pass a wider bias, or look for the layer whose outputs are this far off")
+    return corrected
+
+
+def layer_data(where: str, w: ArrayLike, x: ArrayLike, x_hat: ArrayLike, bias: ArrayLike) -> tuple[Reals, ...]:
+    """(w, x, x_hat, bias) of one layer as finite arrays that fit each other and hold data."""
+    w, x, x_hat, bias = arrays = tuple(_check.finite(where, a, name) for a, name in (
+        (w, "w"), (x, "x"), (x_hat, "x_hat"), (bias, "bias")))
+    if not (x.ndim == w.ndim == 2 and x.size and x.shape == x_hat.shape and (x.shape[1], *bias.shape) == w.shape):
+        raise _check.error(ValueError, where, "`w` (n_in, n_out), `x` and `x_hat` (n, n_in), and `bias` (n_out,) must "
+                           "fit, with n, n_in > 0", f"shapes {', '.join(str(a.shape) for a in arrays)}",
+                           "give one layer's weights and its inputs, a row per sample")
+    return arrays
