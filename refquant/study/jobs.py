@@ -16,19 +16,26 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB
            "BLIS_NUM_THREADS")
 
 
-def run(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, label: str) -> list[Result]:
+def run(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, label: str,
+        each: Callable[[int, Result], object] | None = None,
+        weights: Sequence[float] | None = None) -> list[Result]:
     """[work(task) for task in tasks], in `jobs` processes; work must be importable. jobs=1 starts none.
+
+    each: called with a task's place and its result, as soon as that is there. weights: how long each task takes,
+    beside the others, where they differ.
 
     >>> run(abs, [-1, 2], jobs=1, label="abs")
     [1, 2]
     """
     done: dict[int, Result] = {}
-    began = time.perf_counter()
-    show(label, 0, len(tasks), began)
+    began, weights = time.perf_counter(), weights or [1.0] * len(tasks)
+    show(label, 0, len(tasks), began, 0)
     try:
         for i, result in (_here if jobs == 1 else _spread)(work, tasks, jobs):
             done[i] = result
-            show(label, len(done), len(tasks), began)
+            if each is not None:
+                each(i, result)
+            show(label, len(done), len(tasks), began, sum(weights[j] for j in done) / sum(weights))
     finally:
         clear()
     return [done[i] for i in range(len(tasks))]
@@ -106,11 +113,12 @@ def terminable() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def show(label: str, done: int, total: int, began: float) -> None:
-    """One line of progress, written over itself, where someone watches a terminal."""
+def show(label: str, done: int, total: int, began: float, share: float | None = None) -> None:
+    """One line of progress, written over itself, where someone watches a terminal; share: of the work, done."""
     if sys.stderr.isatty():
+        share = done / total if share is None else share
         seconds = time.perf_counter() - began
-        left = f", about {seconds / done * (total - done):.0f} s left" if done else ""
+        left = f", about {seconds / share * (1 - share):.0f} s left" if share else ""
         print(f"\r\x1b[K{label}: {done} of {total}{left}", end="", file=sys.stderr, flush=True)
 
 

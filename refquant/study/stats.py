@@ -13,20 +13,23 @@ class Estimate(NamedTuple):
     n: int
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """mean +- t * s / sqrt(n), Student's t with n - 1 degrees of freedom.
+def estimate(values: Sequence[float], overlap: float = 0.0) -> Estimate:
+    """mean +- t * s * sqrt(1/n + overlap), Student's t with n - 1 degrees of freedom.
+
+    overlap: test samples per training sample, where each value comes from another split of the same data: splits share
+    most of their samples, so their spread tells too little of what other data would give.
 
     >>> mean, half_width, n = estimate([1.0, 2.0, 3.0])
     >>> mean, round(half_width, 3), n
     (2.0, 2.484, 3)
 
-    Source: W. S. Gosset ("Student") 1908.
+    Source: W. S. Gosset ("Student") 1908; C. Nadeau and Y. Bengio 2003, "Inference for the Generalization Error".
     """
     n, mean = len(values), math.fsum(values) / len(values)
     if n < 2:
         return Estimate(mean, None, n)
     variance = math.fsum((v - mean) ** 2 for v in values) / (n - 1)
-    return Estimate(mean, t_quantile(n - 1) * math.sqrt(variance / n), n)
+    return Estimate(mean, t_quantile(n - 1) * math.sqrt(variance * (1 / n + overlap)), n)
 
 
 def t_quantile(df: int, coverage: float = 0.95) -> float:
