@@ -43,6 +43,33 @@ def test_bad_input_is_one_line_and_status_2(words: list[str], said: str, capfd: 
     assert err.endswith("\n") and err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["--only", "lables"], "did you mean labels?"), (["--only", "qat-lables"], "did you mean qat-labels?"),
+    (["--only", "qat,,steps"], "got ''"), (["--seeds", "0"], "`--seeds` must be a whole number from 1 to 1000"),
+    (["--jobs", "0"], "`--jobs`"), (["--out", __file__], "`--out` must be a folder"), (["--out", ""], "empty"),
+])
+def test_bad_claims_are_one_line_and_status_2(words: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", *words]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and said in err and "Hint: " in err and err.count("\n") == 1
+
+
+def test_claims_from_the_shell(tmp_path: Path) -> None:
+    words = ["claims", "--quick", "--seeds", "2", "--jobs", "2", "--only", "channel-better", "definitions"]
+    ends = [run(*words, "--out", str(tmp_path)) for _ in range(2)]
+    assert [end.returncode for end in ends] == [0, 0] and ends[0].stderr == ends[1].stderr == ""
+    assert "A scale for each channel is better than one for the tensor." in ends[0].stdout
+    assert "definitions.json" in ends[0].stdout and "definitions.json" not in ends[1].stdout.split("Written: ")[1]
+    claims = json.loads((tmp_path / "claims.json").read_text())["claims"]
+    assert {c["records"] for c in claims} == {"records/definitions.json", "records/granularity.json"}
+    assert run("claims", "--seeds", "2", "--out", str(tmp_path)).returncode == 2, "other settings, epochs"
+
+
+def test_claims_are_listed() -> None:
+    listed = run("claims", "--list").stdout
+    assert re.search(r"^labels: W3A3", listed, re.M) and "qat-labels" in listed
+
+
 @pytest.mark.parametrize("words", [[], ["comparr"], ["--nothing"]])
 def test_unknown_commands(words: list[str]) -> None:
     end = run(*words)

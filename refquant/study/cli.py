@@ -1,4 +1,4 @@
-"""The command line: `refquant compare`, `inspect`, `explain` and `vectors`. Bad input is one line and exit status 2."""
+"""The command line: `refquant compare`, `claims`, `inspect`, `explain`, `vectors`. Bad input: one line, status 2."""
 
 import argparse
 import difflib
@@ -6,7 +6,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__, _check
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"refquant {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_compare(commands)
+    _add_claims(commands)
     _add_inspect(commands)
     _add_explain(commands)
     _add_vectors(commands)
@@ -99,13 +100,8 @@ def _plan(options: argparse.Namespace) -> "Plan":
     from .datasets import digits, idx
     from .methods import GROUPS, METHODS, Plan
 
-    named = ",".join(options.methods).split(",") if options.methods else ["default"]
-    methods = [method for name in named for method in GROUPS.get(name, (name,))]
-    for name in methods:
-        if name not in METHODS:
-            nearest = difflib.get_close_matches(name, (*METHODS, *GROUPS), 1, 0)[0]
-            raise _check.error(ValueError, "refquant compare", "`--methods` must name methods", repr(name),
-                               f"did you mean {nearest}? refquant compare --list-methods says what each does")
+    named = _known("compare", "--methods", options.methods, {**METHODS, **GROUPS}, "--list-methods says what each does")
+    methods = [method for name in named or ["default"] for method in GROUPS.get(name, (name,))]
     bits = {_number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
     data = idx(options.data) if options.data else digits()
     train = data.train if isinstance(data, Split) else data
@@ -118,6 +114,46 @@ def _plan(options: argparse.Namespace) -> "Plan":
                            f"{classes} classes, as the data", repr(options.sizes), f"--sizes {width},32,32,{classes}")
     return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
                 _number("compare", "--calibration", options.calibration), epochs=12 if options.quick else 60)
+
+
+def _add_claims(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser("claims", allow_abbrev=False, help="what people say of PTQ, QAT, static and dynamic, "
+                                 "tested", description="Run the experiments behind each claim over paired seeds; write "
+                                 "their records, claims.json, claims.md and the page claims.html; print the verdicts. "
+                                 "A rerun keeps the experiments that are finished.")
+    add = parser.add_argument
+    add("--only", nargs="+", metavar="NAME", help="only these experiments, or those of these claims")
+    add("--list", action="store_true", help="say what each experiment does and which claims it tests, and end")
+    add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 20)")
+    add("--quick", action="store_true", help="3 seeds and a fifth of the epochs: a first look, not a measurement")
+    add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
+        help="processes (default: one per core); the records do not depend on it, but for seconds")
+    add("--out", metavar="DIR", help="folder for the files (default claims, or claims-quick)")
+    parser.set_defaults(run=_claims)
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from .claims import SENTENCES
+    from .claims.report import to_text
+    from .claims.run import measure, publish, settings
+    from .experiments import EXPERIMENTS
+
+    if options.list:
+        for name, experiment in EXPERIMENTS.items():
+            print(f"{name}: {' '.join((experiment.__doc__ or '').split())}",
+                  *(f"    {s.id:20} {s.says}" for s in SENTENCES if s.experiment == name), sep="\n")
+        return 0
+    of_claim = {**{name: name for name in EXPERIMENTS}, **{s.id: s.experiment for s in SENTENCES}}
+    asked = _known("claims", "--only", options.only, of_claim, "--list says what each is")
+    names = [name for name in EXPERIMENTS if name in {of_claim[a] for a in asked or EXPERIMENTS}]
+    seeds = _number("claims", "--seeds", options.seeds or ("3" if options.quick else "20"), 1, 1_000)
+    jobs, plan = _number("claims", "--jobs", options.jobs), settings(seeds, 12 if options.quick else 60)
+    out = options.out if options.out is not None else "claims-quick" if options.quick else "claims"
+    folder = writable_folder("refquant claims", out)
+    written = measure(folder, names, plan, jobs)
+    found, pages = publish(folder, plan)
+    print(to_text(found), "\nWritten: " + ", ".join(map(str, [*written, *pages])), sep="\n", flush=True)
+    return 0
 
 
 def _add_inspect(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -190,6 +226,17 @@ def _vectors(options: argparse.Namespace) -> int:
 
     print("Written: " + ", ".join(map(str, save(options.out))))
     return 0
+
+
+def _known(command: str, option: str, given: Sequence[str] | None, names: Mapping[str, object], hint: str) -> list[str]:
+    """Names, separated by spaces or commas, all known; an unknown one gets the nearest."""
+    asked = ",".join(given).split(",") if given else []
+    for name in asked:
+        if name not in names:
+            nearest = difflib.get_close_matches(name, names, 1, 0)[0]
+            raise _check.error(ValueError, f"refquant {command}", f"`{option}` must take known names", repr(name),
+                               f"did you mean {nearest}? refquant {command} {hint}")
+    return asked
 
 
 def _number(command: str, name: str, text: str, least: int = 1, most: int | None = None,

@@ -1,0 +1,132 @@
+"""The claims, measured: one records file for each experiment, written whole or not at all, kept by a rerun."""
+
+import json
+import platform
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import __version__, _check
+from ..experiments import EXPERIMENTS, Observation
+from ..files import write
+from ..jobs import run
+from ..methods import Plan, Task, prepare
+from . import SENTENCES
+from .page import to_html
+from .report import Report, report, to_json, to_markdown
+from .verdict import effects
+
+Settings = dict[str, Any]
+#: How long a seed of each experiment takes beside the others: for the time left. The rest take 1.
+WEIGHTS = {"conversion": 4, "calibration": 3, "cost": 4, "qat": 4, "data-size": 4, "representative": 3, "schedule": 3,
+           "labels": 2, "steps": 2, "optimizers": 2}
+
+
+def settings(seeds: int, epochs: int = 60) -> Settings:
+    """What a records file must have been made with, to be kept."""
+    plan = _plan(epochs)
+    task = _prepared(plan._replace(epochs=1), 0)
+    return {"seeds": seeds, "epochs": epochs, "calibration": plan.calibration, "sizes": list(plan.sizes),
+            "training_images": len(task.data.train.x), "test_images": len(task.data.test.x)}
+
+
+def measure(folder: Path, names: Sequence[str], asked: Settings, jobs: int) -> list[Path]:
+    """Run those of the experiments that have no records in the folder; the files written, each when it is complete."""
+    kept = _kept(folder, asked)
+    missing = [name for name in names if name not in kept]
+    tasks = [(name, seed) for name in missing for seed in range(asked["seeds"])]
+    found: dict[str, dict[int, list[Observation]]] = {name: {} for name in missing}
+    written: list[Path] = []
+
+    def collect(i: int, records: list[Observation]) -> None:
+        name, seed = tasks[i]
+        found[name][seed] = records
+        if len(found[name]) == asked["seeds"]:
+            written.append(_save(folder, name, asked, [r for s in sorted(found[name]) for r in found[name].pop(s)]))
+
+    if tasks:
+        (folder / "records").mkdir(exist_ok=True)
+        run(partial(_observe, _plan(asked["epochs"])), tasks, min(jobs, len(tasks)), "claims", collect,
+            [WEIGHTS.get(name, 1) for name, _ in tasks])
+    return written
+
+
+def publish(folder: Path, asked: Settings) -> tuple[Report, list[Path]]:
+    """claims.json, claims.md and claims.html, made anew from all the records in the folder."""
+    found = _report(folder, asked)
+    contents = {"claims.json": to_json(found), "claims.md": to_markdown(found), "claims.html": to_html(found)}
+    for name, content in contents.items():
+        write(folder / name, content)
+    return found, [folder / name for name in contents]
+
+
+def published(folder: Path) -> Report:
+    """What the records of a folder say, with the settings and versions that they were made with."""
+    asked = json.loads((folder / "claims.json").read_text(encoding="utf-8"))["settings"]
+    return _report(folder, asked)
+
+
+def versions() -> dict[str, str]:
+    """What the figures may depend on, in the last digits."""
+    return {"refquant": __version__, "NumPy": np.__version__, "Python": platform.python_version()}
+
+
+def _report(folder: Path, asked: Settings) -> Report:
+    kept = _kept(folder, asked)
+    made = [file["versions"] for file in kept.values()]
+    return report(SENTENCES, {name: file["records"] for name, file in kept.items()}, asked,
+                  {name: " and ".join(sorted({v[name] for v in made})) for name in versions()})
+
+
+def _plan(epochs: int) -> Plan:
+    return Plan(methods=(), epochs=epochs)
+
+
+@lru_cache(maxsize=64)
+def _prepared(plan: Plan, seed: int) -> Task:
+    return prepare(plan, seed)[0]
+
+
+def _observe(plan: Plan, task: tuple[str, int]) -> list[Observation]:
+    name, seed = task
+    return EXPERIMENTS[name](_prepared(plan, seed))
+
+
+def _save(folder: Path, name: str, asked: Settings, records: list[Observation]) -> Path:
+    head = {"experiment": name, "about": EXPERIMENTS[name].__doc__, "version": __version__,
+            "versions": versions(), "settings": asked}
+    lines = ",\n".join(json.dumps(r, allow_nan=False) for r in records)
+    path = folder / "records" / f"{name}.json"
+    write(path, f'{json.dumps(head, indent=1)[:-2]},\n "records": [\n{lines}\n]}}\n')
+    return path
+
+
+def _kept(folder: Path, asked: Settings) -> dict[str, Any]:
+    """The records that are there, by experiment; all were made with these settings by this version, or are refused."""
+    paths = {name: folder / "records" / f"{name}.json" for name in EXPERIMENTS}
+    return {name: _load(path, name, asked) for name, path in paths.items() if path.exists()}
+
+
+def _load(path: Path, name: str, asked: Settings) -> Any:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        made = {"experiment": found["experiment"], "version": found["version"], **found["settings"]}
+        seeds = sorted({r["seed"] for r in found["records"]})
+        itemgetter(*versions())(found["versions"])
+        for reading in (r for s in SENTENCES if s.experiment == name for r in s.readings):
+            effects(reading, found["records"])
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as cause:
+        raise _check.error(ValueError, "refquant claims", "a records file must be as it was written", f"{str(path)!r} "
+                           f"({type(cause).__name__}: {cause})", "move it away, it will be measured again") from cause
+    wanted = {"experiment": name, "version": __version__, **asked}
+    differ = [key for key in {**wanted, **made} if wanted.get(key) != made.get(key)]
+    if differ or seeds != list(range(asked["seeds"])):
+        key = differ[0] if differ else "seeds"
+        raise _check.error(ValueError, "refquant claims", f"records are kept only with the same settings and version; "
+                           f"{str(path)!r} has {key} {made.get(key) if differ else seeds}", f"{key} {wanted[key]}",
+                           "name another folder by --out, or ask for the same again")
+    return found
