@@ -21,8 +21,7 @@ def bias_correction(bias: ArrayLike, x: ArrayLike, w: ArrayLike, x_hat: ArrayLik
     Returns:
         (n_out,) in bias's dtype; computed in float64.
 
-    Rounding errors need not have mean 0 after they met inputs that do not (as after ReLU): here every output is 0.4
-    too low.
+    Rounding errors meet inputs whose mean is not 0 (as after ReLU): here the outputs are 0.4 too low in the mean.
 
     >>> bias_correction([0.0], [[1.0], [3.0]], [[0.7]], [[1.0], [3.0]], [[0.5]]).round(6)
     array([0.4])
@@ -30,9 +29,9 @@ def bias_correction(bias: ArrayLike, x: ArrayLike, w: ArrayLike, x_hat: ArrayLik
     Raises:
         ValueError: no data, shapes that do not fit, NaN or infinities, a result that overflows bias's dtype.
         TypeError: as quantize.
-    Source: Nagel et al. 2019 (arXiv:1906.04721, DFQ), section 4.2 and appendix D, the empirical form: the analytic one
-    derives mean(x) from batch normalization, without data. There only w_hat differs, and x is the quantized network's;
-    here the errors of the input are corrected too.
+    Source: Nagel et al. 2019 (arXiv:1906.04721, DFQ), section 4.2 and appendix D, the empirical form. The analytic one
+    corrects the weights' error alone, mean(x) @ (w - w_hat), and derives mean(x) from batch normalization, without
+    data; here the errors of the input count too.
     """
     w, x, x_hat, bias = layer_data("bias_correction", w, x, x_hat, bias)
     w_hat = _check.finite("bias_correction", w_hat, "w_hat")

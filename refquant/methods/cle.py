@@ -39,9 +39,9 @@ def cross_layer_equalization(weights: Sequence[ArrayLike],
         ValueError: no layers, shapes that do not chain, NaN or infinities, a bias that would overflow its dtype.
         TypeError: no sequences, other dtypes.
     Source: Nagel et al. 2019 (arXiv:1906.04721, DFQ), section 4.1, eq. 11; s is kept as its logarithm, since r1 * r2
-    may overflow. What raises b1, small s, raises the range of the activations: DFQ absorbs high biases into the next
-    layer (section 4.1.3), a method of its own, which needs the statistics of batch normalization. PyTorch's
-    r (torch.ao.quantization._equalize) is max - min.
+    may overflow. Left out: a small s raises b1, and with it the range of the activations; DFQ absorbs such high biases
+    into the next layer, a second idea, which needs the statistics of batch normalization. PyTorch's r
+    (torch.ao.quantization._equalize) is max - min.
     """
     w, b = _chain(weights, biases)
     if _balanced(w):
