@@ -1,4 +1,7 @@
-"""Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones."""
+"""Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones.
+
+`python tests/test_readme.py` puts what `refquant claims --out .readme/claims` found into the README and the package.
+"""
 
 import importlib.util
 import re
@@ -10,6 +13,8 @@ from helpers import needs
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONAL = ("import dask", "import torch")  # blocks that run where the extra is installed
+CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "data" / "claims.json"
+MARKS = "<!-- refquant claims -->", "<!-- end of refquant claims -->"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -36,6 +41,16 @@ def test_the_engine_deviates_as_told() -> None:
     needs("torch", "conformance")
 
 
+def test_the_verdict_table_is_what_the_records_say() -> None:
+    from refquant.study.claims.report import to_json, to_markdown
+    from refquant.study.claims.run import published
+
+    found = published(CLAIMS)
+    assert found.settings["seeds"] >= 20
+    assert (CLAIMS / "claims.json").read_text(encoding="utf-8") == to_json(found) == SHIPPED.read_text(encoding="utf-8")
+    assert README.split(MARKS[0])[1].split(MARKS[1])[0].strip() == to_markdown(found).strip()
+
+
 def test_extensions_take_at_most_15_lines() -> None:
     section = README.split("## Extend it")[1].split("\n## ")[0]
     for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
@@ -58,3 +73,10 @@ def test_the_map_names_every_module() -> None:
     named = set(re.findall(r"refquant/([\w/]+?)(?:\.py)?\)", README))
     modules = {p.stem if p.is_file() else p.name for p in (ROOT / "refquant").iterdir() if not p.name.startswith("_")}
     assert modules - {"py"} <= named | {"py"} and named <= modules, modules ^ named
+
+
+if __name__ == "__main__":
+    before, after = README.split(MARKS[0])[0], README.split(MARKS[1])[1]
+    table = (CLAIMS / "claims.md").read_text(encoding="utf-8").strip()
+    (ROOT / "README.md").write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", encoding="utf-8")
+    SHIPPED.write_bytes((CLAIMS / "claims.json").read_bytes())

@@ -1,10 +1,13 @@
 import json
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from refquant import mlp
+from refquant.methods import adaround
 from refquant.study import methods
 from refquant.study.datasets import Data, Split, digits
 from refquant.study.experiments import EXPERIMENTS, during_training, observe, static_dynamic
@@ -18,6 +21,18 @@ def task() -> methods.Task:
     x, labels = digits()
     data = Split(Data(x[:70], labels[:70]), Data(x[70:120], labels[70:120]))
     return methods.prepare(methods.Plan(methods=(), data=data, sizes=(64, 8, 10), calibration=64, epochs=2), 0)[0]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_methods() -> Iterator[None]:
+    """Methods that search or optimise are tested where they are defined; here they only have to be asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        few = partial(adaround, iterations=3)
+        for name in (MSE, static_dynamic.MSE, "ptq-static-percentile-99.9", "ptq-static-bias-correction"):
+            patch.setitem(methods.METHODS, name, methods.METHODS["ptq-static-channel"])
+        patch.setattr(methods, "ptq_static_mse", methods.METHODS["ptq-static-channel"])
+        patch.setitem(methods.METHODS, STRONG, partial(methods._corrected, rounding=few))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,17 @@ from .verdict import METRICS, Outcome, Reading, Sentence, beside, outcome
 INTERVALS = (
     "An effect is the mean over seeds of a difference within each seed, in percentage points or dB, or of a ratio (×): "
     "above 0, or above × 1, it supports the sentence. Its 95 % interval is corrected for images that the seeds share "
-    "(Nadeau and Bengio 2003).")
+    "(Nadeau and Bengio 2003), but for seconds and counts, which share nothing.")
 #: What verdict() decides, in words.
 MEANINGS = {
     "confirmed": "the interval excludes “no effect”, and the effect is larger than the margin.",
     "null": "the interval lies within the margin: if there is a difference, it is too small to matter.",
-    "inconclusive": "the interval leaves it open, or there is none.",
+    "inconclusive": "the interval leaves it open, or the effect is there but smaller than the margin.",
     "refuted": "confirmed, but the other way round; or an exception to what should have none.",
 }
 MARGINS = (
-    "The margin is half a point of accuracy, 1 dB, or a factor of 1.1; “much” asks for a factor of 10, and a factor "
-    "below 2 is null. A sentence that two things are the same is confirmed by an interval within the margin, and "
+    "The margin is half a point of accuracy, 1 dB, or a factor of 1.1; “much” asks for a factor of 10, and up to 2 "
+    "either way is null. A sentence that two things are the same is confirmed by an interval within the margin, and "
     "refuted by one outside.")
 
 

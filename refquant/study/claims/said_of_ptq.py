@@ -44,8 +44,8 @@ PTQ = (
                       on_top=n in (10, 1257))
               for bits in (3, 2) for n in (10, 30, 100, 300, 1257)),),
         "Both start from the same float network and get the same images; QAT takes the same number of steps whatever "
-        "their number. PTQ leads while images are few and QAT overtakes it as they grow: where the lines cross is the "
-        "amount of data at which training begins to pay.",
+        "their number. PTQ leads while images are few; the lead shrinks as they grow, and turns: where the lines "
+        "cross is the amount of data at which training begins to pay.",
         "In kind: 500 to 1,000 images calibrate large networks too; where the lines cross depends on network, task "
         "and widths.", (WHITE_PAPER,),
         partial(lines, x="images", split="bits", xlabel="images, for both (log scale)", log_x=True,
@@ -85,8 +85,8 @@ PTQ = (
             Reading("ptq-fast.labels", "AdaRound: no label was looked at", "labels", {"method": STRONG}, rule=NEVER,
                     on_top=False)),
         "Seconds are the faster of two runs at W4A4 on one thread, all methods in one process, one after the other; "
-        "much means ten times. Setting ranges is a matter of milliseconds, but the strongest PTQ optimises too, and "
-        "its lead is that of few images and of one layer at a time.",
+        "much means ten times. The largest and the smallest value are found in no time; a search for ranges of least "
+        "error takes longer, and AdaRound, which optimises too, longer than QAT of a network this small.",
         "More than here: QAT of a large network takes days; BRECQ reports a factor of 240 for reconstruction against "
         "QAT on ImageNet.", (BRECQ, WHITE_PAPER),
         partial(bars, value="seconds", title="Time to a quantized network, W4A4", log_x=True),

@@ -90,7 +90,7 @@ QAT = (
             for method, name, title in ((LSQ, "qat", "QAT"), (STRONG, "strong", "strong PTQ"))
             for kind in ("one digit missing", "half as bright") for bits in (4, 2)),
         "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. Training "
-        "without a digit can unlearn it, calibrating without it hardly matters; brightness moves the ranges of both.",
+        "without a digit can unlearn it, calibrating without it matters less; brightness moves the ranges of both.",
         "In kind: fine-tuning forgets what it no longer sees. For language models the original training data are "
         "often not to be had, so data are generated.", (LLM_QAT, WHITE_PAPER),
         partial(lines, x="data", split="bits", xlabel="what QAT, or calibration, saw",

@@ -11,11 +11,12 @@ Where: TypeAlias = dict[str, Any]
 
 
 class Metric(NamedTuple):
-    """A recorded quantity, and the unit in which its effects are told."""
+    """A recorded quantity, the unit in which its effects are told, and whether it was measured on the test images."""
 
     unit: str
     scale: float = 1
     is_ratio: bool = False
+    on_images: bool = True
 
 
 #: points: differences of percentages. factor: ratios; their logarithms are averaged.
@@ -24,7 +25,7 @@ METRICS = {
     "nearer_to_training_pass_db": Metric("dB"), "changed_by_batch_mates": Metric("points", 100),
     "share_of_users": Metric("points", 100),
     **dict.fromkeys(("seconds", "seconds_per_image", "model_bytes", "operations", "passes", "gradient_steps",
-                     "operations_for_540_images", "operations_for_a_million_images"), Metric("factor", is_ratio=True)),
+                     "operations_for_540_images", "operations_for_a_million_images"), Metric("factor", 1, True, False)),
 }
 
 
@@ -88,11 +89,12 @@ class Outcome(NamedTuple):
 def outcome(reading: Reading, records: Sequence[Observation], overlap: float) -> Outcome:
     """The reading's verdict, from its experiment's records alone.
 
-    overlap: test images per training image of each split, for Nadeau and Bengio's correction.
+    overlap: test images per training image of each split, for Nadeau and Bengio's correction of what is measured on
+    images; seconds and counts of one seed have nothing in common with those of another.
     """
-    values = effects(reading, records)
-    ratio = METRICS.get(reading.value, Metric("")).is_ratio and reading.rule.kind not in ("always", "never")
-    spread = estimate(values, overlap) if values else Estimate(0.0, None, 0)
+    values, metric = effects(reading, records), METRICS.get(reading.value, Metric(""))
+    ratio = metric.is_ratio and reading.rule.kind not in ("always", "never")
+    spread = estimate(values, overlap * metric.on_images) if values else Estimate(0.0, None, 0)
     plain = estimate(values) if values else spread
     limits = Rule(reading.rule.kind, *(math.log10(x) for x in reading.rule[1:])) if ratio else reading.rule
 
@@ -110,8 +112,8 @@ def verdict(effect: Estimate, rule: Rule) -> str:
     """confirmed, null, inconclusive or refuted: the one place where that is decided.
 
     null: the corrected interval lies within +-rule.same: equivalent for all that matters. confirmed: it lies above 0
-    and the effect above rule.enough; refuted: the same below. A sentence that two things are the same is confirmed by
-    equivalence and refuted by an interval outside. always, never: one exception refutes.
+    and the effect above rule.enough; refuted: below 0 and below -rule.same. A sentence that two things are the same is
+    confirmed by equivalence and refuted by an interval outside. always, never: one exception refutes.
 
     >>> verdict(Estimate(2.0, 1.0, 20), MORE), verdict(Estimate(0.1, 0.3, 20), MORE), verdict(Estimate(1, 2, 20), MORE)
     ('confirmed', 'null', 'inconclusive')
@@ -130,7 +132,7 @@ def verdict(effect: Estimate, rule: Rule) -> str:
         return "null"
     if lo > 0 and effect.mean > rule.enough:
         return "confirmed"
-    return "refuted" if hi < 0 and effect.mean < -rule.enough else "inconclusive"
+    return "refuted" if hi < 0 and effect.mean < -rule.same else "inconclusive"
 
 
 def effects(reading: Reading, records: Sequence[Observation]) -> list[float]:
