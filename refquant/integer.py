@@ -72,12 +72,8 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
     mantissa = np.rint(fraction * 2.0**31).astype(np.int64)
     carried = mantissa == 2**31
     mantissa, shift = np.where(carried, 2**30, mantissa), exponent.astype(np.int64) + carried
-    bad = ~((value > 0) & np.isfinite(value)) | (shift > 30)
-    if bad.any():
-        raise _check.error(ValueError, "quantize_multiplier", "`m` must be positive, finite and round to less than "
-                           "2**30 (R14)",
-                           f"{value[bad][0]} at index {_check.first(bad)} of shape {value.shape}",
-                           "m is scale_x * scale_w / scale_y; check the three scales")
+    _check.none("quantize_multiplier", ~((value > 0) & np.isfinite(value)) | (shift > 30), value, "`m` must be "
+                "positive, finite and round to less than 2**30 (R14)", "m is scale_x * scale_w / scale_y; check them")
     return np.asarray(mantissa), np.asarray(shift)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -17,7 +16,7 @@ Through: TypeAlias = Callable[[Reals], tuple[Reals, Pullback]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Net:
+class Net(_check.Value):
     """Layers x @ W + b with ReLU between them, as a value: read-only float32 arrays.
 
     Args:
@@ -46,9 +45,6 @@ class Net:
                                f"shapes {shapes[0]} and {shapes[1]}", "make a network with init(rng, sizes)")
         object.__setattr__(self, "weights", tuple(weights))
         object.__setattr__(self, "biases", tuple(biases))
-
-    def __reduce__(self) -> tuple[Callable[[], "Net"], tuple[()]]:
-        return partial(Net, weights=self.weights, biases=self.biases), ()
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -1,8 +1,6 @@
 """The quantized network: integer weight codes, and every layer's input on a grid. PTQ and QAT both return it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +12,7 @@ from .._check import Codes, Reals
 from ..affine import AffineParams, quantize
 from ..calibration import dynamic_params
 from ..clipping import Axis
-from ..grids import IntGrid
+from ..grids import IntGrid, known
 from ..integer import integer_matmul
 from .model import rows
 
@@ -31,15 +29,14 @@ class Dynamic:
     axis: Axis = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.grid, IntGrid):
-            raise _check.error(TypeError, "Dynamic", "`grid` must be an IntGrid", repr(self.grid), "pass rq.UINT8, say")
+        known("Dynamic", self.grid)
         if self.axis not in (None, -1):
             raise _check.error(ValueError, "Dynamic", "`axis` must be None (per tensor) or -1 (per row)",
                                repr(self.axis), "inputs that share a sum must share a scale")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class QuantizedLayer:
+class QuantizedLayer(_check.Value):
     """y = scale_x * scale_w * ((q_x - zero_point_x) @ codes + bias).
 
     Args:
@@ -88,10 +85,6 @@ class QuantizedLayer:
             _check.finite("QuantizedLayer", bias, "bias")
         object.__setattr__(self, "codes", _check.frozen(codes.astype(grid.dtype)))
         object.__setattr__(self, "bias", _check.frozen(bias))
-
-    def __reduce__(self) -> tuple[Callable[[], "QuantizedLayer"], tuple[()]]:
-        return partial(QuantizedLayer, codes=self.codes, weight=self.weight, bias=self.bias,
-                       activation=self.activation), ()
 
     @property
     def nbytes(self) -> int:
