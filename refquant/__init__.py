@@ -18,8 +18,8 @@ from .chunks import in_chunks
 from .gradients import lsq, straight_through
 from .integer import integer_matmul, quantize_multiplier, requantize
 from .metrics import max_abs_error, mse, sqnr_db
-from .methods import (aciq_gaussian, aciq_laplace, entropy, gaussian_width, laplace_width, moments_observer,
-                      moving_average_observer, octav)
+from .methods import (aciq_gaussian, aciq_laplace, entropy, gaussian_width, gemmlowp_requantize, laplace_width,
+                      moments_observer, moving_average_observer, octav)
 
 __version__ = "0.1.0"
 
@@ -35,6 +35,6 @@ __all__ = [
     "straight_through", "lsq",
     "integer_matmul", "quantize_multiplier", "requantize",
     "mse", "sqnr_db", "max_abs_error",
-    "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
+    "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy", "gemmlowp_requantize",
     "mlp",
 ]

@@ -2,9 +2,10 @@
 
 from .aciq import aciq_gaussian, aciq_laplace, gaussian_width, laplace_width
 from .entropy import entropy
+from .gemmlowp import gemmlowp_requantize
 from .moments import moments_observer
 from .moving_average import moving_average_observer
 from .octav import octav
 
 __all__ = ["gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
-           "moments_observer", "moving_average_observer"]
+           "moments_observer", "moving_average_observer", "gemmlowp_requantize"]
