@@ -127,8 +127,9 @@ def one_axis(where: str, ndim: int, axis: Any) -> int:
                     "0 is the first axis, -1 the last") from cause
 
 
-def within(where: str, q: Codes, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:
-    """`q`, every element of it from qmin to qmax."""
+def within(where: str, q: ArrayLike, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:
+    """`q` as an array of integers, every one of them from qmin to qmax."""
+    q = integers(where, q, name)
     if q.size and (int(q.min()) < qmin or int(q.max()) > qmax):
         none(where, (q < qmin) | (q > qmax), q, f"`{name}` must lie from {qmin} to {qmax} ({rule})", hint)
     return q

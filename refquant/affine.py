@@ -48,8 +48,8 @@ class AffineParams(_check.Value):
         steps = _check.number("AffineParams", scale, "scale")
         _check.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps, "`scale` must be positive and finite "
                     "(R11)", "affine_params and symmetric_params give a valid scale for every finite range")
-        zeros = _check.within("AffineParams", _check.integers("AffineParams", zero_point, "zero_point"), grid.qmin,
-                              grid.qmax, "zero_point", "R2", "it is the code of 0.0; take one of the grid's")
+        zeros = _check.within("AffineParams", zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
+                              "it is the code of 0.0; take one of the grid's")
         if not _check.compatible(steps.shape, zeros.shape):
             raise _check.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
                                f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
@@ -123,8 +123,7 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
     Source: ONNX DequantizeLinear, opset 21.
     """
     grid, scale = parameters("dequantize", params).grid, params.scale
-    q = _check.within("dequantize", _check.integers("dequantize", q, "q"), grid.qmin, grid.qmax, "q", "R2",
-                      "codes come from quantize with the same grid")
+    q = _check.within("dequantize", q, grid.qmin, grid.qmax, "q", "R2", "codes come from quantize with the same grid")
     _check.broadcastable("dequantize", scale.shape, q.shape)
     steps = np.asarray(q.astype(params.zero_point.dtype) - params.zero_point)
     return np.multiply(steps, scale, dtype=grid.arithmetic(scale.dtype), out=np.empty_like(steps, dtype=scale.dtype))

@@ -16,7 +16,6 @@ from . import _check
 from ._check import Codes, Reals
 from .affine import AffineParams, fake_quantize
 from .grids import IntGrid
-from .histogram import EMPTY, exponents
 from .ranges import affine_params
 
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -174,8 +173,8 @@ def unit_of(lo: Reals, hi: Reals) -> Reals:
     >>> unit_of(np.float32(-5), np.float32(3))
     np.float32(4.0)
     """
-    exponent = exponents(lo, hi)
-    return np.ldexp(np.ones_like(lo), np.where(exponent == EMPTY, 0, exponent - 1))
+    largest = np.maximum(np.abs(lo), np.abs(hi))
+    return np.ldexp(np.ones_like(lo), np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
 
 
 def _ranked(x: Reals, percent: float, counts: Codes) -> Reals:

@@ -135,7 +135,7 @@ def fixed_point(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLik
     """
     known(where, grid)
     values: list[Codes] = [
-        _check.within(where, _check.integers(where, v, name), least, most, name, "R14", hint).astype(np.int64)
+        _check.within(where, v, least, most, name, "R14", hint).astype(np.int64)
         for v, name, least, most, hint in (
             (acc, "acc", -(2**31), 2**31 - 1, "accumulate fewer products, or codes of fewer bits"),
             (mantissa, "mantissa", 2**30, 2**31 - 1, "take it from quantize_multiplier"),

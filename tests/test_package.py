@@ -18,9 +18,9 @@ import pytest
 import refquant as rq
 
 ROOT = Path(rq.__file__).parent
-CORE = ["_check", "rules", "grids", "affine", "ranges", "histogram", "clipping", "observers", "calibration", "blocks",
-        "chunks", "gradients", "integer", "metrics", "optim"]
-MLP = ["model", "train", "quantized", "ptq", "qat"]
+CORE = ["_check", "rules", "grids", "affine", "ranges", "clipping", "observers", "calibration", "blocks",
+        "chunks", "gradients", "integer", "packing", "metrics", "optim"]
+MLP = ["model", "train", "quantized", "ptq", "deploy", "qat"]
 PUBLIC = [(f"{module.__name__}.{name}", getattr(module, name)) for module in (rq, rq.mlp) for name in module.__all__]
 DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thing) or inspect.isclass(thing)]
 

@@ -3,9 +3,11 @@
 from .aciq import aciq_gaussian, aciq_laplace, gaussian_width, laplace_width
 from .entropy import entropy
 from .gemmlowp import gemmlowp_requantize
+from .histogram import histogram_observer
 from .moments import moments_observer
 from .moving_average import moving_average_observer
 from .octav import octav
 
 __all__ = ["gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
-           "moments_observer", "moving_average_observer", "gemmlowp_requantize"]
+           "histogram_observer", "moments_observer", "moving_average_observer",
+           "gemmlowp_requantize"]

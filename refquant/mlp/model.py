@@ -174,7 +174,7 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """The share of samples whose largest logit is the label's, from 0 to 1; the first of equal logits counts.
 
     Args:
-        logits: (n, classes) reals, from forward or forward_quantized.
+        logits: (n, classes) reals, from forward or forward_quantized; or codes of one scale, from forward_integer.
         labels: (n,) integers from 0 to classes - 1.
 
     >>> accuracy(np.array([[0.1, 0.9], [0.5, 0.5]]), [1, 1])
@@ -183,7 +183,7 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         ValueError: no samples, or labels that do not fit the logits.
     """
-    logits = _logits("accuracy", logits)
+    logits = _logits("accuracy", _check.number("accuracy", logits, "logits"))
     y = classes("accuracy", labels, *logits.shape)
     return float(np.mean(np.argmax(logits, axis=1) == y))
 
@@ -194,6 +194,13 @@ def _logits(where: str, logits: ArrayLike) -> Reals:
         raise _check.error(ValueError, where, "`logits` must be of shape (n, classes) and hold data",
                            f"shape {logits.shape}", "pass what forward returns")
     return logits
+
+
+def loss_gradient(weights: Sequence[Reals], biases: Sequence[Reals], x: Reals, p: Reals, through_x: Sequence[Through],
+                  through_w: Sequence[Through]) -> Reals:
+    """The gradient of the cross-entropy between rows p and the logits, flat; as value_and_pullback."""
+    logits, pullback = value_and_pullback(weights, biases, x, through_x, through_w)
+    return pullback(cross_entropy_formula(logits, p)[1]())
 
 
 def unchanged(x: Reals) -> tuple[Reals, Pullback]:

@@ -61,8 +61,8 @@ class QuantizedLayer(_check.Value):
 
     def __post_init__(self) -> None:
         grid = self.weight.grid
-        codes = _check.within("QuantizedLayer", _check.integers("QuantizedLayer", self.codes, "codes"), grid.qmin,
-                              grid.qmax, "codes", "R2", "codes come from quantize with the same grid")
+        codes = _check.within("QuantizedLayer", self.codes, grid.qmin, grid.qmax, "codes", "R2",
+                              "codes come from quantize with the same grid")
         at, bias = self.activation, _check.array("QuantizedLayer", self.bias, "bias")
         if not isinstance(at, AffineParams | Dynamic):
             raise _check.error(TypeError, "QuantizedLayer", "`activation` must be AffineParams or Dynamic", repr(at),

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import Reals
 from ..optim import AdamState, adam
-from .model import Net, cross_entropy_formula, flatten, net_of, rows, targets, unchanged, unflatten, value_and_pullback
+from .model import Net, flatten, loss_gradient, net_of, rows, targets, unchanged, unflatten
 
 Rows: TypeAlias = NDArray[np.intp]
 Trained = TypeVar("Trained")
@@ -54,8 +54,7 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     none = [unchanged] * len(net.weights)
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
-        logits, pullback = value_and_pullback(*unflatten(theta, net.sizes), x[batch], none, none)
-        return pullback(cross_entropy_formula(logits, p[batch])[1]())
+        return loss_gradient(*unflatten(theta, net.sizes), x[batch], p[batch], none, none)
 
     problem = Problem(flatten(net), gradient, lambda theta: net_of(theta, net.sizes))
     return fit(problem, len(x), each_epoch, rng=rng, epochs=epochs, batch_size=batch_size, lr=lr)
