@@ -159,7 +159,7 @@ def compatible(*shapes: tuple[int, ...]) -> bool:
 
 def broadcastable(where: str, shape: tuple[int, ...], to: tuple[int, ...]) -> None:
     """Parameters broadcast TO x's shape (R12)."""
-    if not compatible(shape, to) or np.broadcast_shapes(shape, to) != to:
+    if shape and (not compatible(shape, to) or np.broadcast_shapes(shape, to) != to):  # () always does
         raise error(ValueError, where, "parameters must broadcast to the shape of the data (R12)",
                     f"parameters of shape {shape} for data of shape {to}",
                     "take ranges with axis= of this very array; they keep their axes, so they fit")

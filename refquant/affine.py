@@ -167,7 +167,7 @@ def _fit(where: str, x: Reals, params: AffineParams) -> tuple[Reals, Reals]:
     _check.broadcastable(where, parameters(where, params).scale.shape, x.shape)
     dtype = params.grid.arithmetic(x.dtype)
     scale = params.scale.astype(dtype)
-    if scale.size and not (scale.min() > 0 and scale.max() < np.inf):
+    if dtype != params.scale.dtype and scale.size and not (scale.min() > 0 and scale.max() < np.inf):
         raise _check.error(ValueError, where, "`scale` must stay positive and finite in the dtype of the data (R3)",
                            f"{params.scale[(scale == 0) | (scale == np.inf)][0]} for {dtype}",
                            "take the range from this very data, or convert the data to the scale's dtype")

@@ -57,7 +57,7 @@ class Net(_check.Value):
         return sum(a.nbytes for a in (*self.weights, *self.biases))
 
 
-def init(rng: np.random.Generator, sizes: Sequence[int]) -> Net:
+def init(rng: "np.random.Generator", sizes: Sequence[int]) -> Net:
     """W ~ Normal(0, 2/n_in), b = 0.
 
     Args:
