@@ -8,6 +8,7 @@ from ._check import Codes
 from .grids import IntGrid, known
 
 
+@_check.quiet
 def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
     """acc = a @ b, exactly: sums of at most `terms` products by float BLAS, added as integers.
 
@@ -120,9 +121,8 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
     acc, mantissa, shift, zero_point = fixed_point("requantize", acc, mantissa, shift, zero_point, grid)
     product = acc * mantissa  # below 2**62 in magnitude: exact in int64
     n = np.minimum(31 - shift, 63)  # from 63 on every product is less than half
-    floor = product >> n
-    rest, half = product - (floor << n), np.int64(1) << (n - 1)
-    rounded = floor + ((rest > half) | ((rest == half) & (floor & 1 == 1)))
+    odd, half = product >> n & 1, np.int64(1) << (n - 1)
+    rounded = (product + (half - 1) + odd) >> n  # up where the rest is above half, or half and the floor is odd
     return np.asarray(np.clip(rounded + zero_point, grid.qmin, grid.qmax)).astype(grid.dtype)
 
 

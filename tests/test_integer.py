@@ -40,7 +40,8 @@ def test_all_extreme_codes_at_below_and_above_the_bound(left: Any, right: Any) -
             k = 10**6 + 1
         for x, y in itertools.product(*([np.iinfo(t).min, np.iinfo(t).max] for t in (left, right))):
             a, b = np.full((1, k), x, left), np.full((k, 1), y, right)
-            a[0, -1] = b[-1, 0] = 1
+            assert int(rq.integer_matmul(a, b)[0, 0]) == k * int(x) * int(y)
+            a[0, -1] = b[-1, 0] = 1  # one more, which a rounded sum would lose
             got = rq.integer_matmul(a, b)
             assert int(got[0, 0]) == (k - 1) * int(x) * int(y) + 1
             assert got.dtype == (np.int32 if k * largest(left) * largest(right) < 2**31 else np.int64)

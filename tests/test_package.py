@@ -132,9 +132,12 @@ def test_results_do_not_depend_on_layout_or_chunking_and_nothing_is_written_to(f
 INTEGERS = """
 import numpy as np, refquant as rq
 rng = np.random.default_rng(0)
-a, b = (rng.integers(-128, 128, s).astype(np.int8) for s in ((70, 300), (300, 50)))
-net = rq.mlp.ptq_dynamic(rq.mlp.init(rng, (300, 64, 10)))
-print(hash(rq.integer_matmul(a, b).tobytes()), hash(rq.mlp.forward_quantized(net, a.astype(np.float32)).tobytes()))
+a, b = (rng.integers(-128, 128, s).astype(np.int8) for s in ((70, 3000), (3000, 50)))
+net, x = rq.mlp.init(rng, (3000, 64, 10)), a.astype(np.float32)
+step = rq.AffineParams(scale=np.float32(1), zero_point=0, grid=rq.INT8)
+static = rq.mlp.quantize_net(net, [step, step], [rq.symmetric_params(*rq.minmax(w), rq.INT8) for w in net.weights])
+print(hash(rq.integer_matmul(a, b).tobytes()), hash(rq.mlp.forward_integer(static, x).tobytes()),
+      hash(rq.mlp.forward_quantized(rq.mlp.ptq_dynamic(net), x).tobytes()))
 """
 
 

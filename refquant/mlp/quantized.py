@@ -60,18 +60,17 @@ class QuantizedLayer(_check.Value):
     activation: AffineParams | Dynamic
 
     def __post_init__(self) -> None:
-        grid = self.weight.grid
+        grid, steps = self.weight.grid, self.weight.scale.shape
         codes = _check.within("QuantizedLayer", self.codes, grid.qmin, grid.qmax, "codes", "R2",
                               "codes come from quantize with the same grid")
         at, bias = self.activation, _check.array("QuantizedLayer", self.bias, "bias")
         if not isinstance(at, AffineParams | Dynamic):
             raise _check.error(TypeError, "QuantizedLayer", "`activation` must be AffineParams or Dynamic", repr(at),
                                "make the network with ptq_static, ptq_dynamic or train_qat")
-        shapes = (), (1, 1), (1, bias.size)
-        if codes.ndim != 2 or bias.shape != codes.shape[1:] or self.weight.scale.shape not in shapes:
+        if codes.ndim != 2 or bias.shape != codes.shape[1:] or steps not in ((), (1, 1), (1, bias.size)):
             raise _check.error(ValueError, "QuantizedLayer", "`codes` (n_in, n_out), `bias` (n_out,) and `weight` () "
-                               "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and "
-                               f"{self.weight.scale.shape}", "make it with ptq_static, ptq_dynamic or train_qat")
+                               "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and {steps}",
+                               "make it with ptq_static, ptq_dynamic or train_qat")
         if self.weight.zero_point.any() or (isinstance(at, AffineParams) and at.scale.shape != ()):
             raise _check.error(ValueError, "QuantizedLayer", "`weight` must be symmetric and a static `activation` per "
                                "tensor", f"{self.weight} and {at}", "use symmetric_params for weights")
