@@ -96,7 +96,8 @@ def test_multipliers_without_nan() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("acc", 2**31), ("acc", -2**31 - 1), ("mantissa", 2**30 - 1),
-                                             ("mantissa", 2**31), ("shift", 31), ("zero_point", 128)])
+                                             ("mantissa", 2**31), ("shift", 31), ("shift", -2**31 - 1),
+                                             ("zero_point", 128)])
 def test_requantize_within_its_limits(name: str, value: int) -> None:
     good: dict[str, Any] = {"acc": 5, "mantissa": 2**30, "shift": 0, "zero_point": 0}
     with refused(ValueError, "requantize", f"`{name}`", "R14", value):

@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
         "# Benchmarks", f"{processor()}; one thread; Python {platform.python_version()}, {peers}.",
         measure.markdown(measure.HEAD, [row.cells() for row in rows]),
         measure.markdown(("memory", "at the peak", "at most"), elementwise.memory()),
-        measure.markdown(("cost", "ns per element from 10^4 in steps of sqrt(10)", "slope of the last two decades"),
+        measure.markdown(("cost", "ns per element from 10^4 in steps of sqrt(10)", "slope of the last decade"),
                          scaling), "![time against size, log-log](linear.png)"])
     (folder / "benchmarks.md").write_text(text + "\n", encoding="utf-8")
     print(text)
