@@ -62,7 +62,7 @@ def test_products_in_any_layout_and_stack(left: Any, right: Any) -> None:
 def test_no_larger_than_its_result_and_one_piece() -> None:
     import tracemalloc
 
-    a, b = np.ones((64, 300_000), np.int8), np.ones((300_000, 64), np.int8)
+    a, b = np.ones((64, 30_000), np.int8), np.ones((30_000, 64), np.int8)
     tracemalloc.start()
     rq.integer_matmul(a, b)
     peak = tracemalloc.get_traced_memory()[1]

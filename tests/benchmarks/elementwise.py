@@ -101,7 +101,7 @@ def scaling(sizes: tuple[int, ...] = tuple(int(10**(e / 2)) for e in range(8, 17
         for what, (upto, ns) in drawn.items():
             axes.loglog(upto, np.array(ns) / 1e6, marker="o", markersize=3, label=what)
         axes.loglog(sizes, np.array(sizes) * 1e-6, ":", color="gray", label="1 ns an element")
-        axes.set(xlabel="elements", ylabel="milliseconds", title="Linear in the data, but for the step out of the cache")
+        axes.set(xlabel="elements", ylabel="milliseconds", title="Linear, but for the step out of the cache")
         axes.legend(frameon=False)
         figure.savefig(picture, dpi=100)
     return lines
