@@ -6,6 +6,7 @@ values and shapes.
 
 import operator
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,13 @@ Reals: TypeAlias = NDArray[np.floating[Any]]
 Codes: TypeAlias = NDArray[np.integer[Any]]
 
 quiet = np.errstate(all="ignore")  # saturation is the rule (R6), not an accident; and no global switch changes a result
+
+
+class Value:
+    """A frozen dataclass whose arrays are read-only: its copies and pickles are built anew, so that theirs are too."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **vars(self)), ()
 
 
 def error(kind: type[Exception], where: str, rule: str, got: object, hint: str) -> Exception:
@@ -53,12 +61,16 @@ def reals(where: str, x: ArrayLike, name: str = "x") -> Reals:
     return a
 
 
+def none(where: str, bad: NDArray[np.bool_], values: NDArray[Any], rule: str, hint: str) -> None:
+    """No value is bad; the first that is, is named with its place."""
+    if bad.any():
+        raise error(ValueError, where, rule, f"{values[bad][0]} at index {first(bad)} of shape {values.shape}", hint)
+
+
 def finite(where: str, x: ArrayLike, name: str) -> Reals:
     """`x` as reals without NaN or infinity."""
     a = reals(where, x, name)
-    if not np.isfinite(a).all():
-        raise error(ValueError, where, f"`{name}` must be finite", f"{a[~np.isfinite(a)][0]} at index "
-                    f"{first(~np.isfinite(a))} of shape {a.shape}", "clip or drop infinities first")
+    none(where, ~np.isfinite(a), a, f"`{name}` must be finite", "clip or drop infinities first")
     return a
 
 
@@ -115,12 +127,11 @@ def one_axis(where: str, ndim: int, axis: Any) -> int:
                     "0 is the first axis, -1 the last") from cause
 
 
-def within(where: str, q: Codes, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:
-    """`q`, every element of it from qmin to qmax."""
+def within(where: str, q: ArrayLike, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:
+    """`q` as an array of integers, every one of them from qmin to qmax."""
+    q = integers(where, q, name)
     if q.size and (int(q.min()) < qmin or int(q.max()) > qmax):
-        off = (q < qmin) | (q > qmax)
-        raise error(ValueError, where, f"`{name}` must lie from {qmin} to {qmax} ({rule})",
-                    f"{q[off][0]} at index {first(off)} of shape {q.shape}", hint)
+        none(where, (q < qmin) | (q > qmax), q, f"`{name}` must lie from {qmin} to {qmax} ({rule})", hint)
     return q
 
 
@@ -148,7 +159,7 @@ def compatible(*shapes: tuple[int, ...]) -> bool:
 
 def broadcastable(where: str, shape: tuple[int, ...], to: tuple[int, ...]) -> None:
     """Parameters broadcast TO x's shape (R12)."""
-    if not compatible(shape, to) or np.broadcast_shapes(shape, to) != to:
+    if shape and (not compatible(shape, to) or np.broadcast_shapes(shape, to) != to):  # () always does
         raise error(ValueError, where, "parameters must broadcast to the shape of the data (R12)",
                     f"parameters of shape {shape} for data of shape {to}",
                     "take ranges with axis= of this very array; they keep their axes, so they fit")

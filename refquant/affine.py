@@ -7,9 +7,7 @@ This is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, 
 reference rounds ties away from zero.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +18,7 @@ from .grids import IntGrid, known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AffineParams:
+class AffineParams(_check.Value):
     """What a code means: code q stands for the real scale * (q - zero_point) (R2).
 
     Args:
@@ -48,13 +46,10 @@ class AffineParams:
     def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> None:
         known("AffineParams", grid)
         steps = _check.number("AffineParams", scale, "scale")
-        if not ((steps > 0) & np.isfinite(steps)).all():
-            bad = ~((steps > 0) & np.isfinite(steps))
-            raise _check.error(ValueError, "AffineParams", "`scale` must be positive and finite (R11)",
-                               f"{steps[bad][0]} at index {_check.first(bad)} of shape {steps.shape}",
-                               "affine_params and symmetric_params give a valid scale for every finite range")
-        zeros = _check.within("AffineParams", _check.integers("AffineParams", zero_point, "zero_point"), grid.qmin,
-                              grid.qmax, "zero_point", "R2", "it is the code of 0.0; take one of the grid's")
+        _check.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps, "`scale` must be positive and finite "
+                    "(R11)", "affine_params and symmetric_params give a valid scale for every finite range")
+        zeros = _check.within("AffineParams", zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
+                              "it is the code of 0.0; take one of the grid's")
         if not _check.compatible(steps.shape, zeros.shape):
             raise _check.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
                                f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
@@ -73,9 +68,6 @@ class AffineParams:
 
     def _identity(self) -> tuple[object, ...]:
         return self.grid, self.scale.shape, self.scale.dtype, self.scale.tobytes(), self.zero_point.tobytes()
-
-    def __reduce__(self) -> tuple[Callable[[], "AffineParams"], tuple[()]]:
-        return partial(AffineParams, scale=self.scale, zero_point=self.zero_point, grid=self.grid), ()
 
 
 @_check.quiet
@@ -131,8 +123,7 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
     Source: ONNX DequantizeLinear, opset 21.
     """
     grid, scale = parameters("dequantize", params).grid, params.scale
-    q = _check.within("dequantize", _check.integers("dequantize", q, "q"), grid.qmin, grid.qmax, "q", "R2",
-                      "codes come from quantize with the same grid")
+    q = _check.within("dequantize", q, grid.qmin, grid.qmax, "q", "R2", "codes come from quantize with the same grid")
     _check.broadcastable("dequantize", scale.shape, q.shape)
     steps = np.asarray(q.astype(params.zero_point.dtype) - params.zero_point)
     return np.multiply(steps, scale, dtype=grid.arithmetic(scale.dtype), out=np.empty_like(steps, dtype=scale.dtype))
@@ -176,7 +167,7 @@ def _fit(where: str, x: Reals, params: AffineParams) -> tuple[Reals, Reals]:
     _check.broadcastable(where, parameters(where, params).scale.shape, x.shape)
     dtype = params.grid.arithmetic(x.dtype)
     scale = params.scale.astype(dtype)
-    if scale.size and not (scale.min() > 0 and scale.max() < np.inf):
+    if dtype != params.scale.dtype and scale.size and not (scale.min() > 0 and scale.max() < np.inf):
         raise _check.error(ValueError, where, "`scale` must stay positive and finite in the dtype of the data (R3)",
                            f"{params.scale[(scale == 0) | (scale == np.inf)][0]} for {dtype}",
                            "take the range from this very data, or convert the data to the scale's dtype")

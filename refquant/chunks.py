@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _check
 from .affine import AffineParams, parameters
 
-PIECE = 2**16  # elements: with its temporaries, about a core's cache
+PIECE = 2**17  # elements: a temporary of half a megabyte, which a core's cache holds
 
 
 def in_chunks(f: Callable[[Any, AffineParams], NDArray[Any]], x: ArrayLike, params: AffineParams,

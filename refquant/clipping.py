@@ -16,7 +16,6 @@ from . import _check
 from ._check import Codes, Reals
 from .affine import AffineParams, fake_quantize
 from .grids import IntGrid
-from .histogram import EMPTY, exponents
 from .ranges import affine_params
 
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -156,30 +155,6 @@ def lp_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine
 
 # ---------------------------------------------------------------------------------------------- what rules share
 
-@_check.quiet
-def no_wider(lo: Reals, hi: Reals, smallest: Reals, largest: Reals) -> tuple[Reals, Reals]:
-    """[lo, hi] where it lies within the data and 0, whose ends' dtype it takes: no code for what does not occur.
-
-    >>> no_wider(np.float64(-9), np.float64(9), np.float32(1), np.float32(4))
-    (np.float32(0.0), np.float32(4.0))
-    """
-    dtype = smallest.dtype
-    return (np.maximum(lo, np.minimum(smallest, 0)).astype(dtype)[()],
-            np.minimum(hi, np.maximum(largest, 0)).astype(dtype)[()])
-
-
-@_check.quiet
-def mean_and_deviation(x: Reals, axis: Axis = None, counts: Codes | None = None) -> tuple[Reals, Reals]:
-    """(mean, standard deviation) in float64, shaped as minmax's; no square overflows.
-
-    >>> mean_and_deviation(np.array([1e300, 3e300]))
-    (np.float64(2e+300), np.float64(1e+300))
-    """
-    unit = unit_of(*minmax(x, axis))
-    middle = mean(x / unit, axis, counts)
-    return middle * unit, np.sqrt(mean((x / unit - middle) ** 2, axis, counts)) * unit
-
-
 def mean(x: NDArray[Any], axis: Axis, counts: Codes | None) -> Reals:
     """The mean in float64, shaped as minmax's; each x counts as often as it occurs.
 
@@ -198,8 +173,8 @@ def unit_of(lo: Reals, hi: Reals) -> Reals:
     >>> unit_of(np.float32(-5), np.float32(3))
     np.float32(4.0)
     """
-    exponent = exponents(lo, hi)
-    return np.ldexp(np.ones_like(lo), np.where(exponent == EMPTY, 0, exponent - 1))
+    largest = np.maximum(np.abs(lo), np.abs(hi))
+    return np.ldexp(np.ones_like(lo), np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
 
 
 def _ranked(x: Reals, percent: float, counts: Codes) -> Reals:

@@ -5,9 +5,10 @@
     histogram          bit for bit       bit for bit    bit for bit (against its rule: see histogram_observer)
     moments            up to rounding    bit for bit    up to rounding
     moving average     up to rounding    no             no: it weighs batches, so it depends on how they are cut
+
+Min-max stands here, the others are published methods: methods/histogram.py, moments.py, moving_average.py.
 """
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -17,8 +18,7 @@ from numpy.typing import ArrayLike
 
 from . import _check
 from ._check import Reals
-from .clipping import Axis, Clip, mean_and_deviation, minmax, no_wider, ranged
-from .histogram import centres, coarser, exponents, tally
+from .clipping import Axis, minmax
 
 State: TypeAlias = tuple[Any, ...]
 EMPTY: State = ()
@@ -83,161 +83,18 @@ def _range(spread: Callable[[State], tuple[Reals, Reals]], state: State) -> tupl
 
 # ---------------------------------------------------------------------------------------------- min-max
 
-def _extremes(x: Reals, axis: Axis) -> State:
+def extremes(x: Reals, axis: Axis) -> State:
     lo, hi = minmax(x, axis)
     return lo + 0, hi + 0  # -0.0 + 0 is 0.0: merging would otherwise depend on the order
 
 
-def _widest(a: State, b: State) -> State:
+def widest(a: State, b: State) -> State:
     return np.minimum(a[0], b[0]), np.maximum(a[1], b[1])
 
 
-def _both(state: State) -> tuple[Reals, Reals]:
+def both(state: State) -> tuple[Reals, Reals]:
     return state[0], state[1]
 
 
 #: lo = smallest, hi = largest value seen. Merging is exact: associative, commutative and idempotent, bit for bit.
-minmax_observer = observer(_extremes, _widest, _both)
-
-
-# ---------------------------------------------------------------------------------------------- histogram
-
-def histogram_observer(clip: Clip, bins: int = 8192) -> Observer:
-    """The range that `clip` gives on a histogram of all data: any rule, in memory that does not grow with the data.
-
-    Args:
-        clip: a rule that takes `counts`, as those of this package do: partial(percentile, percent=99.9), say.
-        bins: on either side of 0, a power of two; a range (of a tensor, a channel) takes 16 * bins bytes.
-
-    The bins are a power of two wide, so summaries merge exactly, in any order (histogram.py); the ends are exact too.
-    A bin is at most max|x| * 2 / bins wide. Beside the rule on the whole data: entropy is the same, from 2048 bins
-    on; percentile lies within half a bin; aciq_gaussian, a sigmas wide, within (1 + a)/2 bins. mse_optimal reaches a
-    root mean square error within one bin of the best, because |x - x_hat| changes no faster than x (lp_optimal
-    likewise); its range may differ by more where ranges are about equally good.
-
-    >>> from refquant.clipping import percentile
-    >>> observer = histogram_observer(partial(percentile, percent=75.0))
-    >>> x = np.linspace(0, 1, 101)
-    >>> observer.range(observer.merge(observer.observe(x[:7]), observer.observe(x[7:])))
-    (np.float64(0.2501220703125), np.float64(0.7501220703125))
-
-    Raises:
-        ValueError: bins that are no power of two, NaN or infinities, no data.
-        TypeError: a rule that does not take `counts`.
-    Source: histogram calibration as in Wu et al. 2020 (arXiv:2004.09602), section 3.2; PyTorch's HistogramObserver
-    and ONNX Runtime's calibrators move counts between bins of other widths, so their result depends on the order.
-    """
-    if "counts" not in inspect.signature(clip).parameters:
-        raise _check.error(TypeError, "histogram_observer", "`clip` must take `counts`", repr(clip), "give it the "
-                           "keyword: how often each value occurs; minmax has minmax_observer")
-    if _check.whole("histogram_observer", bins, "bins", 2) & (bins - 1):
-        raise _check.error(ValueError, "histogram_observer", "`bins` must be a power of two", str(bins), "2048, say")
-    return observer(partial(_histogram, bins), _add_histograms, partial(_clip_histogram, clip))
-
-
-def _histogram(bins: int, x: Reals, axis: Axis) -> State:
-    lo, hi = _extremes(_check.finite("observe", x, "x"), axis)
-    exponent = exponents(lo, hi)
-    return lo, hi, exponent, tally(x, exponent, bins)
-
-
-def _add_histograms(a: State, b: State) -> State:
-    exponent = np.maximum(a[2], b[2])
-    return *_widest(a, b), exponent, coarser(a[3], exponent - a[2]) + coarser(b[3], exponent - b[2])
-
-
-def _clip_histogram(clip: Clip, state: State) -> tuple[Reals, Reals]:
-    lo, hi, exponent, counts = state
-    values = np.clip(centres(exponent, counts.shape[-1] // 2), lo[..., None], hi[..., None])
-    values[..., 0], values[..., -1] = lo, hi  # empty unless the end lies there; so the ends are exact
-    found = ranged("range", partial(clip, counts=counts), values, -1)
-    return found[0][..., 0].astype(lo.dtype)[()], found[1][..., 0].astype(lo.dtype)[()]
-
-
-# ---------------------------------------------------------------------------------------------- moments
-
-def moments_observer(width: float) -> Observer:
-    """[mean - width * sigma, mean + width * sigma], no wider than the data and 0 (no_wider).
-
-    Args:
-        width: in standard deviations; gaussian_width(bits) gives aciq_gaussian.
-
-    Counts, means and deviations merge by Chan's formula, so a stream needs three numbers for each range.
-
-    >>> from refquant.methods import aciq_gaussian, gaussian_width
-    >>> from refquant import INT4
-    >>> x, three = np.random.default_rng(0).normal(size=900), moments_observer(gaussian_width(4))
-    >>> pieces = three.merge(three.observe(x[:100]), three.observe(x[100:]))
-    >>> bool(np.allclose(three.range(pieces), aciq_gaussian(x, INT4), rtol=1e-13))
-    True
-
-    Raises:
-        ValueError: a width that is not positive, NaN or infinities, no data.
-    Source: Chan, Golub and LeVeque 1979 (Stanford CS-TR-79-773).
-    """
-    if not (isinstance(width, int | float | np.number) and 0 < width < np.inf):
-        raise _check.error(ValueError, "moments_observer", "`width` must be a positive number of standard deviations",
-                           repr(width), "gaussian_width(8), say")
-    return observer(_moments, _add_moments, partial(_mean_and_sides, float(width)))
-
-
-def _moments(x: Reals, axis: Axis) -> State:
-    lo, hi = _extremes(_check.finite("observe", x, "x"), axis)
-    return lo, hi, x.size // lo.size, *mean_and_deviation(x, axis)
-
-
-@_check.quiet
-def _add_moments(a: State, b: State) -> State:
-    (na, ma, sa), (nb, mb, sb) = a[2:], b[2:]
-    n = na + nb
-    spread = np.hypot(np.sqrt(na / n) * sa, np.sqrt(nb / n) * sb)  # hypot: squares of large numbers overflow
-    between = 2 * np.sqrt(na / n * (nb / n)) * (ma / 2 - mb / 2)
-    lo, hi = _widest(a, b)
-    mean = np.clip(ma * (na / n) + mb * (nb / n), lo, hi)  # of equal values the weighted sum may miss by one ulp
-    return lo, hi, n, mean, np.hypot(spread, between)
-
-
-@_check.quiet
-def _mean_and_sides(width: float, state: State) -> tuple[Reals, Reals]:
-    lo, hi, _, mean, deviation = state
-    return no_wider(mean - width * deviation, mean + width * deviation, lo, hi)
-
-
-# ---------------------------------------------------------------------------------------------- moving average
-
-def moving_average_observer(rate: float = 0.01, clip: Clip = minmax) -> Observer:
-    """lo and hi move by `rate` towards each batch's range: s + rate * (clip(x) - s), from the first batch's on.
-
-    Args:
-        rate: from 0, the first batch alone, to 1, the last alone.
-        clip: each batch's range.
-
-    A state is the range of its batches alone, and what they do to a range before them, a map s -> a * s + b. Maps
-    compose, so shards merge in their order; swapped, they give another range: the later batch weighs more.
-
-    >>> half = moving_average_observer(0.5)
-    >>> a, b = half.observe([0.0, 1.0]), half.observe([0.0, 3.0])
-    >>> float(half.range(half.merge(half.merge(a, b), b))[1]), float(half.range(half.merge(half.merge(b, b), a))[1])
-    (2.5, 2.0)
-
-    Raises:
-        ValueError: rate outside [0, 1], NaN or infinities, no data.
-    Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.1; PyTorch's MovingAverageMinMaxObserver
-    (averaging_constant is the rate).
-    """
-    if not (isinstance(rate, int | float | np.number) and 0 <= rate <= 1):
-        raise _check.error(ValueError, "moving_average_observer", "`rate` must lie from 0 to 1", repr(rate),
-                           "0.01 moves by a hundredth of the difference at each batch")
-    return observer(partial(_step, float(rate), clip), _later, _both)
-
-
-@_check.quiet
-def _step(rate: float, clip: Clip, x: Reals, axis: Axis) -> State:
-    lo, hi = ranged("observe", clip, _check.finite("observe", x, "x"), axis)
-    return lo, hi, 1 - rate, rate * np.float64(lo), rate * np.float64(hi)
-
-
-def _later(a: State, b: State) -> State:
-    """Stream a, then stream b: b's map applied to a's range, and to a's map."""
-    lo, hi = ((a[i] * b[2] + b[i + 3]).astype(a[i].dtype) for i in (0, 1))
-    return lo, hi, a[2] * b[2], a[3] * b[2] + b[3], a[4] * b[2] + b[4]
+minmax_observer = observer(extremes, widest, both)

@@ -1,30 +1,80 @@
 """The benchmarks run, and both sides of them learn: a figure from code that does nothing would be worthless."""
 
-import importlib.util
+import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import needs
 
 FOLDER = Path(__file__).parent / "benchmarks"
 
 
-def load(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """A benchmark by name; it pins its threads and finds its neighbours."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module
 
 
-def test_a_step_here_and_in_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not os.environ.get("CI_CONFORMANCE"):
-        pytest.importorskip("torch", reason="the conformance extra is not installed: torch is the peer timed")
-    monkeypatch.setattr(os, "environ", dict(os.environ))  # the benchmark pins its threads
+def plausible(rows: Any, names: int) -> None:
+    assert len(rows) == names
+    for row in rows:
+        assert (np.asarray(row.ours) > 0).all() and (np.asarray(row.theirs) > 0).all()
+        assert len(row.cells()) == 8 and row.cells()[4].startswith("**")
+
+
+def test_a_step_here_and_in_pytorch(load: Callable[[str], Any]) -> None:
+    needs("torch", "conformance")
     module = load("qat_step")
     x = np.random.default_rng(0).random((module.BATCH * 3, module.SIZES[0]), np.float32)
     labels = np.zeros(len(x), int)
     for run in (module.numpy_steps(x, labels), module.torch_steps(x, labels)):
         assert module.milliseconds_per_step(run) > 0
+
+
+def test_products_here_and_in_onnxruntime(load: Callable[[str], Any]) -> None:
+    needs("onnx", "conformance"), needs("onnxruntime", "conformance")
+    plausible(load("matmul").rows(n=8, rounds=2, slow_rounds=1), 4)
+
+
+def test_quantize_here_and_in_onnx(load: Callable[[str], Any]) -> None:
+    needs("onnx", "conformance")
+    plausible(load("elementwise").rows(n=1000, rounds=2), 6)
+
+
+def test_memory_is_the_output_and_one_temporary_in_chunks_one_megabyte(load: Callable[[str], Any]) -> None:
+    for line in load("elementwise").memory(n=4_000_000):
+        assert line[2].endswith("met"), line
+
+
+def test_cost_against_size(load: Callable[[str], Any], tmp_path: Path) -> None:
+    lines = load("elementwise").scaling(sizes=(100, 1000, 10_000), rounds=2, picture=tmp_path / "linear.png")
+    assert len(lines) == 6 and all(len(line[1].split(",")) == 3 for line in lines)
+    assert (tmp_path / "linear.png").stat().st_size > 10_000
+
+
+def test_inference_and_import(load: Callable[[str], Any]) -> None:
+    plausible(load("inference").rows(rounds=2, epochs=3), 4)
+    plausible(load("importing").rows(rounds=1), 1)
+
+
+def test_one_command_runs_them_all(load: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("onnx", "onnxruntime", "torch"):
+        needs(package, "conformance")
+    everything, measure = load("all"), load("measure")
+    one = [measure.Row("this", "that", [2.0, 2.0], [3.0, 5.0], 2)]
+    for module, name in ((everything.matmul, "rows"), (everything.elementwise, "rows"), (everything.importing, "rows"),
+                         (everything.inference, "rows")):
+        monkeypatch.setattr(module, name, lambda: one)
+    monkeypatch.setattr(everything.qat_step, "row", lambda: one[0])
+    monkeypatch.setattr(everything.elementwise, "memory", lambda: [("quantize", "1 MB", "2 MB: met")])
+    monkeypatch.setattr(everything.elementwise, "scaling", lambda **_: [("quantize", "1.00", "1.00")])
+    everything.main(tmp_path / "out")
+    written = (tmp_path / "out" / "benchmarks.md").read_text()
+    assert written.count("| this | that | 2 | 4 | **2.00** | 1.75 to 2.25 | 2 | 2: met |") == 5
+    assert "VNNI" in written and "onnxruntime" in written

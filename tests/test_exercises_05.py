@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refquant import INT4, UINT4, IntGrid, dynamic_params, mlp, quantize, static_params
-from refquant.observers import histogram_observer
+from refquant.methods import histogram_observer
 from refquant.study.compare import Plan, Task, prepare
 from refquant.study.exercises import lesson_05
 from refquant.study.exercises.lesson_05 import codes, gained, glitched, mates, stories

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from refquant.histogram import EMPTY, centres, coarser, exponents, tally
+from refquant.methods.histogram import EMPTY, centres, coarser, exponents, tally
 
 
 def test_bins_end_exclusively() -> None:

@@ -5,7 +5,13 @@ from .adaround import adaround
 from .bias_correction import bias_correction
 from .cle import cross_layer_equalization
 from .entropy import entropy
+from .gemmlowp import gemmlowp_requantize
+from .histogram import histogram_observer
+from .moments import moments_observer
+from .moving_average import moving_average_observer
 from .octav import octav
 
 __all__ = ["gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
-           "cross_layer_equalization", "bias_correction", "adaround"]
+           "cross_layer_equalization", "bias_correction", "adaround",
+           "histogram_observer", "moments_observer", "moving_average_observer",
+           "gemmlowp_requantize"]

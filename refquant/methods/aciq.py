@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Codes, Reals
-from ..clipping import Axis, finite, mean, mean_and_deviation, minmax, no_wider, unit_of
+from ..clipping import Axis, finite, mean, minmax, unit_of
 from ..grids import IntGrid, known
+from .densities import mean_and_deviation, no_wider
 
 
 def gaussian_width(bits: int) -> float:

@@ -5,9 +5,10 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Codes, Reals
-from ..clipping import Axis, finite, minmax, no_wider
+from ..clipping import Axis, finite, minmax
 from ..grids import IntGrid, known
-from ..histogram import exponents, tally
+from .densities import no_wider
+from .histogram import exponents, tally
 
 BINS = 2048  # of the histogram, at most
 

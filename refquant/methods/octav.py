@@ -5,8 +5,9 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Codes, Reals
-from ..clipping import Axis, finite, mean, minmax, no_wider, unit_of
+from ..clipping import Axis, finite, mean, minmax, unit_of
 from ..grids import IntGrid, known
+from .densities import no_wider
 
 
 @_check.quiet

@@ -7,6 +7,7 @@ from .model import Net, accuracy, cross_entropy, forward, init, layer_inputs
 from .train import train
 from .quantized import Dynamic, QuantizedLayer, QuantizedNet, forward_quantized, linear
 from .ptq import ptq_dynamic, ptq_static, quantize_net
+from .deploy import IntegerLayer, IntegerNet, deploy, forward_codes, forward_integer, integer_linear
 from .qat import train_lsq, train_qat
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "Dynamic", "QuantizedLayer", "QuantizedNet", "forward_quantized", "linear",
     "ptq_static", "ptq_dynamic", "quantize_net",
     "train_qat", "train_lsq",
+    "IntegerNet", "IntegerLayer", "deploy", "forward_integer", "forward_codes", "integer_linear",
 ]

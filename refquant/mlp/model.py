@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -17,7 +16,7 @@ Through: TypeAlias = Callable[[Reals], tuple[Reals, Pullback]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Net:
+class Net(_check.Value):
     """Layers x @ W + b with ReLU between them, as a value: read-only float32 arrays.
 
     Args:
@@ -47,9 +46,6 @@ class Net:
         object.__setattr__(self, "weights", tuple(weights))
         object.__setattr__(self, "biases", tuple(biases))
 
-    def __reduce__(self) -> tuple[Callable[[], "Net"], tuple[()]]:
-        return partial(Net, weights=self.weights, biases=self.biases), ()
-
     @property
     def sizes(self) -> tuple[int, ...]:
         """Width of the input, of each hidden layer, and of the logits."""
@@ -61,7 +57,7 @@ class Net:
         return sum(a.nbytes for a in (*self.weights, *self.biases))
 
 
-def init(rng: np.random.Generator, sizes: Sequence[int]) -> Net:
+def init(rng: "np.random.Generator", sizes: Sequence[int]) -> Net:
     """W ~ Normal(0, 2/n_in), b = 0.
 
     Args:
@@ -178,7 +174,7 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """The share of samples whose largest logit is the label's, from 0 to 1; the first of equal logits counts.
 
     Args:
-        logits: (n, classes) reals, from forward or forward_quantized.
+        logits: (n, classes) reals, from forward or forward_quantized; or codes of one scale, from forward_integer.
         labels: (n,) integers from 0 to classes - 1.
 
     >>> accuracy(np.array([[0.1, 0.9], [0.5, 0.5]]), [1, 1])
@@ -187,7 +183,7 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         ValueError: no samples, or labels that do not fit the logits.
     """
-    logits = _logits("accuracy", logits)
+    logits = _logits("accuracy", _check.number("accuracy", logits, "logits"))
     y = classes("accuracy", labels, *logits.shape)
     return float(np.mean(np.argmax(logits, axis=1) == y))
 
@@ -198,6 +194,13 @@ def _logits(where: str, logits: ArrayLike) -> Reals:
         raise _check.error(ValueError, where, "`logits` must be of shape (n, classes) and hold data",
                            f"shape {logits.shape}", "pass what forward returns")
     return logits
+
+
+def loss_gradient(weights: Sequence[Reals], biases: Sequence[Reals], x: Reals, p: Reals, through_x: Sequence[Through],
+                  through_w: Sequence[Through]) -> Reals:
+    """The gradient of the cross-entropy between rows p and the logits, flat; as value_and_pullback."""
+    logits, pullback = value_and_pullback(weights, biases, x, through_x, through_w)
+    return pullback(cross_entropy_formula(logits, p)[1]())
 
 
 def unchanged(x: Reals) -> tuple[Reals, Pullback]:

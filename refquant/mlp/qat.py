@@ -12,24 +12,14 @@ from ..clipping import Axis
 from ..gradients import lsq, straight_through
 from ..grids import UINT8, IntGrid
 from ..ranges import affine_formula, affine_params, symmetric_formula
-from .model import (
-    Net,
-    Pullback,
-    Through,
-    cross_entropy_formula,
-    flatten,
-    layer_inputs,
-    net_of,
-    unflatten,
-    value_and_pullback,
-)
+from .model import Net, Pullback, Through, flatten, layer_inputs, loss_gradient, net_of, unflatten
 from .ptq import NARROW8, quantize_net, weight_params
 from .quantized import QuantizedNet
 from .train import Problem, Rows, fit, training_data
 
 
 @_check.quiet
-def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator, weight_grid: IntGrid = NARROW8,
+def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", weight_grid: IntGrid = NARROW8,
               activation_grid: IntGrid = UINT8, weight_axis: Axis = None, momentum: float = 0.95, epochs: int = 30,
               batch_size: int = 64, lr: float = 3e-3,
               each_epoch: Callable[[QuantizedNet], object] | None = None) -> QuantizedNet:
@@ -75,8 +65,7 @@ def straight_through_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid,
     through_w = [_largest_value(weight_grid, weight_axis)] * len(ranges)
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
-        logits, pullback = value_and_pullback(*unflatten(theta, net.sizes), x[batch], through_x, through_w)
-        return pullback(cross_entropy_formula(logits, p[batch])[1]())
+        return loss_gradient(*unflatten(theta, net.sizes), x[batch], p[batch], through_x, through_w)
 
     def quantized(theta: Reals) -> QuantizedNet:
         inputs = [affine_params(lo, hi, activation_grid) for lo, hi in ranges]
@@ -87,7 +76,7 @@ def straight_through_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid,
 
 
 @_check.quiet
-def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator, weight_grid: IntGrid = NARROW8,
+def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", weight_grid: IntGrid = NARROW8,
               activation_grid: IntGrid = UINT8, epochs: int = 30, batch_size: int = 64, lr: float = 3e-3,
               each_epoch: Callable[[QuantizedNet], object] | None = None) -> QuantizedNet:
     """As train_qat, with learned steps: the scales are parameters too, one per layer's weights and one per its input.
@@ -135,8 +124,7 @@ def learned_steps_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid, ac
         scales, dscales = steps(theta), np.zeros_like(first)
         through = [_learned(scales, dscales, i, zero_points[i], grids[i], gains[i]) for i in range(2 * n)]
         weights_biases = unflatten(theta[:-2 * n], net.sizes)
-        logits, pullback = value_and_pullback(*weights_biases, x[batch], through[n:], through[:n])
-        return np.concatenate([pullback(cross_entropy_formula(logits, p[batch])[1]()), dscales])
+        return np.concatenate([loss_gradient(*weights_biases, x[batch], p[batch], through[n:], through[:n]), dscales])
 
     def quantized(theta: Reals) -> QuantizedNet:
         params = [AffineParams(scale=s, zero_point=int(z), grid=g)

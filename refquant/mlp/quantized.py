@@ -1,8 +1,6 @@
 """The quantized network: integer weight codes, and every layer's input on a grid. PTQ and QAT both return it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +12,7 @@ from .._check import Codes, Reals
 from ..affine import AffineParams, quantize
 from ..calibration import dynamic_params
 from ..clipping import Axis
-from ..grids import IntGrid
+from ..grids import IntGrid, known
 from ..integer import integer_matmul
 from .model import rows
 
@@ -31,15 +29,14 @@ class Dynamic:
     axis: Axis = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.grid, IntGrid):
-            raise _check.error(TypeError, "Dynamic", "`grid` must be an IntGrid", repr(self.grid), "pass rq.UINT8, say")
+        known("Dynamic", self.grid)
         if self.axis not in (None, -1):
             raise _check.error(ValueError, "Dynamic", "`axis` must be None (per tensor) or -1 (per row)",
                                repr(self.axis), "inputs that share a sum must share a scale")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class QuantizedLayer:
+class QuantizedLayer(_check.Value):
     """y = scale_x * scale_w * ((q_x - zero_point_x) @ codes + bias).
 
     Args:
@@ -63,18 +60,17 @@ class QuantizedLayer:
     activation: AffineParams | Dynamic
 
     def __post_init__(self) -> None:
-        grid = self.weight.grid
-        codes = _check.within("QuantizedLayer", _check.integers("QuantizedLayer", self.codes, "codes"), grid.qmin,
-                              grid.qmax, "codes", "R2", "codes come from quantize with the same grid")
+        grid, steps = self.weight.grid, self.weight.scale.shape
+        codes = _check.within("QuantizedLayer", self.codes, grid.qmin, grid.qmax, "codes", "R2",
+                              "codes come from quantize with the same grid")
         at, bias = self.activation, _check.array("QuantizedLayer", self.bias, "bias")
         if not isinstance(at, AffineParams | Dynamic):
             raise _check.error(TypeError, "QuantizedLayer", "`activation` must be AffineParams or Dynamic", repr(at),
                                "make the network with ptq_static, ptq_dynamic or train_qat")
-        shapes = (), (1, 1), (1, bias.size)
-        if codes.ndim != 2 or bias.shape != codes.shape[1:] or self.weight.scale.shape not in shapes:
+        if codes.ndim != 2 or bias.shape != codes.shape[1:] or steps not in ((), (1, 1), (1, bias.size)):
             raise _check.error(ValueError, "QuantizedLayer", "`codes` (n_in, n_out), `bias` (n_out,) and `weight` () "
-                               "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and "
-                               f"{self.weight.scale.shape}", "make it with ptq_static, ptq_dynamic or train_qat")
+                               "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and {steps}",
+                               "make it with ptq_static, ptq_dynamic or train_qat")
         if self.weight.zero_point.any() or (isinstance(at, AffineParams) and at.scale.shape != ()):
             raise _check.error(ValueError, "QuantizedLayer", "`weight` must be symmetric and a static `activation` per "
                                "tensor", f"{self.weight} and {at}", "use symmetric_params for weights")
@@ -88,10 +84,6 @@ class QuantizedLayer:
             _check.finite("QuantizedLayer", bias, "bias")
         object.__setattr__(self, "codes", _check.frozen(codes.astype(grid.dtype)))
         object.__setattr__(self, "bias", _check.frozen(bias))
-
-    def __reduce__(self) -> tuple[Callable[[], "QuantizedLayer"], tuple[()]]:
-        return partial(QuantizedLayer, codes=self.codes, weight=self.weight, bias=self.bias,
-                       activation=self.activation), ()
 
     @property
     def nbytes(self) -> int:

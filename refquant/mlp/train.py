@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import Reals
 from ..optim import AdamState, adam
-from .model import Net, cross_entropy_formula, flatten, net_of, rows, targets, unchanged, unflatten, value_and_pullback
+from .model import Net, flatten, loss_gradient, net_of, rows, targets, unchanged, unflatten
 
 Rows: TypeAlias = NDArray[np.intp]
 Trained = TypeVar("Trained")
@@ -26,7 +26,7 @@ class Problem(Generic[Trained]):
 
 
 @_check.quiet
-def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator, epochs: int = 60,
+def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", epochs: int = 60,
           batch_size: int = 64, lr: float = 3e-3, each_epoch: Callable[[Net], object] | None = None) -> Net:
     """theta <- adam(theta, d cross_entropy / d theta), over shuffled minibatches, lr falling to 0 along a cosine.
 
@@ -54,8 +54,7 @@ def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator
     none = [unchanged] * len(net.weights)
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
-        logits, pullback = value_and_pullback(*unflatten(theta, net.sizes), x[batch], none, none)
-        return pullback(cross_entropy_formula(logits, p[batch])[1]())
+        return loss_gradient(*unflatten(theta, net.sizes), x[batch], p[batch], none, none)
 
     problem = Problem(flatten(net), gradient, lambda theta: net_of(theta, net.sizes))
     return fit(problem, len(x), each_epoch, rng=rng, epochs=epochs, batch_size=batch_size, lr=lr)
@@ -71,7 +70,7 @@ def fit(problem: Problem[Trained], n: int, each_epoch: Callable[[Trained], objec
     return network
 
 
-def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, rng: np.random.Generator, epochs: int,
+def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, rng: "np.random.Generator", epochs: int,
             batch_size: int, lr: float) -> Iterator[Reals]:
     """theta after each epoch of Adam on minibatches of n samples.
 
@@ -87,7 +86,7 @@ def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, r
             yield theta
 
 
-def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, epochs: int,
+def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: "np.random.Generator", epochs: int,
                   batch_size: int, lr: float) -> tuple[Reals, Reals]:
     """Samples and the probabilities of their classes, which fit the network and each other."""
     _check.generator(where, rng)
@@ -101,7 +100,7 @@ def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: np
     return x, targets(where, labels, len(x), net.sizes[-1])
 
 
-def minibatches(n: int, *, rng: np.random.Generator, epochs: int, batch_size: int,
+def minibatches(n: int, *, rng: "np.random.Generator", epochs: int, batch_size: int,
                 lr: float) -> Iterator[tuple[Rows, float, bool]]:
     """(rows, lr * (1 + cos(pi * t/T)) / 2, whether the epoch ends) for step t of T; each epoch permutes n rows anew.
 

@@ -76,6 +76,7 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
         help="processes (default: one per core); the records do not depend on it")
     add("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
+    add("--save", metavar="DIR", help="folder for seed 0's quantized networks, as .npz, compared in integers")
     parser.set_defaults(run=_compare)
 
 
@@ -89,9 +90,15 @@ def _compare(options: argparse.Namespace) -> int:
     seeds = _number("compare", "--seeds", options.seeds or ("2" if options.quick else "10"), 1, 10_000)
     jobs, plan = _number("compare", "--jobs", options.jobs), _plan(options)
     folder = writable_folder("refquant compare", options.out)
+    nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder)
     print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
+    if nets is not None:
+        from . import deployed
+
+        saved = deployed.save_networks(plan, nets)
+        print("", deployed.table(saved), f"\nWritten: {len(saved)} networks, in {nets}", sep="\n", flush=True)
     return 0
 
 

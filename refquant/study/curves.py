@@ -9,7 +9,7 @@ from .._check import Codes, Reals, quiet
 from ..affine import fake_quantize
 from ..clipping import unit_of
 from ..grids import IntGrid
-from ..histogram import centres
+from ..methods.histogram import centres
 from ..ranges import symmetric_params
 from .passes import Scan
 from .schemes import LONG

@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import _check
 
 
-def writable_folder(where: str, path: str | Path) -> Path:
+def writable_folder(where: str, path: str | Path, name: str = "--out") -> Path:
     """The folder, made if need be, known to take files."""
     folder = Path(path)
     try:
@@ -18,8 +18,8 @@ def writable_folder(where: str, path: str | Path) -> Path:
             pass
     except (OSError, ValueError) as cause:
         why = getattr(cause, "strerror", None) or cause
-        raise _check.error(ValueError, where, "`--out` must be a folder that can be written", f"{str(path)!r} ({why})",
-                           "name another folder") from cause
+        raise _check.error(ValueError, where, f"`{name}` must be a folder that can be written",
+                           f"{str(path)!r} ({why})", "name another folder") from cause
     return folder
 
 

@@ -15,8 +15,16 @@ from ..blocks import bits_per_value, join_blocks, split_blocks
 from ..calibration import dynamic_params
 from ..clipping import Clip, lp_optimal, minmax, mse_optimal, percentile
 from ..grids import IntGrid
-from ..methods import aciq_gaussian, aciq_laplace, adaround, cross_layer_equalization, entropy, octav
-from ..observers import Observer, histogram_observer, minmax_observer
+from ..methods import (
+    aciq_gaussian,
+    aciq_laplace,
+    adaround,
+    cross_layer_equalization,
+    entropy,
+    histogram_observer,
+    octav,
+)
+from ..observers import Observer, minmax_observer
 from ..ranges import symmetric_params
 from .datasets import Data, Split, digits, split
 from .reconstruct import Rounding, nearest, reconstruct

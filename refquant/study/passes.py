@@ -15,7 +15,8 @@ import numpy as np
 
 from .._check import Reals
 from ..clipping import mse_optimal
-from ..observers import State, histogram_observer
+from ..methods import histogram_observer
+from ..observers import State
 from .jobs import clear, show
 from .tensors import Index, cuts
 

@@ -15,8 +15,8 @@ from .._check import Codes, Reals, quiet
 from ..affine import AffineParams, fake_quantize
 from ..clipping import Clip, Fit, lp_optimal, minmax, mse_optimal, percentile
 from ..grids import IntGrid
-from ..methods import aciq_gaussian, aciq_laplace, entropy, octav
-from ..observers import State, histogram_observer
+from ..methods import aciq_gaussian, aciq_laplace, entropy, histogram_observer, octav
+from ..observers import State
 from ..ranges import affine_params, symmetric_params
 from . import passes
 from .passes import HISTOGRAM, each, native, scan

@@ -82,7 +82,7 @@ def tensors(where: str, path: str | Path) -> tuple[list[Tensor], dict[str, str]]
 
 
 def _single(where: str, file: Path, stream: IO[bytes]) -> Tensor:
-    header = _header(where, file.name, stream)
+    header = read_header(where, file.name, stream)
     unfit = _unfit(header)
     if unfit:
         kind = ValueError if unfit == _unfit(header._replace(descr="f4")) else TypeError
@@ -94,14 +94,14 @@ def _single(where: str, file: Path, stream: IO[bytes]) -> Tensor:
 def _members(where: str, file: Path) -> tuple[list[Tensor], dict[str, str]]:
     found: list[Tensor] = []
     left_out: dict[str, str] = {}
-    with _readable(where, file.name), zipfile.ZipFile(file) as archive:
+    with readable(where, file.name), zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy")
             if name == info.filename:
                 left_out[name] = "it is no .npy"
                 continue
             with archive.open(info) as stream:
-                header = _header(where, info.filename, stream)
+                header = read_header(where, info.filename, stream)
             unfit = _unfit(header)
             if unfit:
                 left_out[name] = unfit[0]
@@ -116,7 +116,7 @@ def _members(where: str, file: Path) -> tuple[list[Tensor], dict[str, str]]:
 
 
 @contextmanager
-def _readable(where: str, name: str) -> Iterator[None]:
+def readable(where: str, name: str) -> Iterator[None]:
     """What zipfile raises on damaged archives, as one message."""
     try:
         yield
@@ -129,7 +129,7 @@ def _readable(where: str, name: str) -> Iterator[None]:
 
 # ---------------------------------------------------------------------------------------------- headers
 
-def _header(where: str, name: str, stream: IO[bytes]) -> Header:
+def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
     """The header, parsed as a Python literal of at most 10,000 bytes, as NumPy's."""
     start = stream.read(12)
     wide = start[6:7] in (b"\x02", b"\x03")
@@ -197,7 +197,7 @@ def _extracted(where: str, file: Path, info: zipfile.ZipInfo, header: Header, sc
         raise _check.error(ValueError, where, f"{info.filename!r} needs {info.file_size:,} bytes of room, unpacked",
                            f"{free:,} free", "choose --out on a larger disk")
     with tempfile.TemporaryFile(dir=scratch) as unpacked:
-        with _readable(where, file.name), zipfile.ZipFile(file) as archive, archive.open(info) as stream:
+        with readable(where, file.name), zipfile.ZipFile(file) as archive, archive.open(info) as stream:
             shutil.copyfileobj(stream, unpacked, 2**20)
         unpacked.flush()
         _whole(where, info.filename, header, unpacked.tell())

@@ -414,6 +414,19 @@ def products_of_the_largest_codes_are_exact(subject: Any, case: tuple[int, str, 
         assert int(got[0, 0]) == k * int(x) * int(y), f"R13: {k} * {x} * {y} became {got[0, 0]}"
 
 
+@law("R13", st.tuples(st.sampled_from([np.int8, np.uint8]), st.sampled_from([np.int8, np.uint8]), st.integers(1, 3),
+                      st.integers(-1, 1), st.sampled_from(["max", "min"]), st.sampled_from(["max", "min"])))
+def sums_are_exact_at_the_bound_of_float32(subject: Any, case: tuple[Any, Any, int, int, str, str]) -> None:
+    left, right, pieces, beyond, high, low = case
+    x, y = int(getattr(np.iinfo(left), high)), int(getattr(np.iinfo(right), low))
+    most = [max(int(np.iinfo(t).max), -int(np.iinfo(t).min)) for t in (left, right)]
+    k = pieces * (2**24 // (most[0] * most[1])) + beyond  # where a sum of the largest products leaves 2**24
+    a, b = np.full((1, k), x, left), np.full((k, 1), y, right)
+    a[0, -1] = b[-1, 0] = 1  # what float32 would lose beyond it
+    exact = (k - 1) * x * y + 1
+    equal("R13", subject.integer_matmul(a, b), np.array([[exact]], np.int32))
+
+
 @law("R14", strategies.requantizations())
 def requantize_rounds_once(subject: Any, case: Requantization) -> None:
     acc, mantissa, shift, zero_point, grid = case

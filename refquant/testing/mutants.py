@@ -258,6 +258,18 @@ def _by_value(a: Any, b: Any) -> Any:
     return np.int32 if np.abs(exact).max(initial=0) < 2**31 else np.int64
 
 
+def _in_pieces(terms: int) -> Callable[..., Any]:
+    """float32 sums of so many products of 8-bit codes, however large."""
+    def integer_matmul(a: Any, b: Any) -> Any:
+        right = rq.integer_matmul(a, b)
+        if max(a.itemsize, b.itemsize) > 1:
+            return right
+        cuts = range(0, a.shape[1], terms)
+        return sum(((a[:, k:k + terms].astype(np.float32) @ b[k:k + terms].astype(np.float32)).astype(right.dtype)
+                    for k in cuts), np.zeros_like(right))
+    return integer_matmul
+
+
 def _float32_matmul(a: Any, b: Any) -> Any:
     return np.matmul(a.astype(np.float32), b.astype(np.float32)).astype(rq.integer_matmul(a, b).dtype)
 
@@ -420,6 +432,8 @@ MUTANTS: list[Mutant] = [
     Mutant("accumulated in int16", "R13", {"integer_matmul": _matmul(lambda a, b: np.int16)}),
     Mutant("dtype chosen by value", "R13", {"integer_matmul": _matmul(_by_value)}),
     Mutant("float32 sums", "R13", {"integer_matmul": _float32_matmul}),
+    Mutant("float32 sums of pieces twice too long", "R13", {"integer_matmul": _in_pieces(2048)}),
+    Mutant("unsigned codes in pieces for signed ones", "R13", {"integer_matmul": _in_pieces(1024)}),
 
     Mutant("rounded twice", "R14", {"requantize": _twice}),
     Mutant("product's ties up", "R14", {"requantize": _scaled(half_up)}),

@@ -7,14 +7,11 @@ thread each, taken in turns in one process; the median over rounds, and the spre
 extra `conformance`.
 """
 
-import os
-
-os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
-
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
+
+from measure import Row, in_turns, milliseconds
 
 import numpy as np
 
@@ -69,25 +66,24 @@ def torch_steps(x: Any, labels: Any) -> Callable[[], None]:
 
 
 def milliseconds_per_step(run: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - began) / STEPS
+    return milliseconds(run) / STEPS
+
+
+def row(rounds: int = ROUNDS) -> Row:
+    rng = np.random.default_rng(0)
+    x, labels = rng.random((BATCH * STEPS, SIZES[0]), np.float32), rng.integers(0, SIZES[-1], BATCH * STEPS)
+    times = in_turns((numpy_steps(x, labels), torch_steps(x, labels)), rounds) / STEPS
+    return Row(f"a QAT step, {'-'.join(map(str, SIZES))}, batch {BATCH}", "PyTorch eager", *times.T)
 
 
 def main() -> None:
     import torch
 
-    rng = np.random.default_rng(0)
-    x, labels = rng.random((BATCH * STEPS, SIZES[0]), np.float32), rng.integers(0, SIZES[-1], BATCH * STEPS)
-    runs = numpy_steps(x, labels), torch_steps(x, labels)
-    for run in runs:
-        run()
-    times = np.array([[milliseconds_per_step(run) for run in runs] for _ in range(ROUNDS)])
-    ratio = times[:, 1] / times[:, 0]
-    for name, column in ((f"refquant, NumPy {np.__version__}", times[:, 0]),
-                         (f"PyTorch {torch.__version__} eager", times[:, 1])):
+    found = row()
+    for name, column in ((f"refquant, NumPy {np.__version__}", found.ours),
+                         (f"PyTorch {torch.__version__} eager", found.theirs)):
         print(f"{name:34} {np.median(column):7.3f} ms per step")
-    low, middle, high = np.percentile(ratio, [25, 50, 75])
+    low, middle, high = np.percentile(found.theirs / found.ours, [25, 50, 75])
     print(f"PyTorch / refquant: {middle:.2f} (quartiles {low:.2f} to {high:.2f}, {ROUNDS} rounds of {STEPS} steps)")
 
 

@@ -12,8 +12,9 @@ from ..._check import Reals
 from ...calibration import dynamic_params, static_params
 from ...clipping import mse_optimal, percentile
 from ...grids import UINT8
+from ...methods import histogram_observer
 from ...mlp import Net
-from ...observers import Observer, histogram_observer
+from ...observers import Observer
 from ..compare import changed_by_batch_mates
 from ..datasets import Data, Split
 from ..methods import Network, Run, Task, logits, stream

@@ -1,0 +1,68 @@
+"""Codes <-> bytes: one little-endian bit stream, so that codes of 2 to 7 bits take no more room than their bits."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _check
+from ._check import Codes
+from .grids import IntGrid, known
+
+
+def pack(q: ArrayLike, grid: IntGrid) -> Codes:
+    """Bit j of code i is bit i * bits + j of the stream; bit k of the stream is bit k % 8 of byte k // 8, 1 the lowest.
+
+    Args:
+        q: (*S) codes on the grid, of any integer dtype, taken in C order.
+        grid: which codes exist; signed ones go in as two's complement.
+    Returns:
+        (ceil(size * bits / 8),) uint8; what the last byte has left is 0. Codes of 8, 16 and 32 bits are their own
+        little-endian bytes.
+
+    At 2 and 4 bits the first code lies lowest, as in ONNX; at 3 bits the third code spans two bytes:
+
+    >>> from refquant import UINT4
+    >>> [f"{byte:08b}" for byte in pack([1, 15, 3], UINT4)]
+    ['11110001', '00000011']
+    >>> [f"{byte:08b}" for byte in pack([1, -1, -4], IntGrid(3))]
+    ['00111001', '00000001']
+
+    Raises:
+        ValueError: codes off the grid.
+        TypeError: codes that are no integers.
+    Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
+    """
+    codes = _check.within("pack", q, known("pack", grid).qmin, grid.qmax, "q", "R2", "take codes from quantize")
+    stored = codes.astype(grid.dtype.newbyteorder("<")).reshape(-1, 1).view(np.uint8)
+    return np.packbits(np.unpackbits(stored, axis=1, count=grid.bits, bitorder="little"), bitorder="little")
+
+
+def unpack(packed: ArrayLike, grid: IntGrid, count: int) -> Codes:
+    """The `count` codes of a stream: pack undone.
+
+    Args:
+        packed: (ceil(count * bits / 8),) uint8.
+        grid: as pack.
+        count: how many codes the stream holds.
+    Returns:
+        (count,) codes in the grid's dtype.
+
+    >>> from refquant import INT4
+    >>> unpack(pack([[-8, 7], [0, -1]], INT4), INT4, 4)
+    array([-8,  7,  0, -1], dtype=int8)
+
+    Raises:
+        ValueError: bytes of another number, the code that a narrow grid drops.
+        TypeError: bytes that are not uint8.
+    """
+    bits, count = known("unpack", grid).bits, _check.whole("unpack", count, "count", 0)
+    stream = _check.array("unpack", packed, "packed")
+    if stream.dtype != np.uint8:
+        raise _check.error(TypeError, "unpack", "`packed` must be uint8", f"dtype {stream.dtype}", "pack gives it")
+    if stream.shape != (-(-count * bits // 8),):
+        raise _check.error(ValueError, "unpack", f"{count} codes of {bits} bits are {-(-count * bits // 8)} bytes",
+                           f"shape {stream.shape}", "pack with the same grid, and count every code")
+    wide = np.zeros((count, 8 * grid.dtype.itemsize), np.uint8)
+    wide[:, -bits:] = np.unpackbits(stream, count=count * bits, bitorder="little").reshape(count, bits)
+    codes = np.packbits(wide, axis=1, bitorder="little").view(grid.dtype.newbyteorder("<")).reshape(count)
+    codes = (codes >> (wide.shape[1] - bits)).astype(grid.dtype)  # from the top bits: the shift extends the sign
+    return _check.within("unpack", codes, grid.qmin, grid.qmax, "packed", "R2", "pack with the same grid")

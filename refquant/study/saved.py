@@ -1,0 +1,138 @@
+"""A quantized network in a file: a .npz of plain numbers, whose every claim is checked before it is believed.
+
+    version.npy              ()      which format this is: 1
+    layers.npy               (L, 10) the columns below, for each layer
+    0.codes.npy              (n,)    its weights as refquant.pack packs them
+    0.weight_scale.npy               () or (1, n_out), in its own dtype
+    0.bias.npy               (n_out,) int32, float32 where the range is dynamic
+    0.input_scale.npy        ()      where the range is static
+    1.codes.npy              ...     and so on
+
+Nothing is compressed, so no file unpacks to more than its size; nothing is pickled or unpickled; the same network gives
+the same bytes. The zip's checksums find what is damaged, the constructors what is out of range.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _check, mlp
+from ..affine import AffineParams
+from ..grids import IntGrid
+from ..packing import pack, unpack
+from .files import write
+from .tensors import BROKEN, read_header
+
+VERSION = 1
+COLUMNS = ("n_in", "n_out", "weight_bits", "weight_signed", "weight_narrow", "input_bits", "input_signed",
+           "input_narrow", "input_zero_point", "range")
+AXES = (None, -1)  # of dynamic ranges; `range` is 0 where static, 1 per tensor, 2 per row
+SCALES = ("<f2", "<f4", "<f8")
+
+
+def save(path: str | Path, qnet: mlp.QuantizedNet) -> int:
+    """Write the network, whole or not at all; the file's size in bytes. (qnet.nbytes is its payload.)
+
+    >>> import tempfile
+    >>> from refquant.mlp import init, ptq_dynamic
+    >>> qnet = ptq_dynamic(init(np.random.default_rng(0), (64, 10)), weight_grid=IntGrid(4))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = save(Path(folder) / "net.npz", qnet)
+    ...     again = load(Path(folder) / "net.npz")
+    >>> qnet.nbytes, size < 2000, bool((again.layers[0].codes == qnet.layers[0].codes).all())
+    (364, True, True)
+    """
+    arrays: dict[str, Any] = {"version": np.int64(VERSION), "layers": np.array([_row(la) for la in qnet.layers])}
+    for i, layer in enumerate(qnet.layers):
+        arrays[f"{i}.codes"] = pack(layer.codes, layer.weight.grid)
+        arrays |= {f"{i}.weight_scale": layer.weight.scale, f"{i}.bias": layer.bias}
+        if isinstance(layer.activation, AffineParams):
+            arrays[f"{i}.input_scale"] = layer.activation.scale
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            little = np.asarray(array, np.asarray(array).dtype.newbyteorder("<"))
+            np.lib.format.write_array(member, little, version=(1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
+    write(Path(path), stream.getvalue())
+    return len(stream.getvalue())
+
+
+def load(path: str | Path) -> mlp.QuantizedNet:
+    """The network that save wrote.
+
+    Raises:
+        ValueError: no such file, a truncated, damaged, compressed or foreign one, a future version, arrays that are
+            missing, too many, of other shapes or dtypes, or that claim more than they hold, values out of range.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _network(archive)
+    except (*BROKEN, OSError, TypeError, KeyError, OverflowError) as cause:
+        why = (str(cause) or type(cause).__name__).split(". Hint:")[0]
+        raise _check.error(ValueError, "load", "the file must be a network that refquant saved",
+                           f"{str(path)!r} ({why})", "refquant compare --save DIR writes some") from cause
+
+
+def _row(layer: mlp.QuantizedLayer) -> tuple[int, ...]:
+    weight, at = layer.weight.grid, layer.activation
+    zero_point, kind = (0, 1 + AXES.index(at.axis)) if isinstance(at, mlp.Dynamic) else (int(at.zero_point), 0)
+    return (*layer.codes.shape, weight.bits, weight.signed, weight.narrow, at.grid.bits, at.grid.signed, at.grid.narrow,
+            zero_point, kind)
+
+
+def _network(archive: zipfile.ZipFile) -> mlp.QuantizedNet:
+    names = [info.filename for info in archive.infolist()]
+    if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+        raise ValueError("compressed members")
+    if "version.npy" not in names:
+        raise ValueError("no version")
+    version = _array(archive, "version", ("<i8",))
+    if version.shape != () or version != VERSION:
+        raise ValueError(f"version {version}; this refquant reads {VERSION}")
+    table = _array(archive, "layers", ("<i8",))
+    if table.ndim != 2 or table.shape[1] != len(COLUMNS):
+        raise ValueError(f"layers of shape {table.shape}")
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
+    parts = [f"{i}.{part}" for i, row in enumerate(rows) for part in ("codes", "weight_scale", "bias", "input_scale")
+             if part != "input_scale" or row["range"] == 0]
+    expected = sorted(f"{name}.npy" for name in ("version", "layers", *parts))
+    if sorted(names) != expected:
+        odd = sorted(set(names) ^ set(expected)) or sorted(names)
+        raise ValueError(f"members missing, foreign or double: {', '.join(odd[:3])}")
+    return mlp.QuantizedNet(tuple(_layer(archive, i, row) for i, row in enumerate(rows)))
+
+
+def _layer(archive: zipfile.ZipFile, i: int, row: dict[str, int]) -> mlp.QuantizedLayer:
+    n_in, n_out = (_check.whole(f"layer {i}", row[name], name, 1) for name in ("n_in", "n_out"))
+    kind = _check.whole(f"layer {i}", row["range"], "range", 0, len(AXES))
+    weight, at = (_grid(i, row, which) for which in ("weight", "input"))
+    codes = unpack(_array(archive, f"{i}.codes", ("|u1",)), weight, n_in * n_out).reshape(n_in, n_out)
+    activation: AffineParams | mlp.Dynamic = mlp.Dynamic(at, AXES[kind - 1]) if kind else AffineParams(
+        scale=_array(archive, f"{i}.input_scale", SCALES), zero_point=row["input_zero_point"], grid=at)
+    return mlp.QuantizedLayer(
+        codes=codes, bias=_array(archive, f"{i}.bias", ("<i4", "<f4")), activation=activation,
+        weight=AffineParams(scale=_array(archive, f"{i}.weight_scale", SCALES), zero_point=0, grid=weight))
+
+
+def _grid(i: int, row: dict[str, int], which: str) -> IntGrid:
+    signed, narrow = (bool(_check.whole(f"layer {i}", row[name], name, 0, 1))
+                      for name in (f"{which}_signed", f"{which}_narrow"))
+    return IntGrid(row[f"{which}_bits"], signed=signed, narrow=narrow)
+
+
+def _array(archive: zipfile.ZipFile, name: str, dtypes: tuple[str, ...]) -> NDArray[Any]:
+    """The member, if its bytes are what its header says."""
+    content = archive.read(f"{name}.npy")
+    header = read_header("load", f"{name}.npy", io.BytesIO(content))
+    if header.descr not in dtypes:
+        raise ValueError(f"{name} of dtype {header.descr or 'records'} instead of {' or '.join(dtypes)}")
+    if header.nbytes != len(content):
+        raise ValueError(f"{name} of shape {header.shape} in {len(content)} bytes")
+    values = np.frombuffer(content, header.descr, offset=header.offset)
+    return values.reshape(header.shape, order="F" if header.fortran else "C")
