@@ -1,6 +1,7 @@
 """Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones.
 
-`python tests/test_readme.py` puts what `refquant claims --out .readme/claims` found into the README and the package.
+`python tests/test_readme.py` puts what `refquant claims --out .readme/claims` found into the README and the package,
+and what `python tests/benchmarks/all.py .readme` found into the README.
 """
 
 import importlib.util
@@ -14,8 +15,25 @@ from helpers import needs
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONAL = ("import dask", "import torch")  # blocks that run where the extra is installed
 CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "data" / "claims.json"
-MARKS = "<!-- refquant claims -->", "<!-- end of refquant claims -->"
+BENCHMARKS = ROOT / ".readme" / "benchmarks.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name} -->", f"<!-- end of {name} -->"
+
+
+def between(name: str) -> str:
+    """What a command put into the README."""
+    first, last = marks(name)
+    return README.split(first)[1].split(last)[0].strip()
+
+
+def benchmarks() -> str:
+    """The machine, and what, against whom, ratio and quartiles of each row, of the whole table."""
+    machine, table = BENCHMARKS.read_text(encoding="utf-8").split("\n\n")[1:3]
+    rows = [[line.strip("| ").split(" | ")[i] for i in (0, 1, 4, 5)] for line in table.splitlines()]
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", machine])
 
 
 def blocks(language: str) -> list[str]:
@@ -48,7 +66,11 @@ def test_the_verdict_table_is_what_the_records_say() -> None:
     found = published(CLAIMS)
     assert found.settings["seeds"] >= 20
     assert (CLAIMS / "claims.json").read_text(encoding="utf-8") == to_json(found) == SHIPPED.read_text(encoding="utf-8")
-    assert README.split(MARKS[0])[1].split(MARKS[1])[0].strip() == to_markdown(found).strip()
+    assert between("refquant claims") == to_markdown(found).strip()
+
+
+def test_the_benchmarks_are_those_of_the_command() -> None:
+    assert between("benchmarks") == benchmarks()
 
 
 def test_extensions_take_at_most_15_lines() -> None:
@@ -76,7 +98,9 @@ def test_the_map_names_every_module() -> None:
 
 
 if __name__ == "__main__":
-    before, after = README.split(MARKS[0])[0], README.split(MARKS[1])[1]
-    table = (CLAIMS / "claims.md").read_text(encoding="utf-8").strip()
-    (ROOT / "README.md").write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", encoding="utf-8")
+    for name, table in (("refquant claims", (CLAIMS / "claims.md").read_text(encoding="utf-8").strip()),
+                        ("benchmarks", benchmarks())):
+        first, last = marks(name)
+        README = f"{README.split(first)[0]}{first}\n{table}\n{last}{README.split(last)[1]}"
+    (ROOT / "README.md").write_text(README, encoding="utf-8")
     SHIPPED.write_bytes((CLAIMS / "claims.json").read_bytes())
