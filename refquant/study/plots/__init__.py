@@ -23,6 +23,7 @@ from .lesson_04 import (
     sqnr_against_outliers,
 )
 from .lesson_05 import against, ladders, passes, running_ranges, seen_as_codes, two_judges, two_metrics
+from .lesson_10 import by_seed, foretold, half_widths, intervals, pairs, worlds
 from .lessons import (
     accuracy_against_calibration,
     codes_under_histograms,
@@ -46,4 +47,5 @@ __all__ = ["accuracy_against_bits", "activation_ranges", "cross_entropy_against_
            "gain_of_weights",
            "accuracy_against_sqnr", "best_clips", "decibels_by_bits", "image_rows", "modelled_and_true", "noise_model",
            "ranges_over_histogram", "sqnr_of_rules", "two_errors",
+           "by_seed", "foretold", "half_widths", "intervals", "pairs", "worlds",
            "error_against_clip", "tensor_ranges"]
