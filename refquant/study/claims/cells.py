@@ -45,7 +45,8 @@ def cell(content: str, label: str = "", kind: str = "") -> str:
 
 def comparison(c: Compared) -> str:
     """What was compared, and in which unit."""
-    told = UNITS.get(unit(c.reading))
+    told = UNITS.get(unit(c.reading)) if c.outcome.n else ""
+    told = f"{told}; confirmed if about the same" if told and c.reading.rule.kind == "same" else told
     return escape(c.what) + (f' <span class="quiet">{told}</span>' if told else "")
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ..plots.svg import theme
 from .cells import Compared, by_comparison, cell, comparison, figures, head, verdict
-from .report import INTERVALS, MARGINS, MEANINGS, Report, Told, made_with, seeds
+from .report import INTERVALS, MARGINS, MEANINGS, WORDS, Report, Told, made_with, seeds
 from .said_of_ptq import PTQ
 from .said_of_qat import QAT
 from .said_of_ranges import RANGES
@@ -45,8 +45,8 @@ def _header(found: Report) -> Iterable[str]:
     side = math.isqrt(sizes[0])
     yield "<header>"
     yield "<h1>What people say of quantization, tested</h1>"
-    yield (f'<p class="lead">{len(found.told)} things that are said of quantizing neural networks, each put to an '
-           "experiment that anyone can repeat: what holds, what does not, and on what it depends.</p>")
+    yield (f'<p class="lead">{len(found.told)} things that are said of quantizing neural networks, put to '
+           "experiments that anyone can repeat: what holds, what does not, and on what it depends.</p>")
     yield (f"<p>All of it was measured on a toy: a network of {parameters:,} parameters that reads digits of {side} × "
            f"{side} pixels. That something happens, and why, may carry over; how much does not. Nothing here can be "
            "concluded of large language models and their outliers, of depthwise convolutions or batch normalization, "
@@ -109,8 +109,9 @@ def _how(found: Report) -> Iterable[str]:
     yield f"<p>{escape(seeds(found))}</p>"
     yield (f"<p>{escape(INTERVALS)} The uncorrected intervals, of the tables and pictures below, say what other seeds "
            f"on the same images would give. {escape(MARGINS)}</p>")
-    yield ("<p>W4A4 means weights of 4 bits and activations of 4 bits. All layers are quantized, the first and the "
-           "last too. Every number follows from the files in <code>records/</code>, which lie beside this page. Each "
-           "section has the command that measures it again; a folder that holds the records already keeps them, so "
-           f"name another with <code>--out</code>. Made with {escape(made_with(found))}</p>")
+    yield (f"<p>{escape(WORDS)} In the tables below, lower cross-entropy is better; training on moves the logits, so "
+           "that QAT's SQNR is no measure of harm; ± is half the corrected interval. Every number follows from the "
+           'files in <a href="records/"><code>records/</code></a>, which lie beside this page. '
+           "Each section has the command that measures it again; a folder that holds the records already keeps them, "
+           f"so name another with <code>--out</code>. Made with {escape(made_with(found))}</p>")
     yield "</section>"

@@ -11,18 +11,25 @@ from .verdict import METRICS, Outcome, Reading, Sentence, beside, outcome
 INTERVALS = (
     "An effect is the mean over seeds of a difference within each seed, in percentage points or dB, or of a ratio (×): "
     "above 0, or above × 1, it supports the sentence. Its 95 % interval is corrected for images that the seeds share "
-    "(Nadeau and Bengio 2003), but for seconds and counts, which share nothing.")
+    "(Nadeau and Bengio 2003), but for seconds and counts, which share nothing. One interval in twenty misses by "
+    "chance: where much hangs on one, measure it again with other seeds.")
 #: What verdict() decides, in words.
 MEANINGS = {
-    "confirmed": "the interval excludes “no effect”, and the effect is larger than the margin.",
+    "confirmed": "the interval excludes “no effect”, and the mean effect is larger than the margin.",
     "null": "the interval lies within the margin: if there is a difference, it is too small to matter.",
-    "inconclusive": "the interval leaves it open, or the effect is there but smaller than the margin.",
+    "inconclusive": "none of the others: the interval leaves it open.",
     "refuted": "confirmed, but the other way round; or an exception to what should have none.",
 }
 MARGINS = (
-    "The margin is half a point of accuracy, 1 dB, or a factor of 1.1; “much” asks for a factor of 10, and up to 2 "
-    "either way is null. A sentence that two things are the same is confirmed by an interval within the margin, and "
-    "refuted by one outside.")
+    "The margin is half a point of accuracy, 1 dB, or a factor of 1.1; “much” asks for a factor of 10, and is "
+    "refuted by 2 the other way; “about as long” allows 2. A sentence that two things are the same is confirmed by an "
+    "interval within the margin, and refuted by one outside.")
+WORDS = (
+    "PTQ is quantization after training, QAT training with quantization. Naive PTQ: ranges from the smallest to the "
+    "largest value (min-max), one for all weights of a layer. Strong PTQ: ranges of least mean square error (least "
+    "MSE) for each output channel, AdaRound, corrected biases. QAT, unless it says straight-through: learned steps "
+    "(LSQ). W4A4: weights of 4 bits and activations of 4 bits; all layers, the first and the last too. SQNR: how many "
+    "decibels the logits lie above their distance from the float network's.")
 
 
 class Told(NamedTuple):
@@ -108,8 +115,8 @@ def to_markdown(found: Report) -> str:
 
 def foot(found: Report) -> str:
     """How it was measured, in a paragraph."""
-    return " ".join([seeds(found), INTERVALS, *(f"{verdict}: {meaning}" for verdict, meaning in MEANINGS.items()),
-                     MARGINS, made_with(found)])
+    meanings = (f"{verdict}: {meaning}" for verdict, meaning in MEANINGS.items())
+    return " ".join([WORDS, seeds(found), INTERVALS, *meanings, MARGINS, made_with(found)])
 
 
 def seeds(found: Report) -> str:

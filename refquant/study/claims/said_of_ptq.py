@@ -41,11 +41,11 @@ PTQ = (
         "ptq-little-data", "PTQ needs little data, and less than QAT.", "data-size", (
             *(Reading(f"ptq-little-data.{n}.{bits}", f"W{bits}A{bits}, {n} images: strong PTQ minus QAT", "accuracy",
                       {"method": STRONG, "bits": bits, "images": n}, {"method": LSQ, "bits": bits, "images": n},
-                      on_top=n in (10, 1257))
+                      on_top=n in (10, 100))
               for bits in (3, 2) for n in (10, 30, 100, 300, 1257)),),
         "Both start from the same float network and get the same images; QAT takes the same number of steps whatever "
-        "their number. PTQ leads while images are few; the lead shrinks as they grow, and turns: where the lines "
-        "cross is the amount of data at which training begins to pay.",
+        "their number. PTQ leads while images are few, and less as they grow; where the lines cross, if they do, "
+        "training begins to pay.",
         "In kind: 500 to 1,000 images calibrate large networks too; where the lines cross depends on network, task "
         "and widths.", (WHITE_PAPER,),
         partial(lines, x="images", split="bits", xlabel="images, for both (log scale)", log_x=True,
@@ -66,8 +66,9 @@ PTQ = (
             Reading("ptq-few-images.noise.A4", "noise, W8A4, least MSE: calibrated by this minus by all", "accuracy",
                     {"method": MSE, "bits": 4, "images": 0}, {"method": MSE, "bits": 4, "images": 1257}, SAME, False)),
         "Static ranges of activations were set by 1, 2, 4, ... and all training images, and by noise of the pixels' "
-        "mean and deviation. Min-max ranges can only grow with more images, so at few bits more "
-        "calibration data can make them worse; ranges of least error settle.",
+        "mean and deviation. One image shows too little of the range: the logits move away by many "
+        "decibels, and hardly a digit is read otherwise. Min-max ranges can only grow with more images, which few bits "
+        "need not like; ranges of least error settle.",
         "Mostly: about 200 to 1,000 images are usual for vision networks. Language models need text like the text "
         "they will see.", (WHITE_PAPER, WU),
         partial(lines, x="images", split="bits", panel="W8A{0}", xlabel="calibration images (log scale)", log_x=True,
@@ -90,7 +91,7 @@ PTQ = (
         "More than here: QAT of a large network takes days; BRECQ reports a factor of 240 for reconstruction against "
         "QAT on ImageNet.", (BRECQ, WHITE_PAPER),
         partial(bars, value="seconds", title="Time to a quantized network, W4A4", log_x=True),
-        "Seconds that each method takes"),
+        "Time that each method takes"),
     Sentence(
         "ptq-smaller", "Quantization gives a smaller model.", "conversion", tuple(
             Reading(f"ptq-smaller.{bits}", f"W{bits}A{bits}: float32's bytes over the quantized network's",

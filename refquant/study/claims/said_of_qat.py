@@ -36,14 +36,14 @@ QAT = (
         "qat-improves", "QAT gives a better model than PTQ.", "qat", (
             *(_gain(bits, NAIVE, "naive PTQ", bits == 4) for bits in (8, 4, 3, 2)),
             *(_gain(bits, STRONG, "strong PTQ") for bits in (8, 4, 3, 2)),
-            *(_gain(bits, f"longer-{STRONG}", "strong PTQ of the network trained as long", False)
+            *(_gain(bits, f"longer-{STRONG}", "strong PTQ of the network trained as long", bits in (8, 2))
               for bits in (8, 4, 3, 2)),
             Reading("qat-improves.ste.2", "W2A2: straight-through QAT minus strong PTQ", "accuracy",
                     {"method": STE, "bits": 2}, {"method": STRONG, "bits": 2}),
-            Reading("qat-improves.longer", "float: trained as much longer as QAT was, minus not", "accuracy",
+            Reading("qat-improves.longer", "control: float trained as much longer as QAT was, minus not", "accuracy",
                     {"method": "float-longer"}, FLOAT, on_top=False),
-            Reading("qat-improves.float.3", "W3A3: QAT's weights run in float, minus the float network", "accuracy",
-                    {"method": f"{LSQ}-in-float", "bits": 3}, FLOAT)),
+            Reading("qat-improves.float.3", "control, W3A3: QAT's weights run in float, minus the float network",
+                    "accuracy", {"method": f"{LSQ}-in-float", "bits": 3}, FLOAT, on_top=False)),
         "Beside plain min-max ranges any training looks good; the fair opponent is strong PTQ, of the same network and "
         "of one trained as long. QAT's float weights, run in float, show what they were fitted to: the grid.",
         "In kind: below 4 bits papers report large gains by QAT, at 8 small ones or none; at 4 bits reconstruction "
@@ -63,8 +63,10 @@ QAT = (
                     {"method": STRONG, "bits": 2}, {"method": LSQ, "bits": 2, "of_usual": "1/30"}),
             Reading("qat-compute.more.2", "W2A2: QAT in ten thirds of the steps minus in all", "accuracy",
                     {"method": LSQ, "bits": 2, "of_usual": "10/3"}, {"method": LSQ, "bits": 2, "of_usual": "1"})),
-        "All steps means half the epochs of float training. A single pass over the data already recovers part; how "
-        "much is left for the rest to win grows as the bits fall.",
+        "What QAT costs beside PTQ is the sentence \"PTQ is much faster\"; here, whether so much of it is needed. All "
+        "steps means half the epochs of float training; a thirtieth, one pass over the data, recovers part, and how "
+        "much is left for the rest to win grows as the bits fall. (AdaRound takes more steps than all of QAT, each of "
+        "one layer on few images.)",
         "In kind. How much compute QAT should get is open: for language models its best share was found to grow with "
         "the whole budget.", (APPLE, WHITE_PAPER),
         partial(lines, x="steps", split="bits", xlabel="gradient steps of QAT (log scale)", log_x=True, zero="PTQ",
@@ -81,16 +83,17 @@ QAT = (
         "The number of steps is a choice: for large networks a small share of the training is usual, which still is "
         "days.", (WHITE_PAPER, APPLE),
         partial(bars, value="seconds", methods=("float", STE, LSQ), title="Time of float training and of QAT, W4A4"),
-        "Seconds that each method takes"),
+        "Time that each takes"),
     Sentence(
         "qat-data", "QAT needs representative training data.", "representative", tuple(
             Reading(f"qat-data.{kind.split()[0]}.{bits}.{name}", f"W{bits}A{bits}, {title}: all data minus {kind}",
                     "accuracy", {"method": method, "bits": bits, "data": "all"},
-                    {"method": method, "bits": bits, "data": kind}, on_top=method == LSQ)
+                    {"method": method, "bits": bits, "data": kind}, on_top=method == LSQ or bits == 4)
             for method, name, title in ((LSQ, "qat", "QAT"), (STRONG, "strong", "strong PTQ"))
             for kind in ("one digit missing", "half as bright") for bits in (4, 2)),
         "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. Training "
-        "without a digit can unlearn it, calibrating without it matters less; brightness moves the ranges of both.",
+        "without a digit can unlearn it, calibrating without it costs less on average; another brightness gives both "
+        "the wrong ranges.",
         "In kind: fine-tuning forgets what it no longer sees. For language models the original training data are "
         "often not to be had, so data are generated.", (LLM_QAT, WHITE_PAPER),
         partial(lines, x="data", split="bits", xlabel="what QAT, or calibration, saw",
@@ -102,8 +105,8 @@ QAT = (
                     "accuracy", {"taught_by": "labels", "bits": bits, "images": n},
                     {"taught_by": "teacher", "bits": bits, "images": n}) for bits in (3, 2) for n in (100, 1257)),
         "The float network's own probabilities stand in for the labels: nobody has labelled anything anew. Where the "
-        "interval includes 0, labels did not help; only an interval within half a point says that they are worth no "
-        "more.",
+        "interval includes 0, labels were not shown to help; only an interval within half a point says that they do "
+        "not.",
         "Yes: distillation from the float network is common practice, for language models on text that the model "
         "itself wrote.", (LLM_QAT,),
         partial(lines, x="images", split="bits", series="taught_by", xlabel="training images (log scale)", log_x=True,
@@ -112,16 +115,16 @@ QAT = (
     Sentence(
         "qat-trained-model", "QAT makes no sense for an already trained model.", "schedule", (
             *(Reading(f"qat-trained-model.ptq.{bits}", f"W{bits}A{bits}: strong PTQ of the trained model minus QAT "
-                      "of it, in equally many epochs", "accuracy", {"method": STRONG, "bits": bits, "qat_percent": 0},
+                      "in the last third of the epochs", "accuracy", {"method": STRONG, "bits": bits, "qat_percent": 0},
                       {"method": LSQ, "bits": bits, "qat_percent": 33}) for bits in (3, 2)),
-            *(Reading(f"qat-trained-model.scratch.{bits}", f"W{bits}A{bits}: QAT from scratch minus QAT of the trained "
-                      "model, in equally many epochs", "accuracy", {"method": LSQ, "bits": bits, "qat_percent": 100},
+            *(Reading(f"qat-trained-model.scratch.{bits}", f"W{bits}A{bits}: QAT in all epochs, from scratch, minus "
+                      "QAT in the last third of them", "accuracy", {"method": LSQ, "bits": bits, "qat_percent": 100},
                       {"method": LSQ, "bits": bits, "qat_percent": 33}) for bits in (3, 2))),
-        "Every network got the same number of epochs; only QAT's share of them differs, from none to all. Fine-tuning "
-        "the trained model is judged against leaving it alone (PTQ) and against training with quantization from the "
-        "start.",
-        "No: fine-tuning trained models is how QAT is mostly done. For language models float first and QAT after was "
-        "found better than QAT alone, which this small network does not show.", (APPLE, WHITE_PAPER),
+        "Every network got the same number of epochs, float and QAT together; only QAT's share of them differs, from "
+        "none to all. QAT of the model that was trained for two thirds of them is judged against more float training "
+        "and PTQ, and against QAT from the start, which here has three times as much QAT.",
+        "That fine-tuning pays does: it is how QAT is mostly done. That QAT from the start is at least as good does "
+        "not: for language models float first and QAT after was found better than QAT alone.", (APPLE, WHITE_PAPER),
         partial(lines, x="qat_percent", split="bits", xlabel="QAT's share of the epochs, %", zero="PTQ",
                 title="When to begin with quantization"),
         "Accuracy against QAT's share of the epochs"),

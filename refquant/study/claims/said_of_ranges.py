@@ -45,8 +45,9 @@ RANGES = (
                     "changed_by_batch_mates", {"method": PER_IMAGE}, rule=NEVER),
             Reading("dynamic-each.batch", "per batch: no image is read otherwise among other batch mates",
                     "changed_by_batch_mates", {"method": PER_BATCH}, rule=NEVER),
-            *(Reading(f"dynamic-each.batch.{bits}", f"A{bits}, per batch of 64: images read otherwise among others",
-                      "changed_by_batch_mates", {"method": PER_BATCH, "bits": bits}, on_top=bits == 4)
+            *(Reading(f"dynamic-each.batch.{bits}", f"A{bits}, per batch of 64: images that keep their reading "
+                      "among other batch mates, minus all", "changed_by_batch_mates",
+                      {"method": PER_BATCH, "bits": bits}, on_top=bits == 4)
               for bits in (8, 4, 2))),
         "Per tensor, the sentence hides a batch: an image's range then depends on the images that happen to be beside "
         "it, and some are read otherwise when the batches are drawn again. A range for each image (row, token) has no "
@@ -95,16 +96,20 @@ RANGES = (
                    "a hot pixel in 2 %", 8, PER_IMAGE, P99),
             _place("hot.4", "a hot pixel in 2 % of the images: dynamic minus static, percentile 99",
                    "a hot pixel in 2 %", 4, PER_IMAGE, P99),
+            Reading("dynamic-always.hot.float", "control, A8, a hot pixel in 2 % of the images: static, percentile 99, "
+                    "minus float", "accuracy", {"method": P99, "bits": 8, "place": "a hot pixel in 2 %"},
+                    {"method": "float", "place": "a hot pixel in 2 %"}, on_top=False),
             *(_place(f"channels.{bits}", "channels 100 times larger: dynamic minus static after equalization",
                      "channels 100 times larger", bits, PER_IMAGE, CLE) for bits in (8, 4))),
         "Where inputs differ in size from each other, or from the calibration data, a range for each input wins "
-        "clearly. It loses where the input's own range is what is wrong: a hot pixel stretches it, which a static "
-        "range cuts off, and channels of different size need equalization, not another range. (The best static of each "
-        "seed is chosen by the test images, which flatters it.)",
+        "where bits are few. It loses where a cut repairs the input: a static range cuts hot pixels off, and reads "
+        "such images better than float does, though its logits are farther from float's. Channels of different size "
+        "need equalization, not another range. (The best static of each seed is chosen by the test images, which "
+        "flatters it.)",
         "In kind: tokens differ in size, so language models use dynamic ranges per token; outlier channels defeat "
         "those too, and are smoothed away beforehand.", (ZEROQUANT, SMOOTH, DFQ),
         partial(effects, title="Dynamic per image, minus its rival"),
-        "Effects of dynamic ranges on seven kinds of data"),
+        "Effects of dynamic ranges on several kinds of data"),
     Sentence(
         "static-fixed", "Static fixes one range for all inputs.", "definitions", (
             Reading("static-fixed.one", "static: one range on all test images", "one_range",

@@ -18,8 +18,8 @@ REST = (
             Reading(f"activations-harder.{bits}", f"{bits} bits, min-max: weights alone minus activations alone",
                     "accuracy", {"method": NAIVE, "bits": bits, "side": "weights"},
                     {"method": NAIVE, "bits": bits, "side": "activations"}) for bits in (4, 3, 2)),
-        "Only one side was cut to few bits, the other kept 8. On this network it is the weights that suffer, because "
-        "one large weight sets the step of all; its activations are pixels and ReLUs without outliers.",
+        "Only one side was cut to few bits, the other kept 8. On this network it is the weights that suffer: their "
+        "largest sets the step of all, while activations, pixels and ReLUs, have no outliers.",
         "No: in large language models outliers make activations the harder side. What is hard is the range, on "
         "whichever side it is wide.", (SMOOTH,),
         partial(lines, x="bits", series="side", methods=(NAIVE,), xlabel="bits of that side (the other: 8)",
@@ -40,12 +40,12 @@ REST = (
         partial(lines, x="bits", xlabel="bits of weights (activations: 8)", title="How many weights share a scale"),
         "Accuracy per tensor, channel and block"),
     Sentence(
-        "lsq-better", "Learned steps are better than straight-through with fixed ones.", "optimizers", tuple(
+        "lsq-better", "Learned steps are better than straight-through estimation.", "optimizers", tuple(
             Reading(f"lsq-better.{bits}", f"W{bits}A{bits}, Adam: learned steps minus straight-through", "accuracy",
                     {"method": LSQ, "bits": bits, "optimizer": "Adam"},
                     {"method": STE, "bits": bits, "optimizer": "Adam"}) for bits in (4, 3, 2)),
-        "Straight-through training takes its step from the largest weight and a moving range; learned steps are "
-        "parameters that descend too. The fewer the codes, the more their places matter.",
+        "Straight-through training takes its steps from the largest weight and a moving range; learned steps "
+        "are parameters that descend too. The fewer the codes, the more their places matter.",
         "In kind: learned steps lead at 2 to 4 bits on ImageNet too.", (ESSER, WHITE_PAPER),
         partial(lines, x="bits", series="method", where={"optimizer": "Adam"}, xlabel="bits of weights and activations",
                 title="Learned steps and straight-through"),

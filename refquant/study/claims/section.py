@@ -9,7 +9,7 @@ from .report import Report, Told
 from .verdict import beside
 
 #: What is told beside accuracy, and in which unit.
-BESIDE = {"cross_entropy": "difference of cross-entropy, nats", "logit_sqnr_db": "of logit SQNR, dB"}
+BESIDE = {"cross_entropy": "difference of cross-entropy, nats", "logit_sqnr_db": "difference of logit SQNR, dB"}
 
 
 def section(told: Told, found: Report) -> str:

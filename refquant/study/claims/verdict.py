@@ -22,7 +22,7 @@ class Metric(NamedTuple):
 #: points: differences of percentages. factor: ratios; their logarithms are averaged.
 METRICS = {
     "accuracy": Metric("points", 100), "cross_entropy": Metric("nats"), "logit_sqnr_db": Metric("dB"),
-    "nearer_to_training_pass_db": Metric("dB"), "changed_by_batch_mates": Metric("points", 100),
+    "nearer_to_training_pass_db": Metric("dB"), "changed_by_batch_mates": Metric("points", -100),
     "share_of_users": Metric("points", 100),
     **dict.fromkeys(("seconds", "seconds_per_image", "model_bytes", "operations", "passes", "gradient_steps",
                      "operations_for_540_images", "operations_for_a_million_images"), Metric("factor", 1, True, False)),

@@ -22,8 +22,9 @@ def bars(records: Sequence[Any], _: Sequence[Any], *, value: str, title: str,
     """A bar for each method, its mean beside it; 0 has no bar, on a log scale too."""
     found = levels(kept(records, value, where, methods), value)
     told = "; ".join(f"{line_style(m)['label']} {QUANTITIES[value].form.format(e.mean)}" for m, e in found.items())
+    same = all(e.half_width == 0 for e in found.values())
     return Picture(_bars(found, QUANTITIES[value], title, log_x), f"{QUANTITIES[value].name}: {told}.",
-                   MEANS.format(seeds(records)))
+                   f"The same for each of {seeds(records)} seeds." if same else MEANS.format(seeds(records)))
 
 
 @styled
@@ -34,7 +35,9 @@ def _bars(found: Mapping[str, Estimate], quantity: Quantity, title: str, log_x: 
     left = smallest / 2 if log_x else 0
     for i, (name, e) in enumerate(found.items()):
         style, half = line_style(name), e.half_width or 0
-        if e.mean > 0:
+        if e.mean > 0 and log_x:  # a bar's length would mean nothing
+            axes.plot([e.mean], [-i], **{"marker": "o", **style, "markersize": 10, "linestyle": ""})
+        elif e.mean > 0:
             axes.barh(-i, e.mean - left, left=left, height=0.34, edgecolor=style["color"], linewidth=2,
                       color=style.get("markerfacecolor", style["color"]))
         if half:

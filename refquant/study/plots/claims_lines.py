@@ -128,7 +128,7 @@ def _stretch(axes: "Axes", apart: float) -> None:
     pad = max(0.06 * (hi - lo), 0.02)
     lo, hi = lo - pad, hi + pad
     ticks: list[float] = []
-    for tick in (90, 95, 98, 80, 50, 99, 97, 10, 70, 96, 94, 93, 92, 91, 85, 30):
+    for tick in (90, 95, 98, 80, 50, 99, 97, 10, 70, 96, 94, 93, 92, 91, 85, 30, 97.5, 96.5, 98.5, 97.2, 96.8):
         if lo <= height(tick) <= hi and all(abs(height(tick) - height(t)) > apart * (hi - lo) for t in ticks):
             ticks.append(tick)
     axes.set_yscale("function", functions=(height, accuracy))
