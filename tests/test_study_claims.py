@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,13 @@ def test_other_settings_and_versions_are_refused(folder: Path, monkeypatch: pyte
 def test_records_that_lack_what_a_claim_reads_are_refused(folder: Path, tmp_path: Path) -> None:
     made = (folder / "records" / "granularity.json").read_text()
     (tmp_path / "records").mkdir()
-    for broken in (made.replace('"accuracy"', '"accurate"'), made.replace('"NumPy"', '"numpy"')):
+    first = re.search('.*"seed": 1.*\n', made).group()  # type: ignore[union-attr]
+    for broken in (made.replace('"accuracy"', '"accurate"'), made.replace('"NumPy"', '"numpy"'),
+                   re.sub('"NumPy": "[^"]*"', '"NumPy": 3', made), made.replace(first, ""),
+                   made.replace(first, 2 * first),
+                   *(re.sub('"accuracy": [0-9.]+', f'"accuracy": {value}', made, count=1)
+                     for value in ("NaN", "1e400", "7.5", "true", '"a"')),
+                   re.sub('"cross_entropy": [0-9.]+', '"cross_entropy": "a"', made, count=1), "[" * 200_000):
         (tmp_path / "records" / "granularity.json").write_text(broken)
         with refused(ValueError, "as it was written", "granularity.json"):
             run.publish(tmp_path, ONE)
@@ -193,6 +200,16 @@ def test_damaged_records_are_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "records" / "sides.json").write_bytes(content.encode("latin-1"))
     with refused(ValueError, "as it was written", "sides.json", "move it away"):
         run.measure(tmp_path, ["definitions"], ONE, jobs=1)
+
+
+def test_a_folder_in_a_files_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "records" / "sides.json").mkdir(parents=True)
+    with refused(ValueError, "as it was written", "no regular file"):
+        run.measure(tmp_path, ["definitions"], ONE, jobs=1)
+    (tmp_path / "file").mkdir()
+    (tmp_path / "file" / "records").write_text("")
+    with refused(ValueError, "must be a folder"):
+        run.measure(tmp_path / "file", ["definitions"], ONE, jobs=1)
 
 
 def test_missing_seeds_are_refused(folder: Path, tmp_path: Path) -> None:

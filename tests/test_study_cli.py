@@ -46,6 +46,7 @@ def test_bad_input_is_one_line_and_status_2(words: list[str], said: str, capfd: 
 @pytest.mark.parametrize(("words", "said"), [
     (["--only", "lables"], "did you mean labels?"), (["--only", "qat-lables"], "did you mean qat-labels?"),
     (["--only", "qat,,steps"], "got ''"), (["--seeds", "0"], "`--seeds` must be a whole number from 1 to 1000"),
+    (["--seeds", ""], "got ''"),
     (["--jobs", "0"], "`--jobs`"), (["--out", __file__], "`--out` must be a folder"), (["--out", ""], "empty"),
 ])
 def test_bad_claims_are_one_line_and_status_2(words: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -87,7 +87,7 @@ def _compare(options: argparse.Namespace) -> int:
         print("\n".join(f"{name:27} {(make.__doc__ or '').splitlines()[0]}" for name, make in METHODS.items()))
         print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in GROUPS.items()), sep="\n")
         return 0
-    seeds = _number("compare", "--seeds", options.seeds or ("2" if options.quick else "10"), 1, 10_000)
+    seeds = _number("compare", "--seeds", _given(options.seeds, "2" if options.quick else "10"), 1, 10_000)
     jobs, plan = _number("compare", "--jobs", options.jobs), _plan(options)
     folder = writable_folder("refquant compare", options.out)
     nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
@@ -153,7 +153,7 @@ def _claims(options: argparse.Namespace) -> int:
     of_claim = {**{name: name for name in EXPERIMENTS}, **{s.id: s.experiment for s in SENTENCES}}
     asked = _known("claims", "--only", options.only, of_claim, "--list says what each is")
     names = [name for name in EXPERIMENTS if name in {of_claim[a] for a in asked or EXPERIMENTS}]
-    seeds = _number("claims", "--seeds", options.seeds or ("3" if options.quick else "20"), 1, 1_000)
+    seeds = _number("claims", "--seeds", _given(options.seeds, "3" if options.quick else "20"), 1, 1_000)
     jobs, plan = _number("claims", "--jobs", options.jobs), settings(seeds, 12 if options.quick else 60)
     out = options.out if options.out is not None else "claims-quick" if options.quick else "claims"
     folder = writable_folder("refquant claims", out)
@@ -244,6 +244,10 @@ def _known(command: str, option: str, given: Sequence[str] | None, names: Mappin
             raise _check.error(ValueError, f"refquant {command}", f"`{option}` must take known names", repr(name),
                                f"did you mean {nearest}? refquant {command} {hint}")
     return asked
+
+
+def _given(text: str | None, default: str) -> str:
+    return default if text is None else text
 
 
 def _number(command: str, name: str, text: str, least: int = 1, most: int | None = None,

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -12,13 +13,12 @@ import numpy as np
 
 from ... import __version__, _check
 from ..experiments import EXPERIMENTS, Observation
-from ..files import write
+from ..files import writable_folder, write
 from ..jobs import run
 from ..methods import Plan, Task, prepare
 from . import SENTENCES
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
-from .verdict import effects
 
 Settings = dict[str, Any]
 #: How long a seed of each experiment takes beside the others: for the time left. The rest take 1.
@@ -49,7 +49,7 @@ def measure(folder: Path, names: Sequence[str], asked: Settings, jobs: int) -> l
             written.append(_save(folder, name, asked, [r for s in sorted(found[name]) for r in found[name].pop(s)]))
 
     if tasks:
-        (folder / "records").mkdir(exist_ok=True)
+        writable_folder("refquant claims", folder / "records")
         run(partial(_observe, _plan(asked["epochs"])), tasks, min(jobs, len(tasks)), "claims", collect,
             [WEIGHTS.get(name, 1) for name, _ in tasks])
     return written
@@ -111,15 +111,36 @@ def _kept(folder: Path, asked: Settings) -> dict[str, Any]:
     return {name: _load(path, name, asked) for name, path in paths.items() if path.exists()}
 
 
+#: Where a record was measured; what else it holds was measured there.
+PLACE = ("method", "bits", "images", "place", "side", "data", "taught_by", "of_usual", "qat_percent", "optimizer")
+
+
+def _whole(records: list[Observation], seeds: list[int]) -> None:
+    """Every place has a record of every seed, and shares are shares."""
+    places = Counter(tuple(r.get(key) for key in PLACE) for r in records)
+    odd = [place for place, n in places.items() if n != len(seeds)]
+    if odd or len({(r["seed"], *(r.get(key) for key in PLACE)) for r in records}) < len(records):
+        raise ValueError(f"a record is missing, or there twice: {odd[0] if odd else records[0]}")
+    wrong = [r for r in records if not 0 <= r.get("accuracy", 0) <= 1 or isinstance(r.get("accuracy", 0.0), bool)]
+    if wrong:
+        raise ValueError(f"accuracy outside 0..1: {wrong[0]}")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
 def _load(path: Path, name: str, asked: Settings) -> Any:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        if not path.is_file():
+            raise ValueError("no regular file")
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         made = {"experiment": found["experiment"], "version": found["version"], **found["settings"]}
         seeds = sorted({r["seed"] for r in found["records"]})
-        itemgetter(*versions())(found["versions"])
-        for reading in (r for s in SENTENCES if s.experiment == name for r in s.readings):
-            effects(reading, found["records"])
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as cause:
+        "".join(itemgetter(*versions())(found["versions"]))
+        _whole(found["records"], seeds)
+        to_json(report([s for s in SENTENCES if s.experiment == name], {name: found["records"]}, asked, {}))
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, OSError, RecursionError) as cause:
         raise _check.error(ValueError, "refquant claims", "a records file must be as it was written", f"{str(path)!r} "
                            f"({type(cause).__name__}: {cause})", "move it away, it will be measured again") from cause
     wanted = {"experiment": name, "version": __version__, **asked}

@@ -4,12 +4,14 @@ from functools import partial
 
 from ..experiments.after_training import NAIVE
 from ..experiments.during_training import LSQ, STE
-from ..plots.claims import lines
+from ..experiments.static_dynamic import P99
+from ..plots.claims import effects, lines
 from .said_of_ptq import KRISHNAMOORTHI, WHITE_PAPER
 from .said_of_qat import ESSER
 from .said_of_ranges import SMOOTH
 from .verdict import Reading, Sentence
 
+PACT = ("Choi et al. 2018, arXiv:1805.06085", "https://arxiv.org/abs/1805.06085")
 CHANNEL, BLOCK = "ptq-static-channel", "ptq-static-block-16"
 
 REST = (
@@ -46,7 +48,7 @@ REST = (
                     {"method": STE, "bits": bits, "optimizer": "Adam"}) for bits in (4, 3, 2)),
         "Straight-through training takes its steps from the largest weight and a moving range; learned steps "
         "are parameters that descend too. The fewer the codes, the more their places matter.",
-        "In kind: learned steps lead at 2 to 4 bits on ImageNet too.", (ESSER, WHITE_PAPER),
+        "In kind: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER),
         partial(lines, x="bits", series="method", where={"optimizer": "Adam"}, xlabel="bits of weights and activations",
                 title="Learned steps and straight-through"),
         "Accuracy of learned steps and straight-through"),
@@ -63,4 +65,24 @@ REST = (
         partial(lines, x="bits", series="optimizer", where={"method": LSQ}, xlabel="bits of weights and activations",
                 title="Adam and SGD, learned steps"),
         "Accuracy of Adam and SGD"),
+    Sentence(
+        "qat-fits-grid", "QAT fits the weights to the grid: run in float, they are worse.", "qat", tuple(
+            Reading(f"qat-fits-grid.{bits}", f"W{bits}A{bits}: the float network minus QAT's weights run in float",
+                    "accuracy", {"method": "float"}, {"method": f"{LSQ}-in-float", "bits": bits})
+            for bits in (8, 4, 3, 2)),
+        "The weights that QAT moves are kept in float while it trains; here they were run without any rounding. They "
+        "serve the codes that they become, not themselves.",
+        "Not reported elsewhere as far as known here.", (ESSER,),
+        partial(lines, x="bits", methods=("float", LSQ, f"{LSQ}-in-float"), xlabel="bits of weights and activations",
+                title="QAT's weights, quantized and in float"),
+        "Accuracy of QAT's weights in float"),
+    Sentence(
+        "only-lose", "Quantization can only lose accuracy.", "shifts", tuple(
+            Reading(f"only-lose.{bits}", f"A{bits}, a hot pixel in 2 % of the images: float minus static, percentile "
+                    "99", "accuracy", {"method": "float", "place": "a hot pixel in 2 %"},
+                    {"method": P99, "bits": bits, "place": "a hot pixel in 2 %"}) for bits in (8, 4)),
+        "A static range cuts off what lies outside it. Where that is a fault of the sensor, the quantized network "
+        "reads such images better than the float one, although its logits are farther from the float ones.",
+        "In kind: clipping outliers of activations is a method of its own.", (PACT,),
+        partial(effects, title="Float minus static, by percentile"), "Effects on images with a hot pixel"),
 )

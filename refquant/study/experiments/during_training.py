@@ -53,7 +53,7 @@ def qat(task: Task) -> list[Observation]:
     records = [tested(task, "float", task.net, bits=32), tested(task, "float-longer", longer, bits=32)]
     for bits in (8, 4, 3, 2):
         records += [tested(task, method, made(task, method, bits, bits), bits=bits) for method in (NAIVE, STRONG)]
-        records += [tested(task, f"longer-{method}", made(of_longer, method, bits, bits), bits=bits)
+        records += [tested(of_longer, f"longer-{method}", made(of_longer, method, bits, bits), bits=bits)
                     for method in (NAIVE, STRONG)]
         for method in (STE, LSQ):
             deployed, moved = trained(task, bits, learned=method == LSQ)
@@ -140,11 +140,15 @@ def schedule(task: Task) -> list[Observation]:
         epochs = round(total * share)
         net = mlp.init(stream(task.seed, "init"), task.plan.sizes)
         net = mlp.train(net, *task.data.train, rng=stream(task.seed, "train"), epochs=total - epochs)
+        here, percent = task._replace(net=net), round(100 * share)
         for bits in (3, 2):
-            quantized = (trained(task, bits, net=net, epochs=epochs)[0] if epochs else
-                         made(task._replace(net=net), STRONG, bits, bits))
-            method = LSQ if epochs else STRONG
-            records.append(tested(task, method, quantized, bits=bits, qat_percent=round(100 * share)))
+            if not epochs:
+                records.append(tested(here, STRONG, made(here, STRONG, bits, bits), bits=bits, qat_percent=percent))
+                continue
+            deployed, moved = trained(here, bits, epochs=epochs)
+            record = {**tested(here, LSQ, deployed, bits=bits, qat_percent=percent), **_likeness(deployed, moved, here)}
+            # logits of random weights are no reference
+            records.append(record if epochs < total else {**record, "logit_sqnr_db": None})
     return records
 
 
