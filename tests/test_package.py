@@ -80,6 +80,11 @@ def test_methods_stand_on_the_core(path: Path) -> None:
     assert imported(path) <= {*CORE, *(f"methods.{p.stem}" for p in path.parent.glob("*.py"))}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "engines").glob("*.py")), ids=lambda p: p.stem)
+def test_engines_stand_on_the_core(path: Path) -> None:
+    assert imported(path) <= set(CORE)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "testing").glob("*.py")), ids=lambda p: p.stem)
 def test_testing_does_not_import_study(path: Path) -> None:
     assert not any(name.startswith("study") for name in imported(path))
