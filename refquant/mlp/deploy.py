@@ -69,10 +69,14 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
         qnet: static, from ptq_static, train_qat or train_lsq; inputs of at most 8 bits.
     Returns:
         a network whose logits are INT16 codes, symmetric, with the largest logit that any input codes can give at
-        32767: the network alone decides their scale, and no logit saturates.
+        32767: the network alone decides their scale, and no logit saturates. (Real logits use a part of that range;
+        but inputs sought for the purpose reach a quarter to a half, so no scale that never saturates is much finer.)
 
-    Code for code it is forward_quantized's network, except where the exact value lies within float rounding of a tie
-    (refquant.study.deployed counts these).
+    Given the same input codes, each layer makes the codes of forward_quantized's layer, except where the exact value
+    lies within float rounding of a tie. End to end, one such hidden code moves every logit behind it, by steps, near a
+    tie or not. Where no hidden code differs, the prediction is the same unless the two largest logits lie within one
+    step of each other: then both may fall on one code, and argmax takes the first. (refquant.study.deployed counts
+    codes, logits and predictions that differ.)
 
     >>> from refquant.mlp import Net, ptq_static
     >>> qnet = ptq_static(Net(weights=(np.eye(1),), biases=(np.ones(1),)), [[[0.0], [1.0]]])
