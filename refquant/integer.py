@@ -61,8 +61,7 @@ def _factor(x: ArrayLike, name: str) -> Codes:
 
 
 def _largest(x: Codes) -> int:
-    info = np.iinfo(x.dtype)
-    return max(-int(info.min), int(info.max))
+    return int(np.iinfo(x.dtype).max) + (x.dtype.kind == "i")  # 128 for int8
 
 
 @_check.quiet

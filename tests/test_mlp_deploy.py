@@ -233,6 +233,26 @@ def test_sums_stay_within_int32() -> None:
         mlp.deploy(mlp.QuantizedNet((layer(bias=2**31 - 1),)))
 
 
+def test_logits_beyond_float32() -> None:
+    with refused(ValueError, "deploy", "the largest logit", "inf"):
+        mlp.deploy(mlp.QuantizedNet((layer(scale=1e37),)))
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_a_dead_channel_takes_any_multiplier(axis: Any) -> None:
+    """R11 gives an all-zero range scale 1, and 1 / scale_y may leave R14."""
+    dead = 0.0 if axis is None else 1e-11
+    net = mlp.Net(weights=(np.array([[dead, 0.0], [2 * dead, 0.0]]), np.ones((2, 1))),
+                  biases=(np.zeros(2), np.zeros(1)))
+    x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    qnet = mlp.ptq_static(net, [x], weight_axis=axis)
+    layers = mlp.deploy(qnet).layers
+    assert layers[0].mantissa.size == (1 if axis is None else 2)
+    if axis == 0:
+        assert (layers[0].mantissa[1], layers[0].shift[1]) == (2**30, 1)
+    near_ties(qnet, x)
+
+
 def test_scales_without_a_multiplier() -> None:
     with refused(ValueError, "quantize_multiplier", "R14"):
         mlp.deploy(mlp.QuantizedNet((layer(), layer(scale=1e-20))))
@@ -244,8 +264,11 @@ def test_codes_fit_the_network() -> None:
         mlp.forward_codes(net, [[0, 16, 3]])
     with refused(TypeError, "forward_codes", "`q`", "float64"):
         mlp.forward_codes(net, [[0.0, 1.0, 2.0]])
-    with refused(ValueError, "integer_matmul", "(1, 2)"):
-        mlp.forward_codes(net, [[0, 1]])
+    for wrong in ([[0, 1]], [0, 1, 2], 0, [], np.zeros((2, 1, 3), int)):
+        with refused(ValueError, "forward_codes", "`q`", "(n, 3)", np.shape(wrong)):
+            mlp.forward_codes(net, wrong)
+    with refused(TypeError, "forward_codes", "`net` must be an IntegerNet", "QuantizedNet"):
+        mlp.forward_codes(quantized(NET, X, 4), [[0, 1, 2]])  # type: ignore[arg-type]
     with refused(ValueError, "forward_integer", "(n, 3)", "(9, 2)"):
         mlp.forward_integer(quantized(NET, X, 4), X[:, :2])
     with refused(ValueError, "forward_integer", "NaN"):
