@@ -95,7 +95,7 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
     _check.instance("deploy", qnet, QuantizedNet, "`qnet` must be a QuantizedNet", "ptq_static or train_qat makes one")
     inputs = [_static(layer) for layer in qnet.layers]
     sums = [_extreme_sums(layer, at) for layer, at in zip(qnet.layers, inputs, strict=True)]
-    largest = np.max(np.abs(sums[-1]) * _scale(qnet.layers[-1], inputs[-1])).astype(np.float32)
+    largest = np.asarray(np.max(np.abs(sums[-1]) * _scale(qnet.layers[-1], inputs[-1])), np.float32)
     _check.none("deploy", ~np.isfinite(largest), largest, "the largest logit must lie within float32", "scale x down")
     output = symmetric_params(-largest, largest, INT16)
     steps = zip(qnet.layers, inputs, [*inputs[1:], output], strict=True)
