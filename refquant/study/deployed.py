@@ -98,6 +98,8 @@ HEAD = ("network", "payload, bytes", "file, bytes", "accuracy, %", "integers onl
 
 def table(saved: list[Saved]) -> str:
     """The rows as text."""
+    if not saved:
+        return "There is nothing to save: these methods make no network of integer codes."
     lines = [HEAD, *map(_line, saved)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
