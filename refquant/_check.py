@@ -7,13 +7,14 @@ values and shapes.
 import operator
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Reals: TypeAlias = NDArray[np.floating[Any]]
 Codes: TypeAlias = NDArray[np.integer[Any]]
+T = TypeVar("T")
 
 quiet = np.errstate(all="ignore")  # saturation is the rule (R6), not an accident; and no global switch changes a result
 
@@ -135,11 +136,17 @@ def within(where: str, q: ArrayLike, qmin: int, qmax: int, name: str, rule: str,
     return q
 
 
+def instance(where: str, value: object, kind: type[T] | tuple[type[T], ...], rule: str, hint: str) -> T:
+    """`value`, which must be a `kind`."""
+    if not isinstance(value, kind):
+        raise error(TypeError, where, rule, f"{value!r:.40} of type {type(value).__name__}", hint)
+    return value
+
+
 def generator(where: str, rng: object) -> None:
     """A NumPy generator: randomness is an argument."""
-    if not isinstance(rng, np.random.Generator):
-        raise error(TypeError, where, "`rng` must be a numpy.random.Generator", repr(rng),
-                    f"pass np.random.default_rng({rng if isinstance(rng, int) else 0})")
+    instance(where, rng, np.random.Generator, "`rng` must be a numpy.random.Generator",
+             f"pass np.random.default_rng({rng if isinstance(rng, int) else 0})")
 
 
 def batches(where: str, data: object) -> None:

@@ -156,10 +156,8 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
 
 def parameters(where: str, params: AffineParams) -> AffineParams:
     """params, which must be AffineParams."""
-    if not isinstance(params, AffineParams):
-        raise _check.error(TypeError, where, "`params` must be AffineParams", repr(params),
-                           "make them with affine_params, symmetric_params or AffineParams(scale=, zero_point=, grid=)")
-    return params
+    return _check.instance(where, params, AffineParams, "`params` must be AffineParams", "make them with "
+                           "affine_params, symmetric_params or AffineParams(scale=, zero_point=, grid=)")
 
 
 def _fit(where: str, x: Reals, params: AffineParams) -> tuple[Reals, Reals]:

@@ -38,10 +38,9 @@ class IntGrid:
     def __post_init__(self) -> None:
         object.__setattr__(self, "bits", _check.whole("IntGrid", self.bits, "bits", 2, 32))
         for name in ("signed", "narrow"):
-            if not isinstance(getattr(self, name), (bool, np.bool_)):
-                raise _check.error(TypeError, "IntGrid", f"`{name}` must be True or False", repr(getattr(self, name)),
-                                   "name the argument: IntGrid(8, signed=False)")
-            object.__setattr__(self, name, bool(getattr(self, name)))
+            object.__setattr__(self, name, bool(_check.instance(
+                "IntGrid", getattr(self, name), (bool, np.bool_), f"`{name}` must be True or False",
+                "name the argument: IntGrid(8, signed=False)")))
         if self.narrow and not self.signed:
             raise _check.error(ValueError, "IntGrid", "`narrow` drops the lowest signed code (R1)",
                                "narrow=True with signed=False", "drop narrow, or use signed=True")
@@ -94,9 +93,7 @@ class IntGrid:
 
 def known(where: str, grid: object) -> IntGrid:
     """grid, which must be an IntGrid."""
-    if not isinstance(grid, IntGrid):
-        raise _check.error(TypeError, where, "`grid` must be an IntGrid", repr(grid), "pass rq.INT8, say")
-    return grid
+    return _check.instance(where, grid, IntGrid, "`grid` must be an IntGrid", "pass rq.INT8, say")
 
 
 INT2, INT4, INT8, INT16, INT32 = (IntGrid(bits) for bits in (2, 4, 8, 16, 32))

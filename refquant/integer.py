@@ -53,16 +53,15 @@ def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
 
 
 def _factor(x: ArrayLike, name: str) -> Codes:
-    codes = _check.integers("integer_matmul", x, name)
-    if codes.dtype.itemsize > 2:
-        raise _check.error(TypeError, "integer_matmul", f"`{name}` must be codes of at most 16 bits (R13)",
-                           f"dtype {codes.dtype}", "cast codes to their grid's dtype")
+    codes = _check.array("integer_matmul", x, name)
+    if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 2:
+        raise _check.error(TypeError, "integer_matmul", f"`{name}` must be integer codes of at most 16 bits (R13)",
+                           f"dtype {codes.dtype}", "cast codes to their grid's dtype: q.astype(np.int8), say")
     return codes
 
 
 def _largest(x: Codes) -> int:
-    info = np.iinfo(x.dtype)
-    return max(-int(info.min), int(info.max))
+    return int(np.iinfo(x.dtype).max) + (x.dtype.kind == "i")  # 128 for int8
 
 
 @_check.quiet

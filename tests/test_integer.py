@@ -80,7 +80,7 @@ def test_factors_fit(a: Any, b: Any) -> None:
 
 @pytest.mark.parametrize("a", [np.zeros((1, 1)), np.zeros((1, 1), np.int32), np.zeros((1, 1), bool), [[1]]])
 def test_factors_are_codes(a: Any) -> None:
-    with refused(TypeError, "integer_matmul", "`a`"):
+    with refused(TypeError, "integer_matmul", "`a`", "integer codes of at most 16 bits", "q.astype(np.int8)"):
         rq.integer_matmul(a, np.zeros((1, 1), np.int8))
 
 
@@ -178,6 +178,11 @@ def test_gemmlowp_differs_where_it_is_said_to(acc: int, m: float, twice: int, on
     multiplier = rq.quantize_multiplier(m)
     assert int(rq.gemmlowp_requantize(acc, *multiplier, 0, rq.INT16)) == twice
     assert int(rq.requantize(acc, *multiplier, 0, rq.INT16)) == once
+
+
+def test_gemmlowp_differs_once_in_about_2000() -> None:
+    acc, m = np.random.default_rng(0).integers(-200_000, 200_000, 1_000_000), rq.quantize_multiplier(0.000637)
+    assert (rq.gemmlowp_requantize(acc, *m, 0, rq.INT16) != rq.requantize(acc, *m, 0, rq.INT16)).sum() == 458
 
 
 def test_gemmlowp_refuses_what_requantize_refuses() -> None:

@@ -1,3 +1,4 @@
+import copy
 import io
 import os
 import zipfile
@@ -97,7 +98,10 @@ BAD: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] = {
     "missing table": (lambda good: {k: v for k, v in good.items() if k != "layers.npy"}, "layers.npy"),
     "extra array": (member("extra.npy", np.ones(3)), "extra.npy"),
     "extra file": (member("../evil.sh", b"rm"), "../evil.sh"),
-    "no layers": (member("layers.npy", np.zeros((0, 10), int)), "members missing, foreign or double"),
+    "no layers": (member("layers.npy", np.zeros((0, 10), int)), "layers of shape (0, 10)"),
+    "more layers than members": (member("layers.npy", np.ones((11, 10), int)), "(11, 10) among 10 members"),
+    "bits behind the codes": (lambda good: {**good, "0.codes.npy": good["0.codes.npy"][:-1]
+                                            + bytes([good["0.codes.npy"][-1] | 0x80])}, "behind the last code"),
     "a table of another shape": (member("layers.npy", np.zeros((2, 9), int)), "layers of shape (2, 9)"),
     "a table of one axis": (member("layers.npy", np.zeros(10, int)), "layers of shape (10,)"),
     "objects": (member("0.codes.npy", np.array([1, "a"], object)), "0.codes of dtype |O"),
@@ -123,15 +127,16 @@ BAD: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] = {
     "layers that do not chain": (lambda good: {**row("n_out", 3)(row("n_in", 5)(good)), "0.bias.npy": npy(
         np.zeros(3, np.int32))}, "must chain"),
     "huge layers": (row("n_in", 2**40), "codes of 3 bits are"),
+    "weights of 32 bits": (row("weight_bits", 32), "`weight_bits`"),
     "no inputs": (row("n_in", 0), "`n_in`"),
     "negative sizes": (row("n_out", -5), "`n_out`"),
-    "1 bit": (row("weight_bits", 1), "`bits`"),
-    "17 bits": (row("input_bits", 17), "16 bits"),
+    "1 bit": (row("weight_bits", 1), "`weight_bits`"),
+    "17 bits": (row("input_bits", 17), "from 2 to 16"),
     "signed in part": (row("input_signed", 2), "`input_signed`"),
     "unsigned and narrow": (row("input_narrow", 1), "`narrow`"),
     "a zero point off the grid": (row("input_zero_point", 256), "`zero_point`"),
-    "a range of another kind": (row("range", 3), "0.input_scale.npy"),
-    "static as dynamic": (row("range", 1), "0.input_scale.npy"),
+    "a range of another kind": (row("range", 3), "`range`"),
+    "static as dynamic": (lambda good: row("range", 1)(row("input_zero_point", 0)(good)), "0.input_scale.npy"),
 }
 
 
@@ -143,6 +148,48 @@ def test_hostile_files_are_refused(name: str, tmp_path: Path, monkeypatch: pytes
     with refused(ValueError, "load", "bad.npz", saying):
         saved.load(path)
     assert not (tmp_path / "bombed").exists()
+
+
+def test_the_version_comes_first(tmp_path: Path) -> None:
+    """A future version may compress, and have other members."""
+    path = written([("version.npy", npy(np.int64(2))), ("all", b"")], tmp_path / "new.npz", zipfile.ZIP_DEFLATED)
+    with refused(ValueError, "load", "version 2; this refquant reads 1"):
+        saved.load(path)
+    path = written([("version.npy", npy(np.zeros(10**6, int)))], tmp_path / "bomb.npz", zipfile.ZIP_DEFLATED)
+    with refused(ValueError, "load", "version of shape (1000000,) in 1000 bytes"):
+        saved.load(path)
+
+
+def test_members_that_overlap(tmp_path: Path) -> None:
+    """Two names in the directory, one place in the file: what is read would be more than what is there."""
+    good = contents(STATIC, tmp_path)
+    with zipfile.ZipFile(tmp_path / "twice.npz", "w") as archive:
+        for name, content in {**good, "0.codes.npy": npy(np.zeros(10_000, np.uint8))}.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+        twin = copy.copy(archive.getinfo("0.codes.npy"))
+        twin.filename = "1.codes.npy"
+        archive.filelist[[info.filename for info in archive.filelist].index("1.codes.npy")] = twin
+    with refused(ValueError, "load", "overlap"):
+        saved.load(tmp_path / "twice.npz")
+
+
+def test_an_unused_field_holds_its_one_value(tmp_path: Path) -> None:
+    good = contents(mlp.ptq_dynamic(NET), tmp_path)
+    with refused(ValueError, "load", "`input_zero_point` where the range is dynamic"):
+        saved.load(written(row("input_zero_point", 9)(good).items(), tmp_path / "bad.npz"))
+
+
+def test_paths_that_are_none_or_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file" / "net.npz", tmp_path / "nowhere" / "net.npz", tmp_path / ("a" * 300)):
+        with refused(ValueError, "save", "`path`", "can be written", Path(path).name):
+            saved.save(path, STATIC)
+    saved.save(tmp_path / ("a" * 245 + ".npz"), STATIC)
+    for path in (None, 5):
+        with refused(TypeError, "load", "`path`", path):
+            saved.load(path)  # type: ignore[arg-type]
+        with refused(TypeError, "save", "`path`", path):
+            saved.save(path, STATIC)  # type: ignore[arg-type]
 
 
 def test_a_dynamic_range_is_one_of_two(tmp_path: Path) -> None:
@@ -205,6 +252,7 @@ def test_one_byte_wrong_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     saved.save(tmp_path / "net.npz", STATIC)
     before = (tmp_path / "net.npz").read_bytes()
-    with pytest.raises(AttributeError):
-        saved.save(tmp_path / "net.npz", None)  # type: ignore[arg-type]
+    for net in (None, NET, mlp.deploy(STATIC)):
+        with refused(TypeError, "save", "`qnet` must be a QuantizedNet", type(net).__name__):
+            saved.save(tmp_path / "net.npz", net)  # type: ignore[arg-type]
     assert (tmp_path / "net.npz").read_bytes() == before and os.listdir(tmp_path) == ["net.npz"]

@@ -11,10 +11,8 @@ from .deploy import IntegerLayer, IntegerNet, deploy, forward_codes, forward_int
 from .qat import train_lsq, train_qat
 
 __all__ = [
-    "Net", "init", "forward", "layer_inputs", "cross_entropy", "accuracy",
-    "train",
+    "Net", "init", "forward", "layer_inputs", "cross_entropy", "accuracy", "train",
     "Dynamic", "QuantizedLayer", "QuantizedNet", "forward_quantized", "linear",
-    "ptq_static", "ptq_dynamic", "quantize_net",
-    "train_qat", "train_lsq",
+    "ptq_static", "ptq_dynamic", "quantize_net", "train_qat", "train_lsq",
     "IntegerNet", "IntegerLayer", "deploy", "forward_integer", "forward_codes", "integer_linear",
 ]

@@ -11,7 +11,7 @@ from ..affine import AffineParams, quantize
 from ..grids import INT16, IntGrid
 from ..integer import integer_matmul, quantize_multiplier, requantize
 from ..ranges import symmetric_params
-from .model import rows
+from .model import rows, wide
 from .quantized import QuantizedLayer, QuantizedNet
 
 
@@ -25,6 +25,8 @@ class IntegerLayer(_check.Value):
         mantissa, shift: (1,) or (n_out,), of scale_x * scale_w / scale_y.
         zero_point, grid: of the codes that leave.
         least: the lowest code that leaves: zero_point where ReLU follows, fused; qmin where nothing does.
+
+    deploy makes it, from what QuantizedLayer has checked; nothing is checked again, here or in integer_linear.
 
     >>> one = np.array([2**30])
     >>> relu = IntegerLayer(codes=np.int8([[1, -1]]), bias=np.int32([0, 0]), mantissa=one, shift=one * 0 + 1,
@@ -49,6 +51,7 @@ class IntegerLayer(_check.Value):
 @dataclass(frozen=True)
 class IntegerNet:
     """Layers on codes: `input` says what the first codes mean, `output` what the logits' mean; no other real is left.
+    deploy makes it, unchecked as its layers.
 
     >>> from refquant.mlp import init, ptq_static
     >>> net = deploy(ptq_static(init(np.random.default_rng(0), (2, 3, 2)), [np.eye(2)]))
@@ -69,10 +72,14 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
         qnet: static, from ptq_static, train_qat or train_lsq; inputs of at most 8 bits.
     Returns:
         a network whose logits are INT16 codes, symmetric, with the largest logit that any input codes can give at
-        32767: the network alone decides their scale, and no logit saturates.
+        32767: the network alone decides their scale, and no logit saturates. (Real logits use a part of that range;
+        but inputs sought for the purpose reach a quarter to a half, so no scale that never saturates is much finer.)
 
-    Code for code it is forward_quantized's network, except where the exact value lies within float rounding of a tie
-    (refquant.study.deployed counts these).
+    Given the same input codes, each layer makes the codes of forward_quantized's layer, except where the exact value
+    lies within float rounding of a tie. End to end, one such hidden code moves every logit behind it, by steps, near a
+    tie or not. Where no hidden code differs, the prediction is the same unless the two largest logits lie within one
+    step of each other: then both may fall on one code, and argmax takes the first. (refquant.study.deployed counts
+    codes, logits and predictions that differ.)
 
     >>> from refquant.mlp import Net, ptq_static
     >>> qnet = ptq_static(Net(weights=(np.eye(1),), biases=(np.ones(1),)), [[[0.0], [1.0]]])
@@ -80,17 +87,16 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
     np.float32(2.0)
 
     Raises:
-        ValueError: a dynamic network, inputs of more than 8 bits, sums that int32 cannot hold, scales that give no
-            multiplier (R14).
+        ValueError: a dynamic network, inputs of more than 8 bits, sums that int32 cannot hold, logits that float32
+            cannot, scales that give no multiplier (R14).
         TypeError: no QuantizedNet.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 2; TFLite folds zero points into biases likewise.
     """
-    if not isinstance(qnet, QuantizedNet):
-        raise _check.error(TypeError, "deploy", "`qnet` must be a QuantizedNet", type(qnet).__name__,
-                           "make the network with ptq_static or train_qat")
+    _check.instance("deploy", qnet, QuantizedNet, "`qnet` must be a QuantizedNet", "ptq_static or train_qat makes one")
     inputs = [_static(layer) for layer in qnet.layers]
     sums = [_extreme_sums(layer, at) for layer, at in zip(qnet.layers, inputs, strict=True)]
-    largest = np.max(np.abs(sums[-1]) * _scale(qnet.layers[-1], inputs[-1])).astype(np.float32)
+    largest = np.asarray(np.max(np.abs(sums[-1]) * _scale(qnet.layers[-1], inputs[-1])), np.float32)
+    _check.none("deploy", ~np.isfinite(largest), largest, "the largest logit must lie within float32", "scale x down")
     output = symmetric_params(-largest, largest, INT16)
     steps = zip(qnet.layers, inputs, [*inputs[1:], output], strict=True)
     return IntegerNet(inputs[0], tuple(_integer_layer(*step, relu=step[2] is not output) for step in steps), output)
@@ -98,6 +104,8 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
 
 def forward_integer(qnet: QuantizedNet, x: ArrayLike) -> Codes:
     """INT16 codes of the logits: x is quantized once, at the door; from there on, integers alone.
+
+    It deploys at each call. To deploy once: net = deploy(qnet), then forward_codes(net, quantize(x, net.input)).
 
     Args:
         qnet: as deploy.
@@ -135,10 +143,12 @@ def forward_codes(net: IntegerNet, q: ArrayLike) -> Codes:
 
     Raises:
         ValueError: codes off the grid, or of another width.
-        TypeError: codes that are no integers.
+        TypeError: codes that are no integers, no IntegerNet.
     """
+    _check.instance("forward_codes", net, IntegerNet, "`net` must be an IntegerNet", "deploy(qnet) gives it")
     grid = net.input.grid
     codes = _check.within("forward_codes", q, grid.qmin, grid.qmax, "q", "R2", "quantize(x, net.input) gives them")
+    wide("forward_codes", codes, "q", len(net.layers[0].codes))
     codes = codes.astype(grid.dtype)
     for layer in net.layers:
         codes = integer_linear(layer, codes)
@@ -160,7 +170,9 @@ def integer_linear(layer: IntegerLayer, q: Codes) -> Codes:
 
 
 def _integer_layer(layer: QuantizedLayer, at: AffineParams, to: AffineParams, relu: bool) -> IntegerLayer:
-    mantissa, shift = quantize_multiplier(_scale(layer, at) / to.scale)
+    m = _scale(layer, at) / to.scale
+    used = (layer.codes.any(axis=0) | (layer.bias != 0)).reshape(m.size, -1).any(axis=1)
+    mantissa, shift = quantize_multiplier(np.where(used, m, 1))  # where every sum is 0, any multiplier will do
     bias = layer.bias - at.zero_point * layer.codes.sum(axis=0, dtype=np.int64)
     return IntegerLayer(codes=layer.codes, bias=bias.astype(np.int32), mantissa=mantissa.astype(np.int32),
                         shift=shift.astype(np.int32), zero_point=int(to.zero_point), grid=to.grid,

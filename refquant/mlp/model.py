@@ -114,10 +114,15 @@ def layer_inputs(net: Net, x: ArrayLike) -> list[Reals]:
 def rows(where: str, x: ArrayLike, width: int) -> Reals:
     """x as (n, width) finite float32."""
     x = _check.float32(where, x, "x")
-    if x.ndim != 2 or x.shape[1] != width:
-        raise _check.error(ValueError, where, f"`x` must be of shape (n, {width}), the network's input",
-                           f"shape {x.shape}", "flatten each sample to a row, or make a network of that size")
+    wide(where, x, "x", width)
     return x
+
+
+def wide(where: str, a: Reals | Codes, name: str, width: int) -> None:
+    """One row per sample, as wide as the network's input."""
+    if a.ndim != 2 or a.shape[1] != width:
+        raise _check.error(ValueError, where, f"`{name}` must be of shape (n, {width}), the network's input",
+                           f"shape {a.shape}", "flatten each sample to a row, or make a network of that size")
 
 
 def targets(where: str, labels: ArrayLike, n: int, count: int) -> Reals:

@@ -64,9 +64,8 @@ class QuantizedLayer(_check.Value):
         codes = _check.within("QuantizedLayer", self.codes, grid.qmin, grid.qmax, "codes", "R2",
                               "codes come from quantize with the same grid")
         at, bias = self.activation, _check.array("QuantizedLayer", self.bias, "bias")
-        if not isinstance(at, AffineParams | Dynamic):
-            raise _check.error(TypeError, "QuantizedLayer", "`activation` must be AffineParams or Dynamic", repr(at),
-                               "make the network with ptq_static, ptq_dynamic or train_qat")
+        _check.instance("QuantizedLayer", at, (AffineParams, Dynamic), "`activation` must be AffineParams or Dynamic",
+                        "make the network with ptq_static, ptq_dynamic or train_qat")
         if codes.ndim != 2 or bias.shape != codes.shape[1:] or steps not in ((), (1, 1), (1, bias.size)):
             raise _check.error(ValueError, "QuantizedLayer", "`codes` (n_in, n_out), `bias` (n_out,) and `weight` () "
                                "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and {steps}",

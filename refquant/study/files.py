@@ -25,7 +25,7 @@ def writable_folder(where: str, path: str | Path, name: str = "--out") -> Path:
 
 def write(path: Path, content: str | bytes) -> None:
     """Write under a temporary name in the same folder, then rename."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".refquant.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -8,8 +8,9 @@
     0.input_scale.npy        ()      where the range is static
     1.codes.npy              ...     and so on
 
-Nothing is compressed, so no file unpacks to more than its size; nothing is pickled or unpickled; the same network gives
-the same bytes. The zip's checksums find what is damaged, the constructors what is out of range.
+Nothing is compressed, and members that overlap are refused, so no file unpacks to more than its size; nothing is
+pickled or unpickled; the same network gives the same bytes. The zip's checksums find what is damaged, the constructors
+what is out of range.
 """
 
 import io
@@ -45,7 +46,14 @@ def save(path: str | Path, qnet: mlp.QuantizedNet) -> int:
     ...     again = load(Path(folder) / "net.npz")
     >>> qnet.nbytes, size < 2000, bool((again.layers[0].codes == qnet.layers[0].codes).all())
     (364, True, True)
+
+    Raises:
+        TypeError: no QuantizedNet, a path that is none.
+        ValueError: a file that cannot be written.
     """
+    _check.instance("save", qnet, mlp.QuantizedNet, "`qnet` must be a QuantizedNet", "the network that deploy and "
+                    "forward_quantized take; one deployed is made again by deploy")
+    file = _path("save", path)
     arrays: dict[str, Any] = {"version": np.int64(VERSION), "layers": np.array([_row(la) for la in qnet.layers])}
     for i, layer in enumerate(qnet.layers):
         arrays[f"{i}.codes"] = pack(layer.codes, layer.weight.grid)
@@ -59,7 +67,12 @@ def save(path: str | Path, qnet: mlp.QuantizedNet) -> int:
             little = np.asarray(array, np.asarray(array).dtype.newbyteorder("<"))
             np.lib.format.write_array(member, little, version=(1, 0), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
-    write(Path(path), stream.getvalue())
+    try:
+        write(file, stream.getvalue())
+    except (OSError, ValueError) as cause:
+        raise _check.error(ValueError, "save", "`path` must name a file that can be written",
+                           f"{str(path)!r} ({getattr(cause, 'strerror', None) or cause})",
+                           "name a file in a folder that exists") from cause
     return len(stream.getvalue())
 
 
@@ -69,14 +82,21 @@ def load(path: str | Path) -> mlp.QuantizedNet:
     Raises:
         ValueError: no such file, a truncated, damaged, compressed or foreign one, a future version, arrays that are
             missing, too many, of other shapes or dtypes, or that claim more than they hold, values out of range.
+        TypeError: a path that is none.
     """
+    file = _path("load", path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _network(archive)
+        with zipfile.ZipFile(file) as archive:
+            return _network(archive, file.stat().st_size)
     except (*BROKEN, OSError, TypeError, KeyError, OverflowError) as cause:
         why = (str(cause) or type(cause).__name__).split(". Hint:")[0]
         raise _check.error(ValueError, "load", "the file must be a network that refquant saved",
                            f"{str(path)!r} ({why})", "refquant compare --save DIR writes some") from cause
+
+
+def _path(where: str, path: str | Path) -> Path:
+    _check.instance(where, path, (str, Path), "`path` must be a string or a Path", "'net.npz', say")
+    return Path(path)
 
 
 def _row(layer: mlp.QuantizedLayer) -> tuple[int, ...]:
@@ -86,19 +106,18 @@ def _row(layer: mlp.QuantizedLayer) -> tuple[int, ...]:
             zero_point, kind)
 
 
-def _network(archive: zipfile.ZipFile) -> mlp.QuantizedNet:
+def _network(archive: zipfile.ZipFile, size: int) -> mlp.QuantizedNet:
     names = [info.filename for info in archive.infolist()]
-    if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-        raise ValueError("compressed members")
     if "version.npy" not in names:
         raise ValueError("no version")
-    version = _array(archive, "version", ("<i8",))
+    version = _array(archive, "version", ("<i8",), 1000)  # before anything else: another version may do otherwise
     if version.shape != () or version != VERSION:
         raise ValueError(f"version {version}; this refquant reads {VERSION}")
-    table = _array(archive, "layers", ("<i8",))
-    if table.ndim != 2 or table.shape[1] != len(COLUMNS):
-        raise ValueError(f"layers of shape {table.shape}")
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
+    if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+        raise ValueError("compressed members")
+    if sum(info.file_size for info in archive.infolist()) > size:
+        raise ValueError("members that overlap")
+    rows = _rows(archive, len(names))
     parts = [f"{i}.{part}" for i, row in enumerate(rows) for part in ("codes", "weight_scale", "bias", "input_scale")
              if part != "input_scale" or row["range"] == 0]
     expected = sorted(f"{name}.npy" for name in ("version", "layers", *parts))
@@ -108,11 +127,30 @@ def _network(archive: zipfile.ZipFile) -> mlp.QuantizedNet:
     return mlp.QuantizedNet(tuple(_layer(archive, i, row) for i, row in enumerate(rows)))
 
 
+def _rows(archive: zipfile.ZipFile, members: int) -> list[dict[str, int]]:
+    """The table, if it is one of a network: all that can be said before any codes are read."""
+    table = _array(archive, "layers", ("<i8",))
+    if table.ndim != 2 or table.shape[1] != len(COLUMNS) or not 1 <= len(table) <= members:
+        raise ValueError(f"layers of shape {table.shape} among {members} members")
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
+    for i, row in enumerate(rows):
+        for name, least, most in (("n_in", 1, None), ("n_out", 1, None), ("range", 0, len(AXES)),
+                                  ("weight_bits", 2, 16), ("input_bits", 2, 16)):
+            _check.whole(f"layer {i}", row[name], name, least, most)
+        if i and rows[i - 1]["n_out"] != row["n_in"]:
+            raise ValueError(f"layers {i - 1} and {i} must chain: {rows[i - 1]['n_out']} and {row['n_in']}")
+        if row["range"] and row["input_zero_point"]:
+            raise ValueError(f"layer {i}: an `input_zero_point` where the range is dynamic")
+    return rows
+
+
 def _layer(archive: zipfile.ZipFile, i: int, row: dict[str, int]) -> mlp.QuantizedLayer:
-    n_in, n_out = (_check.whole(f"layer {i}", row[name], name, 1) for name in ("n_in", "n_out"))
-    kind = _check.whole(f"layer {i}", row["range"], "range", 0, len(AXES))
+    n_in, n_out, kind = row["n_in"], row["n_out"], row["range"]
     weight, at = (_grid(i, row, which) for which in ("weight", "input"))
-    codes = unpack(_array(archive, f"{i}.codes", ("|u1",)), weight, n_in * n_out).reshape(n_in, n_out)
+    packed = _array(archive, f"{i}.codes", ("|u1",))
+    codes = unpack(packed, weight, n_in * n_out).reshape(n_in, n_out)
+    if packed[-1] >> (codes.size * weight.bits - 1) % 8 + 1:
+        raise ValueError(f"{i}.codes with bits set behind the last code")
     activation: AffineParams | mlp.Dynamic = mlp.Dynamic(at, AXES[kind - 1]) if kind else AffineParams(
         scale=_array(archive, f"{i}.input_scale", SCALES), zero_point=row["input_zero_point"], grid=at)
     return mlp.QuantizedLayer(
@@ -126,9 +164,10 @@ def _grid(i: int, row: dict[str, int], which: str) -> IntGrid:
     return IntGrid(row[f"{which}_bits"], signed=signed, narrow=narrow)
 
 
-def _array(archive: zipfile.ZipFile, name: str, dtypes: tuple[str, ...]) -> NDArray[Any]:
-    """The member, if its bytes are what its header says."""
-    content = archive.read(f"{name}.npy")
+def _array(archive: zipfile.ZipFile, name: str, dtypes: tuple[str, ...], most: int = -1) -> NDArray[Any]:
+    """The member, of which at most so many bytes are read, if they are what its header says."""
+    with archive.open(f"{name}.npy") as member:
+        content = member.read(most)
     header = read_header("load", f"{name}.npy", io.BytesIO(content))
     if header.descr not in dtypes:
         raise ValueError(f"{name} of dtype {header.descr or 'records'} instead of {' or '.join(dtypes)}")
