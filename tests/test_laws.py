@@ -13,7 +13,7 @@ def test_law_holds(law: Law) -> None:
     holds(law, max_examples=-(-STANDARD // 4))
 
 
-STANDARD = settings().max_examples
+STANDARD = max(100, settings().max_examples)
 
 
 def breaks(law: Law, mutant: Mutant, examples: int) -> bool:

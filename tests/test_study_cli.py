@@ -123,7 +123,7 @@ def test_interrupted_it_leaves_nothing_behind_and_killed_no_worker(tmp_path: Pat
     stops = {stop: subprocess.Popen([*words, str(tmp_path / stop.name)], stderr=subprocess.PIPE, text=True,
                                     stdout=subprocess.PIPE, start_new_session=True)
              for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)}
-    time.sleep(4)  # all are at work
+    time.sleep(2.5)  # all are at work
     for stop, process in stops.items():
         process.send_signal(stop)
     for stop, process in stops.items():
