@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+slow = pytest.mark.skipif(not os.environ.get("CI_SLOW"), reason="takes seconds, and CI runs it: set CI_SLOW")
+
 
 def needs(module: str, extra: str) -> Any:
     """The module of an optional extra; without it the test is skipped with a reason, in CI it fails."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refused
+from helpers import refused, slow
 
 import refquant as rq
 from refquant.study import passes, schemes
@@ -453,6 +453,7 @@ sys.exit(sum(cli.main(["inspect", file, "--out", "out"]) for file in files))
 """
 
 
+@slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts the data of a process on Linux alone")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """20 MB are inspected in 12 MB."""
@@ -472,6 +473,7 @@ def test_a_gigabyte_within_500_megabytes(tmp_path: Path) -> None:
     assert end.returncode == 0 and end.stderr == ""
 
 
+@slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:

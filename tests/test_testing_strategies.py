@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from helpers import slow
 from hypothesis import Phase, given, settings
 
 import refquant as rq
@@ -28,6 +29,7 @@ def draws(strategy: Any, n: int = 160) -> list[Any]:
     return seen
 
 
+@slow
 def test_every_decision_point_is_drawn() -> None:
     points: Counter[str] = Counter()
     for x, params in quantizations():
@@ -70,6 +72,7 @@ def test_parameters_fit_the_data() -> None:
         assert rq.quantize(x, params).shape == x.shape
 
 
+@slow
 def test_ranges_reach_every_corner() -> None:
     corners: Counter[str] = Counter()
     for lo, hi, grid in draws(strategies.ranges(), 600):
