@@ -54,8 +54,7 @@ def test_an_experiment_returns_flat_records_in_jsons_types(name: str, records: d
 
 @pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - {"cost", "inference"}))
 def test_an_experiment_is_a_pure_function(name: str, task: methods.Task, records: dict[str, list[Any]]) -> None:
-    if name in ("labels", "dynamic", "sides", "definitions"):  # one of each kind: the others share their functions
-        assert EXPERIMENTS[name](task) == records[name]
+    assert EXPERIMENTS[name](task) == records[name]
 
 
 def test_conversion_counts_gradients_and_hashes_the_network(records: dict[str, list[Any]]) -> None:

@@ -72,7 +72,7 @@ REST = (
             for bits in (8, 4, 3, 2)),
         "The weights that QAT moves are kept in float while it trains; here they were run without any rounding. They "
         "serve the codes that they become, not themselves.",
-        "Not reported elsewhere as far as known here.", (ESSER,),
+        "Unknown: papers on QAT report the quantized network.", (ESSER,),
         partial(lines, x="bits", methods=("float", LSQ, f"{LSQ}-in-float"), xlabel="bits of weights and activations",
                 title="QAT's weights, quantized and in float"),
         "Accuracy of QAT's weights in float"),

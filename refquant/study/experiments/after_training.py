@@ -12,7 +12,7 @@ from ..._check import Reals
 from ...mlp import Net, model
 from ..datasets import Data
 from ..methods import BlockNet, Network, Task, logits, stream
-from .observe import Observation, counted, first, grids, made, tested, with_training
+from .observe import Observation, counted, first, made, tested, with_training
 
 NAIVE, MSE, STRONG = "ptq-static-minmax", "ptq-static-mse", "ptq-static-adaround"
 
@@ -145,6 +145,3 @@ def _fastest(network: Network, x: Reals) -> float:
         logits(network, x)
         seconds.append(time.perf_counter() - began)
     return min(seconds)
-
-
-__all__ = ["calibration", "conversion", "cost", "granularity", "grids", "inference", "sides"]

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from ... import mlp
-from ..._check import Reals
 from ...grids import IntGrid
 from ...metrics import sqnr_db
 from ..datasets import Data, Split
@@ -70,8 +69,3 @@ def counted(*functions: Any) -> Iterator[dict[str, int]]:
         yield calls
     finally:
         sys.setprofile(before)
-
-
-def share_equal(a: Reals, b: Reals) -> float:
-    """The share of images of which two networks' logits say the same."""
-    return float((a.argmax(axis=1) == b.argmax(axis=1)).mean())
