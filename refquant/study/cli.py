@@ -208,6 +208,8 @@ def _add_explain(commands: "argparse._SubParsersAction[_Parser]") -> None:
     sign.add_argument("--unsigned", action="store_false", dest="signed", help="codes from 0 up")
     parser.add_argument("--narrow", action="store_true", help="drop the lowest signed code")
     parser.add_argument("--dtype", default="float32", metavar="T", help="float16, float32 or float64 (default float32)")
+    parser.add_argument("--engine", metavar="E", help="the same value in these engines, side by side: onnxruntime, "
+                        "pytorch, torchao, litert; separated by commas")
     parser.set_defaults(run=_explain)
 
 
@@ -216,7 +218,15 @@ def _explain(options: argparse.Namespace) -> int:
 
     params = parameters("refquant explain", options.scale, options.zero_point, options.bits, options.signed,
                         options.narrow, options.dtype)
-    print(explain(options.x, params, options.dtype))
+    if options.engine is None:
+        print(explain(options.x, params, options.dtype))
+        return 0
+    from .journeys import ENGINES, side_by_side
+
+    if options.dtype != "float32":
+        raise _check.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
+                           f"--dtype {options.dtype}", "drop --dtype")
+    print(side_by_side(options.x, params, _known("explain", "--engine", [options.engine], ENGINES, "--help names all")))
     return 0
 
 
