@@ -148,8 +148,8 @@ PAIRS = {("ONNX Runtime", "LiteRT, reference"): TIE, ("ONNX Runtime", "PyTorch, 
 def parting(answers: Mapping[tuple[str, str], Probe | None]) -> str:
     """Exercise 1: whether each pair's (x, scale, zero_point) has two codes, for the reason that is asked for.
 
-    >>> parting({("ONNX Runtime", "LiteRT, reference"): (1.5, 1.0, 0)})
-    'Not yet: ONNX Runtime, LiteRT, reference: both give 2. 1.5 is a tie, and its even neighbour is also the one \
+    >>> parting({("ONNX Runtime", "LiteRT, reference"): (-0.75, 0.5, 0)})
+    'Not yet: ONNX Runtime | LiteRT, reference: both give -2. -1.5 is a tie, and its even neighbour is also the one \
 away from zero.'
     """
     answered = {pair: answers.get(pair) for pair in PAIRS}
@@ -158,7 +158,7 @@ away from zero.'
     for pair, answer in answered.items():
         why = "no answer yet" if answer is None else _not_parted(pair, answer)
         if why:
-            return f"Not yet: {', '.join(pair)}: {why}."
+            return f"Not yet: {' | '.join(pair)}: {why}."
     return "Right: three inputs, three reasons: where a tie goes, when the zero point is added, how it divides."
 
 
@@ -172,6 +172,8 @@ def _not_parted(pair: tuple[str, str], answer: Probe) -> str:
     wrong = _no_probe(x, scale, zero_point)
     if wrong:
         return wrong
+    if not x < 0 or any(np.float32(scale) == np.float32(shown) for shown in (1, 0.1)):
+        return "section 1 has shown that one, or its like. Take a negative x, and a scale that is neither 1 nor 0.1"
     one, other = (code_of(ENGINES[name], x, scale, int(zero_point)) for name in pair)
     if {one, other} & {INT8.qmin, INT8.qmax}:
         return f"the codes are {one} and {other}, at an end of the grid. Stay inside, where nothing saturates"
@@ -320,14 +322,17 @@ def _hint(a: tuple[str, str, str], b: tuple[str, str, str]) -> str:
     """What two conventions differ in, and what parts them."""
     if a[1] != b[1]:
         return "where a tie goes: take ties of both signs, with an even and with an odd whole part"
-    cut = a[1] == "cut off"
     if a[0] != b[0]:
-        where = "whole number of steps, where cutting off decides" if cut else "tie"
-        return ("how they divide: take the float32 next to a " + where + ", by a scale that is no power of two")
-    if cut:
-        return ("when the zero point is added: cutting off goes toward zero, and once it is added zero lies elsewhere. "
-                "Take a negative x, no whole number of steps")
-    if a[1] == "up":
-        return ("when the zero point is added: ties do not part them, for both go up. But float32 must round the sum: "
-                "take the float32 below a tie, and a zero point large enough to swallow the difference")
-    return "when the zero point is added: ties part them, if the zero point is odd"
+        where = "whole number of steps, where cutting off decides" if a[1] == "cut off" else "tie"
+        return f"how they divide: take the float32 next to a {where}, by a scale that is no power of two"
+    return f"when the zero point is added: {_ORDER_HINTS[a[1]]}"
+
+
+_ORDER_HINTS = {
+    "even": "ties part them, if the zero point is odd",
+    "away": "ties part them, if the sum has the other sign than x: then away from zero is the other way",
+    "up": "ties do not part them, for both go up. But float32 must round the sum: take the float32 below a tie, and a "
+          "zero point large enough to swallow the difference",
+    "cut off": "cutting off goes toward zero, and once it is added zero lies elsewhere. Take a negative x, no whole "
+               "number of steps, and a positive zero point beyond it",
+}

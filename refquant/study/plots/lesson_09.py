@@ -39,7 +39,7 @@ def code_table(columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> 
 def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure":
     """counts[data][what] = (codes that are made otherwise, codes made): bars on a log scale, none as a word."""
     drawn, axes = figure(0.9 * len(counts) + 1.2, 9.5)
-    for i, (data, each) in enumerate(counts.items()):
+    for i, each in enumerate(counts.values()):
         for k, ((what, (differ, made)), color) in enumerate(zip(each.items(), (ORANGE, BLUE), strict=False)):
             y = i + 0.36 * (k - 0.5)
             axes.barh(y, differ / made, height=0.33, color=color, label=what if i == 0 else None)
@@ -56,7 +56,7 @@ def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure":
 
 @styled
 def by_layer(differ: Mapping[str, Mapping[str, float]]) -> "Figure":
-    """differ[arithmetic][stage] in parts of 1: how many codes of each stage, and how many answers, are not those of R14."""
+    """differ[arithmetic][stage], in parts of 1: how many codes of each stage, and how many answers, are not R14's."""
     drawn, axes = figure(4.2, 9)
     colors, marks = (SKY, GREY, RED, ORANGE), "osXv"
     stages = list(next(iter(differ.values())))
@@ -70,9 +70,10 @@ def by_layer(differ: Mapping[str, Mapping[str, float]]) -> "Figure":
 
 
 @styled
-def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, ArrayLike], digits: tuple[int, int]) -> "Figure":
-    """Left the image at which two arithmetics part. Right, along the way from one digit to another, by how many codes
-    the first digit's logit leads."""
+def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, ArrayLike], differ: ArrayLike,
+                   digits: tuple[int, int]) -> "Figure":
+    """Left an image on which two arithmetics part. Right, along the way from one digit to another, by how many codes
+    the first digit's logit leads, and where the answers differ."""
     drawn, (left, right) = figure(4.3, 10.5, ncols=2, width_ratios=(1, 2.2))
     left.imshow(np.reshape(image, (8, 8)), cmap="gray_r", vmin=0, vmax=1)
     left.set(xticks=[], yticks=[])
@@ -83,8 +84,7 @@ def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, Array
         right.step(t, np.asarray(lead), where="mid", color=color, linestyle=line, label=name)
     right.axhline(0, color=BLACK, linewidth=1)
     lo, hi = right.get_ylim()
-    answers = np.stack([np.asarray(lead) > 0 for lead in leads.values()])
-    right.fill_between(t, lo, hi, where=answers[0] != answers[1], step="mid", color=ORANGE, alpha=0.4, linewidth=0,
+    right.fill_between(t, lo, hi, where=np.asarray(differ, bool), step="mid", color=ORANGE, alpha=0.4, linewidth=0,
                        label="they answer differently")
     right.set(ylim=(lo, hi), xlim=(t[0], t[-1]), xlabel=f"share of the second image, from {t[0]:.4f} to {t[-1]:.4f}",
               ylabel=f"logit of {digits[0]} minus that of {digits[1]}, codes")
@@ -103,5 +103,5 @@ def told_apart(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], most: int) -> 
     axes.axhline(most, color=GREY, linestyle="--")
     axes.set(xscale="log", ylim=(0, most + 1.5), yticks=range(0, most + 1, 4), xlabel="probes",
              ylabel="conventions told apart")
-    axes.legend(loc="center right", fontsize=12)
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=12)
     return drawn
