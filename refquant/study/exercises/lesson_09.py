@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from ... import _check
 from ...affine import AffineParams, quantize
 from ...engines import litert, onnxruntime, pytorch, torchao
-from ...grids import INT8
+from ...grids import INT8, UINT8, IntGrid
 from ...integer import integer_matmul, quantize_multiplier, requantize
+from ...ranges import affine_params, symmetric_params
 
 Array: TypeAlias = NDArray[Any]
 Engine: TypeAlias = Callable[[Array, AffineParams], Array]
+Fit: TypeAlias = Callable[[float, float], AffineParams]
 Convention: TypeAlias = Callable[[ArrayLike, ArrayLike, ArrayLike], Array]
 Probe: TypeAlias = tuple[float, float, int]
 
@@ -65,6 +67,40 @@ def code_of(engine: Engine, x: float, scale: float, zero_point: int) -> int | st
         return int(engine(np.array([x], np.float32), params)[0])
     except ValueError:
         return "refused"
+
+
+def _by_refquant(real: Any) -> tuple[Fit, Fit]:
+    return (lambda lo, hi: affine_params(real(lo), real(hi), UINT8),
+            lambda lo, hi: symmetric_params(real(lo), real(hi), INT8))
+
+
+def _by_onnxruntime(lo: float, hi: float) -> AffineParams:
+    _, scale, zero_point = onnxruntime.dynamic_quantize_linear(np.array([lo, hi], np.float32))
+    return AffineParams(scale=scale, zero_point=zero_point, grid=UINT8)
+
+
+def _by_pytorch(fit: Any, grid: IntGrid) -> Fit:
+    def params(lo: float, hi: float) -> AffineParams:
+        scale, zero_point = fit(lo, hi, grid)
+        return AffineParams(scale=scale, zero_point=zero_point, grid=grid)
+    return params
+
+
+def _by_torchao(mapping: Any, grid: IntGrid) -> Fit:
+    def params(lo: float, hi: float) -> AffineParams:
+        scale, zero_point = torchao.choose_qparams_affine(np.array([lo, hi], np.float32), mapping, (2,), grid)
+        return AffineParams(scale=scale.reshape(()), zero_point=zero_point.reshape(()), grid=grid)
+    return params
+
+
+#: (affine(lo, hi) -> params on UINT8, symmetric(lo, hi) -> params on INT8, if there is such).
+FITS: dict[str, tuple[Fit, Fit | None]] = {
+    "refquant, float32": _by_refquant(np.float32),
+    "refquant, float64": _by_refquant(np.float64),
+    "ONNX Runtime": (_by_onnxruntime, None),
+    "PyTorch": (_by_pytorch(pytorch.affine_qparams, UINT8), _by_pytorch(pytorch.symmetric_qparams, INT8)),
+    "torchao": (_by_torchao(torchao.asymmetric, UINT8), _by_torchao(torchao.symmetric, INT8)),
+}
 
 
 def _accumulate(x: Array, w: Array, bias: Array, x_params: AffineParams, w_params: AffineParams,

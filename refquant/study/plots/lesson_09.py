@@ -48,7 +48,7 @@ def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure":
     axes.set(xscale="log", xlim=(2e-7, 8), ylim=(len(counts) - 0.5, -0.5), yticks=range(len(counts)),
              xlabel="share of codes that are not ONNX Runtime's")
     axes.set_yticklabels(list(counts))
-    axes.set_xticks([1e-6, 1e-4, 1e-2, 1], ["1e-6", "0.0001", "0.01", "1"])
+    axes.set_xticks([1e-6, 1e-4, 1e-2, 1], ["1e-6", "1e-4", "0.01", "1"])
     axes.grid(False, axis="y")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=12)
     return drawn
@@ -102,6 +102,6 @@ def told_apart(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], most: int) -> 
         axes.plot(probes, groups, color=color, marker=marker, label=name)
     axes.axhline(most, color=GREY, linestyle="--")
     axes.set(xscale="log", ylim=(0, most + 1.5), yticks=range(0, most + 1, 4), xlabel="probes",
-             ylabel="conventions told apart")
+             ylabel="groups told apart")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=12)
     return drawn
