@@ -114,6 +114,9 @@ def test_every_wrong_convention_is_told_by_a_number(name: str, words: tuple[str,
 
 @pytest.mark.parametrize(("answers", "said"), [
     (BOXED | {"B": None}, "Not yet: box B: no answer yet."),
+    (BOXED | {"B": 3}, "Not yet: box B: 3 is no convention."),
+    (BOXED | {"B": [["even"], []]}, "Not yet: box B: [['even'], []] is no convention."),
+    (BOXED | {"B": list(BOXED["B"])}, "Right: "),
     (BOXED | {"B": "even"}, "Not yet: box B: 'even' is no convention. Take one of division, reciprocal; one of even"),
     (BOXED | {"A": ("away", "division", "before")}, "Not yet: box A: ('away', 'division', 'before') is no convention."),
 ])

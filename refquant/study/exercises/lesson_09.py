@@ -270,10 +270,10 @@ def boxes(answers: Mapping[str, Sequence[str] | None]) -> str:
         given = answers.get(name)
         if given is None:
             return f"Not yet: box {name}: no answer yet."
-        if tuple(given) not in CONVENTIONS:
+        names = tuple(map(str, given)) if isinstance(given, list | tuple) else ()
+        if names not in CONVENTIONS:
             return (f"Not yet: box {name}: {given!r} is no convention. Take one of {', '.join(DIVISIONS)}; one of "
                     f"{', '.join(TIES)}; one of {', '.join(ORDERS)}.")
-        names = (str(given[0]), str(given[1]), str(given[2]))
         if names != inside:
             wrong = " and ".join(mine for mine, right in zip(names, inside, strict=True) if mine != right)
             x, scale, zero_point = _witness(names, inside)

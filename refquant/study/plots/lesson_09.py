@@ -78,6 +78,7 @@ def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, Array
     left.imshow(np.reshape(image, (8, 8)), cmap="gray_r", vmin=0, vmax=1)
     left.set(xticks=[], yticks=[])
     left.grid(False)
+    left.spines[["top", "right"]].set_visible(True)
     left.set_title(f"{digits[0]} or {digits[1]}?")
     t = np.asarray(along)
     for (name, lead), color, line in zip(leads.items(), (BLUE, RED), ("-", "--"), strict=True):
