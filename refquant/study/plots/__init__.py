@@ -24,6 +24,7 @@ from .lesson_04 import (
 )
 from .lesson_05 import against, ladders, passes, running_ranges, seen_as_codes, two_judges, two_metrics
 from .lesson_08 import changed_by_mantissa, integer_path, packed_bits, signed_bits, sums_in_bits, two_roundings
+from .lesson_09 import by_layer, code_table, how_often, told_apart, where_it_turns
 from .lesson_10 import by_seed, foretold, half_widths, intervals, pairs, worlds
 from .lessons import (
     accuracy_against_calibration,
@@ -45,6 +46,7 @@ __all__ = ["accuracy_against_bits", "activation_ranges", "cross_entropy_against_
            "accuracy_against_calibration", "dithered_loss", "oscillation", "paired_differences", "straight_through",
            "against", "ladders", "passes", "running_ranges", "seen_as_codes", "two_judges", "two_metrics",
            "changed_by_mantissa", "integer_path", "packed_bits", "signed_bits", "sums_in_bits", "two_roundings",
+           "by_layer", "code_table", "how_often", "told_apart", "where_it_turns",
            "largest_in_groups", "price_of_scales", "shared_scales", "sqnr_against_migration", "sqnr_against_outliers",
            "gain_of_weights",
            "accuracy_against_sqnr", "best_clips", "decibels_by_bits", "image_rows", "modelled_and_true", "noise_model",
