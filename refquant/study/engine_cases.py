@@ -21,7 +21,7 @@ from ..ranges import affine_params, symmetric_params
 from .engine_steps import BLOCKS, QUANTIZERS, Point, agreed, answer, name_of, rule, show
 
 f32 = np.float32
-INFINITE, NAN, SMALL = f32(np.inf), f32(np.nan), f32(1e-6)
+NINE, INFINITE, NAN, SMALL = np.array([9], np.int8), f32(np.inf), f32(np.nan), f32(1e-6)
 
 
 class Told(NamedTuple):
@@ -98,7 +98,7 @@ class Range(NamedTuple):
         return np.array([self.lo, self.hi] + 30 * [self.hi], f32)
 
 
-def _scale(r: Range, scale: Any, zero_point: Any, formula: Any, how: str) -> Told:
+def _scale(scale: Any, zero_point: Any, formula: Any, how: str) -> Told:
     agreed("a scale", show(f32(scale)), (show(f32(formula)), how))
     return Told(_told(f32(scale), zero_point), how)
 
@@ -110,21 +110,21 @@ def of_symmetric(r: Range) -> Case:
     middle = (r.grid.qmin + r.grid.qmax + 1) // 2
     own, largest = symmetric_params(r.lo, r.hi, r.grid), f"max |x| = {show(top)}"
     halves = f"{largest}, / {show(steps)}: half of qmax - qmin"
-    engines = {"torch observers, symmetric": _scale(r, *pytorch.symmetric_qparams(r.lo, r.hi, r.grid), top / steps,
+    engines = {"torch observers, symmetric": _scale(*pytorch.symmetric_qparams(r.lo, r.hi, r.grid), top / steps,
                                                     halves),
-               "torchao symmetric": _scale(r, *_torchao(r, torchao.symmetric), top / steps, halves)}
+               "torchao symmetric": _scale(*_torchao(r, torchao.symmetric), top / steps, halves)}
     if r.grid.signed:
         low, high = r.lo / f32(r.grid.qmin), r.hi / f32(r.grid.qmax)
         how = f"the larger of {show(r.lo)} / {r.grid.qmin} and {show(r.hi)} / {r.grid.qmax}"
-        engines["torchao symmetric_no_clipping_err"] = _scale(r, *_torchao(r, torchao.symmetric_no_clipping_err),
+        engines["torchao symmetric_no_clipping_err"] = _scale(*_torchao(r, torchao.symmetric_no_clipping_err),
                                                               max(low, high), how)
     if r.grid == INT4:
         first = r.lo if -r.lo >= r.hi else r.hi
         stored = gguf.quantize_q4_0(r.block)[:2].view("<f2")[0]
-        engines["gguf Q4_0"] = _scale(r, stored, 0, np.float16(first / f32(-8)),
+        engines["gguf Q4_0"] = _scale(stored, 0, np.float16(first / f32(-8)),
                                       f"the value of the largest |x|, {show(first)}, / -8, in float16")
     n = min(r.grid.qmax - middle, middle - r.grid.qmin)
-    return Case(str(r), _scale(r, own.scale, own.zero_point, top / f32(n), f"{largest}, / {n}"), engines)
+    return Case(str(r), _scale(own.scale, own.zero_point, top / f32(n), f"{largest}, / {n}"), engines)
 
 
 def _torchao(r: Range, mapping: Any) -> tuple[Any, Any]:
@@ -142,20 +142,21 @@ def of_range(r: Range) -> Case:
         tiny = np.finfo(f32).tiny
         half = max((hi / 2 - lo / 2) / (n / 2), tiny) if lo != hi else f32(1)
         why += ", and no less than the smallest normal number" if half == tiny else ""
-        own = _scale(r, params.scale, params.zero_point, half, why)
+        own = _scale(params.scale, params.zero_point, half, why)
     except ValueError:
         own = Told("refused", "NaN has no place in a range" if np.isnan(r.lo) else "a range must be finite")
     across = f"(hi - lo) / {show(n)} = {show(width)} / {show(n)} = {show(width / n)}"
     engines = {}
-    for name, found, eps in (
-            ("torch observers, affine", pytorch.affine_qparams(r.lo, r.hi, r.grid), f32(pytorch.EPS)),
-            ("torchao asymmetric", _torchao(r, torchao.asymmetric), np.finfo(f32).tiny)):
+    fits: list[tuple[str, tuple[Any, Any], Any]] = [
+        ("torch observers, affine", pytorch.affine_qparams(r.lo, r.hi, r.grid), f32(pytorch.EPS)),
+        ("torchao asymmetric", _torchao(r, torchao.asymmetric), np.finfo(f32).tiny)]
+    for name, found, eps in fits:
         least = f"; eps, the least scale, is {show(eps)}" if width / n < eps else ""
-        engines[name] = _scale(r, *found, max(width / n, eps) if not np.isnan(width) else width / n, across + least)
+        engines[name] = _scale(*found, np.maximum(width / n, eps), across + least)
     if r.grid == UINT8 and not np.isnan(r.hi):
         _, scale, zero_point = onnxruntime.dynamic_quantize_linear(np.array([r.lo, r.hi], f32))
         engines["ONNX Runtime DynamicQuantizeLinear"] = _scale(
-            r, scale, zero_point, width / n if width else 1, across if width else "all is 0: scale 1")
+            scale, zero_point, width / n if width else 1, across if width else "all is 0: scale 1")
     return Case(str(r), own, engines)
 
 
@@ -182,7 +183,7 @@ def of_zero(r: Range) -> Case:
     stored = gguf.quantize_q4_1(r.block)[:4].view("<f2").astype(f32)
     agreed("Q4_1", stored.tolist(), ([float(np.float16((r.hi - r.lo) / f32(15))), float(np.float16(r.lo))], ""))
     widened = "the range is widened to contain 0"
-    wide = {name: Told(_reach(*_pair(case.engines[name], r, name), r.grid), widened) for name in case.engines}
+    wide = {name: Told(_reach(*_pair(r, name), r.grid), widened) for name in case.engines}
     return Case(str(r), Told(_reach(own.scale, own.zero_point, r.grid), widened), {
         **wide,
         "torchao asymmetric_dont_preserve_zero": Told(
@@ -192,7 +193,7 @@ def of_zero(r: Range) -> Case:
                           "min and (max - min) / 15, in float16: x_hat = d * q + min, and 0.0 has no code")})
 
 
-def _pair(told: Told, r: Range, name: str) -> tuple[Any, Any]:
+def _pair(r: Range, name: str) -> tuple[Any, Any]:
     if name.startswith("ONNX"):
         return onnxruntime.dynamic_quantize_linear(np.array([r.lo, r.hi], f32))[1:]
     return pytorch.affine_qparams(r.lo, r.hi, r.grid) if name.startswith("torch obs") else _torchao(
@@ -255,7 +256,7 @@ def _decimal(v: Fraction) -> str:
 def of_sum(s: Sum) -> Case:
     """What each makes of an accumulator."""
     a, b, y = s.scales
-    x, w = np.int8([[s.a]]), np.int8([[s.b]])
+    x, w = np.array([[s.a]], np.int8), np.array([[s.b]], np.int8)
     x_params, w_params, y_params = (AffineParams(scale=each, zero_point=0, grid=INT8) for each in s.scales)
     single, double = a * b / y, float(a) * float(b) / float(y)
     of_codes = litert.quantize_multiplier(float(a * b) / float(y))
@@ -343,20 +344,20 @@ def of_overflow() -> list[Case]:
     agreed("the sums", sums, ([exact, wrapped], how))
     return [Case(f"the sum of {k:,} products -128 * -128", Told(str(exact), "int64, as int32 would not do for this K"),
                  {"ONNX Runtime MatMulInteger": Told(str(wrapped), how)}),
-            Case(f"the same sum * 2**-24 as int8", Told("127", f"{right:.4f} saturates"), nearest)]
+            Case("the same sum * 2**-24 as int8", Told("127", f"{right:.4f} saturates"), nearest)]
 
 
 @_check.quiet
 def of_meaning() -> list[Case]:
     """What codes mean."""
-    q, step = np.int32([2**31 - 1]), AffineParams(scale=1.0, zero_point=-1, grid=INT32)
+    q, step = np.array([2**31 - 1], np.int32), AffineParams(scale=1.0, zero_point=-1, grid=INT32)
     wraps = {"ONNX Runtime DequantizeLinear": onnxruntime.dequantize_linear(q, f32(1), np.int32(-1)),
              "torch dequantize, per tensor": pytorch.dequantize_per_tensor(q, 1.0, -1, INT32)}
     tenth = AffineParams(scale=f32(0.1), zero_point=0, grid=INT8)
-    own = dequantize(np.int8([9]), tenth)
+    own = dequantize(NINE, tenth)
     product = f32(9 * np.float64(0.1))
-    per_channel = pytorch.dequantize_per_channel(np.int8([9]), [0.1], [0], 0, INT8)
-    per_tensor = pytorch.dequantize_per_tensor(np.int8([9]), 0.1, 0, INT8)
+    per_channel = pytorch.dequantize_per_channel(NINE, [0.1], [0], 0, INT8)
+    per_tensor = pytorch.dequantize_per_tensor(NINE, 0.1, 0, INT8)
     agreed("per channel", per_channel.tolist(), ([float(product)], ""))
     agreed("per tensor", per_tensor.tolist(), ([float(f32(9) * f32(0.1))], ""))
     return [Case("code 2147483647, zero point -1, scale 1, int32",
@@ -449,6 +450,9 @@ QUESTIONS = (
         of_multiplier(2.0**-33, "m = 2**-33")]),
     Question("overflow", "What becomes of sums beyond int32?", ("R13",), of_overflow),
     Question("dequantize", "What does a code mean?", ("R2",), of_meaning),
-    Question("gradient", "Where does the straight-through gradient pass?", ("R15",), lambda: [
-        of_gradient(f32(127.25), f32(1)), of_gradient(f32(38.25), f32(0.3)), of_gradient(NAN, f32(1))]),
+    Question("gradient", "Does the straight-through gradient look at the rounded code, or at x / scale?", ("R15",),
+             lambda: [of_gradient(f32(127.25), f32(1))]),
+    Question("gradient-edge", "Where the code is decided by 1 / scale, what of its gradient?", ("R3", "R15"),
+             lambda: [of_gradient(f32(38.25), f32(0.3))]),
+    Question("gradient-nan", "What does training make of NaN?", ("R7",), lambda: [of_gradient(NAN, f32(1))]),
 )

@@ -1,11 +1,11 @@
 """How an engine reaches the code of one number, step by step, in words; and the engine's own answer, which must agree.
 
-A way names what an engine does; `steps` follows it with the numbers at hand. Nothing is told of an engine whose own code
-differs from that of its way (`agreed`), so a step cannot be told wrongly.
+A way names what an engine does; `steps` follows it with the numbers at hand. Nothing is told of an engine whose own
+code differs from that of its way (`agreed`), so that no step is told wrongly.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ..affine import AffineParams, quantize
 from ..engines import gguf, litert, onnxruntime, pytorch, torchao
 from ..grids import INT8, INT16, UINT8, IntGrid
 
+T = TypeVar("T")
 Scalar: TypeAlias = np.floating[Any]
 Answer: TypeAlias = tuple[int | None, str]  # a code, None where it is refused; and how it came about
 
@@ -66,7 +67,8 @@ def exactly(v: Scalar) -> str:
     ('2.5', '1.65 (0x1.a66666p+0)')
     """
     digits, _, exponent = float(v).hex().partition("p")
-    return show(v) if float(show(v)) == float(v) or not np.isfinite(v) else f"{show(v)} ({digits.rstrip('0')}p{exponent})"
+    short = show(v)
+    return short if float(short) == float(v) or not np.isfinite(v) else f"{short} ({digits.rstrip('0')}p{exponent})"
 
 
 # ---------------------------------------------------------------------------------------------- one step after another
@@ -250,7 +252,7 @@ QUANTIZERS: dict[str, Engine] = {
 }
 
 
-def agreed(name: str, code: Any, told: Any) -> Any:
+def agreed(name: str, code: T, told: tuple[T, str]) -> tuple[T, str]:
     """What is told of an engine, which must be what the engine gives.
 
     >>> agreed("an engine", 3, (3, "so"))
@@ -302,8 +304,10 @@ def _block(p: Point, first: Any, last: Any, steps_of_first: Any, most: float, le
 
 def _q8_0(p: Point) -> Answer | None:
     block = block_q8_0(p)
-    return block if block is None else agreed("Q8_0", int(gguf.quantize_q8_0(block).view(np.int8)[3]),
-                                              steps(Way("reciprocal", away=True), p))
+    if block is None:
+        return None
+    code: int | None = int(gguf.quantize_q8_0(block).view(np.int8)[3])
+    return agreed("Q8_0", code, steps(Way("reciprocal", away=True), p))
 
 
 def _q4_0(p: Point) -> Answer | None:
@@ -321,7 +325,7 @@ def _q4_1(p: Point) -> Answer | None:
     block = block_q4_1(p)
     if block is None:
         return None
-    low = int(round(float(block.min() / p.scale)))
+    low = round(float(block.min() / p.scale))
     v = (p.x - block.min()) * (np.float32(1) / p.scale)
     total = v + np.float32(0.5)
     code = min(int(total), 15) + low

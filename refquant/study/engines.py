@@ -86,20 +86,20 @@ def of_case(case: Case) -> str:
 
     >>> print(of_case(of_point(Point(np.float32(1.5), np.float32(1), 1))))
       x = 1.5, scale = 1, zero point 1, int8
-          the rule  3: x / scale = 1.5, a tie: to the even 2; + 1 = 3
-          the same  ONNX Runtime QuantizeLinear; ONNX Runtime QuantizeLinear, precision=float16;
-                    torch.fake_quantize_per_tensor_affine; torch.fake_quantize_per_channel_affine; torchao
-                    quantize_affine; LiteRT QUANTIZE, reference; LiteRT QUANTIZE, XNNPACK
-        * departs   2: x * (1 / scale) + 1, rounded once, = 2.5, a tie: to the even 2
-                    torch.quantize_per_tensor
-        * departs   2: x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
-                    torch.quantize_per_channel
+          the rule      3: x / scale = 1.5, a tie: to the even 2; + 1 = 3
+          the same      ONNX Runtime QuantizeLinear; ONNX Runtime QuantizeLinear, precision=float16;
+                        torch.fake_quantize_per_tensor_affine; torch.fake_quantize_per_channel_affine; torchao
+                        quantize_affine; LiteRT QUANTIZE, reference; LiteRT QUANTIZE, XNNPACK
+        * departs       2: torch.quantize_per_tensor
+                        x * (1 / scale) + 1, rounded once, = 2.5, a tie: to the even 2
+        * departs       2: torch.quantize_per_channel
+                        x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
     """
     same = agreeing(case)
     lines = [f"  {case.given}", *_lines("    the rule", f"{case.rule.gives}: {case.rule.how}")]
     lines += _lines("    the same", "; ".join(same)) if same else []
     for gives, how, engines in grouped(case):
-        lines += [*_lines("  * departs", f"{gives}: {how}"), *_lines("", "; ".join(engines))]
+        lines += [*_lines("  * departs", f"{gives}: {'; '.join(engines)}"), *_lines("", how)]
     return "\n".join(lines)
 
 
@@ -120,7 +120,7 @@ def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:
 def by_engine(answered: Sequence[Answered]) -> str:
     """A line for each engine."""
     return "\n".join(line for name, questions in departures(answered).items() for line in textwrap.wrap(
-        ", ".join(f"{q.name} {'/'.join(q.rules)}" for q in questions) or "nothing", WIDTH,
+        ", ".join(f"{q.name} {'/'.join(q.rules)}" for q in questions) or "none of these", WIDTH,
         initial_indent=f"  {name:<46}  ", subsequent_indent=50 * " ", break_on_hyphens=False))
 
 
@@ -140,7 +140,8 @@ def to_json(answered: Sequence[Answered]) -> str:
     """Every answer, those too that agree."""
     return json.dumps([{"question": a.question.name, "asks": a.question.asks, "rules": a.question.rules, "cases": [
         {"given": case.given, "rule": case.rule._asdict(),
-         "engines": {name: {**told._asdict(), "departs": name in case.departing} for name, told in case.engines.items()}}
+         "engines": {name: {**told._asdict(), "departs": name in case.departing}
+                     for name, told in case.engines.items()}}
         for case in a.cases]} for a in answered], indent=1, ensure_ascii=False) + "\n"
 
 
@@ -158,23 +159,25 @@ def staircases(reach: int = 4) -> list[Staircase]:
     """Codes at `reach` floats to either side of four ties.
 
     >>> [len(s.groups) for s in staircases()]
-    [3, 2, 2, 2]
+    [3, 2, 3, 2]
     """
-    ties = ((2.5, 1.0, 0), (1.5, 1.0, 1), (1.65, 0.3, 0), (-10.95, 0.1, 100))
-    return [staircase(np.float32(x), np.float32(scale), zero_point, reach) for x, scale, zero_point in ties]
+    ties = {"where ties go": (2.5, 1.0, 0), "zero point before rounding": (1.5, 1.0, 1),
+            "reciprocal": (1.65, 0.3, 0), "fused multiply-add": (-10.95, 0.1, 100)}
+    return [staircase(name, np.float32(x), np.float32(scale), zero_point, reach)
+            for name, (x, scale, zero_point) in ties.items()]
 
 
-def staircase(x: np.float32, scale: np.float32, zero_point: int, reach: int) -> Staircase:
+def staircase(name: str, x: np.float32, scale: np.float32, zero_point: int, reach: int) -> Staircase:
     """Codes at x and at the floats beside it."""
     ulps = tuple(range(-reach, reach + 1))
     cases = [of_point(Point(_beside(x, ulp), scale, zero_point)) for ulp in ulps]
-    names = [name for name in cases[0].engines if "precision" not in name]
     curves = {"the rule": tuple(int(case.rule.gives) for case in cases),
-              **{name: tuple(int(case.engines[name].gives) for case in cases) for name in names}}
+              **{engine: tuple(int(case.engines[engine].gives) for case in cases)
+                 for engine in cases[0].engines if "float16" not in engine}}
     groups: dict[tuple[int, ...], list[str]] = {}
-    for name, codes in curves.items():
-        groups.setdefault(codes, []).append(name)
-    return Staircase(f"x around {show(x)}, scale {show(scale)}, zero point {zero_point}", ulps,
+    for engine, codes in curves.items():
+        groups.setdefault(codes, []).append(engine)
+    return Staircase(f"{name}\nx = {show(x)}, scale {show(scale)}, zero point {zero_point}", ulps,
                      tuple((tuple(members), codes) for codes, members in groups.items()))
 
 
@@ -188,7 +191,7 @@ def _beside(x: np.float32, ulps: int) -> np.float32:
 def save(answered: Sequence[Answered], path: str) -> list[Path]:
     """engines.md, engines.json and the picture."""
     folder = writable_folder("refquant engines", path)
-    content = {"engines.md": to_markdown(answered), "engines.json": to_json(answered),
+    content: dict[str, str | bytes] = {"engines.md": to_markdown(answered), "engines.json": to_json(answered),
                "engines.png": plots.png(plots.engines_around_ties(staircases()))}
     for name, text in content.items():
         write(folder / name, text)

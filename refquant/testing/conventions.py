@@ -168,8 +168,9 @@ def flushed_reciprocal(x: Scalar, scale: Scalar) -> Exact:
 def in_float16(x: Scalar, scale: Scalar) -> Exact:
     """x / scale, both rounded to float16 and divided there: ONNX Runtime's QuantizeLinear with precision=float16.
 
-    >>> in_float16(np.float32(0.25), np.float32(0.1)), true_division(np.float32(0.25), np.float32(0.1)) == 2.5
-    (Fraction(5, 2), False)
+    >>> x, scale = np.float32(1.65), np.float32(0.3)
+    >>> in_float16(x, scale), float(true_division(x, scale))
+    (Fraction(11, 2), 5.499999523162842)
     """
     return exact(np.float16(x) / np.float16(scale))
 

@@ -15,7 +15,18 @@ from .._check import error, quiet
 from ..affine import AffineParams
 from ..grids import INT8, IntGrid
 from .check import Quantize, silent, takes
-from .conventions import ENGINES, NAMED, OWN, PECULIAR, Convention, after_rounding, half_down, half_up, saturating, sum_through_int64
+from .conventions import (
+    ENGINES,
+    NAMED,
+    OWN,
+    PECULIAR,
+    Convention,
+    after_rounding,
+    half_down,
+    half_up,
+    saturating,
+    sum_through_int64,
+)
 
 Probe = tuple[str, str, int]
 
@@ -52,7 +63,7 @@ PROBES: tuple[Probe, ...] = (
     ("-0x1.88p+4", "0x1.88p+5", 1),
     ("0x1.ffc004p-1", "0x1.ffc004p+0", 100),
     ("0x1.fffffcp-1", "0x1.fffffcp+0", 100),
-    ("-0x1.ep+126", "0x1.4p+126", 0),
+    ("-0x1.8p-127", "0x1p-126", 0),
     ("0x1.a66666p+0", "0x1.99999ap-4", 0),
 )
 #: Beyond the codes, int32, int64 and float32, at scale 1; with a zero point below 0 too, where sums may wrap.
@@ -120,10 +131,11 @@ def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = Fals
         grid: signed, 8 to 16 bits, not narrow: whether the lowest code is used is found out.
         symmetric: probe zero point 0 alone, for a quantizer that has no other; then less can be told apart.
 
-    106 of the 120 ways to divide, add the zero point and round differ on these probes, each of them with four ways to
-    overflow, narrow or not. Of the 14 pairs that are left, six cannot differ on any float32: with ties rounded up, or
-    down, a float32 or an exact quotient lies on a tie or at least 2**-25 beside it, so adding the zero point in
-    float64, before or after, is the same. For the other eight, which add 0.5 in float32, none of the 8,000 differed.
+    106 of the 120 ways to divide, add the zero point and round differ on these probes, each of them with five ways to
+    overflow, narrow or not; and from the two of conventions.PECULIAR. Of the 14 pairs that are left, six cannot differ
+    on any float32: with ties rounded up, or down, a float32 or an exact quotient lies on a tie or at least 2**-25
+    beside it, so adding the zero point in float64, before or after, is the same. For the other eight, which add 0.5 in
+    float32, none of the 8,000 differed.
 
     >>> def black_box(x, params):
     ...     q = np.floor(x * (np.float32(1) / params.scale) + np.float32(0.5)) + params.zero_point

@@ -21,12 +21,13 @@ SHORT = {
 def engines_around_ties(panels: Sequence[Any]) -> "Figure":
     """A lane for each group of engines that agree; its step shows at which float the code goes up."""
     lanes = max(len(panel.groups) for panel in panels)
-    drawn, axes = figure(2.4 + 2.6 * lanes, 13, nrows=2, ncols=2)
+    drawn, axes = figure(3 + 2.6 * lanes, 13, nrows=2, ncols=2)
     for ax, panel in zip(axes.ravel(), panels, strict=True):
         for lane, (names, codes) in enumerate(panel.groups):
             _lane(ax, panel, -lane, names, codes)
         ax.axvline(0, color=GREY, linestyle=":", linewidth=1.5, zorder=0)
-        ax.set(title=panel.title, xlabel="floats from x", yticks=[], ylim=(0.75 - len(panel.groups), 1.1),
+        ax.set(title=panel.title, xlabel="x, counted in float32 numbers (ulps) from the one above",
+               yticks=[], ylim=(0.75 - len(panel.groups), 1.1),
                xticks=panel.ulps, xlim=(panel.ulps[0] - 0.9, panel.ulps[-1] + 0.9))
         ax.grid(axis="x", alpha=0.2)
     drawn.suptitle("Around a tie: at which float each engine's code goes up", fontsize=17)
@@ -43,7 +44,8 @@ def _lane(ax: Any, panel: Any, bottom: float, names: Sequence[str], codes: Seque
         ax.annotate(str(codes[i]), (panel.ulps[i], y[i]), (-11 if i == 0 else 11, 0), textcoords="offset points",
                     va="center", ha="right" if i == 0 else "left", color=color, fontweight="bold")
     shown = [SHORT.get(name, name.removeprefix("gguf ")) for name in names]
-    ax.text(panel.ulps[0] - 0.7, bottom + 0.56, _broken(shown), color=color, fontsize=11, va="bottom")
+    ax.text(panel.ulps[0] - 0.7, bottom + 0.56, _broken(shown), color=color, fontsize=11, va="bottom",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
 
 
 def _broken(names: Sequence[str], width: int = 62) -> str:
