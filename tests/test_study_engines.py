@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,8 @@ def test_steps_in_words() -> None:
     assert told(Way(), 300) == (127, "x / scale = 300; saturates at 127")
     assert told(Way(cast=32, wraps=True), np.inf, 1, -1) == (
         127, "x / scale = inf; int32 does not hold it: -2**31; + -1 wraps to 2147483647; clipped to 127")
-    assert told(Way("reciprocal", before=True), 1.5, 1, 1)[1] == "x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2"
+    assert told(Way("reciprocal", before=True), 1.5, 1, 1) == (
+        2, "x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2")
     assert told(Way(), np.nan) == (None, "NaN has no code")
 
 
@@ -198,7 +200,7 @@ def test_the_staircases_are_the_engines_codes() -> None:
         assert s.ulps == (-2, -1, 0, 1, 2) and "the rule" in s.groups[0][0]
         middle = of_point(Point(np.float32(x), np.float32(scale), zero_point))
         for names, codes in s.groups:
-            assert all(b >= a for a, b in zip(codes, codes[1:], strict=False)), "monotone"
+            assert all(b >= a for a, b in pairwise(codes)), "monotone"
             for name in names:
                 told = middle.rule if name == "the rule" else middle.engines[name]
                 assert int(told.gives) == codes[2]

@@ -20,7 +20,6 @@ from refquant.testing.conventions import (
     saturating,
     sum_through_int64,
     through_int32,
-    through_int32,
     through_int64,
 )
 from refquant.testing.identify import PROBES

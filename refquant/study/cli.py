@@ -252,9 +252,10 @@ def _engines(options: argparse.Namespace) -> int:
         print(of_case(of_text(options.x, options.scale, options.zero_point, options.unsigned)))
         return 0
     answered = table(names)
-    print(to_markdown(answered) if options.markdown else to_text(answered), flush=True)
-    if options.out is not None:
-        print("\nWritten: " + ", ".join(map(str, save(answered, options.out))))
+    written = [] if options.out is None else save(answered, options.out)
+    print(to_markdown(answered) if options.markdown else to_text(answered))
+    if written:
+        print("\nWritten: " + ", ".join(map(str, written)))
     return 0
 
 
