@@ -80,7 +80,7 @@ def steps(way: Way, p: Point) -> Answer:
     >>> steps(Way(), Point(np.float32(2.5), np.float32(1), 1))
     (3, 'x / scale = 2.5, a tie: to the even 2; + 1 = 3')
     >>> steps(Way("fused", before=True), Point(np.float32(2.5), np.float32(1), 1))
-    (4, 'x * (1 / scale) + 1, rounded once, = 3.5, a tie: to the even 4')
+    (4, 'x * (1 / scale) = 2.5, unrounded; + 1, rounded once, = 3.5, a tie: to the even 4')
     """
     if np.isnan(p.x):
         return _of_nan(way, p)
@@ -105,8 +105,9 @@ def _quotient(way: Way, p: Point) -> tuple[Any, str]:
         wide = np.float32(x) / np.float32(scale)
         return wide, f"x / scale = {show(wide)} in float32"
     if way.division == "half":
-        v: Any = np.float16(x) / np.float16(scale)
-        return v, f"x / scale = {show(v)} in float16"
+        a, b = np.float16(x), np.float16(scale)
+        v: Any = a / b
+        return v, f"x / scale = {show(a)} / {show(b)} = {show(v)} in float16"
     if way.division == "true":
         v = x / scale
         return v, f"x / scale = {show(v)}"
@@ -115,7 +116,8 @@ def _quotient(way: Way, p: Point) -> tuple[Any, str]:
         x, inverse = np.float32(x), np.float32(1) / np.float32(scale)
     if way.division == "fused":
         v = pytorch.fused_multiply_add(x, inverse, np.float32(z))[()]
-        return v, f"x * (1 / scale) + {z}, rounded once, = {show(v)}"
+        product = np.multiply(x, inverse, dtype=np.float64)  # exact: 48 bits
+        return v, f"x * (1 / scale) = {show(product)}, unrounded; + {z}, rounded once, = {show(v)}"
     if way.division == "flushed" and min(abs(x), abs(inverse)) < np.finfo(x.dtype).tiny and x != 0:
         return x.dtype.type(0), "x * (1 / scale) = 0: a subnormal number counts as 0"
     v = x * inverse
@@ -155,15 +157,12 @@ def _through(way: Way, n: float, rest: int, text: str, grid: IntGrid) -> Answer:
 
 
 def _of_nan(way: Way, p: Point) -> Answer:
-    """What becomes of NaN, which every comparison and cast treats in its own way."""
+    """What becomes of NaN, for which no engine looks."""
     if way.nan == "refused":
         return None, "NaN has no code"
-    if way.nan == "int32":
-        code, text = _through(way, float("nan"), p.zero_point, "NaN", p.grid)
-        return code, text
-    told = {"qmin": "the clip turns NaN into qmin", "qmax": "the clip turns NaN into qmax",
-            "0": "cast to an integer, NaN is 0"}
-    return {"qmin": p.grid.qmin, "qmax": p.grid.qmax, "0": 0}[way.nan], told[way.nan]
+    if way.nan == "cast":
+        return _through(way, float("nan"), p.zero_point, "NaN", p.grid)
+    return {"qmin": p.grid.qmin, "qmax": p.grid.qmax, "0": 0}[way.nan], f"NaN is not looked for, and ends as {way.nan}"
 
 
 # ---------------------------------------------------------------------------------------------- the engines
@@ -242,11 +241,11 @@ QUANTIZERS: dict[str, Engine] = {
     "torch.quantize_per_channel": Engine(_per_channel, Way("reciprocal", before=True, nan="0")),
     "torch.fake_quantize_per_tensor_affine": Engine(_fake_per_tensor, RECIPROCAL._replace(nan="qmin"),
                                                     (INT8, UINT8, INT16), Way("wide", nan="qmin")),
-    "torch.fake_quantize_per_channel_affine": Engine(_fake_per_channel, RECIPROCAL._replace(cast=64, nan="qmin"),
-                                                     (INT8, UINT8, INT16), Way("wide", cast=64, nan="qmin")),
+    "torch.fake_quantize_per_channel_affine": Engine(_fake_per_channel, RECIPROCAL._replace(cast=64, nan="cast"),
+                                                     (INT8, UINT8, INT16), Way("wide", cast=64, nan="cast")),
     "torchao quantize_affine": Engine(_torchao, RECIPROCAL._replace(nan="0"), (INT8, UINT8, INT16),
                                       RECIPROCAL._replace(nan="0")),
-    "LiteRT QUANTIZE, reference": Engine(_litert_reference, Way(away=True, cast=32, wraps=True, nan="int32"),
+    "LiteRT QUANTIZE, reference": Engine(_litert_reference, Way(away=True, cast=32, wraps=True, nan="cast"),
                                          (INT8, UINT8, INT16)),
     "LiteRT QUANTIZE, XNNPACK": Engine(_litert_xnnpack, Way("flushed", nan="qmax")),
 }

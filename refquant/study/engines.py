@@ -91,7 +91,7 @@ def of_case(case: Case) -> str:
                         torch.fake_quantize_per_tensor_affine; torch.fake_quantize_per_channel_affine; torchao
                         quantize_affine; LiteRT QUANTIZE, reference; LiteRT QUANTIZE, XNNPACK
         * departs       2: torch.quantize_per_tensor
-                        x * (1 / scale) + 1, rounded once, = 2.5, a tie: to the even 2
+                        x * (1 / scale) = 1.5, unrounded; + 1, rounded once, = 2.5, a tie: to the even 2
         * departs       2: torch.quantize_per_channel
                         x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
     """
@@ -128,12 +128,17 @@ def to_markdown(answered: Sequence[Answered]) -> str:
     """One table: a row for each input."""
     rows = ["| question | input | the rule says | who departs, giving what, and why |", "|---|---|---|---|"]
     for a in answered:
-        for case in a.cases:
-            told = [f"**{gives}** {'; '.join(engines)}: {how}" for gives, how, engines in grouped(case)]
-            cells = (f"**{a.question.name}** {', '.join(a.question.rules)}<br>{a.question.asks}", case.given,
-                     f"**{case.rule.gives}** {case.rule.how}", "<br>".join(told))
-            rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(' * ', ' × ') for cell in cells)} |")
+        for i, case in enumerate(a.cases):
+            told = [f"<b>{gives}</b> {'; '.join(engines)}: {how}" for gives, how, engines in grouped(case)]
+            cells = (f"<b>{a.question.name}</b> {', '.join(a.question.rules)}" + f"<br>{a.question.asks}" * (i == 0),
+                     case.given, f"<b>{case.rule.gives}</b> {case.rule.how}", "<br>".join(told))
+            rows.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join([*rows, "", NOTE, ""])
+
+
+def _cell(text: str) -> str:
+    """Stars and bars mean something else in Markdown."""
+    return text.replace("**", "^").replace(" * ", " × ").replace("|", "\\|")
 
 
 def to_json(answered: Sequence[Answered]) -> str:
