@@ -1,7 +1,7 @@
 """Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones.
 
 `python tests/test_readme.py` puts what `refquant claims --out .readme/claims` found into the README and the package,
-what `python tests/benchmarks/all.py .readme` found, and the table and the picture of `refquant engines`, into the README.
+what `python tests/benchmarks/all.py .readme` found, and table and picture of `refquant engines`, into the README.
 """
 
 import importlib.util

@@ -13,8 +13,9 @@ from helpers import refused
 import refquant as rq
 from refquant.study import plots
 from refquant.study.cli import main
-from refquant.study.engine_cases import QUESTIONS, Case, of_point
-from refquant.study.engine_steps import BLOCKS, QUANTIZERS, Point, Way, agreed, answer, exactly, rule, show, steps
+from refquant.study.engine_cases import QUESTIONS, of_point
+from refquant.study.engine_quantizers import BLOCKS, QUANTIZERS, answer, rule
+from refquant.study.engine_steps import Case, Point, Way, agreed, exactly, show, steps
 from refquant.study.engines import (
     Answered,
     agreeing,

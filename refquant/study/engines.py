@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from . import plots
-from .engine_cases import QUESTIONS, Case, Question, of_point
-from .engine_steps import Point, show
+from .engine_cases import QUESTIONS, Question, of_point
+from .engine_steps import Case, Point, show
 from .explain import parameters, read
 from .files import writable_folder, write
 

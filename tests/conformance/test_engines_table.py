@@ -14,19 +14,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from helpers import needs
-
-for required in ("torch", "torchao", "onnx", "onnxruntime", "ai_edge_litert", "gguf"):
-    needs(required, "conformance")
-
-import test_gguf
+import test_gguf  # without its engine this module is skipped, as that one is; and so with LiteRT's
 import test_litert
 import test_onnxruntime
 import test_pytorch
 
 import refquant as rq
 from refquant.engines import gguf, litert, onnxruntime, pytorch, torchao
-from refquant.study import engine_cases
+from refquant.study import engine_sums
 from refquant.study.engines import staircases, table
 
 pytestmark = [pytest.mark.filterwarnings("ignore"),  # quantized tensors are deprecated; gguf's casts of NaN warn
@@ -126,7 +121,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
             assert callable(getattr(module, name))
             monkeypatch.setattr(module, name, counted(f"{module.__name__}.{name}", f))
     rescale = test_litert.rescale
-    monkeypatch.setattr(engine_cases, "quantize_codes", lambda acc, x_scale, y_scale: rescale(
+    monkeypatch.setattr(engine_sums, "quantize_codes", lambda acc, x_scale, y_scale: rescale(
         np.array([acc], np.int32), "int8", (x_scale, y_scale), (0, 0), test_litert.REFERENCE))
     return names
 
