@@ -93,19 +93,21 @@ def linear(**options: Any) -> Any:
     return lambda x, p: onnxruntime.quantize_linear(x, p.scale, p.zero_point.astype(p.grid.dtype), **options)
 
 
+#: Looked up when called: tests/conformance/test_engines_table.py puts the installed engines in their place.
 QUANTIZERS: dict[str, Any] = {
     "ONNX Runtime QuantizeLinear": linear(),
     "ONNX Runtime QuantizeLinear, precision=float16": linear(precision=np.float16),
     "torch.quantize_per_tensor":
         lambda x, p: pytorch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), p.grid),
-    "torch.quantize_per_channel": lambda x, p: per_channel(pytorch.quantize_per_channel)(x, p).ravel(),
+    "torch.quantize_per_channel": lambda x, p: per_channel(lambda *a: pytorch.quantize_per_channel(*a))(x, p).ravel(),
     "torch.fake_quantize_per_tensor_affine": faked(
         lambda x, p: pytorch.fake_quantize_per_tensor_affine(x, float(p.scale), int(p.zero_point), p.grid)),
-    "torch.fake_quantize_per_channel_affine": faked(per_channel(pytorch.fake_quantize_per_channel_affine)),
+    "torch.fake_quantize_per_channel_affine": faked(per_channel(
+        lambda *a: pytorch.fake_quantize_per_channel_affine(*a))),
     "torchao quantize_affine":
         lambda x, p: torchao.quantize_affine(x, x.shape, p.scale.reshape(1), p.zero_point.reshape(1), p.grid),
-    "LiteRT QUANTIZE, reference": litert.quantize_reference,
-    "LiteRT QUANTIZE, XNNPACK": litert.quantize_xnnpack,
+    "LiteRT QUANTIZE, reference": lambda x, p: litert.quantize_reference(x, p),
+    "LiteRT QUANTIZE, XNNPACK": lambda x, p: litert.quantize_xnnpack(x, p),
 }
 INT32_ENDS = ("+inf: qmin, code -128, -inf: qmin, code -128; "
               "with zero point -3: +inf: qmax, code 127, -inf: qmax, code 127")
@@ -135,6 +137,10 @@ EXPECTED = {
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_engine_s_conventions_are_named(name: str) -> None:
+    named_rightly(name)
+
+
+def named_rightly(name: str) -> None:
     found = identify(QUANTIZERS[name])
     *named, infinities, nan = EXPECTED[name]
     assert found.named == dict(zip(NAMED, ((each,) for each in named), strict=True))

@@ -1,6 +1,6 @@
 """The disagreement table, computed once more with the installed engines in the place of refquant.engines.
 
-The same inputs, the same steps: whatever an engine gives must be what the table says of it.
+The same inputs, the same steps: whatever an engine gives must be what the table says of it, and what identify calls it.
 """
 
 import platform
@@ -18,6 +18,8 @@ import test_gguf  # without its engine this module is skipped, as that one is; a
 import test_litert
 import test_onnxruntime
 import test_pytorch
+from test_testing_identify import EXPECTED as CONVENTIONS
+from test_testing_identify import named_rightly
 
 import refquant as rq
 from refquant.engines import gguf, litert, onnxruntime, pytorch, torchao
@@ -85,7 +87,7 @@ def torchao_operators() -> dict[str, Callable[..., Any]]:
 
 def litert_operators() -> dict[str, Callable[..., Any]]:
     def quantize(kernels: Any) -> Callable[..., Any]:
-        return lambda x, params: shaped(x, test_litert.quantize(np.reshape(x, 1), params, kernels))
+        return lambda x, params: shaped(x, test_litert.quantize(np.atleast_1d(x), params, kernels))
 
     def layer(kernels: Any) -> Callable[..., Any]:
         return lambda *arguments: test_litert.fully_connected(*arguments, kernels)
@@ -139,6 +141,12 @@ def test_the_table_is_what_the_engines_give(called: set[str]) -> None:
 
 def test_the_staircases_are_the_engines(called: set[str]) -> None:
     assert staircases() == AROUND and len(called) == 11, "each quantizer"
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_identify_names_the_conventions_of_the_installed_engine(name: str, called: set[str]) -> None:
+    named_rightly(name)
+    assert len(called) == 1
 
 
 def test_the_multiplier_is_seen_through_a_layer() -> None:
