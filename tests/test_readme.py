@@ -1,7 +1,7 @@
 """Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones.
 
 `python tests/test_readme.py` puts what `refquant claims --out .readme/claims` found into the README and the package,
-and what `python tests/benchmarks/all.py .readme` found into the README.
+what `python tests/benchmarks/all.py .readme` found, and table and picture of `refquant engines`, into the README.
 """
 
 import importlib.util
@@ -34,6 +34,13 @@ def benchmarks() -> str:
     machine, table = BENCHMARKS.read_text(encoding="utf-8").split("\n\n")[1:3]
     rows = [[line.strip("| ").split(" | ")[i] for i in (0, 1, 4, 5)] for line in table.splitlines()]
     return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", machine])
+
+
+def engines() -> str:
+    """The disagreement table, computed."""
+    from refquant.study.engines import table, to_markdown
+
+    return to_markdown(table()).strip()
 
 
 def blocks(language: str) -> list[str]:
@@ -73,6 +80,10 @@ def test_the_benchmarks_are_those_of_the_command() -> None:
     assert between("benchmarks") == benchmarks()
 
 
+def test_the_disagreement_table_is_the_computed_one() -> None:
+    assert between("refquant engines") == engines()
+
+
 def test_extensions_take_at_most_15_lines() -> None:
     section = README.split("## Extend it")[1].split("\n## ")[0]
     for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
@@ -99,8 +110,12 @@ def test_the_map_names_every_module() -> None:
 
 if __name__ == "__main__":
     for name, table in (("refquant claims", (CLAIMS / "claims.md").read_text(encoding="utf-8").strip()),
-                        ("benchmarks", benchmarks())):
+                        ("refquant engines", engines()), ("benchmarks", benchmarks())):
         first, last = marks(name)
         README = f"{README.split(first)[0]}{first}\n{table}\n{last}{README.split(last)[1]}"
     (ROOT / "README.md").write_text(README, encoding="utf-8")
     SHIPPED.write_bytes((CLAIMS / "claims.json").read_bytes())
+    from refquant.study import plots
+    from refquant.study.engines import staircases
+
+    (ROOT / ".readme" / "engines.png").write_bytes(plots.png(plots.engines_around_ties(staircases())))

@@ -1,4 +1,5 @@
-"""The command line: `refquant compare`, `claims`, `inspect`, `explain`, `vectors`. Bad input: one line, status 2."""
+"""The command line: `refquant compare`, `claims`, `inspect`, `explain`, `engines`, `vectors`. Bad
+input: one line, status 2."""
 
 import argparse
 import difflib
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_claims(commands)
     _add_inspect(commands)
     _add_explain(commands)
+    _add_engines(commands)
     _add_vectors(commands)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -227,6 +229,43 @@ def _explain(options: argparse.Namespace) -> int:
         raise _check.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
                            f"--dtype {options.dtype}", "drop --dtype")
     print(side_by_side(options.x, params, _known("explain", "--engine", [options.engine], ENGINES, "--help names all")))
+    return 0
+
+
+def _add_engines(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser("engines", allow_abbrev=False, help="which production engine departs from which rule, "
+                                 "on which input, and why", description="Print the disagreement table, computed: for "
+                                 "each question and input what the rule gives, who departs, and each one's steps. "
+                                 "With --x: what every engine makes of that number.")
+    parser._negative_number_matcher = re.compile(r"-(\.?\d|inf)", re.IGNORECASE)  # argparse: -1e30 is an option
+    add = parser.add_argument
+    add("--only", nargs="+", metavar="QUESTION", help="only these questions")
+    add("--list", action="store_true", help="name the questions, and end")
+    add("--markdown", action="store_true", help="print it as Markdown")
+    add("--out", metavar="DIR", help="write engines.md, engines.json and the picture engines.png there")
+    add("--x", metavar="X", help="your own number: 2.5, -1e30, 0x1.8p-2, inf; rounded to float32 first")
+    add("--scale", default="1", metavar="S", help="with --x: reals per step (default 1)")
+    add("--zero-point", default="0", metavar="Z", help="with --x: the code that means 0.0 (default 0)")
+    add("--unsigned", action="store_true", help="with --x: uint8 instead of int8")
+    parser.set_defaults(run=_engines)
+
+
+def _engines(options: argparse.Namespace) -> int:
+    from .engine_cases import QUESTIONS
+    from .engines import of_case, of_text, save, table, to_markdown, to_text
+
+    if options.list:
+        print("\n".join(f"{q.name:16} {', '.join(q.rules):8} {q.asks}" for q in QUESTIONS))
+        return 0
+    names = _known("engines", "--only", options.only, {q.name: q for q in QUESTIONS}, "--list names them")
+    if options.x is not None:
+        print(of_case(of_text(options.x, options.scale, options.zero_point, options.unsigned)))
+        return 0
+    answered = table(names)
+    written = [] if options.out is None else save(answered, options.out)
+    print(to_markdown(answered) if options.markdown else to_text(answered))
+    if written:
+        print("\nWritten: " + ", ".join(map(str, written)))
     return 0
 
 

@@ -126,6 +126,9 @@ def reciprocal(x: Scalar, scale: Scalar) -> Exact:
 def fused_reciprocal(x: Scalar, scale: Scalar) -> Exact:
     """x * (1 / scale) with the product unrounded, as in a fused multiply-add: torch.quantize_per_tensor.
 
+    A sum rounded to float64 and then to float32 is no fused multiply-add, but on int8 no float32 tells the two apart:
+    the significands of x and of 1 / scale would have to multiply to one of twelve integers that are no such products.
+
     >>> fused_reciprocal(np.float32(3), np.float32(10)) == 3 * Fraction(float(np.float32(1) / np.float32(10)))
     True
     """
@@ -150,6 +153,30 @@ def reciprocal_in_float64(x: Scalar, scale: Scalar) -> Exact:
     False
     """
     return exact(np.float64(x) * (np.float64(1) / np.float64(scale)))
+
+
+def flushed_reciprocal(x: Scalar, scale: Scalar) -> Exact:
+    """x * (1 / scale), where subnormal numbers count as 0, x and the reciprocal alike: XNNPACK on x86.
+
+    >>> x, scale = np.float32(2.0**-127), np.float32(2.0**-126)
+    >>> reciprocal(x, scale), flushed_reciprocal(x, scale)
+    (Fraction(1, 2), Fraction(0, 1))
+    """
+    return exact(_flushed(x) * _flushed(type(x)(1) / scale))
+
+
+def in_float16(x: Scalar, scale: Scalar) -> Exact:
+    """x / scale, both rounded to float16 and divided there: ONNX Runtime's QuantizeLinear with precision=float16.
+
+    >>> x, scale = np.float32(1.65), np.float32(0.3)
+    >>> in_float16(x, scale), float(true_division(x, scale))
+    (Fraction(11, 2), 5.499999523162842)
+    """
+    return exact(np.float16(x) / np.float16(scale))
+
+
+def _flushed(v: Scalar) -> Scalar:
+    return v if abs(v) >= np.finfo(v.dtype).tiny else type(v)(0)
 
 
 # ---------------------------------------------------------------------------------------------- zero point
@@ -214,6 +241,16 @@ def through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     return _wrapped(_fitting(n, 64) + rest, 64)
 
 
+def sum_through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
+    """Cast to int64 with the zero point added before, so that no sum wraps: torch.fake_quantize_per_channel_affine.
+
+    >>> from refquant import INT8
+    >>> sum_through_int64(math.inf, -1, INT8) < 0 < through_int64(math.inf, -1, INT8)
+    True
+    """
+    return _fitting(n + rest, 64)
+
+
 def wrapping(n: Whole, rest: int, grid: IntGrid) -> Whole:
     """Not clipped at all: the lowest bits of the integer (of int64's, if it does not fit there).
 
@@ -267,7 +304,22 @@ NAMED: dict[str, tuple[Callable[..., Any], ...]] = {
     "division": (true_division, reciprocal, fused_reciprocal, in_float64, reciprocal_in_float64),
     "zero_point": (after_rounding, before_rounding, before_rounding_in_float64),
     "rounding": (half_even, half_away, half_up, half_down, half_added, half_added_away, toward_zero, downward),
-    "cast": (saturating, through_int32, through_int64, wrapping),
+    "cast": (saturating, through_int32, through_int64, sum_through_int64, wrapping),
+}
+
+#: What occurs in this combination alone.
+PECULIAR = (Convention(flushed_reciprocal), Convention(in_float16))
+#: What known engines' quantizers do, by operator.
+ENGINES: dict[str, Convention] = {
+    "ONNX Runtime QuantizeLinear": Convention(),
+    "ONNX Runtime QuantizeLinear, precision=float16": Convention(in_float16),
+    "torch.quantize_per_tensor": Convention(fused_reciprocal, before_rounding),
+    "torch.quantize_per_channel": Convention(reciprocal, before_rounding),
+    "torch.fake_quantize_per_tensor_affine": Convention(reciprocal),
+    "torch.fake_quantize_per_channel_affine": Convention(reciprocal, cast=sum_through_int64),
+    "torchao quantize_affine": Convention(reciprocal),
+    "LiteRT QUANTIZE, reference": Convention(rounding=half_away, cast=through_int32),
+    "LiteRT QUANTIZE, XNNPACK": Convention(flushed_reciprocal),
 }
 
 

@@ -4,6 +4,7 @@ The probes were chosen greedily from some 8,000 (ties, one ulp beside them, sums
 after the other, each for the conventions that it parts.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -14,7 +15,18 @@ from .._check import error, quiet
 from ..affine import AffineParams
 from ..grids import INT8, IntGrid
 from .check import Quantize, silent, takes
-from .conventions import NAMED, OWN, Convention, half_down, half_up, saturating
+from .conventions import (
+    ENGINES,
+    NAMED,
+    OWN,
+    PECULIAR,
+    Convention,
+    after_rounding,
+    half_down,
+    half_up,
+    saturating,
+    sum_through_int64,
+)
 
 Probe = tuple[str, str, int]
 
@@ -51,9 +63,12 @@ PROBES: tuple[Probe, ...] = (
     ("-0x1.88p+4", "0x1.88p+5", 1),
     ("0x1.ffc004p-1", "0x1.ffc004p+0", 100),
     ("0x1.fffffcp-1", "0x1.fffffcp+0", 100),
+    ("-0x1.8p-127", "0x1p-126", 0),
+    ("0x1.a66666p+0", "0x1.99999ap-4", 0),
 )
-#: Beyond the codes, int32, int64 and float32, at scale 1.
+#: Beyond the codes, int32, int64 and float32, at scale 1; with a zero point below 0 too, where sums may wrap.
 BEYOND = (130.0, -140.0, 3e9, -3e9, 1e19, -1e19, np.inf, -np.inf)
+BELOW = -3
 
 
 class Identity(NamedTuple):
@@ -101,6 +116,9 @@ class Identity(NamedTuple):
             lines += [self.unlike]
         if self.conventions and str(self.conventions[0]) == OWN:
             lines += ["This is refquant's own convention."]
+        alike = [name for name, convention in ENGINES.items() if self.conventions == (convention,)]
+        if alike:
+            lines += [f"As in: {'; '.join(alike)}."]
         return "\n".join(lines)
 
 
@@ -113,10 +131,11 @@ def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = Fals
         grid: signed, 8 to 16 bits, not narrow: whether the lowest code is used is found out.
         symmetric: probe zero point 0 alone, for a quantizer that has no other; then less can be told apart.
 
-    106 of the 120 ways to divide, add the zero point and round differ on these probes, each of them with four ways to
-    overflow, narrow or not. Of the 14 pairs that are left, six cannot differ on any float32: with ties rounded up, or
-    down, a float32 or an exact quotient lies on a tie or at least 2**-25 beside it, so adding the zero point in
-    float64, before or after, is the same. For the other eight, which add 0.5 in float32, none of the 8,000 differed.
+    106 of the 120 ways to divide, add the zero point and round differ on these probes, each of them with five ways to
+    overflow, narrow or not; and from the two of conventions.PECULIAR. Of the 14 pairs that are left, six cannot differ
+    on any float32: with ties rounded up, or down, a float32 or an exact quotient lies on a tie or at least 2**-25
+    beside it, so adding the zero point in float64, before or after, is the same. For the other eight, which add 0.5 in
+    float32, none of the 8,000 differed.
 
     >>> def black_box(x, params):
     ...     q = np.floor(x * (np.float32(1) / params.scale) + np.float32(0.5)) + params.zero_point
@@ -141,20 +160,30 @@ def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = Fals
     probes = [(np.float32(float.fromhex(x)), np.float32(float.fromhex(s)), z) for x, s, z in PROBES
               if z == 0 or not symmetric]
     got = [int(_codes(quantize, [x], s, z, grid)[0]) for x, s, z in probes]
-    beyond = [_outcome(quantize, x, grid) for x in BEYOND]
+    zero_points = (0,) if symmetric else (0, BELOW)
+    beyond = {z: [_outcome(quantize, x, grid, z) for x in BEYOND] for z in zero_points}
     low = _outcome(quantize, float(grid.qmin), grid)
     narrow = low == grid.qmin + 1
     ends = IntGrid(grid.bits, narrow=narrow)
     ordinary = {c: _differences(c, probes, got, ends) for c in _candidates(cast=(saturating,))}
-    overflow = [cast for cast in NAMED["cast"] if _overflows(cast, beyond[:6], ends)]
-    same = tuple(c._replace(cast=cast) for c, wrong in ordinary.items() if not wrong for cast in overflow)
+    same = tuple(c for c in _candidates(NAMED["cast"]) if not ordinary[c._replace(cast=saturating)]
+                 and not _twin(c) and all(_overflows(c, z, codes[:6], ends) for z, codes in beyond.items()))
     nearest = min(ordinary, key=lambda c: len(ordinary[c]))
-    return Identity(same, _ends(beyond[6:], ends), _of_nan(quantize, grid, symmetric), narrow,
+    infinities = _ends(beyond[0][6:], ends)
+    if not symmetric and (below := _ends(beyond[BELOW][6:], ends)) != infinities:
+        infinities += f"; with zero point {BELOW}: {below}"
+    return Identity(same, infinities, _of_nan(quantize, grid, symmetric), narrow,
                     _unlike(nearest, ordinary[nearest], probes, got, ends))
 
 
 def _candidates(cast: Sequence[Callable[..., Any]]) -> list[Convention]:
-    return [Convention(*parts) for parts in product(NAMED["division"], NAMED["zero_point"], NAMED["rounding"], cast)]
+    usual = [Convention(*parts) for parts in product(NAMED["division"], NAMED["zero_point"], NAMED["rounding"], cast)]
+    return usual + [c._replace(cast=each) for c in PECULIAR for each in cast]
+
+
+def _twin(c: Convention) -> bool:
+    """Whether another name says the same: with nothing to add after rounding, it is added before every cast."""
+    return c.zero_point is not after_rounding and c.cast is sum_through_int64
 
 
 def _codes(quantize: Quantize, x: Sequence[Any], scale: Any, zero_point: int, grid: IntGrid) -> Any:
@@ -178,12 +207,13 @@ def _of_nan(quantize: Quantize, grid: IntGrid, symmetric: bool) -> str:
 
 
 def _differences(c: Convention, probes: Sequence[Any], got: Sequence[int], grid: IntGrid) -> list[int]:
-    return [i for i, (x, s, z) in enumerate(probes) if c.quantize(x, s, z, grid) != got[i]]
+    """Where the codes differ; what the dtype of the division cannot hold is passed over."""
+    return [i for i, (x, s, z) in enumerate(probes)
+            if not math.isnan(c.division(x, s)) and c.quantize(x, s, z, grid) != got[i]]
 
 
-def _overflows(cast: Any, beyond: Sequence[int | None], grid: IntGrid) -> bool:
-    own = Convention(cast=cast)
-    expected = [own.quantize(np.float32(x), np.float32(1), 0, grid) for x in BEYOND[:len(beyond)]]
+def _overflows(c: Convention, zero_point: int, beyond: Sequence[int | None], grid: IntGrid) -> bool:
+    expected = [c.quantize(np.float32(x), np.float32(1), zero_point, grid) for x in BEYOND[:len(beyond)]]
     return expected == list(beyond)
 
 

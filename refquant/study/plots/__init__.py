@@ -2,6 +2,7 @@
 
 from .comparison import accuracy_against_bits, cross_entropy_against_bits, sqnr_against_bits
 from .details import activation_ranges, misread, sqnr_by_layer, training_curves, weight_histograms
+from .engines import engines_around_ties
 from .inspection import error_against_clip, tensor_ranges
 from .lesson_03 import (
     accuracy_against_sqnr,
@@ -52,4 +53,4 @@ __all__ = ["accuracy_against_bits", "activation_ranges", "cross_entropy_against_
            "accuracy_against_sqnr", "best_clips", "decibels_by_bits", "image_rows", "modelled_and_true", "noise_model",
            "ranges_over_histogram", "sqnr_of_rules", "two_errors",
            "by_seed", "foretold", "half_widths", "intervals", "pairs", "worlds",
-           "error_against_clip", "tensor_ranges"]
+           "error_against_clip", "tensor_ranges", "engines_around_ties"]
