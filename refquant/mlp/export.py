@@ -105,16 +105,20 @@ def to_integer_operators(qnet: QuantizedNet) -> Any:
     return graph.model(qnet)
 
 
+def onnx_package(where: str) -> Any:
+    """The package onnx, or one clear error."""
+    try:
+        return import_module("onnx")
+    except ImportError as cause:
+        raise _check.error(ImportError, where, "the extra `onnx` must be installed", cause,
+                           "pip install 'refquant[onnx]'") from cause
+
+
 class _Graph:
     """Nodes and constants, as they are added; each call gives the name of its tensor."""
 
     def __init__(self, where: str) -> None:
-        try:
-            self.onnx = import_module("onnx")
-        except ImportError as cause:
-            raise _check.error(ImportError, where, "the extra `onnx` must be installed", cause,
-                               "pip install 'refquant[onnx]'") from cause
-        self.where, self.nodes, self.constants = where, list[Any](), list[Any]()
+        self.where, self.onnx, self.nodes, self.constants = where, onnx_package(where), list[Any](), list[Any]()
 
     def model(self, qnet: QuantizedNet) -> Any:
         value, types = self.onnx.helper.make_tensor_value_info, self.onnx.TensorProto
