@@ -9,8 +9,9 @@ from .. import _check
 from .._check import Reals
 from ..affine import AffineParams
 from ..clipping import Axis
-from ..gradients import lsq, straight_through
+from ..gradients import straight_through
 from ..grids import UINT8, IntGrid
+from ..methods.lsq import lsq
 from ..ranges import affine_formula, affine_params, symmetric_formula
 from .model import Net, Pullback, Through, flatten, layer_inputs, loss_gradient, net_of, unflatten
 from .ptq import NARROW8, quantize_net, weight_params
