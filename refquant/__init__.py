@@ -25,16 +25,12 @@ from .methods import (aciq_gaussian, aciq_laplace, entropy, gaussian_width, gemm
 __version__ = "0.1.0"
 
 __all__ = [
-    "RULES",
-    "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
+    "RULES", "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
     "AffineParams", "quantize", "dequantize", "fake_quantize",
-    "affine_params", "symmetric_params",
-    "minmax", "percentile", "mse_optimal", "lp_optimal",
+    "affine_params", "symmetric_params", "minmax", "percentile", "mse_optimal", "lp_optimal",
     "Observer", "observer", "minmax_observer", "histogram_observer", "moments_observer", "moving_average_observer",
-    "static_params", "dynamic_params",
-    "split_blocks", "join_blocks", "bits_per_value", "in_chunks",
-    "straight_through", "lsq",
-    "integer_matmul", "quantize_multiplier", "requantize", "pack", "unpack",
+    "static_params", "dynamic_params", "split_blocks", "join_blocks", "bits_per_value", "in_chunks",
+    "straight_through", "lsq", "integer_matmul", "quantize_multiplier", "requantize", "pack", "unpack",
     "mse", "sqnr_db", "max_abs_error",
     "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy", "gemmlowp_requantize",
     "mlp",

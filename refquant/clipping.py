@@ -7,6 +7,7 @@ says how often each value occurs: so a rule reads a histogram (observers.py).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -82,10 +83,10 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bo
     below = 0.0 if one_sided else 100 - percent
     if counts is not None:
         return _ranked(x, below, counts), _ranked(x, percent, counts)
-    ends = np.percentile(x, [below, percent], axis=axis, keepdims=axis is not None)
+    each = partial(np.percentile, q=[below, percent], axis=axis, keepdims=axis is not None)
+    ends = each(x)
     if not np.isfinite(ends).all():  # a difference overflowed
-        ends = np.where(np.isfinite(ends), ends, 2 * np.percentile(x / 2, [below, percent], axis=axis,
-                                                                   keepdims=axis is not None))
+        ends = np.where(np.isfinite(ends), ends, 2 * each(x / 2))
     return ends[0].astype(x.dtype)[()], ends[1].astype(x.dtype)[()]
 
 
@@ -113,7 +114,7 @@ def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None) -> Reals:
 def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
     """x as reals, with something to reduce over along `axis`."""
     x = _check.reals(where, x)
-    if any(x.shape[i] == 0 for i in _reduced(where, x, axis)):
+    if any(x.shape[i] == 0 for i in _check.axes(where, x.ndim, axis)):
         raise _check.error(ValueError, where, "a range needs data", f"shape {x.shape} reduced over axis={axis}",
                            "leave empty batches out")
     return x
@@ -122,20 +123,10 @@ def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
 def ranged(where: str, clip: Clip, x: ArrayLike, axis: Axis) -> tuple[Reals, Reals]:
     """What a clipping rule makes of x, in the shape that broadcasts back to x."""
     x = _check.reals(where, x)
-    reduced = _reduced(where, x, axis)
+    reduced = _check.axes(where, x.ndim, axis)
     lo, hi = clip(x, axis=axis)
     shape = () if axis is None else tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
     if np.shape(lo) != shape or np.shape(hi) != shape:
         raise _check.error(ValueError, where, "`clip` must keep the reduced axes as 1 (R12)", f"shapes {np.shape(lo)} "
                            f"and {np.shape(hi)} instead of {shape}", "reduce with keepdims=axis is not None")
     return lo, hi
-
-
-def _reduced(where: str, x: Reals, axis: Axis) -> tuple[int, ...]:
-    try:
-        if isinstance(axis, bool | list | np.ndarray) or (type(axis) is tuple and bool in map(type, axis)):
-            raise TypeError
-        return tuple(range(x.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
-    except (ValueError, TypeError) as cause:
-        raise _check.error(ValueError, where, "`axis` must name axes of `x`, each once", f"axis={axis!r} for shape "
-                           f"{x.shape}", "axis holds the axes reduced over, an int or a tuple; None is all") from cause

@@ -19,7 +19,7 @@ import refquant as rq
 
 ROOT = Path(rq.__file__).parent
 CORE = ["_check", "rules", "grids", "affine", "ranges", "clipping", "observers", "calibration", "blocks",
-        "chunks", "gradients", "integer", "packing", "metrics", "optim"]
+        "chunks", "gradients", "integer", "packing", "metrics"]
 MLP = ["model", "train", "quantized", "ptq", "deploy", "qat", "export"]
 PUBLIC = [(f"{module.__name__}.{name}", getattr(module, name)) for module in (rq, rq.mlp) for name in module.__all__]
 DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thing) or inspect.isclass(thing)]

@@ -4,12 +4,13 @@ Both forms: input `x` (n, n_in) float32; outputs `codes` (n, n_out) int16, which
 `logits` (n, n_out) float32: in QDQ form as they were before they became codes, in integer operators what the codes
 mean. Every layer's input codes are a tensor named `codes_0`, `codes_1` and so on.
 
-Widths. Weights are stored packed, in 4, 8 or 16 bits, the fewest that hold them, where they are the same numbers; QDQ
-form takes weights of 2 to 16 bits, integer operators 2 to 8. Inputs of 2 to 8 bits, as deploy: those of 4 bits as
-ONNX's 4 bits in QDQ form, others quantized to 8 bits, and where these have more codes, ended by a Clip, exactly.
+Weights: 2 to 16 bits in QDQ form, stored in 4, 8 or 16, the fewest that hold them; 2 to 8 in integer operators, stored
+in 8, which is what MatMulInteger takes. Inputs: 2 to 8 bits, as deploy; quantized to 4 bits in QDQ form, where the grid
+has every code of 4 bits, otherwise to 8, and where these have more codes than the grid, a Clip of codes ends it. Codes
+stay the same numbers throughout. Scales are float32.
 
-ONNX Runtime 1.32 takes all this, at every level of optimization. Not so: codes of 2 bits as ONNX's (opset 25), which
-its optimizer fuses to a QGemm that cannot be; reals clipped before they are quantized to 4 bits, which it refuses.
+ONNX Runtime 1.32 takes all this, with graph optimizations and without. It does not take ONNX's types of 2 bits (opset
+25), which its optimizer fuses to a QGemm that there is not, nor a Clip of reals before they are quantized to 4 bits.
 """
 
 from importlib import import_module
@@ -21,12 +22,10 @@ from numpy.typing import ArrayLike
 from .. import _check
 from ..affine import AffineParams
 from ..grids import INT4, INT32, UINT4, IntGrid
-from ..packing import pack
 from .deploy import deploy
 from .quantized import QuantizedNet
 
 OPSET, IR_VERSION = 21, 10  # the first with 4 bits
-WIDTHS = 4, 8, 16, 32
 
 
 def to_qdq(qnet: QuantizedNet) -> Any:
@@ -57,12 +56,12 @@ def to_qdq(qnet: QuantizedNet) -> Any:
         at, scale = layer.activation, np.squeeze(layer.weight.scale)
         assert isinstance(at, AffineParams)  # deploy has seen to it
         y = graph.node("Relu", [y]) if i else y
-        q = graph.quantize(y, at, 4 if at.grid in (INT4, UINT4) else 8, at.grid.qmin, f"codes_{i}")
-        x_hat = graph.node("DequantizeLinear", q)
-        w_hat = graph.dequantize(layer.codes, scale, layer.weight.grid)
+        wide = _wide(at.grid, 4 if at.grid in (INT4, UINT4) else 8)
+        x_hat = graph.node("DequantizeLinear", graph.quantize(y, at, wide, at.grid.qmin, f"codes_{i}"))
+        w_hat = graph.dequantize(layer.codes, scale, _wide(layer.weight.grid, 4))
         bias = graph.dequantize(layer.bias, at.scale.astype(np.float64) * scale, INT32)
         y = graph.node("Gemm", [x_hat, w_hat, bias], "logits" if i + 1 == len(qnet.layers) else "")
-    graph.quantize(y, net.output, 16, net.output.grid.qmin, "codes")
+    graph.quantize(y, net.output, net.output.grid, net.output.grid.qmin, "codes")
     return graph.model(qnet)
 
 
@@ -75,8 +74,7 @@ def to_integer_operators(qnet: QuantizedNet) -> Any:
         an onnx.ModelProto, which onnx has checked.
 
     Codes and biases are those of deploy(qnet). Departs from R14, where ONNX has no such operator: m, the accumulator
-    and their product are each rounded to float32, before the product is rounded to an integer. Weights stored in 4 bits
-    are widened by a Cast, which ONNX Runtime does once.
+    and their product are each rounded to float32, before the product is rounded to an integer.
 
     >>> from refquant.mlp import init, ptq_static
     >>> qnet = ptq_static(init(np.random.default_rng(0), (2, 2)), [np.eye(2)], weight_grid=IntGrid(9))
@@ -90,18 +88,18 @@ def to_integer_operators(qnet: QuantizedNet) -> Any:
         TypeError: as deploy.
     Source: ONNX MatMulInteger, QuantizeLinear.
     """
-    net = deploy(qnet)
-    _check.whole("to_integer_operators", max(layer.weight.grid.bits for layer in qnet.layers), "bits of weights", 2, 8)
+    net, bits = deploy(qnet), max(layer.weight.grid.bits for layer in qnet.layers)
+    _check.whole("to_integer_operators", bits, "bits of weights", 2, 8)
     graph = _Graph("to_integer_operators")
-    q, *_ = graph.quantize("x", net.input, 8, net.input.grid.qmin, "codes_0")
-    for i, (layer, integer) in enumerate(zip(qnet.layers, net.layers, strict=True), 1):
-        to = AffineParams(scale=np.float32(1), zero_point=integer.zero_point, grid=integer.grid)
-        m = np.ldexp(integer.mantissa.astype(np.float64), integer.shift - 31)
-        w = graph.node("Cast", [graph.codes(layer.codes, layer.weight.grid)], to=graph.type(layer.weight.grid, 8))
-        acc = graph.node("Add", [graph.node("MatMulInteger", [q, w]), graph.codes(integer.bias, INT32)])
-        steps = graph.node("Mul", [graph.node("Cast", [acc], to=graph.onnx.TensorProto.FLOAT), graph.reals(m)])
-        q, *_ = graph.quantize(steps, to, 8, integer.least, "codes" if i == len(net.layers) else f"codes_{i}")
-    graph.node("DequantizeLinear", [q, graph.reals(net.output.scale)], "logits")
+    q, *_ = graph.quantize("x", net.input, _wide(net.input.grid, 8), net.input.grid.qmin, "codes_0")
+    for i, (layer, weight) in enumerate(zip(net.layers, (la.weight for la in qnet.layers), strict=True), 1):
+        acc = graph.node("MatMulInteger", [q, graph.constant(layer.codes, _wide(weight.grid, 8))])
+        real = graph.node("Cast", [graph.node("Add", [acc, graph.constant(layer.bias, INT32)])], to=graph.types.FLOAT)
+        steps = graph.node("Mul", [real, graph.constant(np.ldexp(layer.mantissa / 2**31, layer.shift))])
+        to = AffineParams(scale=np.float32(1), zero_point=layer.zero_point, grid=layer.grid)
+        name = "codes" if i == len(net.layers) else f"codes_{i}"
+        q, *_ = graph.quantize(steps, to, _wide(to.grid, 8), layer.least, name)
+    graph.node("DequantizeLinear", [q, graph.constant(net.output.scale)], "logits")
     return graph.model(qnet)
 
 
@@ -114,20 +112,25 @@ def onnx_package(where: str) -> Any:
                            "pip install 'refquant[onnx]'") from cause
 
 
+def _wide(grid: IntGrid, least: int) -> IntGrid:
+    """The narrowest of ONNX's integers, of `least` bits or more, that hold the grid."""
+    return IntGrid(next(bits for bits in (4, 8, 16) if bits >= max(grid.bits, least)), grid.signed)
+
+
 class _Graph:
     """Nodes and constants, as they are added; each call gives the name of its tensor."""
 
     def __init__(self, where: str) -> None:
         self.where, self.onnx, self.nodes, self.constants = where, onnx_package(where), list[Any](), list[Any]()
+        self.types = self.onnx.TensorProto
 
     def model(self, qnet: QuantizedNet) -> Any:
-        value, types = self.onnx.helper.make_tensor_value_info, self.onnx.TensorProto
-        x = value("x", types.FLOAT, ["n", len(qnet.layers[0].codes)])
-        outputs = [value(name, kind, ["n", qnet.layers[-1].bias.size])
-                   for name, kind in (("codes", types.INT16), ("logits", types.FLOAT))]
-        graph = self.onnx.helper.make_graph(self.nodes, "refquant", [x], outputs, self.constants)
-        opset = [self.onnx.helper.make_opsetid("", OPSET)]
-        model = self.onnx.helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+        help, n_out = self.onnx.helper, qnet.layers[-1].bias.size
+        x, *outputs = (help.make_tensor_value_info(name, kind, ["n", width]) for name, kind, width in (
+            ("x", self.types.FLOAT, len(qnet.layers[0].codes)), ("codes", self.types.INT16, n_out),
+            ("logits", self.types.FLOAT, n_out)))
+        graph = help.make_graph(self.nodes, "refquant", [x], outputs, self.constants)
+        model = help.make_model(graph, opset_imports=[help.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         self.onnx.checker.check_model(model, full_check=True)
         return model
 
@@ -136,38 +139,24 @@ class _Graph:
         self.nodes.append(self.onnx.helper.make_node(operator, inputs, [name], **attributes))
         return name
 
-    def constant(self, kind: int, shape: tuple[int, ...], content: bytes) -> str:
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(self.onnx.helper.make_tensor(name, kind, shape, content, raw=True))
-        return name
-
-    @_check.quiet
-    def reals(self, steps: ArrayLike) -> str:
-        a = np.asarray(steps, "<f4")
-        _check.none(self.where, ~((a > 0) & np.isfinite(a)), a, "steps must be positive in float32", "scale x")
-        return self.constant(self.onnx.TensorProto.FLOAT, a.shape, a.tobytes())
-
-    def codes(self, q: ArrayLike, grid: IntGrid, least: int = WIDTHS[0]) -> str:
-        """In ONNX's narrowest integers, of `least` bits or more, that hold the grid."""
-        return self.constant(self.type(grid, least), np.shape(q), pack(q, _wide(grid, least)).tobytes())
-
-    def type(self, grid: IntGrid, least: int) -> int:
-        return int(getattr(self.onnx.TensorProto, f"{'' if grid.signed else 'U'}INT{_wide(grid, least).bits}"))
+    def constant(self, values: ArrayLike, grid: IntGrid | None = None) -> str:
+        """Codes of the grid, which is one of ONNX's; without one scales, in float32."""
+        kind = f"{'' if grid.signed else 'U'}INT{grid.bits}" if grid else "FLOAT"
+        a = _check.array(self.where, values, "scale") if grid else _check.float32(self.where, values, "scale")
+        _check.none(self.where, (a <= 0) & (grid is None), a, "`scale` must be positive in float32", "scale x up")
+        stored = a.astype(self.onnx.helper.tensor_dtype_to_np_dtype(getattr(self.types, kind)))
+        self.constants.append(self.onnx.numpy_helper.from_array(stored, f"constant_{len(self.constants)}"))
+        return str(self.constants[-1].name)
 
     def dequantize(self, q: ArrayLike, scale: ArrayLike, grid: IntGrid) -> str:
         """Constants, a scale for each column or one for all; QGemm wants the zero points too."""
-        inputs = [self.codes(q, grid), self.reals(scale), self.codes(np.zeros(np.shape(scale), int), grid)]
+        inputs = [self.constant(q, grid), self.constant(scale), self.constant(np.zeros(np.shape(scale)), grid)]
         return self.node("DequantizeLinear", inputs, axis=-1)
 
-    def quantize(self, y: str, params: AffineParams, bits: int, least: int, name: str) -> list[str]:
-        """Codes from `least` to the grid's last, in `bits` at least; and what else DequantizeLinear takes."""
-        grid, wide = params.grid, _wide(params.grid, bits)
-        step = [self.reals(params.scale), self.codes(params.zero_point, wide, bits)]
-        full = (least, grid.qmax) == (wide.qmin, wide.qmax)
-        q = self.node("QuantizeLinear", [y, *step], name if full else "")
-        ends = [] if full else [self.codes(end, wide, bits) for end in (least, grid.qmax)]
-        return [q if full else self.node("Clip", [q, *ends], name), *step]
-
-
-def _wide(grid: IntGrid, least: int) -> IntGrid:
-    return IntGrid(next(bits for bits in WIDTHS if bits >= max(grid.bits, least)), grid.signed)
+    def quantize(self, y: str, params: AffineParams, wide: IntGrid, least: int, name: str) -> list[str]:
+        """Codes from `least` to the grid's last, in the type `wide`; and the step, which DequantizeLinear takes too."""
+        step, most = [self.constant(params.scale), self.constant(params.zero_point, wide)], params.grid.qmax
+        if (least, most) == (wide.qmin, wide.qmax):
+            return [self.node("QuantizeLinear", [y, *step], name), *step]
+        ends = [self.constant(end, wide) for end in (least, most)]
+        return [self.node("Clip", [self.node("QuantizeLinear", [y, *step]), *ends], name), *step]

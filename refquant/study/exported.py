@@ -6,7 +6,7 @@ reals, where R13 adds codes exactly. Either can move a code only where the exact
 roundings reach; a code that differs elsewhere is counted apart, as unexplained.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,11 +65,17 @@ def compare_qdq(qnet: mlp.QuantizedNet, x: ArrayLike, optimized: bool = True) ->
 
 
 def compare_integer_operators(qnet: mlp.QuantizedNet, x: ArrayLike, optimized: bool = True) -> Comparison:
-    """to_integer_operators in ONNX Runtime; its predictions beside forward_integer's: they differ with logit codes."""
+    """to_integer_operators in ONNX Runtime; its predictions beside forward_integer's: they differ with logit codes.
+
+    A code is unexplained, too, where it is not what `composed` foretells.
+    """
     x, seen = _run(qnet, to_integer_operators, x, optimized)
     codes = mlp.forward_integer(qnet, x)
-    return _compared(qnet, x, seen, [_exact(qnet, i, q).scaled for i, q in enumerate(seen["inputs"])],
-                     seen["logits"].argmax(axis=1) != codes.argmax(axis=1), (seen["codes"] != codes).any(axis=1))
+    found = _compared(qnet, x, seen, [_exact(qnet, i, q).scaled for i, q in enumerate(seen["inputs"])],
+                      seen["logits"].argmax(axis=1) != codes.argmax(axis=1), (seen["codes"] != codes).any(axis=1))
+    unforeseen = sum(int((a != b).sum()) for a, b in zip([*seen["inputs"], seen["codes"]], composed(qnet, x),
+                                                         strict=True))
+    return found._replace(unexplained=found.unexplained + unforeseen)
 
 
 def composed(qnet: mlp.QuantizedNet, x: ArrayLike) -> list[Codes]:
@@ -186,23 +192,33 @@ def export_networks(plan: Plan, folder: Path) -> list[Exported]:
     """Every network of integer codes of seed 0, in each form, as METHOD-WbAb-FORM.onnx; run on all of the data."""
     task, _ = prepare(plan, 0)
     x = np.concatenate([task.data.train.x, task.data.test.x])
-    return [_exported(run.network, f"{run.method}-W{run.bits}A{run.bits}-{name}.onnx", form, folder, x)
-            for run in networks(task) if run.method not in FLOATS for name, form in FORMS.items()]
+    return [each for run in networks(task) if run.method not in FLOATS
+            for each in _exported(run.network, f"{run.method}-W{run.bits}A{run.bits}", folder, x)]
 
 
-def _exported(network: Network, name: str, form: Form, folder: Path, x: Reals) -> Exported:
-    if not isinstance(network, mlp.QuantizedNet):
-        return Exported(name, refused="blocks cut the sums of a product: simulated")
-    if any(isinstance(layer.activation, mlp.Dynamic) for layer in network.layers):
-        return Exported(name, refused="dynamic: a range of each input")
-    if max(layer.activation.grid.bits for layer in network.layers) > 8:
-        return Exported(name, refused="inputs of more than 8 bits")
-    try:
+def _exported(network: Network, name: str, folder: Path, x: Reals) -> Iterator[Exported]:
+    if why := _without_form(network):
+        yield Exported(name, refused=why)
+        return
+    assert isinstance(network, mlp.QuantizedNet)
+    for suffix, form in FORMS.items():
         content = form.make(network).SerializeToString(deterministic=True)
+        write(folder / f"{name}-{suffix}.onnx", content)
+        yield Exported(f"{name}-{suffix}.onnx", len(content),
+                       form.compare(network, x) if find_spec("onnxruntime") else None)
+
+
+def _without_form(network: Network) -> str:
+    """Why the network has neither form, in few words; empty if it has both."""
+    if not isinstance(network, mlp.QuantizedNet):
+        return "blocks, which cut the sums of a product: simulated"
+    if any(isinstance(layer.activation, mlp.Dynamic) for layer in network.layers):
+        return "dynamic, a range of each input"
+    try:
+        mlp.deploy(network)
     except ValueError as why:
-        return Exported(name, refused=str(why).split("; got")[0])
-    write(folder / name, content)
-    return Exported(name, len(content), form.compare(network, x) if find_spec("onnxruntime") else None)
+        return "more than 8 bits" if network.layers[0].activation.grid.bits > 8 else str(why).split("; got")[0]
+    return ""
 
 
 HEAD = ("model", "file, bytes", "other codes", "from a tie, steps", "other logits (steps)", "other predictions",
@@ -222,20 +238,20 @@ def table(exported: list[Exported]) -> str:
         note = ["To compare them with refquant's codes: pip install 'refquant[onnx]', which brings ONNX Runtime."]
     else:
         note = [
-            "Seed 0; all of the data, in ONNX Runtime, beside refquant. other codes: what a layer makes of the same "
-            "input codes otherwise than",
-            "refquant's integers. That is by a tie, no further than float32 roundings reach: in integer operators, of "
-            "the multiplier, the",
-            "accumulator and their product (R14 has 31 bits, and one rounding); in QDQ form, of sums of reals (R13 adds "
-            "codes), or, where ONNX",
-            "Runtime fuses them to a QGemm, as in integer operators. other logits: INT16 codes end to end, where one "
-            "other hidden code moves all",
-            "logits behind it. other predictions: than forward_quantized in QDQ form, than forward_integer in integer "
-            "operators; by two logits",
-            "as near to each other as the roundings reach, or behind other codes. unexplained: codes and predictions "
-            "without such a reason. On",
-            "x86 processors without VNNI, ONNX Runtime may saturate products of 8-bit codes; weights within [-64, 63] "
-            "avoid it."]
+            "Seed 0; all of the data, in ONNX Runtime, its optimizations on, beside refquant. other codes: what a layer "
+            "makes of the same input codes otherwise than",
+            "refquant's integers, only by a tie, no further from it than float32 rounds: in integer operators, the "
+            "multiplier, the accumulator",
+            "and their product (R14: 31 bits, one rounding); in QDQ form, sums of reals (R13: of codes), or, where the "
+            "optimizer makes a QGemm,",
+            "as in integer operators. other logits: INT16 codes end to end, where one other hidden code moves all "
+            "logits behind it. other",
+            "predictions: than forward_quantized's in QDQ form, forward_integer's in integer operators; where logits "
+            "are equal but for such",
+            "rounding, or behind other codes. unexplained: codes and predictions that differ without this reason. On "
+            "x86 processors without",
+            "VNNI there may be some: sums of two products of 8 bits saturate there, unless weights lie within "
+            "[-64, 63]."]
     return "\n".join([text[0], "-" * len(text[0]), *text[1:], *[""] * bool(refused), *refused, "", *note])
 
 
