@@ -238,8 +238,8 @@ def table(exported: list[Exported]) -> str:
         note = ["To compare them with refquant's codes: pip install 'refquant[onnx]', which brings ONNX Runtime."]
     else:
         note = [
-            "Seed 0; all of the data, in ONNX Runtime, its optimizations on, beside refquant. other codes: what a layer "
-            "makes of the same input codes otherwise than",
+            "Seed 0; all of the data, in ONNX Runtime, beside refquant. other codes: what a layer makes of the same "
+            "input codes otherwise than",
             "refquant's integers, only by a tie, no further from it than float32 rounds: in integer operators, the "
             "multiplier, the accumulator",
             "and their product (R14: 31 bits, one rounding); in QDQ form, sums of reals (R13: of codes), or, where the "
