@@ -9,8 +9,8 @@ in 8, which is what MatMulInteger takes. Inputs: 2 to 8 bits, as deploy; quantiz
 has every code of 4 bits, otherwise to 8, and where these have more codes than the grid, a Clip of codes ends it. Codes
 stay the same numbers throughout. Scales are float32.
 
-ONNX Runtime 1.32 takes all this, with graph optimizations and without. It does not take ONNX's types of 2 bits (opset
-25), which its optimizer fuses to a QGemm that there is not, nor a Clip of reals before they are quantized to 4 bits.
+ONNX Runtime 1.32 takes all this, with graph optimizations and without. ONNX's types of 2 bits (opset 25) it takes
+without them alone: its optimizer makes a QGemm that there is not.
 """
 
 from importlib import import_module
