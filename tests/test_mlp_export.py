@@ -1,4 +1,4 @@
-"""Networks as ONNX models: what they hold, and what is refused. ONNX Runtime runs them in conformance/test_export.py."""
+"""Networks as ONNX models: what they hold, and what is refused. ONNX Runtime runs them in conformance/."""
 
 import sys
 from collections import Counter
@@ -117,7 +117,7 @@ def test_the_same_network_gives_the_same_bytes() -> None:
 def test_files_are_written_and_the_table_says_what_compares_them(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     onnx = needs("onnx", "conformance")
-    monkeypatch.setattr(exported, "find_spec", lambda name: None)
+    monkeypatch.setattr(exported, "find_spec", lambda _: None)
     plan = Plan(methods=("float-longer", "ptq-static-minmax", "ptq-dynamic-row", "ptq-static-block-16"), bits=(16, 4),
                 epochs=1)
     rows = exported.export_networks(plan, tmp_path)

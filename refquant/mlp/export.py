@@ -125,12 +125,12 @@ class _Graph:
         self.types = self.onnx.TensorProto
 
     def model(self, qnet: QuantizedNet) -> Any:
-        help, n_out = self.onnx.helper, qnet.layers[-1].bias.size
-        x, *outputs = (help.make_tensor_value_info(name, kind, ["n", width]) for name, kind, width in (
+        make, n_out = self.onnx.helper, qnet.layers[-1].bias.size
+        x, *outputs = (make.make_tensor_value_info(name, kind, ["n", width]) for name, kind, width in (
             ("x", self.types.FLOAT, len(qnet.layers[0].codes)), ("codes", self.types.INT16, n_out),
             ("logits", self.types.FLOAT, n_out)))
-        graph = help.make_graph(self.nodes, "refquant", [x], outputs, self.constants)
-        model = help.make_model(graph, opset_imports=[help.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        graph = make.make_graph(self.nodes, "refquant", [x], outputs, self.constants)
+        model = make.make_model(graph, opset_imports=[make.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         self.onnx.checker.check_model(model, full_check=True)
         return model
 

@@ -38,8 +38,8 @@ def ptq(weights: rq.IntGrid, inputs: rq.IntGrid, axis: int | None = None) -> mlp
 @cache
 def qat(method: str, bits: int, signed: bool) -> mlp.QuantizedNet:
     train = {"train_qat": mlp.train_qat, "train_lsq": mlp.train_lsq}[method]
-    return train(trained(), X, LABELS, rng=np.random.default_rng(2), epochs=3, weight_grid=rq.IntGrid(bits, narrow=True),
-                 activation_grid=rq.IntGrid(bits, signed=signed))
+    return train(trained(), X, LABELS, rng=np.random.default_rng(2), epochs=3,
+                 weight_grid=rq.IntGrid(bits, narrow=True), activation_grid=rq.IntGrid(bits, signed=signed))
 
 
 NETWORKS: dict[str, Any] = {
@@ -99,7 +99,7 @@ def test_hidden_codes_are_shown_and_nothing_else_changes() -> None:
 
 @pytest.mark.parametrize("form", COMPARED)
 def test_a_wrong_code_is_found(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bias one step larger than the network's is no rounding."""
+    """A bias 500 steps larger than the network's is no rounding."""
     def moved(qnet: mlp.QuantizedNet) -> mlp.QuantizedNet:
         first, *rest = qnet.layers
         bias = first.bias.copy()
