@@ -1,6 +1,7 @@
 """Exported networks in ONNX Runtime itself, on every digit: PTQ and QAT, at each width, per tensor and per channel."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from helpers import needs
 import refquant as rq
 from refquant import mlp
 from refquant.mlp import export
-from refquant.study import exported
+from refquant.study import cli, exported
 from refquant.study.datasets import digits
 
 X, LABELS = digits()
@@ -113,7 +114,7 @@ def test_a_wrong_code_is_found(form: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert found.unexplained > 100
 
 
-def test_the_optimizer_makes_qgemm_of_8_bits_and_leaves_narrower_ones(tmp_path: Any) -> None:
+def test_the_optimizer_makes_qgemm_of_8_bits_and_leaves_narrower_ones(tmp_path: Path) -> None:
     onnx, engine = needs("onnx", "conformance"), needs("onnxruntime", "conformance")
 
     def optimized(bits: int) -> list[str]:
@@ -138,3 +139,16 @@ def test_the_engine_does_not_take_onnx_types_of_2_bits(monkeypatch: pytest.Monke
     assert exported.run_onnx(model, X, optimized=False)["codes"].shape == (len(X), 10)
     with pytest.raises(engine.capi.onnxruntime_pybind11_state.InvalidGraph, match="QGemm"):
         exported.run_onnx(model, X)
+
+
+def test_the_command_exports_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = tmp_path / "models"
+    assert cli.main(["compare", "--quick", "--seeds", "1", "--jobs", "1", "--bits", "4", "--methods",
+                     "ptq-static-minmax,ptq-dynamic-row", "--out", str(tmp_path / "out"), "--export", str(models)]) == 0
+    said = capsys.readouterr().out
+    lines = {line.split()[0]: line.split() for line in said.splitlines() if ".onnx  " in line}
+    assert sorted(lines) == sorted(p.name for p in models.iterdir()) == [
+        f"ptq-static-minmax-W4A4-{form}.onnx" for form in ("integer", "qdq")]
+    for name, cells in lines.items():
+        assert cells[1] == f"{(models / name).stat().st_size:,}" and "247,986" in cells and cells[-1] == "0"
+    assert "ptq-dynamic-row-W4A4: not written (dynamic" in said and f"Written: 2 models, in {models}" in said
