@@ -114,7 +114,7 @@ def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None) -> Reals:
 def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
     """x as reals, with something to reduce over along `axis`."""
     x = _check.reals(where, x)
-    if any(x.shape[i] == 0 for i in _check.axes(where, x.ndim, axis)):
+    if any(x.shape[i] == 0 for i in _check.axes(where, x.shape, axis)):
         raise _check.error(ValueError, where, "a range needs data", f"shape {x.shape} reduced over axis={axis}",
                            "leave empty batches out")
     return x
@@ -123,7 +123,7 @@ def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
 def ranged(where: str, clip: Clip, x: ArrayLike, axis: Axis) -> tuple[Reals, Reals]:
     """What a clipping rule makes of x, in the shape that broadcasts back to x."""
     x = _check.reals(where, x)
-    reduced = _check.axes(where, x.ndim, axis)
+    reduced = _check.axes(where, x.shape, axis)
     lo, hi = clip(x, axis=axis)
     shape = () if axis is None else tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
     if np.shape(lo) != shape or np.shape(hi) != shape:
