@@ -10,31 +10,27 @@ from .rules import RULES
 from .grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, IntGrid
 from .affine import AffineParams, dequantize, fake_quantize, quantize
 from .ranges import affine_params, symmetric_params
-from .clipping import lp_optimal, minmax, mse_optimal, percentile
+from .clipping import minmax, percentile
 from .observers import Observer, minmax_observer, observer
 from .calibration import dynamic_params, static_params
 from .blocks import bits_per_value, join_blocks, split_blocks
 from .chunks import in_chunks
-from .gradients import lsq, straight_through
+from .gradients import straight_through
 from .integer import integer_matmul, quantize_multiplier, requantize
 from .packing import pack, unpack
 from .metrics import max_abs_error, mse, sqnr_db
 from .methods import (aciq_gaussian, aciq_laplace, entropy, gaussian_width, gemmlowp_requantize, histogram_observer,
-                      laplace_width, moments_observer, moving_average_observer, octav)
+                      laplace_width, lp_optimal, lsq, moments_observer, moving_average_observer, mse_optimal, octav)
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "RULES",
-    "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
+    "RULES", "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
     "AffineParams", "quantize", "dequantize", "fake_quantize",
-    "affine_params", "symmetric_params",
-    "minmax", "percentile", "mse_optimal", "lp_optimal",
+    "affine_params", "symmetric_params", "minmax", "percentile", "mse_optimal", "lp_optimal",
     "Observer", "observer", "minmax_observer", "histogram_observer", "moments_observer", "moving_average_observer",
-    "static_params", "dynamic_params",
-    "split_blocks", "join_blocks", "bits_per_value", "in_chunks",
-    "straight_through", "lsq",
-    "integer_matmul", "quantize_multiplier", "requantize", "pack", "unpack",
+    "static_params", "dynamic_params", "split_blocks", "join_blocks", "bits_per_value", "in_chunks",
+    "straight_through", "lsq", "integer_matmul", "quantize_multiplier", "requantize", "pack", "unpack",
     "mse", "sqnr_db", "max_abs_error",
     "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy", "gemmlowp_requantize",
     "mlp",

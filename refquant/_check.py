@@ -117,15 +117,20 @@ def whole(where: str, value: Any, name: str, least: int, most: int | None = None
     return n
 
 
-def one_axis(where: str, ndim: int, axis: Any) -> int:
+def one_axis(where: str, shape: tuple[int, ...], axis: Any) -> int:
     """The axis, counted from the front."""
+    return axes(where, shape, (axis,))[0]
+
+
+def axes(where: str, shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """The axes, counted from the front; None is all."""
     try:
-        if isinstance(axis, bool):
+        if isinstance(axis, bool | list | np.ndarray) or (type(axis) is tuple and bool in map(type, axis)):
             raise TypeError
-        return int(np.lib.array_utils.normalize_axis_index(operator.index(axis), ndim))
+        return np.lib.array_utils.normalize_axis_tuple(range(len(shape)) if axis is None else axis, len(shape))
     except (ValueError, TypeError) as cause:
-        raise error(ValueError, where, f"`axis` must name one of {max(ndim, 0)} axes", repr(axis),
-                    "0 is the first axis, -1 the last") from cause
+        raise error(ValueError, where, f"`axis` must name one of {len(shape)} axes, several each once",
+                    f"{axis!r} for shape {shape}", "0 is the first axis, -1 the last") from cause
 
 
 def within(where: str, q: ArrayLike, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:

@@ -53,11 +53,9 @@ class AffineParams(_check.Value):
         if not _check.compatible(steps.shape, zeros.shape):
             raise _check.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
                                f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
-        shape = np.broadcast_shapes(steps.shape, zeros.shape)
-        steps = steps.astype(np.float64) if grid.bits > 16 else steps
-        zeros = zeros.astype(grid.zero_point_dtype)
-        object.__setattr__(self, "scale", _check.frozen(np.broadcast_to(steps, shape)))
-        object.__setattr__(self, "zero_point", _check.frozen(np.broadcast_to(zeros, shape)))
+        steps, zeros = np.broadcast_arrays(steps, zeros)
+        object.__setattr__(self, "scale", _check.frozen(steps.astype(np.float64) if grid.bits > 16 else steps))
+        object.__setattr__(self, "zero_point", _check.frozen(zeros.astype(grid.zero_point_dtype)))
         object.__setattr__(self, "grid", grid)
 
     def __eq__(self, other: object) -> bool:

@@ -31,7 +31,7 @@ def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
     Source: VS-Quant (arXiv:2102.04503); block formats of ONNX (block_size, opset 21) and gguf.
     """
     a = _check.array("split_blocks", x, "x")
-    i = _check.one_axis("split_blocks", a.ndim, axis)
+    i = _check.one_axis("split_blocks", a.shape, axis)
     n = a.shape[i]
     size = _check.whole("split_blocks", block_size, "block_size", 1, max(n, 1))
     missing = [(0, -n % size if k == i else 0) for k in range(a.ndim)]
@@ -55,7 +55,7 @@ def join_blocks(blocks: ArrayLike, axis: int = -1, length: int | None = None) ->
         ValueError: fewer than two axes, a length that does not end in the last block.
     """
     a = _check.array("join_blocks", blocks, "blocks")
-    i = _check.one_axis("join_blocks", a.ndim - 1, axis)
+    i = _check.one_axis("join_blocks", a.shape[1:], axis)
     count, size = a.shape[i:i + 2]
     whole = count * size
     n = _check.whole("join_blocks", whole if length is None else length, "length", max(0, whole - size + 1), whole)

@@ -57,11 +57,9 @@ def _fill(f: Callable[[Any, AffineParams], NDArray[Any]], x: NDArray[Any], param
     """Cut along the first axis, then the next, until the pieces are small."""
     if x.size <= PIECE:
         out[...] = f(x, params)
-    elif len(x) == 1:
-        _fill(f, x[0], _of_rows(params, x.ndim, 0), out[0])
     else:
         rows = max(1, PIECE // x[0].size)
-        for at in (slice(i, i + rows) for i in range(0, len(x), rows)):
+        for at in [slice(i, i + rows) for i in range(0, len(x), rows)] if len(x) > 1 else [0]:
             _fill(f, x[at], _of_rows(params, x.ndim, at), out[at])
 
 

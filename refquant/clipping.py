@@ -7,16 +7,16 @@ says how often each value occurs: so a rule reads a histogram (observers.py).
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import _check
 from ._check import Codes, Reals
-from .affine import AffineParams, fake_quantize
+from .affine import AffineParams
 from .grids import IntGrid
-from .ranges import affine_params
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 Clip: TypeAlias = Callable[..., tuple[Reals, Reals]]
@@ -83,99 +83,14 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bo
     below = 0.0 if one_sided else 100 - percent
     if counts is not None:
         return _ranked(x, below, counts), _ranked(x, percent, counts)
-    ends = np.percentile(x, [below, percent], axis=axis, keepdims=axis is not None)
+    each = partial(np.percentile, q=[below, percent], axis=axis, keepdims=axis is not None)
+    ends = each(x)
     if not np.isfinite(ends).all():  # a difference overflowed
-        ends = np.where(np.isfinite(ends), ends, 2 * np.percentile(x / 2, [below, percent], axis=axis,
-                                                                   keepdims=axis is not None))
+        ends = np.where(np.isfinite(ends), ends, 2 * each(x / 2))
     return ends[0].astype(x.dtype)[()], ends[1].astype(x.dtype)[()]
 
 
-def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params, *,
-                counts: Codes | None = None) -> tuple[Reals, Reals]:
-    """(c * lo, c * hi), with the c in (0, 1] for which mean((x - x_hat)**2) is least: lp_optimal with p = 2.
-
-    Clipping a few values hard can cost less than a coarse step for all:
-
-    >>> from refquant import INT4, dynamic_params, mse
-    >>> x = np.random.default_rng(0).normal(size=1000)
-    >>> wide, best = (dynamic_params(x, INT4, clip=clip) for clip in (
-    ...     minmax, lambda x, axis: mse_optimal(x, INT4, axis)))
-    >>> mse(x, fake_quantize(x, best)) < 0.9 * mse(x, fake_quantize(x, wide))
-    True
-
-    Source: Nagel et al. 2021 (arXiv:2106.08295), section 3.1, "MSE range setting", by grid search.
-    """
-    return lp_optimal(x, grid, axis, fit, p=2, counts=counts)
-
-
-@_check.quiet
-def lp_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params, *, p: float,
-               counts: Codes | None = None) -> tuple[Reals, Reals]:
-    """(c * lo, c * hi), with the c in (0, 1] for which mean(|x - x_hat|**p) is least.
-
-    Args:
-        x: (*S) finite reals.
-        grid: which codes exist; fewer bits want a smaller c.
-        axis: the axes REDUCED over, as in minmax; every slice has a c of its own.
-        fit: how a range becomes parameters, affine_params or symmetric_params.
-        p: the power, at least 1; the larger, the more outliers count.
-        counts: as percentile.
-    Returns:
-        (c * lo, c * hi) in x's dtype, shaped as minmax's; c is searched in steps of 1/64, then of 1/1024 around the
-        best, so it is within 1/1024 of a local minimum. Among equals the widest range is taken.
-
-    >>> from refquant import INT4
-    >>> x = np.random.default_rng(0).laplace(size=1000)
-    >>> [round(float(lp_optimal(x, INT4, p=p)[1] / x.max()), 2) for p in (1, 2, 8)]
-    [0.49, 0.74, 0.93]
-
-    Raises:
-        ValueError: p below 1, infinities, and as minmax.
-        TypeError: as minmax.
-    Source: Nahshan et al. 2019 (arXiv:1911.07190, LAPQ).
-    """
-    x = finite("lp_optimal" if p != 2 else "mse_optimal", x, axis, counts)
-    if not (isinstance(p, int | float | np.number) and 1 <= p < np.inf):
-        raise _check.error(ValueError, "lp_optimal", "`p` must be a number of at least 1", repr(p), "2 is mse_optimal")
-    lo, hi = minmax(x, axis)
-    unit = unit_of(lo, hi)  # relative errors neither overflow nor underflow
-
-    def error(c: Reals) -> Reals:
-        x_hat = fake_quantize(x, fit(c * lo, c * hi, grid))
-        return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, axis, counts)
-
-    best = np.ones_like(lo)
-    least = error(best)
-    for step, up in ((1 / 64, 0), (1 / 1024, 16)):
-        for c in [np.clip(best + k * step, step, 1).astype(x.dtype) for k in range(up, -65 if up == 0 else -17, -1)]:
-            e = error(c)
-            best, least = np.where(e < least, c, best), np.minimum(e, least)
-    return best * lo, best * hi
-
-
 # ---------------------------------------------------------------------------------------------- what rules share
-
-def mean(x: NDArray[Any], axis: Axis, counts: Codes | None) -> Reals:
-    """The mean in float64, shaped as minmax's; each x counts as often as it occurs.
-
-    >>> mean(np.array([0.0, 3.0]), 0, np.array([2, 1]))
-    array([1.])
-    """
-    keep = axis is not None
-    if counts is None:
-        return np.asarray(np.mean(x, axis=axis, keepdims=keep, dtype=np.float64))
-    return np.asarray(np.sum(x * counts, axis=axis, keepdims=keep) / np.sum(counts, axis=axis, keepdims=keep))
-
-
-def unit_of(lo: Reals, hi: Reals) -> Reals:
-    """The largest power of two up to max|x|: dividing by it is exact, and squares neither overflow nor vanish.
-
-    >>> unit_of(np.float32(-5), np.float32(3))
-    np.float32(4.0)
-    """
-    largest = np.maximum(np.abs(lo), np.abs(hi))
-    return np.ldexp(np.ones_like(lo), np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
-
 
 def _ranked(x: Reals, percent: float, counts: Codes) -> Reals:
     """The percentile of ascending values that occur counts times, as np.percentile of the values repeated."""
@@ -199,7 +114,7 @@ def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None) -> Reals:
 def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
     """x as reals, with something to reduce over along `axis`."""
     x = _check.reals(where, x)
-    if any(x.shape[i] == 0 for i in _reduced(where, x, axis)):
+    if any(x.shape[i] == 0 for i in _check.axes(where, x.shape, axis)):
         raise _check.error(ValueError, where, "a range needs data", f"shape {x.shape} reduced over axis={axis}",
                            "leave empty batches out")
     return x
@@ -208,20 +123,10 @@ def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
 def ranged(where: str, clip: Clip, x: ArrayLike, axis: Axis) -> tuple[Reals, Reals]:
     """What a clipping rule makes of x, in the shape that broadcasts back to x."""
     x = _check.reals(where, x)
-    reduced = _reduced(where, x, axis)
+    reduced = _check.axes(where, x.shape, axis)
     lo, hi = clip(x, axis=axis)
     shape = () if axis is None else tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
     if np.shape(lo) != shape or np.shape(hi) != shape:
         raise _check.error(ValueError, where, "`clip` must keep the reduced axes as 1 (R12)", f"shapes {np.shape(lo)} "
                            f"and {np.shape(hi)} instead of {shape}", "reduce with keepdims=axis is not None")
     return lo, hi
-
-
-def _reduced(where: str, x: Reals, axis: Axis) -> tuple[int, ...]:
-    try:
-        if isinstance(axis, bool | list | np.ndarray) or (type(axis) is tuple and bool in map(type, axis)):
-            raise TypeError
-        return tuple(range(x.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
-    except (ValueError, TypeError) as cause:
-        raise _check.error(ValueError, where, "`axis` must name axes of `x`, each once", f"axis={axis!r} for shape "
-                           f"{x.shape}", "axis holds the axes reduced over, an int or a tuple; None is all") from cause

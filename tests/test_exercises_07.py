@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from refquant import IntGrid
-from refquant.gradients import lsq
+from refquant.methods import lsq
 from refquant.study.exercises import lesson_07
 from refquant.study.exercises.lesson_07 import hovering, learned, slopes
 

@@ -13,7 +13,7 @@ import pytest
 from helpers import needs
 
 ROOT = Path(__file__).resolve().parent.parent
-OPTIONAL = ("import dask", "import torch")  # blocks that run where the extra is installed
+OPTIONAL = ("import dask", "import torch", "import onnx")  # blocks that run where the extra is installed
 CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "data" / "claims.json"
 BENCHMARKS = ROOT / ".readme" / "benchmarks.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +64,12 @@ def test_observers_run_on_dask_in_five_lines() -> None:
 def test_the_engine_deviates_as_told() -> None:
     assert any("import torch" in block for block in blocks("python"))
     needs("torch", "conformance")
+
+
+def test_the_exported_network_runs() -> None:
+    assert any("import onnxruntime" in block for block in blocks("python"))
+    needs("onnx", "conformance")
+    needs("onnxruntime", "conformance")
 
 
 def test_the_verdict_table_is_what_the_records_say() -> None:

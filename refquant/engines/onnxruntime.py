@@ -301,7 +301,7 @@ def _along(where: str, shape: tuple[int, ...], scale: Reals, zero_point: Codes |
     block_size = _check.whole(where, block_size, "block_size", 0)
     if not block_size and scale.shape in ((), (1,)) and zero_point.shape in ((), (1,)):
         return scale.reshape(()), zero_point.reshape(())
-    k = _check.one_axis(where, len(shape), axis)
+    k = _check.one_axis(where, shape, axis)
     n = shape[k]
     expected = (*shape[:k], -(-n // block_size), *shape[k + 1:]) if block_size else (n,)
     if not scale.shape == zero_point.shape == expected:

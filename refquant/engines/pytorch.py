@@ -498,7 +498,7 @@ def _batches(where: str, data: Iterable[ArrayLike]) -> list[Reals]:
 
 
 def _channel_ends(x: Reals, ch_axis: int) -> tuple[Reals, Reals]:
-    axis = _check.one_axis("per_channel_min_max_observer", x.ndim, ch_axis)
+    axis = _check.one_axis("per_channel_min_max_observer", x.shape, ch_axis)
     if x.ndim < 2:
         raise _check.error(ValueError, "per_channel_min_max_observer", "a batch must have two axes at least",
                            f"shape {x.shape}", "x[:, np.newaxis] makes channels of one value")

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Codes, Reals
-from ..clipping import Axis, finite, mean, minmax, unit_of
+from ..clipping import Axis, finite, minmax
 from ..grids import IntGrid, known
-from .densities import mean_and_deviation, no_wider
+from .densities import mean, mean_and_deviation, no_wider, unit_of
 
 
 def gaussian_width(bits: int) -> float:

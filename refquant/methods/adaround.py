@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from .. import _check
 from .._check import Codes, Reals
 from ..affine import AffineParams, fake_quantize, parameters, quantize
-from ..optim import AdamState, adam
+from .adam import AdamState, adam
 from .bias_correction import layer_data
 
 ZETA, GAMMA = 1.1, -0.1  # the sigmoid is stretched, so that 0 and 1 are reached

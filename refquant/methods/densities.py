@@ -1,10 +1,35 @@
-"""What the rules share that think of data as a density."""
+"""What the rules share: a mean of counted values, a unit for them, no range wider than the data."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Codes, Reals
-from ..clipping import Axis, mean, minmax, unit_of
+from ..clipping import Axis, minmax
+
+
+def mean(x: NDArray[Any], axis: Axis, counts: Codes | None) -> Reals:
+    """The mean in float64, shaped as minmax's; each x counts as often as it occurs.
+
+    >>> mean(np.array([0.0, 3.0]), 0, np.array([2, 1]))
+    array([1.])
+    """
+    keep = axis is not None
+    if counts is None:
+        return np.asarray(np.mean(x, axis=axis, keepdims=keep, dtype=np.float64))
+    return np.asarray(np.sum(x * counts, axis=axis, keepdims=keep) / np.sum(counts, axis=axis, keepdims=keep))
+
+
+def unit_of(lo: Reals, hi: Reals) -> Reals:
+    """The largest power of two up to max|x|: dividing by it is exact, and squares neither overflow nor vanish.
+
+    >>> unit_of(np.float32(-5), np.float32(3))
+    np.float32(4.0)
+    """
+    largest = np.maximum(np.abs(lo), np.abs(hi))
+    return np.ldexp(np.ones_like(lo), np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
 
 
 @_check.quiet

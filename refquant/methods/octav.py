@@ -5,9 +5,9 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Codes, Reals
-from ..clipping import Axis, finite, mean, minmax, unit_of
+from ..clipping import Axis, finite, minmax
 from ..grids import IntGrid, known
-from .densities import no_wider
+from .densities import mean, no_wider, unit_of
 
 
 @_check.quiet

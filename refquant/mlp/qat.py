@@ -9,8 +9,9 @@ from .. import _check
 from .._check import Reals
 from ..affine import AffineParams
 from ..clipping import Axis
-from ..gradients import lsq, straight_through
+from ..gradients import straight_through
 from ..grids import UINT8, IntGrid
+from ..methods.lsq import lsq
 from ..ranges import affine_formula, affine_params, symmetric_formula
 from .model import Net, Pullback, Through, flatten, layer_inputs, loss_gradient, net_of, unflatten
 from .ptq import NARROW8, quantize_net, weight_params
@@ -113,7 +114,8 @@ def learned_steps_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid, ac
     n, seen = len(net.weights), layer_inputs(net, x[:batch_size])[:-1]
     grids = [weight_grid] * n + [activation_grid] * n
     zero_points = [0.0] * n + [float(affine_formula(a.min(), a.max(), activation_grid)[1]) for a in seen]
-    first = np.array([_first_step(v, grid) for v, grid in zip([*net.weights, *seen], grids, strict=True)], np.float32)
+    first = np.array([2 * float(np.abs(v).mean()) / grid.qmax**0.5 or 1.0  # 1 where all is zero
+                      for v, grid in zip([*net.weights, *seen], grids, strict=True)], np.float32)
     counts = [w.size for w in net.weights] + [a.shape[1] for a in seen]
     gains = [(count * grid.qmax) ** -0.5 for count, grid in zip(counts, grids, strict=True)]
 
@@ -148,11 +150,6 @@ def _largest_value(grid: IntGrid, axis: Axis) -> Through:
         largest = np.abs(w).max(axis=axis, keepdims=axis is not None)
         return straight_through(w, *symmetric_formula(-largest, largest, grid), grid)
     return through
-
-
-def _first_step(v: Reals, grid: IntGrid) -> float:
-    """2 * mean|v| / sqrt(qmax); 1 where all is zero."""
-    return 2 * float(np.abs(v).mean()) / grid.qmax**0.5 or 1.0
 
 
 def _learned(scales: Reals, dscales: Reals, i: int, zero_point: float, grid: IntGrid, gain: float) -> Through:

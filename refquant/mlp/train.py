@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import Reals
-from ..optim import AdamState, adam
+from ..methods.adam import AdamState, adam
 from .model import Net, flatten, loss_gradient, net_of, rows, targets, unchanged, unflatten
 
 Rows: TypeAlias = NDArray[np.intp]

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with terminable():
             return int(options.run(options))
-    except (ValueError, TypeError) as complaint:
+    except (ValueError, TypeError, ImportError) as complaint:
         print(complaint, file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output left; the files are written
@@ -79,6 +79,8 @@ def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="processes (default: one per core); the records do not depend on it")
     add("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
     add("--save", metavar="DIR", help="folder for seed 0's quantized networks, as .npz, compared in integers")
+    add("--export", metavar="DIR", help="folder for the same networks as ONNX models, compared in ONNX Runtime; needs "
+        "the extra `onnx`")
     parser.set_defaults(run=_compare)
 
 
@@ -93,6 +95,12 @@ def _compare(options: argparse.Namespace) -> int:
     jobs, plan = _number("compare", "--jobs", options.jobs), _plan(options)
     folder = writable_folder("refquant compare", options.out)
     nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
+    models = None
+    if options.export is not None:
+        from ..mlp.export import onnx_package
+
+        onnx_package("refquant compare --export")  # before hours of training
+        models = writable_folder("refquant compare", options.export, "--export")
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder)
     print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
@@ -101,6 +109,12 @@ def _compare(options: argparse.Namespace) -> int:
 
         saved = deployed.save_networks(plan, nets)
         print("", deployed.table(saved), f"\nWritten: {len(saved)} networks, in {nets}", sep="\n", flush=True)
+    if models is not None:
+        from . import exported
+
+        made = exported.export_networks(plan, models)
+        print("", exported.table(made), f"\nWritten: {sum(not e.refused for e in made)} models, in {models}", sep="\n",
+              flush=True)
     return 0
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from .._check import Codes, Reals, quiet
 from ..affine import fake_quantize
-from ..clipping import unit_of
 from ..grids import IntGrid
+from ..methods.densities import unit_of
 from ..methods.histogram import centres
 from ..ranges import symmetric_params
 from .passes import Scan

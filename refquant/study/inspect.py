@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Reals
-from ..clipping import unit_of
+from ..methods.densities import unit_of
 from .curves import ClipError, ClipPoint, Histogram, clip_error, distinct, histogram, least
 from .passes import Scan, scan
 from .schemes import Measure, Sums, clips, slices, stride

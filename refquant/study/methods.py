@@ -13,7 +13,7 @@ from .._check import Reals
 from ..affine import AffineParams, fake_quantize
 from ..blocks import bits_per_value, join_blocks, split_blocks
 from ..calibration import dynamic_params
-from ..clipping import Clip, lp_optimal, minmax, mse_optimal, percentile
+from ..clipping import Clip, minmax, percentile
 from ..grids import IntGrid
 from ..methods import (
     aciq_gaussian,
@@ -22,6 +22,8 @@ from ..methods import (
     cross_layer_equalization,
     entropy,
     histogram_observer,
+    lp_optimal,
+    mse_optimal,
     octav,
 )
 from ..observers import Observer, minmax_observer

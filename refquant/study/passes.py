@@ -14,8 +14,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from .._check import Reals
-from ..clipping import mse_optimal
-from ..methods import histogram_observer
+from ..methods import histogram_observer, mse_optimal
 from ..observers import State
 from .jobs import clear, show
 from .tensors import Index, cuts

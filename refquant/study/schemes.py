@@ -13,9 +13,17 @@ import numpy as np
 
 from .._check import Codes, Reals, quiet
 from ..affine import AffineParams, fake_quantize
-from ..clipping import Clip, Fit, lp_optimal, minmax, mse_optimal, percentile
+from ..clipping import Clip, Fit, minmax, percentile
 from ..grids import IntGrid
-from ..methods import aciq_gaussian, aciq_laplace, entropy, histogram_observer, octav
+from ..methods import (
+    aciq_gaussian,
+    aciq_laplace,
+    entropy,
+    histogram_observer,
+    lp_optimal,
+    mse_optimal,
+    octav,
+)
 from ..observers import State
 from ..ranges import affine_params, symmetric_params
 from . import passes

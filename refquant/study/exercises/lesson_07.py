@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...gradients import lsq, straight_through
+from ...gradients import straight_through
 from ...grids import INT4, INT8, IntGrid
+from ...methods import lsq
 
 Array: TypeAlias = NDArray[Any]
 

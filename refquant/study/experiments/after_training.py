@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import optim
 from ..._check import Reals
+from ...methods import adam as optim
 from ...mlp import Net, model
 from ..datasets import Data
 from ..methods import BlockNet, Network, Task, logits, stream

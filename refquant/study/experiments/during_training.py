@@ -5,12 +5,12 @@ import numpy as np
 from ... import mlp
 from ..._check import Reals
 from ...affine import AffineParams, fake_quantize
+from ...methods.adam import sgd
 from ...metrics import sqnr_db
 from ...mlp import Net, QuantizedNet
 from ...mlp.model import flatten, net_of, targets
 from ...mlp.qat import learned_steps_problem, straight_through_problem
 from ...mlp.train import Problem, descend, minibatches
-from ...optim import sgd
 from ..datasets import Data
 from ..methods import Task, float_longer, logits, stream
 from .after_training import NAIVE, STRONG

@@ -10,9 +10,9 @@ import numpy as np
 from ... import mlp
 from ..._check import Reals
 from ...calibration import dynamic_params, static_params
-from ...clipping import mse_optimal, percentile
+from ...clipping import percentile
 from ...grids import UINT8
-from ...methods import histogram_observer
+from ...methods import histogram_observer, mse_optimal
 from ...mlp import Net
 from ...observers import Observer
 from ..compare import changed_by_batch_mates

@@ -10,6 +10,7 @@ from ... import gradients
 from ...affine import AffineParams, dequantize, fake_quantize
 from ...clipping import minmax
 from ...grids import IntGrid
+from ...methods import lsq
 from ...ranges import affine_params, symmetric_params
 from ..stats import Estimate
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, figure, line_style, styled
@@ -132,7 +133,7 @@ def straight_through(params: AffineParams, lo: float, hi: float) -> "Figure":
     above.set(ylabel="x_hat, in reals", title="A staircase, and the slopes that stand in for its own")
     below.axhline(0, color=BLUE, label="staircase")
     below.plot(x, pullback(np.ones_like(x)), color=GREEN, linewidth=3, label="straight-through (rounded code)")
-    dx, _ = gradients.lsq(x, params.scale, params.zero_point, params.grid)[1](np.ones_like(x))
+    dx, _ = lsq(x, params.scale, params.zero_point, params.grid)[1](np.ones_like(x))
     below.plot(x, dx, color=BLACK, linestyle="--", label="LSQ (x/scale)")
     below.set(xlabel="x, in reals", ylabel="slope", ylim=(-0.15, 1.9), yticks=[0, 1])
     below.legend(loc="upper center", ncols=3, fontsize=12)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from refquant.optim import AdamState, adam, sgd
+from refquant.methods.adam import AdamState, adam, sgd
 
 
 def test_adam_is_the_published_recursion() -> None:

@@ -1,10 +1,10 @@
-"""Optimisers as pure steps: (theta, gradient, state) -> (theta, state), on one array of parameters."""
+"""Adam, and beside it plain descent, as pure steps: (theta, gradient, state) -> (theta, state), on one array."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ._check import Reals
+from .._check import Reals
 
 
 class AdamState(NamedTuple):

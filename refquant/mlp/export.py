@@ -1,0 +1,162 @@
+"""A static network as an ONNX model: in QDQ form, or in integer operators. Only here is onnx needed: the extra `onnx`.
+
+Both forms: input `x` (n, n_in) float32; outputs `codes` (n, n_out) int16, which mean what deploy(qnet).output says, and
+`logits` (n, n_out) float32: in QDQ form as they were before they became codes, in integer operators what the codes
+mean. Every layer's input codes are a tensor named `codes_0`, `codes_1` and so on.
+
+Weights: 2 to 16 bits in QDQ form, stored in 4, 8 or 16, the fewest that hold them; 2 to 8 in integer operators, stored
+in 8, which is what MatMulInteger takes. Inputs: 2 to 8 bits, as deploy; quantized to 4 bits in QDQ form, where the grid
+has every code of 4 bits, otherwise to 8, and where these have more codes than the grid, a Clip of codes ends it. Codes
+stay the same numbers throughout. Scales are float32.
+
+ONNX Runtime 1.32 takes all this, with graph optimizations and without. ONNX's types of 2 bits (opset 25) it takes
+without them alone: its optimizer makes a QGemm that there is not.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _check
+from ..affine import AffineParams
+from ..grids import INT4, INT32, UINT4, IntGrid
+from .deploy import deploy
+from .quantized import QuantizedNet
+
+OPSET, IR_VERSION = 21, 10  # the first with 4 bits
+
+
+def to_qdq(qnet: QuantizedNet) -> Any:
+    """Relu, QuantizeLinear, DequantizeLinear of each layer's input; DequantizeLinear of weights and bias; Gemm.
+
+    Args:
+        qnet: as deploy.
+    Returns:
+        an onnx.ModelProto, which onnx has checked.
+
+    As written, a layer adds float32 products of reals: where the exact value lies within their rounding of a tie, its
+    code may be another. ONNX Runtime, optimizing, makes layers of 8 bits to a QGemm, which adds products of codes, and
+    departs from R14 as integer operators do.
+
+    >>> from refquant.mlp import init, ptq_dynamic
+    >>> to_qdq(ptq_dynamic(init(np.random.default_rng(0), (2, 2))))      # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: deploy: every input must be static, ...
+
+    Raises:
+        ImportError: onnx is not installed.
+        ValueError: as deploy; a scale that float32 cannot hold.
+        TypeError: as deploy.
+    Source: ONNX QuantizeLinear, DequantizeLinear, Gemm.
+    """
+    net, graph, y = deploy(qnet), _Graph("to_qdq"), "x"
+    for i, layer in enumerate(qnet.layers):
+        at, scale = layer.activation, np.squeeze(layer.weight.scale)
+        assert isinstance(at, AffineParams)  # deploy has seen to it
+        y = graph.node("Relu", [y]) if i else y
+        wide = _wide(at.grid, 4 if at.grid in (INT4, UINT4) else 8)
+        x_hat = graph.node("DequantizeLinear", graph.quantize(y, at, wide, at.grid.qmin, f"codes_{i}"))
+        w_hat = graph.dequantize(layer.codes, scale, _wide(layer.weight.grid, 4))
+        bias = graph.dequantize(layer.bias, at.scale.astype(np.float64) * scale, INT32)
+        y = graph.node("Gemm", [x_hat, w_hat, bias], "logits" if i + 1 == len(qnet.layers) else "")
+    graph.quantize(y, net.output, net.output.grid, net.output.grid.qmin, "codes")
+    return graph.model(qnet)
+
+
+def to_integer_operators(qnet: QuantizedNet) -> Any:
+    """Of each layer: MatMulInteger, Add of the bias in int32, Mul by m in float32, QuantizeLinear by 1, Clip for ReLU.
+
+    Args:
+        qnet: as deploy, with weights of at most 8 bits.
+    Returns:
+        an onnx.ModelProto, which onnx has checked.
+
+    Codes and biases are those of deploy(qnet). Departs from R14, where ONNX has no such operator: m, the accumulator
+    and their product are each rounded to float32, before the product is rounded to an integer.
+
+    >>> from refquant.mlp import init, ptq_static
+    >>> qnet = ptq_static(init(np.random.default_rng(0), (2, 2)), [np.eye(2)], weight_grid=IntGrid(9))
+    >>> to_integer_operators(qnet)
+    Traceback (most recent call last):
+    ValueError: to_integer_operators: `bits of weights` must be an integer from 2 to 8; got 9. Hint: pass 8, say.
+
+    Raises:
+        ImportError: onnx is not installed.
+        ValueError: as deploy; weights of more than 8 bits, a scale that float32 cannot hold.
+        TypeError: as deploy.
+    Source: ONNX MatMulInteger, QuantizeLinear.
+    """
+    net, bits = deploy(qnet), max(layer.weight.grid.bits for layer in qnet.layers)
+    _check.whole("to_integer_operators", bits, "bits of weights", 2, 8)
+    graph = _Graph("to_integer_operators")
+    q, *_ = graph.quantize("x", net.input, _wide(net.input.grid, 8), net.input.grid.qmin, "codes_0")
+    for i, (layer, weight) in enumerate(zip(net.layers, (la.weight for la in qnet.layers), strict=True), 1):
+        acc = graph.node("MatMulInteger", [q, graph.constant(layer.codes, _wide(weight.grid, 8))])
+        real = graph.node("Cast", [graph.node("Add", [acc, graph.constant(layer.bias, INT32)])], to=graph.types.FLOAT)
+        steps = graph.node("Mul", [real, graph.constant(np.ldexp(layer.mantissa / 2**31, layer.shift))])
+        to = AffineParams(scale=np.float32(1), zero_point=layer.zero_point, grid=layer.grid)
+        name = "codes" if i == len(net.layers) else f"codes_{i}"
+        q, *_ = graph.quantize(steps, to, _wide(to.grid, 8), layer.least, name)
+    graph.node("DequantizeLinear", [q, graph.constant(net.output.scale)], "logits")
+    return graph.model(qnet)
+
+
+def onnx_package(where: str) -> Any:
+    """The package onnx, or one clear error."""
+    try:
+        return import_module("onnx")
+    except ImportError as cause:
+        raise _check.error(ImportError, where, "the extra `onnx` must be installed", cause,
+                           "pip install 'refquant[onnx]'") from cause
+
+
+def _wide(grid: IntGrid, least: int) -> IntGrid:
+    """The narrowest of ONNX's integers, of `least` bits or more, that hold the grid."""
+    return IntGrid(next(bits for bits in (4, 8, 16) if bits >= max(grid.bits, least)), grid.signed)
+
+
+class _Graph:
+    """Nodes and constants, as they are added; each call gives the name of its tensor."""
+
+    def __init__(self, where: str) -> None:
+        self.where, self.onnx, self.nodes, self.constants = where, onnx_package(where), list[Any](), list[Any]()
+        self.types = self.onnx.TensorProto
+
+    def model(self, qnet: QuantizedNet) -> Any:
+        make, n_out = self.onnx.helper, qnet.layers[-1].bias.size
+        x, *outputs = (make.make_tensor_value_info(name, kind, ["n", width]) for name, kind, width in (
+            ("x", self.types.FLOAT, len(qnet.layers[0].codes)), ("codes", self.types.INT16, n_out),
+            ("logits", self.types.FLOAT, n_out)))
+        graph = make.make_graph(self.nodes, "refquant", [x], outputs, self.constants)
+        model = make.make_model(graph, opset_imports=[make.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        self.onnx.checker.check_model(model, full_check=True)
+        return model
+
+    def node(self, operator: str, inputs: list[str], name: str = "", **attributes: int) -> str:
+        name = name or f"{operator}_{len(self.nodes)}"
+        self.nodes.append(self.onnx.helper.make_node(operator, inputs, [name], **attributes))
+        return name
+
+    def constant(self, values: ArrayLike, grid: IntGrid | None = None) -> str:
+        """Codes of the grid, which is one of ONNX's; without one scales, in float32."""
+        kind = f"{'' if grid.signed else 'U'}INT{grid.bits}" if grid else "FLOAT"
+        a = _check.array(self.where, values, "scale") if grid else _check.float32(self.where, values, "scale")
+        _check.none(self.where, (a <= 0) & (grid is None), a, "`scale` must be positive in float32", "scale x up")
+        stored = a.astype(self.onnx.helper.tensor_dtype_to_np_dtype(getattr(self.types, kind)))
+        self.constants.append(self.onnx.numpy_helper.from_array(stored, f"constant_{len(self.constants)}"))
+        return str(self.constants[-1].name)
+
+    def dequantize(self, q: ArrayLike, scale: ArrayLike, grid: IntGrid) -> str:
+        """Constants, a scale for each column or one for all; QGemm wants the zero points too."""
+        inputs = [self.constant(q, grid), self.constant(scale), self.constant(np.zeros(np.shape(scale)), grid)]
+        return self.node("DequantizeLinear", inputs, axis=-1)
+
+    def quantize(self, y: str, params: AffineParams, wide: IntGrid, least: int, name: str) -> list[str]:
+        """Codes from `least` to the grid's last, in the type `wide`; and the step, which DequantizeLinear takes too."""
+        step, most = [self.constant(params.scale), self.constant(params.zero_point, wide)], params.grid.qmax
+        if (least, most) == (wide.qmin, wide.qmax):
+            return [self.node("QuantizeLinear", [y, *step], name), *step]
+        ends = [self.constant(end, wide) for end in (least, most)]
+        return [self.node("Clip", [self.node("QuantizeLinear", [y, *step]), *ends], name), *step]
