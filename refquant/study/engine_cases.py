@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import _check
 from ..engines import pytorch
-from ..gradients import lsq, straight_through
+from ..gradients import straight_through
 from ..grids import INT4, INT8, UINT4, UINT8, IntGrid
+from ..methods.lsq import lsq
 from .engine_quantizers import BLOCKS, QUANTIZERS, answer, rule
 from .engine_ranges import Range, of_range, of_stored_scale, of_symmetric, of_zero, of_zero_block
 from .engine_steps import Case, Point, Told, agreed, show, told_code

@@ -27,7 +27,7 @@ def _params(p: Point) -> AffineParams:
 
 
 def _onnxruntime(p: Point) -> int:
-    return int(onnxruntime.quantize_linear(p.x, p.scale, p.grid.dtype.type(p.zero_point)))
+    return int(onnxruntime.quantize_linear(p.x, p.scale, p.grid.dtype.type(p.zero_point), grid=p.grid))
 
 
 def _onnxruntime_float16(p: Point) -> int:
@@ -53,8 +53,8 @@ def _fake_per_channel(p: Point) -> int:
 
 
 def _code(x_hat: Any, p: Point) -> int:
-    """The code that a fake-quantized real means."""
-    return round(float(x_hat) / float(p.scale)) + p.zero_point
+    """The code that a fake-quantized real means; an infinite one that at the end."""
+    return int(np.clip(np.rint(float(x_hat) / float(p.scale)) + p.zero_point, p.grid.qmin, p.grid.qmax))
 
 
 def _torchao(p: Point) -> int:

@@ -127,7 +127,7 @@ def steps(way: Way, p: Point) -> Answer:
     if np.isnan(v):
         code, how = _of_nan(way, p)
         return code, f"{text}; {how}"
-    n = _away(v) if way.away else float(np.rint(v))
+    n = away(v) if way.away else float(np.rint(v))
     text += _rounded(v, n, way.away)
     rest = 0 if way.before else p.zero_point
     if way.cast:
@@ -165,7 +165,12 @@ def _quotient(way: Way, p: Point) -> tuple[Any, str]:
     return (v + v.dtype.type(z), f"{text}, + {z} = {show(v + v.dtype.type(z))}") if way.before else (v, text)
 
 
-def _away(v: Any) -> float:
+def away(v: Any) -> float:
+    """To the nearest integer, ties away from zero.
+
+    >>> away(np.float32(-2.5)), away(np.float32(0.49999997))
+    (-3.0, 0.0)
+    """
     whole = np.trunc(v)
     return float(whole + np.copysign(np.abs(v - whole) >= 0.5, v)) if np.isfinite(v) else float(v)
 
