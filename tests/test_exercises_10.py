@@ -270,7 +270,8 @@ def test_wrong_fault(name: str, answer: str) -> None:
     ({**ANSWERS, "D": "one seed"}, None, "D: 'one seed' is not it: each side has 20 seeds."),
     (ANSWERS, MENDED, "Right: one fault each, F is sound"),
     (ANSWERS, MENDED._replace(first_seeds=range(50), second_seeds=list(range(50))), "Right: "),
-    (ANSWERS, MENDED._replace(first_epochs=60, second_epochs=60), "Right: "),
+    (ANSWERS, MENDED._replace(first_epochs=60, second_epochs=60),
+     "Right: one fault each, F is sound, and G compares like with like. Over 20 seeds and 90 epochs refquant found "),
     (ANSWERS, "strong PTQ", "mend G by check.STUDIES"),
     (ANSWERS, STUDIES["F"], "G: keep its claim, and QAT W2A2"),
     (ANSWERS, STUDIES["G"], "G still has a fault: one seed. How many seeds has each side?"),
@@ -315,6 +316,9 @@ def test_what_would_confirm_a_claim_is_asked_with_its_unit() -> None:
     assert asked["ptq-degrades.naive.8"] == "more than 0.5 points?"
     assert asked["ptq-few-images.minmax.A3"] == "the same within 0.5 points?"
     assert asked["ptq-fast.strong"] == "more than × 10?"
+    lines = predictions.claims("static and dynamic").splitlines()
+    assert [line.split(":")[0].strip() for line in lines if line.startswith("   ") and not line.endswith("?")] == [
+        "static-often.survey"]
 
 
 def test_predictions_are_scored() -> None:

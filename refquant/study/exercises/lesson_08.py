@@ -44,14 +44,14 @@ def product(yours: Callable[..., Any]) -> str:
                    f"{np.sum(given != right)} of {right.size} sums are wrong. Expand (q_x - z_x)(q_w - z_w) and sum "
                    "each of the four terms over k")
         return f"Not yet: {why}."
-    return "Right: the codes are multiplied as they are, and both zero points are corrected outside, exactly."
+    return "Right: both zero points are corrected, exactly, and nothing wraps."
 
 
 def wrong_products(q_x: Array, z_x: int, q_w: Array, z_w: int) -> dict[str, Array]:
     """What each known mistake gives, by what is wrong.
 
     >>> len(wrong_products(np.uint8([[200]]), 100, np.int8([[5]]), 1))
-    13
+    16
     """
     a, b, k = q_x.astype(int), q_w.astype(int), q_x.shape[1]
     acc, rows, columns = a @ b, a.sum(axis=1, keepdims=True), b.sum(axis=0)
@@ -70,12 +70,16 @@ def wrong_products(q_x: Array, z_x: int, q_w: Array, z_w: int) -> dict[str, Arra
         "z_x * z_w comes once for each of the k products": acc - z_w * rows - z_x * columns + z_x * z_w,
         "k * z_x * z_w has the wrong sign: minus times minus": right - 2 * k * z_x * z_w,
         "the corrections have the wrong sign: they are subtracted": acc + z_w * rows + z_x * columns + k * z_x * z_w,
+        "z_w * (row sums of q_x) has the wrong sign: it is subtracted": right + 2 * z_w * rows,
+        "z_x * (column sums of q_w) has the wrong sign: it is subtracted": right + 2 * z_x * columns,
         "the zero points have changed places: z_x goes with the column sums of q_w, z_w with the row sums of q_x":
             acc - z_x * rows - z_w * columns + k * z_x * z_w,
         "the sums wrap at 8 bits: NumPy's product of 8-bit codes stays in 8 bits. Widen first, or use "
         "rq.integer_matmul": (small.astype(int) - z_w * rows - z_x * columns + k * z_x * z_w),
+        "the sums wrap at 16 bits: NumPy's product of uint8 and int8 is int16. Widen first, or use rq.integer_matmul":
+            (q_x @ q_w).astype(int) - z_w * rows - z_x * columns + k * z_x * z_w,
         "the sums wrap at 8 bits at the end. An accumulator needs more": right.astype(np.int8).astype(int),
-        "the sums wrap at 16 bits. An accumulator needs more: section 3": right.astype(np.int16).astype(int),
+        "the sums wrap at 16 bits. An accumulator needs more: section 2": right.astype(np.int16).astype(int),
         "you subtract the zero points in 8 bits, where the difference wraps. Widen first, or correct outside":
             subtracted,
         "you sum all of the array: row sums go along axis 1 (keepdims), column sums along axis 0":
