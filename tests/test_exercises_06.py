@@ -30,6 +30,7 @@ from refquant.study.exercises.lesson_06 import calibration, layer, size
     (4840, 810, "that is per channel"),
     (4840, 1306, "the weights take a byte each"),
     (4840, 716, "weights are symmetric"),
+    (4840, 720, "it takes one byte, not four"),
     (4840, 605, "add up per layer"),
 ])
 def test_size(in_float: int | None, quantized: int | None, said: str) -> None:

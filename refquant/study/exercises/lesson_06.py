@@ -59,6 +59,7 @@ def size(sizes: Sequence[int], bits: int, in_float: int | None, quantized: int |
         total - parts["weight scales"] + 4 * biases: "one scale for each output channel: that is per channel. Here the "
                                                      "weights of a layer share one.",
         total - parts["codes"] + weights: f"the weights take a byte each. Packed, they take {bits} bits.",
+        total + 3 * (len(sizes) - 1): "a zero point is a code of 8 bits here: it takes one byte, not four.",
         total + len(sizes) - 1: "weights are symmetric: their zero point is 0, and nobody stores it.",
     }.get(quantized, "add up per layer: packed codes, an int32 for each bias, two float32 scales, one zero point.")
     if quantized != total:
@@ -122,13 +123,13 @@ def mistakes(q_x: Array, z_x: int, scale_x: float, q_w: Array, scale_w: float, b
     """The output of each known wrong layer, by what is wrong with it.
 
     >>> len(mistakes(*PROBES[0]))
-    13
+    14
     """
     x, w, scale = q_x.astype(np.int64), q_w.astype(np.int64), scale_x * scale_w
     acc, q_b = (x - z_x) @ w, np.rint(b / scale)
     with np.errstate(all="ignore"):
         wrapped = (q_x - np.uint8(z_x)).astype(np.int64) @ w
-        narrow = (x @ w).astype(np.int8).astype(np.int64) - z_x * w.sum(axis=0)
+        byte, word = ((x @ w).astype(dtype).astype(np.int64) - z_x * w.sum(axis=0) for dtype in (np.int8, np.int16))
     return {
         "you leave the input's zero point out": scale * (x @ w + q_b),
         "you leave the input's zero point out, and the bias is no whole number of steps": scale * (x @ w) + b,
@@ -136,7 +137,9 @@ def mistakes(q_x: Array, z_x: int, scale_x: float, q_w: Array, scale_w: float, b
         "you subtract the constant K * z_x; the weights differ from column to column":
             scale * (x @ w - z_x * len(w) + q_b),
         "q_x - z_x wraps round in uint8; widen the codes first": scale * (wrapped + q_b),
-        "your accumulator wraps round in 8 bits; it needs 32": scale * (narrow + q_b),
+        "your accumulator wraps round in 8 bits; it needs 32": scale * (byte + q_b),
+        "your accumulator wraps round in 16 bits, which is what NumPy gives uint8 @ int8; widen the codes first":
+            scale * (word + q_b),
         "you leave the bias out": scale * acc,
         "the bias is in reals and joins the accumulator; first turn it into steps of scale_x * scale_w":
             scale * (acc + b),

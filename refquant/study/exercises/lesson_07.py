@@ -52,9 +52,12 @@ def slopes(dx_ste: ArrayLike | None, dx_lsq: ArrayLike | None, dscale: ArrayLike
             return f"Not yet: {name} holds one number for each of the four values; yours has shape {given.shape}."
         off = ~np.isclose(given, expected, rtol=0, atol=1e-6)
         if off.any():
+            at = int(np.argmax(off))
             why = next((why for why, wrong in mistakes.items() if np.allclose(given, wrong, rtol=0, atol=1e-6)),
-                       f"{np.sum(off)} of 4 values are wrong")
-            return f"Not yet: in {name} {why}. See x = {VALUES[np.argmax(off)]}."
+                       next((f"once {why}" for why, wrong in mistakes.items() if np.isclose(given[at], wrong[at])),
+                            f"{given[at]:g} is wrong: v = x/scale is {v[at]:g}, round(v) is {q[at]:g}, and the codes "
+                            f"go from {l} to {h}"))
+            return f"Not yet: in {name} {why}. See x = {VALUES[at]}."
     return (f"Right: -4.1 passes straight-through and stops in LSQ. Together the four values push the scale by "
             f"{right.sum():.1f}.")
 
@@ -102,9 +105,11 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: IntGrid) -> dict[str
     v = x / scale
     q, inside = np.rint(v), (v > grid.qmin) & (v < grid.qmax)
     by_code, ends = (q >= grid.qmin) & (q <= grid.qmax), np.clip(q, grid.qmin, grid.qmax)
-    each = np.where(inside, ends - v, ends)
+    each, closed = np.where(inside, ends - v, ends), (v >= grid.qmin) & (v <= grid.qmax)
     return {
         "you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0": (g, None),
+        "you count x/scale = qmin or qmax, exactly on an end, as inside. LSQ takes qmin < x/scale < qmax as inside":
+            (g * closed, np.sum(g * np.where(closed, q - v, ends))),
         "you test the rounded code. LSQ tests x/scale before rounding":
             (g * by_code, np.sum(g * np.where(by_code, q - v, ends))),
         "you compare x with qmin and qmax. They count steps: compare x/scale":
@@ -129,7 +134,8 @@ def _probe(seed: int, scale: float, grid: IntGrid) -> tuple[Array, Array, float,
     return rng.standard_normal(x.size), x, scale, grid
 
 
-PROBES = (_probe(1, 3.0, IntGrid(2, narrow=True)), _probe(0, 0.25, INT4), _probe(2, 0.01, INT8))
+PROBES = (_probe(1, 3.0, IntGrid(2, narrow=True)), _probe(0, 0.25, INT4), _probe(2, 0.01, INT8),
+          (np.arange(1.0, 5.0), np.array([3.5, -4.0, 0.6, 9.0]), 0.5, INT4))  # exactly on the ends
 
 
 def hovering(target: float | None, start: float | None, lr: float | None) -> str:

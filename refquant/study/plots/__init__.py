@@ -28,7 +28,6 @@ from .lesson_08 import changed_by_mantissa, integer_path, packed_bits, signed_bi
 from .lesson_09 import by_layer, code_table, how_often, told_apart, where_it_turns
 from .lesson_10 import by_seed, foretold, half_widths, intervals, pairs, worlds
 from .lessons import (
-    accuracy_against_calibration,
     codes_under_histograms,
     dithered_loss,
     error_histogram,
@@ -44,7 +43,7 @@ from .style import png
 __all__ = ["accuracy_against_bits", "activation_ranges", "cross_entropy_against_bits", "misread", "sqnr_by_layer",
            "training_curves", "weight_histograms", "codes_under_histograms", "error_histogram", "number_lines", "png",
            "sqnr_against_bits", "sqnr_of_fits", "staircase",
-           "accuracy_against_calibration", "dithered_loss", "oscillation", "paired_differences", "straight_through",
+           "dithered_loss", "oscillation", "paired_differences", "straight_through",
            "against", "ladders", "passes", "running_ranges", "seen_as_codes", "two_judges", "two_metrics",
            "changed_by_mantissa", "integer_path", "packed_bits", "signed_bits", "sums_in_bits", "two_roundings",
            "by_layer", "code_table", "how_often", "told_apart", "where_it_turns",

@@ -13,7 +13,7 @@ from ...grids import IntGrid
 from ...methods import lsq
 from ...ranges import affine_params, symmetric_params
 from ..stats import Estimate
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, figure, line_style, styled
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -175,10 +175,14 @@ def dithered_loss(w: ArrayLike, loss: ArrayLike, target: float) -> "Figure":
 
 
 @styled
-def paired_differences(groups: Mapping[str, Mapping[str, Estimate]]) -> "Figure":
-    """groups[panel][difference]: the mean with its 95 % interval, in points of accuracy; one panel per group."""
+def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False) -> "Figure":
+    """groups[panel][difference]: the mean with its 95 % interval, in points of accuracy; one panel per group.
+
+    shared: all panels have one axis, so that the length of a bar may be compared across them.
+    """
     lines = [len(group) for group in groups.values()]
-    drawn, axes = figure(1.3 + 0.5 * sum(lines), 8, nrows=len(groups), squeeze=False, height_ratios=lines)
+    drawn, axes = figure(1.3 + 0.5 * sum(lines), 8, nrows=len(groups), squeeze=False, sharex=shared,
+                         height_ratios=lines)
     for panel, (name, differences) in zip(axes[:, 0], groups.items(), strict=True):
         for i, e in enumerate(differences.values()):
             half = e.half_width or 0.0
@@ -190,22 +194,4 @@ def paired_differences(groups: Mapping[str, Mapping[str, Estimate]]) -> "Figure"
         panel.set_ylim(-len(differences) + 0.4, 0.6)
         panel.set_title(name, fontsize=13, loc="left")
     axes[-1, 0].set_xlabel("points of test accuracy, first minus second; bars: paired 95 % interval")
-    return drawn
-
-
-@styled
-def accuracy_against_calibration(panels: Mapping[str, Mapping[str, Mapping[int, Estimate]]]) -> "Figure":
-    """panels[bits][method][number of images]: test accuracy in percent with its 95 % interval, one panel per bits."""
-    drawn, axes = figure(4.8, 12, ncols=len(panels), sharey=True, squeeze=False)
-    for panel, (name, methods) in zip(axes[0], panels.items(), strict=True):
-        for i, (method, curve) in enumerate(methods.items()):
-            panel.errorbar([n * 1.1**i for n in curve], [e.mean for e in curve.values()],
-                           [e.half_width or 0 for e in curve.values()], capsize=4, **line_style(method))
-            panel.set_xscale("log")
-            panel.set_xticks(list(curve), [str(n) for n in curve])
-            panel.minorticks_off()
-        panel.set(xlabel="calibration images")
-        panel.set_title(name, fontsize=13)
-        panel.legend(loc="lower left")
-    axes[0, 0].set_ylabel("test accuracy, %")
     return drawn
