@@ -40,8 +40,8 @@ def onnx_operators() -> dict[str, Callable[..., Any]]:
         found = test_onnxruntime.run(test_onnxruntime.Case(operator, inputs, attributes, grid))
         return found if len(found) > 1 else found[0]
 
-    def quantize_linear(x: Any, scale: Any, zero_point: Any, **options: Any) -> Any:
-        grid = {"int8": rq.INT8, "uint8": rq.UINT8}[zero_point.dtype.name]
+    def quantize_linear(x: Any, scale: Any, zero_point: Any, grid: Any = None, **options: Any) -> Any:
+        grid = grid or {"int8": rq.INT8, "uint8": rq.UINT8}[zero_point.dtype.name]
         return run("quantize_linear", x, np.asarray(scale), zero_point, grid=grid, **options)
 
     def qlinear_matmul(a: Any, a_scale: Any, a_zero: int, b: Any, b_scale: Any, b_zero: int, y_scale: Any,
