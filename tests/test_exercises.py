@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from refquant.study.exercises import lesson_01
-from refquant.study.exercises.lesson_01 import disagreement, half_away, parameters, quantizer
+from refquant.study.exercises.lesson_01 import disagreement, half_away, parameters, quantizer, survivor
 
 UP = 0.5 + np.arange(8.0)
 
@@ -80,6 +80,9 @@ WRONG_QUANTIZERS: dict[str, tuple[Callable[..., Any], str]] = {
                           "you cast before you clip, and the cast wraps round"),
     "casts wide, then clips": (lambda x, s, z, a, b: np.clip((np.rint(x / s) + z).astype(np.int64), a, b),
                                "you cast before you clip, and no integer is so large"),
+    "unsigned": (lambda x, s, z, a, b: right(x, s, z, a, b).astype(np.uint8), "codes from -128 to 127 do not fit into "
+                 "uint8, where they wrap round"),
+    "own bounds": (lambda x, s, z, *_: right(x, s, z, -128, 127), "you clip to -128 and 127 on every grid"),
     "reciprocal": (wrong(lambda x, s, z: np.rint(x * (1 / s)) + z), "by the reciprocal of the scale; divide (R3)"),
     "float64": (wrong(lambda x, s, z: np.rint(np.float64(x) / s) + z), "you divide in float64"),
 }
@@ -124,5 +127,40 @@ def test_every_mistake_in_the_table_is_named_by_a_wrong_answer() -> None:
 ])
 def test_disagreement(x: Any, scale: float | None, said: str) -> None:
     message = disagreement(x, scale)
+    assert said in message
+    assert message.startswith(("Right: ", "Not answered yet: ") if said.startswith(("Right", "Not")) else "Not yet: ")
+
+
+def in_large_arrays(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -> Any:
+    return right(x, scale, zero_point, qmin, qmax) ^ (x.size >= 4096)
+
+
+def away_but_at_scale_1(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -> Any:
+    steps = np.rint(x / scale) if scale == 1 else half_away(x / scale)
+    return np.clip(steps + zero_point, qmin, qmax).astype(np.int64)
+
+
+def forgetful() -> Callable[..., Any]:
+    """Wrong in its first two calls."""
+    calls = iter([1, 1])
+    return lambda *a: right(*a) + next(calls, 0)
+
+
+@pytest.mark.parametrize(("cheat", "x", "said"), [
+    (right, None, "Not answered yet: set x"),
+    (lambda *_: None, [0.5], "Not answered yet: your function returns None"),
+    (right, [0.5, 1e30], "on your x it is right"),
+    (in_large_arrays, np.zeros(4095), "on your x it is right"),
+    (in_large_arrays, [np.nan], "NaN is too cheap"),
+    (lambda *_: 1 / 0, [0.5], "your function raised ZeroDivisionError"),
+    (lambda *_: 0, [0.5], "round 1 of 3, 500 random floats, caught it: 500 codes are wrong"),
+    (wrong(lambda x, s, z: np.floor(x / s) + z), [0.75], "round 1 of 3, 500 random floats, caught it"),
+    (wrong(lambda x, s, z: half_away(x / s) + z), [0.25], "Round 2 of 3, the values of exercise 2, caught it"),
+    (away_but_at_scale_1, [0.25], "Round 3 of 3, the kit, caught it: R4 is broken"),
+    (forgetful(), [0.25], "gave 1 wrong codes before the rounds and 0 after"),
+    (in_large_arrays, np.zeros(5000), "Right: it survives all three rounds, and 5000 of 5000 codes"),
+])
+def test_survivor(cheat: Callable[..., Any], x: Any, said: str) -> None:
+    message = survivor(cheat, x, scale=0.5, zero_point=3)
     assert said in message
     assert message.startswith(("Right: ", "Not answered yet: ") if said.startswith(("Right", "Not")) else "Not yet: ")

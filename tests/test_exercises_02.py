@@ -52,6 +52,7 @@ WRONG_FOLDS: dict[str, tuple[Callable[..., Any], str]] = {
     "raises": (lambda *_: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
     "too narrow": (lambda b, w, z: b - (z * w).sum(axis=0), "int8 is too narrow for what you compute"),
     "writes": (overwrites, "your function wrote to what it was passed"),
+    "rows, beside the bias": (lambda b, w, z: b - z * w.sum(axis=1), "(3, 2). Sum over its rows (axis 0)"),
     "rows": (lambda _, w, z: z * w.sum(axis=1), "you sum over the columns of q_w"),
     "scalar": (lambda _, w, z: z * w.sum(), "one number per column of q_w, shape (2,); yours has shape ()"),
     "kept dims": (lambda b, w, z: b - z * w.sum(axis=0, keepdims=True), "yours has shape (1, 2)"),

@@ -30,7 +30,7 @@ X, CLIP, GRID = [0.2, -0.6, 1.1, -2.5, 1.9], 1.5, IntGrid(3, narrow=True)
     (0.244, 0.232, "the granular part is the whole error"),
     (0.0207755, 0.232, "rounded with 7 steps from end to end. The codes -3 to 3 have 6"),
     (0.01075, 0.232, "rounded with 8 steps from end to end. The codes -3 to 3 have 6"),
-    (0.5, 0.232, "sum the squares of x - x_hat"),
+    (0.5, 0.232, "part is the sum of (x - x_hat)**2 over"),
     (0.012, 1.16, "the overload part is a sum"),
     (0.012, 0.58, "the overload part is divided by the values outside alone. Divide both parts by all 5"),
     (0.012, math.sqrt(0.232), "the overload part is a root mean square"),
@@ -38,7 +38,7 @@ X, CLIP, GRID = [0.2, -0.6, 1.1, -2.5, 1.9], 1.5, IntGrid(3, narrow=True)
     (0.012, 1.972, "the overload part is taken from 0"),
     (0.012, 0.002, "what would be left without saturation (R6)"),
     (0.012, 0.244, "the overload part is the whole error"),
-    (0.012, 0.5, "sum the squares of x - x_hat"),
+    (0.012, 0.5, "part is the sum of (x - x_hat)**2 over"),
 ])
 def test_two_errors(granular: float | None, overload: float | None, said: str) -> None:
     message = two_errors(X, CLIP, GRID, granular, overload)

@@ -1,6 +1,7 @@
 """Checks for lesson 01, from reals to codes. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ..."."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -97,6 +98,9 @@ class Probe(NamedTuple):
 
     def diagnose(self, q: Array) -> str:
         """The mistake that gives exactly q, if it is a known one, and the first code that is wrong."""
+        if q.dtype.kind in "iu" and np.array_equal(q, self.codes.astype(q.dtype)):
+            return (f"codes from {self.grid.qmin} to {self.grid.qmax} do not fit into {q.dtype}, where they wrap "
+                    "round. Cast to a wider integer.")
         with np.errstate(all="ignore"):
             table = mistakes(self.x, self.scale, self.zero_point, self.grid.qmin, self.grid.qmax)
             quotient = self.x / self.scale
@@ -129,6 +133,8 @@ def mistakes(x: Array, scale: np.float32, zero_point: int, qmin: int, qmax: int)
     return {
         **{why: np.clip(q, qmin, qmax) for why, q in unclipped.items()},
         "you never clip; codes off the grid saturate (R6)": np.rint(v) + zero_point,
+        "you clip to -128 and 127 on every grid; clip to qmin and qmax (R6)":
+            np.clip(np.rint(v) + zero_point, -128, 127),
         "you clip before the zero point is added; clip last (R6)": np.clip(np.rint(v), qmin, qmax) + zero_point,
     }
 
@@ -198,3 +204,72 @@ def disagreement(x: ArrayLike | None, scale: float | None) -> str:
         return f"Not yet: only {ties} of {n} quotients x / scale are ties. The rules differ nowhere else."
     return (f"Not yet: {ties} of {n} are ties, but only {differ} of the codes differ. Both rules send 1.5 to 2; they "
             "part where the even neighbour lies nearer to zero, as at 0.5.")
+
+
+def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0, zero_point: int = 0) -> str:
+    """The game: whether cheat is wrong on x (float32, INT8) and yet passes three rounds, the last being the kit.
+
+    >>> def up(x, scale, zero_point, qmin, qmax):
+    ...     return np.clip(np.floor(x / scale + 0.5) + zero_point, qmin, qmax).astype(np.int64)
+    >>> survivor(up, [0.25, 1.0])
+    'Not yet: on your x it is right. Give an x on which it is wrong.'
+    >>> survivor(up, [0.5]).partition(";")[0]
+    'Not yet: it passed round 1. Round 2 of 3, the values of exercise 2, caught it: your ties go up'
+
+    Raises:
+        ImportError: round 3 needs hypothesis.
+    """
+    if x is None:
+        return "Not answered yet: set x."
+    values = np.asarray(x, np.float32).ravel()
+    if np.isnan(values).any():
+        return "Not yet: NaN is too cheap. The kit does not try it, and no code is right (R7). Take numbers."
+    params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=INT8)
+    try:
+        if _call(cheat, values.copy(), params) is None:
+            return "Not answered yet: your function returns None."
+        wrong = _wrong_codes(cheat, values, params)
+        if not wrong:
+            return "Not yet: on your x it is right. Give an x on which it is wrong."
+        caught = _caught(cheat)
+        again = _wrong_codes(cheat, values, params)
+    except Exception as error:
+        if isinstance(error, ImportError):
+            raise
+        return f"Not yet: your function raised {type(error).__name__}: {error}."
+    if caught:
+        return f"Not yet: {caught}"
+    if again != wrong:
+        return (f"Not yet: the same x gave {wrong} wrong codes before the rounds and {again} after. "
+                "It may neither remember nor draw lots.")
+    return f"Right: it survives all three rounds, and {wrong} of {values.size} codes on your x are wrong."
+
+
+def _wrong_codes(yours: Callable[..., Any], x: Array, params: AffineParams) -> int:
+    """How many codes are not the library's; all of them if they have another shape."""
+    with np.errstate(all="ignore"):
+        q = np.asarray(_call(yours, x.copy(), params))
+    return int(np.sum(q != quantize(x, params))) if q.shape == x.shape else x.size
+
+
+def _call(yours: Callable[..., Any], x: Any, params: AffineParams) -> Any:
+    return yours(x, params.scale[()], int(params.zero_point), params.grid.qmin, params.grid.qmax)
+
+
+def _caught(yours: Callable[..., Any]) -> str:
+    """What the first round that notices something says; nothing if none does."""
+    from ...testing import Deviation, check_quantizer  # needs hypothesis, which only the game does
+
+    plain = np.random.default_rng(0).standard_normal(500, dtype=np.float32)
+    wrong = _wrong_codes(yours, plain, AffineParams(scale=np.float32(0.03), zero_point=3, grid=INT8))
+    if wrong:
+        return f"round 1 of 3, 500 random floats, caught it: {wrong} codes are wrong. Be wrong on rarer values."
+    message = quantizer(yours)
+    if not message.startswith("Right"):
+        return f"it passed round 1. Round 2 of 3, the values of exercise 2, caught it: {message.partition(': ')[2]}"
+    try:
+        check_quantizer(partial(_call, yours), grids=INT8, per_channel=False, examples=50)
+    except Deviation as deviation:
+        said, *_, measured = str(deviation).split("\n\n")
+        return f"it passed rounds 1 and 2. Round 3 of 3, the kit, caught it: {said}\n{measured}"
+    return ""

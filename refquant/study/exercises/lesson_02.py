@@ -71,7 +71,9 @@ def folded(yours: Callable[..., Any]) -> str:
         except OverflowError as error:
             return f"Not yet: int8 is too narrow for what you compute ({error}). Sum first, or widen the codes."
         except Exception as error:
-            return f"Not yet: your function raised {type(error).__name__}: {error}."
+            hint = (f" The bias has one number per column, shape {bias.shape}; q_w has shape {q_w.shape}. Sum over its "
+                    "rows (axis 0)." if isinstance(error, ValueError) else "")
+            return f"Not yet: your function raised {type(error).__name__}: {str(error).strip()}.{hint}"
         if answer is None:
             return "Not answered yet: your function returns None."
         if not (np.array_equal(b, bias) and np.array_equal(w, q_w)):

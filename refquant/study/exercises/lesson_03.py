@@ -35,7 +35,7 @@ def two_errors(x: ArrayLike, clip: float, grid: IntGrid, granular: float | None,
     for name, given, expected, table in zip(("granular", "overload"), (granular, overload), right, wrong, strict=True):
         if not math.isclose(given, expected, rel_tol=1e-3):
             why = next((why for why, value in table.items() if math.isclose(given, value, rel_tol=1e-3)),
-                       "sum the squares of x - x_hat over the values that it is about, and divide by the number of all")
+                       "the sum of (x - x_hat)**2 over the values that it is about, divided by the number of all")
             return f"Not yet: the {name} part is {why}."
     return f"Right: {right[0]:.3g} and {right[1]:.3g}, together the mean square error {sum(right):.3g}."
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 RULE_STYLES: dict[str, dict[str, Any]] = {
     "min-max": {"color": RED, "marker": "o"},
     "percentile 99.9": {"color": ORANGE, "marker": "v"},
-    "percentile 99": {"color": ORANGE, "marker": ">"},
-    "percentile 95": {"color": ORANGE, "marker": "<"},
+    "percentile 99": {"color": ORANGE, "marker": ">", "markerfacecolor": "white"},
+    "percentile 95": {"color": ORANGE, "marker": "s", "markerfacecolor": "white"},
     "least MSE": {"color": PINK, "marker": "D"},
     "entropy": {"color": WINE, "marker": "*", "markersize": 12},
     "ACIQ, Gaussian": {"color": SKY, "marker": "P"},
@@ -170,8 +170,9 @@ def accuracy_against_sqnr(panels: Mapping[str, Mapping[str, tuple[float, Estimat
     """panels[title][rule] = the SQNR of what the rule quantizes, points of accuracy against float32 with interval."""
     drawn, axes = figure(4.2, 9, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, points) in zip(axes[0], panels.items(), strict=True):
-        for rule, (db, e) in points.items():
-            panel.errorbar([db], [e.mean], yerr=[e.half_width or 0.0], capsize=4, linestyle="", **rule_style(rule))
+        for i, (rule, (db, e)) in enumerate(points.items()):
+            style = {**rule_style(rule), "markersize": 14 - 8 * i / len(points)}  # what lies below sticks out
+            panel.errorbar([db], [e.mean], yerr=[e.half_width or 0.0], capsize=4, linestyle="", **style)
         panel.axhline(0, color=GREY, linewidth=1)
         panel.set(xlabel="SQNR of hidden\nactivations, dB")
         panel.set_title(title, fontsize=13)
