@@ -110,6 +110,8 @@ KEYS = np.random.default_rng(7).standard_normal((256, 64)) * np.where(np.isin(np
     (5, 0, 256, "Right: 5.06 bits per value, and no column below 22"),
     (1, 0, 256, "bits is a whole number from 2 to 8, not 1"),
     (4.5, 0, 256, "bits is a whole number from 2 to 8, not 4.5"),
+    (5.0, 0, 256, "bits is a whole number from 2 to 8, not 5.0"),
+    ("5", 0, 256, "bits is a whole number from 2 to 8, not '5'"),
     (5, -1, 64, "along is 0 (blocks down the columns), 1 (along the rows) or None (per tensor), not -1"),
     (5, None, 64, "along and block_size go together"),
     (5, 0, None, "along and block_size go together"),

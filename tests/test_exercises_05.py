@@ -20,7 +20,7 @@ def begins(message: str, said: str) -> bool:
 
 
 @pytest.mark.parametrize(("static", "dynamic", "saturated", "said"), [
-    (None, None, None, "Not answered yet: set static, dynamic and saturated"),
+    (None, None, None, "Not answered yet: set static_codes, dynamic_codes and saturated"),
     (STATIC, DYNAMIC, None, "Not answered yet"),
     (STATIC, DYNAMIC, [3.4], "Right: the static range saturates 3.4;"),
     (np.uint8(STATIC), np.array(DYNAMIC), (3.4,), "Right"),
@@ -34,7 +34,8 @@ def begins(message: str, said: str) -> bool:
     ([-5, 0, 6, 7], DYNAMIC, [3.4], "static: -5 is no code"),
     ([3, 8, 13, 15], DYNAMIC, [3.4], "static: the code of 1.8 is not 13. First the range"),
     (STATIC, [0, 4, 8, 15], [3.4], "dynamic: the code of 1.8 is not 8"),
-    (STATIC, [0, None, 9, 15], [3.4], "dynamic: the code of 0.55 is not nan"),
+    ([2.75, 7.75, 14, 15], DYNAMIC, [3.4], "static: 2.75 is no code: round to whole steps"),
+    (STATIC, [0, None, 9, 15], [3.4], "dynamic: nan is no code"),
     (STATIC, DYNAMIC, [], "saturated: something lies beyond"),
     (STATIC, DYNAMIC, [15], "saturated: give values of x, not codes"),
     (STATIC, DYNAMIC, [1.8, 3.4], "saturated: those are not the ones"),

@@ -123,6 +123,9 @@ def mistakes(rows: int, columns: int, bits: int, block_size: int) -> dict[str, f
         "you count the codes alone; add the scales": values * bits / 8,
         "you count the padded codes alone; add the scales": rows * blocks * each,
         "you count the scales alone": rows * blocks * 2,
+        "you count parts of a block; the last one of a row is padded to a whole one":
+            values * bits / 8 + values / block_size * 2,
+        "you cut the columns; each row is cut": columns * -(-rows // block_size) * (each + 2),
         "these are bits; 8 make a byte": rows * blocks * 8 * (each + 2),
         "you leave the last block out; it is padded, not dropped": rows * (columns // block_size) * (each + 2),
         "the padding of the last block is stored too": values * bits / 8 + rows * blocks * 2,
@@ -187,8 +190,8 @@ def cheapest(x: ArrayLike, target: float, bits: int | None, along: int | None, b
     if bits is None:
         return "Not answered yet: set bits, along and block_size."
     values = np.asarray(x, np.float64)
-    if bits not in range(2, 9):
-        return f"Not yet: bits is a whole number from 2 to 8, not {bits}."
+    if not isinstance(bits, int | np.integer) or bits not in range(2, 9):
+        return f"Not yet: bits is a whole number from 2 to 8, not {bits!r}."
     if along not in (None, 0, 1):
         return f"Not yet: along is 0 (blocks down the columns), 1 (along the rows) or None (per tensor), not {along}."
     if (along is None) != (block_size is None):

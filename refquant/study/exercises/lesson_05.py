@@ -54,7 +54,7 @@ def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: IntGrid, static: Arr
     'Not yet: static: 23 is no code: the grid ends at 0 and 15. Clip after adding the zero point (R5, R6).'
     """
     if static is None or dynamic is None or saturated is None:
-        return "Not answered yet: set static, dynamic and saturated."
+        return "Not answered yet: set static_codes, dynamic_codes and saturated."
     values, lists = np.asarray(x, np.float64), [np.asarray(batch, np.float64) for batch in batches]
     rights = {"static": quantize(values, static_params(lists, grid)),
               "dynamic": quantize(values, dynamic_params(values, grid))}
@@ -72,6 +72,8 @@ def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: IntGrid, static: Arr
             off = given[(given < grid.qmin) | (given > grid.qmax)][0]
             why = (f"{off:g} is no code: the grid ends at {grid.qmin} and {grid.qmax}. Clip after adding the zero "
                    "point (R5, R6).")
+        if why is None and (given % 1 != 0).any():
+            why = f"{given[given % 1 != 0][0]:g} is no code: round to whole steps, then add the zero point (R5)."
         i = int(np.argmax(given != rights[which]))
         return f"Not yet: {which}: {why or f'the code of {values[i]:g} is not {given[i]:g}. First the range, then R9.'}"
     return _saturated(values, static_params(lists, grid), saturated)
@@ -183,7 +185,7 @@ def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.Quan
     """
     given = {"microcontroller": microcontroller, "gains": gains, "glitches": glitches}
     if any(network is None for network in given.values()):
-        return "Not answered yet: set microcontroller, gains and glitches."
+        return "Not answered yet: set microcontroller, gains_net and glitch_net."
     images, rng = np.asarray(x, np.float32), np.random.default_rng(505)
     data = {"microcontroller": images, "gains": gained(images, rng), "glitches": glitched(images, rng, share=1.0)}
     score, floats = {}, {}

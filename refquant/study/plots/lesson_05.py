@@ -141,6 +141,8 @@ def running_ranges(batches: Sequence[ArrayLike], observers: Mapping[str, Observe
         values = np.ravel(batch)
         axes.plot(np.full(values.size, i + 1), values, color=GREY, marker=".", markersize=4, linestyle="", alpha=0.35,
                   label="values of each batch" if i == 0 else None)
+        axes.plot(i + 1, values.max(), color=GREY, marker="o", markersize=11, markerfacecolor="none", linestyle="",
+                  label="the largest of each" if i == 0 else None)
     for name, observer in observers.items():
         seen = [observer.observe(batch) for batch in batches]
         ends = [float(observer.range(reduce(observer.merge, seen[:n + 1]))[1]) for n in range(len(seen))]
