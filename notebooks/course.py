@@ -175,10 +175,10 @@ def figures(folder: Path, lessons: Sequence[Path]) -> list[Path]:
     return [folder / "figures.html", *(folder / slide.name for slide in found)]
 
 
-def ran(*command: object) -> None:
-    """Run a command quietly; if it fails, its last line is the error."""
-    done = subprocess.run([sys.executable, "-m", *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True)
+def ran(where: Path, *command: object) -> None:
+    """Run a Python module quietly, in a folder that may be littered; if it fails, its last line is the error."""
+    done = subprocess.run([sys.executable, "-m", *map(str, command)], cwd=where, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "nothing said").splitlines()
         raise _check.error(ValueError, "course site", f"`{command[0]}` must run", said[-1],
@@ -191,7 +191,7 @@ def wheels(folder: Path) -> None:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, clean)
         shutil.copytree(ROOT / "refquant", Path(clean, "refquant"), ignore=shutil.ignore_patterns("__pycache__"))
-        ran("pip", "wheel", "--disable-pip-version-check", "--no-deps", "-w", folder, clean, COMM)
+        ran(Path(clean), "pip", "wheel", "--disable-pip-version-check", "--no-deps", "-w", folder, clean, COMM)
 
 
 def configuration(runtime: Path | None) -> Any:
@@ -220,8 +220,8 @@ def site(folder: Path, lessons: Sequence[Path], runtime: Path | None = None) -> 
         if runtime is not None:
             shutil.copytree(runtime, lite / "static" / "pyodide", ignore=shutil.ignore_patterns("*.tar.bz2"))
         wheels(lite / "pypi")
-        ran("jupyterlite_core", "build", "--lite-dir", lite, "--contents", lite / "lessons", "--output-dir",
-            Path(temporary, "site"), "--no-sourcemaps", "--apps", "lab")
+        ran(lite, "jupyterlite_core", "build", "--contents", "lessons", "--output-dir", "../site", "--no-sourcemaps",
+            "--apps", "lab")
         folder.rmdir()
         shutil.move(Path(temporary, "site"), folder)
     return [folder / "index.html"]
