@@ -25,13 +25,14 @@ each = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 #: Before a student's copy: what a browser has not.
 ONE_PROCESS = """
-import os, subprocess, sys, threading
+import concurrent.futures, os, subprocess, sys
 
 def _refused(*_, **__):
     raise OSError("there is one process, and one thread, in a browser")
 
 sys.modules.update(dict.fromkeys(("lzma", "_lzma", "multiprocessing", "multiprocessing.context")))
-threading.Thread.start = subprocess.Popen.__init__ = os.fork = os.posix_spawn = os.system = _refused
+subprocess.Popen.__init__ = os.fork = os.posix_spawn = os.system = _refused
+concurrent.futures.ThreadPoolExecutor.submit = _refused  # the kernel itself needs threading.Thread
 """
 
 
