@@ -67,7 +67,7 @@ def main(chromium: str, folder: str, *names: str) -> int:
         for name in names:
             began = time.perf_counter()
             ran, failed, other = run(context.new_page(), site, name)
-            bad += bool(failed) or not ran
+            bad += bool(failed or other) or not ran
             print(f"{name}: {ran} code cells in {time.perf_counter() - began:.0f} s; failed: {failed or 'none'}; "
                   f"other words than stored: {other or 'none'}", flush=True)
         browser.close()
