@@ -62,11 +62,11 @@ def main(chromium: str, folder: str, *names: str) -> int:
 
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context()
-        context.route("**/*", here_alone)
         for name in names:
             began = time.perf_counter()
-            ran, failed, other = run(context.new_page(), site, name)
+            with browser.new_context() as visitor:  # a new one for each lesson: nothing stored, no other kernel
+                visitor.route("**/*", here_alone)
+                ran, failed, other = run(visitor.new_page(), site, name)
             bad += bool(failed or other) or not ran
             print(f"{name}: {ran} code cells in {time.perf_counter() - began:.0f} s; failed: {failed or 'none'}; "
                   f"other words than stored: {other or 'none'}", flush=True)
