@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +33,13 @@ def test_folders_are_made_and_tried(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with refused(ValueError, "f", "`--out`", repr(str(path))):
             files.writable_folder("f", path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_a_umask_that_takes_everything_leaves_the_owner_his_file(tmp_path: Path) -> None:
+    before = os.umask(0o777)  # as in a browser
+    try:
+        files.write(tmp_path / "a.txt", "mine")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600

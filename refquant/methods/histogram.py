@@ -45,7 +45,7 @@ def tally(x: Reals, exponent: Codes, n: int, counts: Codes | None = None) -> Cod
     place = (np.trunc(scaled) + np.sign(x)).astype(np.int64)  # of x: what scaling makes 0 was not 0
     place += n + (2 * n + 1) * np.arange(exponent.size).reshape(exponent.shape)
     weights = None if counts is None else counts.ravel()
-    found = np.bincount(place.ravel(), weights, minlength=(2 * n + 1) * exponent.size)
+    found = np.bincount(place.ravel().astype(np.intp, copy=False), weights, minlength=(2 * n + 1) * exponent.size)
     return found.astype(np.int64).reshape(*exponent.shape, 2 * n + 1)
 
 
@@ -59,7 +59,8 @@ def coarser(counts: Codes, doublings: Codes) -> Codes:
     k = np.arange(-n, n + 1)
     to = n + np.sign(k) * (((np.abs(k) - 1) >> np.minimum(doublings, 62)[..., None]) + 1)
     to += (2 * n + 1) * np.arange(doublings.size).reshape(*doublings.shape, 1)
-    return np.bincount(to.ravel(), counts.ravel(), minlength=counts.size).astype(np.int64).reshape(counts.shape)
+    found = np.bincount(to.ravel().astype(np.intp, copy=False), counts.ravel(), minlength=counts.size)
+    return found.astype(np.int64).reshape(counts.shape)
 
 
 @quiet

@@ -31,7 +31,7 @@ def write(path: Path, content: str | bytes) -> None:
             file.write(content.encode() if isinstance(content, str) else content)
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # as open() would have made it
+        os.chmod(temporary, 0o666 & ~umask | 0o600)  # as open() would have made it; in a browser the umask is 0o777
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

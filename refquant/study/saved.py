@@ -54,7 +54,8 @@ def save(path: str | Path, qnet: mlp.QuantizedNet) -> int:
     _check.instance("save", qnet, mlp.QuantizedNet, "`qnet` must be a QuantizedNet", "the network that deploy and "
                     "forward_quantized take; one deployed is made again by deploy")
     file = _path("save", path)
-    arrays: dict[str, Any] = {"version": np.int64(VERSION), "layers": np.array([_row(la) for la in qnet.layers])}
+    rows = np.array([_row(layer) for layer in qnet.layers], np.int64)
+    arrays: dict[str, Any] = {"version": np.int64(VERSION), "layers": rows}
     for i, layer in enumerate(qnet.layers):
         arrays[f"{i}.codes"] = pack(layer.codes, layer.weight.grid)
         arrays |= {f"{i}.weight_scale": layer.weight.scale, f"{i}.bias": layer.bias}

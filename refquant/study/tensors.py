@@ -4,7 +4,6 @@ Nothing is unpickled, and nothing that a header claims is believed before the fi
 """
 
 import ast
-import lzma
 import math
 import re
 import shutil
@@ -25,7 +24,11 @@ from .._check import Reals
 
 Index: TypeAlias = tuple[int | slice, ...]
 MAGIC, ZIP = b"\x93NUMPY", b"PK"
-BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error,
+try:
+    from lzma import LZMAError
+except ImportError:  # Python in a browser may have no lzma: zipfile then raises a RuntimeError
+    LZMAError = zipfile.BadZipFile  # type: ignore[misc, assignment]
+BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error,
           ValueError, IndexError)
 
 

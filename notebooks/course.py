@@ -1,0 +1,265 @@
+"""The course's tools: `python notebooks/course.py students|figures|site DIR`.
+
+students: copies without solutions and outputs. figures: every picture as SVG, and a page of them. site: the course in
+the browser, without installing anything. `--lessons 02 05` takes some of the lessons.
+"""
+
+import argparse
+import copy
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from refquant import _check
+from refquant.study.files import writable_folder, write
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+LESSONS = {path.name[:2]: path for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))}
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
+BELOW = " A solution stands below each exercise."  # not in a student's copy
+
+#: The Python in the browser with which the site was tested; jupyterlite's own default is an older patch of it.
+PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/pyodide.js"
+KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+COMM = "comm==0.2.2"  # the kernel asks PyPI for it otherwise
+INSTALL: dict[str, Any] = {"cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": [],
+           "source": ["%pip install -q refquant"]}  # from the site itself
+
+#: Run before a lesson: every figure is an SVG too, with the same bytes each time, its text as outlines.
+AS_SVG = """
+import io
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+def _svg(drawn):
+    text = io.StringIO()
+    with rc_context({"svg.hashsalt": "refquant", "svg.fonttype": "path"}):
+        drawn.savefig(text, format="svg", bbox_inches="tight", facecolor="white",
+                      metadata=dict.fromkeys(("Date", "Creator")))
+    return text.getvalue()
+
+# before each cell, for %matplotlib inline forgets it
+get_ipython().events.register("pre_run_cell", lambda _: get_ipython().display_formatter.formatters[
+    "image/svg+xml"].for_type(Figure, _svg))
+"""
+
+
+def read(path: Path) -> Any:
+    """The notebook as JSON."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def text(notebook: Any) -> str:
+    """The notebook as the lessons are stored: keys in order, an indent of one."""
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def source(cell: Any) -> str:
+    """What stands in the cell."""
+    return "".join(cell["source"])
+
+
+def student(notebook: Any) -> Any:
+    """A copy without solutions and outputs; students predict before they run."""
+    made = copy.deepcopy(notebook)
+    made["cells"] = [cell for cell in made["cells"] if not cell["id"].startswith("solution-")
+                     and cell["metadata"].get("tags") != ["solution"]]
+    for cell in made["cells"]:
+        cell["source"] = [line.replace(BELOW, "") for line in source(cell).splitlines(keepends=True)]
+        if cell["cell_type"] == "code":
+            cell["execution_count"], cell["outputs"] = None, []
+    return made
+
+
+def executed(notebook: Any, before: str = "") -> Any:
+    """The notebook as a clean kernel gives it after `before`, without timestamps."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    made: Any = nbformat.reads(json.dumps(notebook), as_version=4)
+    if before:
+        made.cells.insert(0, nbformat.from_dict({**INSTALL, "id": "before", "source": before}))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    NotebookClient(made, timeout=300, kernel_name="python3", record_timing=False, coalesce_streams=True,
+                   resources={"metadata": {"path": str(ROOT)}}).execute()
+    if before:
+        del made.cells[0]
+    made.metadata = METADATA
+    return made
+
+
+def students(folder: Path, lessons: Sequence[Path]) -> list[Path]:
+    """Write the copies, all or none; a file that is there and differs is someone's work."""
+    copies = {folder / path.name: text(student(read(path))) for path in lessons}
+    for path, content in copies.items():
+        if path.exists() and path.read_bytes() != content.encode():
+            raise _check.error(ValueError, "course students", "a file that differs is not overwritten", str(path),
+                               "name another folder, or move the file away")
+    for path, content in copies.items():
+        if not path.exists():
+            write(path, content)
+    return list(copies)
+
+
+class Slide(NamedTuple):
+    """A picture, where it stands, and what it shows."""
+
+    lesson: Path
+    cell: str
+    name: str
+    svg: str
+    heading: str
+    caption: str
+
+
+def slides(path: Path, notebook: Any) -> Iterator[Slide]:
+    """The pictures of an executed lesson, in order."""
+    from refquant.study import plots
+
+    heading = ""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            heading = (re.findall(r"^#+ (.+)$", source(cell), re.MULTILINE) or [heading])[-1]
+            continue
+        pictures = [output["data"]["image/svg+xml"] for output in cell["outputs"]
+                    if "image/svg+xml" in output.get("data", {})]
+        drawn = re.findall(r"plots\.(\w+)\(", source(cell))
+        for i, svg in enumerate(pictures):
+            name = f"{path.stem[:2]}_{cell['id']}{f'-{i + 1}' if i else ''}.svg"
+            caption = (getattr(plots, drawn[-1]).__doc__ or "").split("\n\n")[0] if drawn else heading
+            yield Slide(path, cell["id"], name, "".join(svg), heading, " ".join(caption.split()))
+
+
+STYLE = """@page { size: 13.33in 7.5in; margin: 0 }
+body { margin: 0; background: #fff; color: #000; font: 20px/1.4 Verdana, "DejaVu Sans", sans-serif }
+section { box-sizing: border-box; height: 100vh; padding: 3vh 4vw 2vh; display: flex; flex-direction: column;
+          break-after: page }
+h1 { font-size: 1.4em; margin: 0 } h2 { font-size: 1.1em; margin: 0 0 1vh; font-weight: normal }
+img { flex: 1; min-height: 0; object-fit: contain } p { margin: 1vh 0 0; font-size: .9em } a { color: #000 }
+@media print { section { height: 7.5in } }"""
+
+
+def page(found: Sequence[Slide], folder: Path) -> str:
+    """The slides, one to a screen and one to a printed page; a link opens the notebook at the cell, in JupyterLab."""
+    def section(slide: Slide) -> str:
+        lesson, heading, caption = map(html.escape, (slide.lesson.stem.replace("_", " "), slide.heading, slide.caption))
+        link = html.escape(Path(os.path.relpath(slide.lesson, folder)).as_posix())
+        return (f'<section id="{slide.name[:-4]}">\n<h1>{lesson}</h1>\n<h2>{heading}</h2>\n'
+                f'<img src="{slide.name}" alt="{caption}">\n'
+                f'<p>{caption} <a href="{link}#cell-id={slide.cell}">{slide.lesson.name}, {slide.cell}</a></p>\n'
+                "</section>\n")
+
+    return (f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>refquant: the pictures of the course'
+            f'</title>\n<style>\n{STYLE}\n</style>\n{"".join(map(section, found))}</html>\n')
+
+
+def figures(folder: Path, lessons: Sequence[Path]) -> list[Path]:
+    """Execute the lessons, write each picture, then the page of all."""
+    found: list[Slide] = []
+    for path in lessons:
+        print(f"executing {path.name}", file=sys.stderr, flush=True)
+        found += slides(path, executed(read(path), AS_SVG))
+    for slide in found:
+        write(folder / slide.name, slide.svg)
+    write(folder / "figures.html", page(found, folder.resolve()))
+    return [folder / "figures.html", *(folder / slide.name for slide in found)]
+
+
+def ran(where: Path, *command: object) -> None:
+    """Run a Python module quietly, in a folder that may be littered; if it fails, its last line is the error."""
+    done = subprocess.run([sys.executable, "-m", *map(str, command)], cwd=where, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "nothing said").splitlines()
+        raise _check.error(ValueError, "course site", f"`{command[0]}` must run", said[-1],
+                           "pip install -e '.[site]', with a network")
+
+
+def wheels(folder: Path) -> None:
+    """The package's wheel and what the kernel needs, built outside the clone."""
+    with tempfile.TemporaryDirectory() as clean:
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, clean)
+        shutil.copytree(ROOT / "refquant", Path(clean, "refquant"), ignore=shutil.ignore_patterns("__pycache__"))
+        ran(Path(clean), "pip", "wheel", "--disable-pip-version-check", "--no-deps", "-w", folder, clean, COMM)
+
+
+def configuration(runtime: Path | None) -> Any:
+    """What the site says of itself; the runtime is on the web, unless one is inside."""
+    page = {"appName": "refquant, the course", "exposeAppInBrowser": True}
+    if runtime is None:
+        page |= {"litePluginSettings": {KERNEL: {"pyodideUrl": PYODIDE}}}
+    return {"jupyter-lite-schema-version": 0, "jupyter-config-data": page}
+
+
+def site(folder: Path, lessons: Sequence[Path], runtime: Path | None = None) -> list[Path]:
+    """A JupyterLite site with the lessons as stored, the wheel, and, if a folder is named, Pyodide itself."""
+    if folder.exists() and any(folder.iterdir()):
+        raise _check.error(ValueError, "course site", "`DIR` must be new or empty", str(folder), "name another folder")
+    if runtime is not None and not all((runtime / name).is_file() for name in ("pyodide.js", "pyodide-lock.json")):
+        raise _check.error(ValueError, "course site", "`--runtime` must be a folder of Pyodide's distribution",
+                           str(runtime), "it holds pyodide.js, pyodide-lock.json, and wheels of NumPy and others")
+    with tempfile.TemporaryDirectory() as temporary:
+        lite = Path(temporary, "lite")
+        (lite / "lessons").mkdir(parents=True)
+        for path in lessons:
+            notebook = read(path)
+            notebook["cells"].insert(0, INSTALL)
+            write(lite / "lessons" / path.name, text(notebook))
+        (lite / "jupyter-lite.json").write_text(json.dumps(configuration(runtime)), encoding="utf-8")
+        if runtime is not None:
+            shutil.copytree(runtime, lite / "static" / "pyodide", ignore=shutil.ignore_patterns("*.tar.bz2"))
+        wheels(lite / "pypi")
+        ran(lite, "jupyterlite_core", "build", "--contents", "lessons", "--output-dir", "../site", "--no-sourcemaps",
+            "--apps", "lab")
+        folder.rmdir()
+        shutil.move(Path(temporary, "site"), folder)
+    return [folder / "index.html"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, its complaint in one line."""
+
+    def error(self, message: str) -> Any:
+        self.exit(2, f"{self.prog}: {message}. Hint: {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    parser = _Parser(prog="course.py", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, command in (("students", students), ("figures", figures), ("site", site)):
+        one = commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0], allow_abbrev=False)
+        one.add_argument("folder", metavar="DIR", help="where to write")
+        one.add_argument("--lessons", nargs="+", metavar="NN", default=list(LESSONS), choices=list(LESSONS),
+                         help="only these, such as 02 05 06 07")
+        if name == "site":
+            one.add_argument("--runtime", type=Path, metavar="DIR", help="Pyodide's distribution, to put inside")
+    options = parser.parse_args(argv)
+    lessons = [LESSONS[name] for name in sorted(set(options.lessons))]
+    try:
+        folder = writable_folder("course " + options.command, options.folder, "DIR")
+        if options.command == "site":
+            written = site(folder, lessons, options.runtime)
+        else:
+            written = {"students": students, "figures": figures}[options.command](folder, lessons)
+    except (ValueError, OSError, ModuleNotFoundError) as complaint:
+        print(complaint if str(complaint).startswith("course ") else f"course {options.command}: {complaint}",
+              file=sys.stderr)
+        return 2
+    print(f"Written: {written[0]}" + f" and {len(written) - 1} more" * (len(written) > 1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

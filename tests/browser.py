@@ -1,0 +1,80 @@
+"""Run lessons of a site in headless Chromium: `python tests/browser.py CHROMIUM SITE 01_from_reals_to_codes.ipynb ...`.
+
+The site is served on this machine alone, and nothing else is reached: with `--runtime` it must hold all that it needs.
+"""
+
+import sys
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from playwright.sync_api import Page, Route, sync_playwright
+
+READY = "() => window.jupyterapp?.shell.currentWidget?.context?.isReady"
+RUN = """async () => {
+    const widget = window.jupyterapp.shell.currentWidget;
+    await widget.context.sessionContext.ready;
+    await window.jupyterapp.commands.execute('notebook:run-all-cells');
+    return widget.context.model.toJSON();
+}"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and says nothing."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def printed(notebook: Any) -> list[tuple[str, str]]:
+    """What each code cell after the first, which installs, says in words."""
+    return [(cell["id"], "".join("".join(output["text"]) for output in cell["outputs"]
+                                 if output["output_type"] == "stream" and output["name"] == "stdout"))
+            for cell in notebook["cells"] if cell["cell_type"] == "code" and cell["id"] != "install"]
+
+
+def run(page: Page, site: str, name: str) -> tuple[int, list[str], list[str]]:
+    """How many code cells ran, which failed, and which said something else than is stored."""
+    stored = page.request.get(f"{site}files/{name}").json()
+    page.goto(f"{site}lab/index.html?path={name}")
+    page.wait_for_function(READY, timeout=60_000)
+    ran = page.evaluate(RUN)
+    failed = [f"{cell['id']}: {output['evalue']}" for cell in ran["cells"] for output in cell.get("outputs", [])
+              if output["output_type"] == "error"]
+    counted = [cell for cell in ran["cells"] if cell.get("execution_count")]
+    other = [now[0] for now, then in zip(printed(ran), printed(stored), strict=True) if now != then]
+    return len(counted) - 1, failed, other
+
+
+def main(chromium: str, folder: str, *names: str) -> int:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    site, refused, bad = f"http://127.0.0.1:{server.server_port}/", [], 0
+
+    def here_alone(route: Route) -> None:
+        if route.request.url.startswith((site, "data:", "blob:")):
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.abort()
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name in names:
+            began = time.perf_counter()
+            with browser.new_context() as visitor:  # a new one for each lesson: nothing stored, no other kernel
+                visitor.route("**/*", here_alone)
+                ran, failed, other = run(visitor.new_page(), site, name)
+            bad += bool(failed or other) or not ran
+            print(f"{name}: {ran} code cells in {time.perf_counter() - began:.0f} s; failed: {failed or 'none'}; "
+                  f"other words than stored: {other or 'none'}", flush=True)
+        browser.close()
+    server.shutdown()
+    print(f"asked of other machines: {refused or 'nothing'}")
+    return bool(bad or refused)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
