@@ -14,9 +14,12 @@ import refquant as rq
 from refquant.study import plots
 from refquant.study.cli import main
 from refquant.study.engine_cases import QUESTIONS, of_point
+from refquant.study.engine_names import SHORT, short
 from refquant.study.engine_quantizers import BLOCKS, QUANTIZERS, answer, rule
 from refquant.study.engine_steps import Case, Point, Way, agreed, exactly, show, steps
 from refquant.study.engines import (
+    HEAD,
+    VERSIONS,
     Answered,
     agreeing,
     departures,
@@ -85,7 +88,9 @@ def test_the_departures_are_the_known_ones() -> None:
     assert of("infinities")[0] == {litert, "torch.fake_quantize_per_channel_affine"}
     assert of("nan")[0] == set(QUANTIZERS)
     assert of("all-zero")[0] == {"torch observers, affine", "torchao asymmetric"}
-    assert of("gradient") == [{"LSQ, as published (refquant.lsq)"}]
+    assert of("all-zero")[1] == {"torch observers, symmetric", "torchao symmetric", "torchao symmetric_no_clipping_err"}
+    assert of("subnormal") == [{"LiteRT QUANTIZE, XNNPACK"}]
+    assert of("gradient") == 2 * [{"LSQ, as published (refquant.lsq)"}]
 
 
 def test_the_divisors_are_127_and_a_half_and_128() -> None:
@@ -128,11 +133,13 @@ def test_steps_in_words() -> None:
     def told(way: Way, x: float, scale: float = 1, zero_point: int = 0) -> tuple[int | None, str]:
         return steps(way, Point(np.float32(x), np.float32(scale), zero_point))
 
-    assert told(Way(), 1.65, 0.3) == (5, "x / scale = 5.4999995, to the nearest 5")
+    assert told(Way(), 1.65, 0.3) == (5, "x / scale = 5.4999995 in float32, to the nearest 5")
     assert told(Way(away=True), -2.5) == (-3, "x / scale = -2.5, a tie: away from zero -3")
     assert told(Way(), 300) == (127, "x / scale = 300; saturates at 127")
     assert told(Way(cast=32, wraps=True), np.inf, 1, -1) == (
         127, "x / scale = inf; int32 does not hold it: -2**31; + -1 wraps to 2147483647; clipped to 127")
+    assert told(Way("reciprocal", cast=64), np.inf, 1, -3) == (
+        -128, "x * (1 / scale) = inf; + -3 = inf; int64 does not hold it: -2**63; clipped to -128")
     assert told(Way("reciprocal", before=True), 1.5, 1, 1) == (
         2, "x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2")
     assert told(Way(), np.nan) == (None, "NaN has no code")
@@ -169,8 +176,23 @@ def test_the_text_fits_a_terminal_and_says_who_gives_what() -> None:
     assert max(map(len, text.splitlines())) <= 112
     for name, case in CASES:
         assert name in text and of_case(case) in text
+    own = text.split("By engine")[1].split("ties (R4)")[0]
     for name in departures(TABLE):
-        assert name in text.split("By engine")[1]
+        assert name in own and short(name) in own
+
+
+def test_no_name_is_short_for_two_and_no_line_ends_within_one() -> None:
+    names = [short(name) for name in departures(TABLE)]
+    assert set(SHORT) <= set(departures(TABLE)) and len(set(names)) == len(names)
+    lines = [line.split() for line in to_text(TABLE).splitlines()]
+    for words in [name.split() for name in names if " " in name]:
+        assert not any(a[-i:] == words[:i] and b[:len(words) - i] == words[i:]
+                       for a, b in pairwise(lines) for i in range(1, len(words)))
+
+
+def test_the_versions_are_those_of_the_conformance_tests() -> None:
+    pins = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert all(f'"{name}=={v}"' in pins and f"{name} {v}" in HEAD for name, v in VERSIONS.items())
 
 
 def test_the_markdown_has_a_row_for_each_input_and_all_who_depart() -> None:
@@ -178,7 +200,7 @@ def test_the_markdown_has_a_row_for_each_input_and_all_who_depart() -> None:
     assert len(rows) == len(CASES) and all(row.count(" | ") == 3 for row in rows)
     for row, (name, case) in zip(rows, CASES, strict=True):
         assert f"<b>{name}</b>" in row and f"<b>{case.rule.gives}</b>" in row and "*" not in row
-        assert all(engine in row and f"<b>{told.gives}</b>" in row for engine, told in case.departing.items())
+        assert all(short(engine) in row and f"<b>{told.gives}</b>" in row for engine, told in case.departing.items())
 
 
 def test_the_json_holds_every_answer() -> None:
@@ -198,20 +220,32 @@ def test_only_some() -> None:
 def test_the_staircases_are_the_engines_codes() -> None:
     for s, (x, scale, zero_point) in zip(staircases(2), ((2.5, 1, 0), (1.5, 1, 1), (1.65, 0.3, 0), (-10.95, 0.1, 100)),
                                          strict=True):
-        assert s.ulps == (-2, -1, 0, 1, 2) and "the rule" in s.groups[0][0]
+        assert s.ulps == (-2, -1, 0, 1, 2) and "the rule" in s.lanes[0].names
         middle = of_point(Point(np.float32(x), np.float32(scale), zero_point))
-        for names, codes in s.groups:
+        around = np.float32(x) + np.arange(-4, 5, dtype=np.float32) * np.spacing(np.float32(x))
+        assert len(set(around)) == 9 and len(set(around.astype(np.float16))) == 1, "why float16 is not drawn"
+        for names, codes, _ in s.lanes:
             assert all(b >= a for a, b in pairwise(codes)), "monotone"
             for name in names:
                 told = middle.rule if name == "the rule" else middle.engines[name]
                 assert int(told.gives) == codes[2]
 
 
+def test_the_notes_say_why_a_step_is_beside_the_tie() -> None:
+    notes = {(s.title.split(":")[0], lane.names): lane for s in staircases() for lane in s.lanes if lane.note}
+    assert {key[0]: key[1] for key in notes} == {
+        "ties": ("gguf Q4_0",), "zero-point": ("torch.quantize_per_tensor", "torch.quantize_per_channel"),
+        "reciprocal": ("gguf Q4_0",)}
+    x, added = np.float32(2.5), np.float32(8.5)
+    assert notes["ties", ("gguf Q4_0",)].note == "+ 8.5 is rounded first: sums are 4 steps of x apart"
+    assert np.spacing(x + added) == 4 * np.spacing(x)
+
+
 def test_the_picture_names_every_engine_once_a_panel() -> None:
     drawn = plots.engines_around_ties(staircases())
     for ax, panel in zip(drawn.axes, staircases(), strict=True):
         text = " ".join(t.get_text() for t in ax.texts).replace("\n", " ")
-        names = [plots.engines.SHORT.get(n, n.removeprefix("gguf ")) for names, _ in panel.groups for n in names]
+        names = [short(n) for lane in panel.lanes for n in lane.names]
         assert all(name in text for name in names) and len(set(names)) == len(names)
         assert not any(math.isnan(v) for line in ax.lines for v in np.ravel(line.get_ydata()))
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..affine import AffineParams, quantize
 from ..engines import gguf, litert, onnxruntime, pytorch, torchao
 from ..grids import INT8, INT16, UINT8, IntGrid
-from .engine_steps import Answer, Point, Way, agreed, show, steps
+from .engine_steps import Answer, Point, Way, agreed, quotient, show, steps
 
 
 def rule(p: Point) -> Answer:
@@ -150,9 +150,13 @@ def _q4_0(p: Point) -> Answer | None:
         return None
     v = p.x * (np.float32(1) / p.scale)
     total = v + np.float32(8.5)
-    told = f"x * (1 / scale) = {show(v)}, + 8.5 = {show(total)} in float32, truncated: {int(total)}, which means {{}}"
+    told = f"x * (1 / scale) = {quotient(v, p.x, p.scale)}, + 8.5 = {show(total)} in float32, {_cut(total)}, - 8 = "
     code = min(int(total), 15) - 8
-    return agreed("Q4_0", int(gguf.quantize_q4_0(block)[3] & 15) - 8, (code, told.format(code)))
+    return agreed("Q4_0", int(gguf.quantize_q4_0(block)[3] & 15) - 8, (code, f"{told}{code}"))
+
+
+def _cut(total: Any) -> str:
+    return f"truncated: {int(total)}" + (", at most 15" if total >= 16 else "")
 
 
 def _q4_1(p: Point) -> Answer | None:
@@ -164,9 +168,9 @@ def _q4_1(p: Point) -> Answer | None:
     total = v + np.float32(0.5)
     code = min(int(total), 15) + low
     above = f"(x - min) * (1 / scale), min = {low} steps," if low else "x * (1 / scale)"
-    told = f"{above} = {show(v)}, + 0.5 = {show(total)} in float32, truncated: {int(total)}"
+    told = f"{above} = {quotient(v, p.x - block.min(), p.scale)}, + 0.5 = {show(total)} in float32, {_cut(total)}"
     return agreed("Q4_1", int(gguf.quantize_q4_1(block)[5] & 15) + low,
-                  (code, told + (f", which means {code}" if low else "")))
+                  (code, told + (f", - {-low} = {code}" if low else "")))
 
 
 BLOCKS: dict[str, Callable[[Point], Answer | None]] = {"gguf Q8_0": _q8_0, "gguf Q4_0": _q4_0, "gguf Q4_1": _q4_1}

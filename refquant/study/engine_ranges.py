@@ -12,6 +12,7 @@ from ..ranges import affine_params, symmetric_params
 from .engine_steps import Case, Told, agreed, name_of, show
 
 f32 = np.float32
+TINY = np.finfo(f32).tiny
 
 
 def _told(scale: Any, zero_point: Any) -> str:
@@ -42,25 +43,44 @@ def _scale(scale: Any, zero_point: Any, formula: Any, how: str) -> Told:
 @_check.quiet
 def of_symmetric(r: Range) -> Case:
     """What each makes the scale of symmetric codes."""
-    top, steps = max(-r.lo, r.hi), f32((r.grid.qmax - r.grid.qmin) / 2)
-    middle = (r.grid.qmin + r.grid.qmax + 1) // 2
+    top, steps = max(r.hi, -r.lo), f32((r.grid.qmax - r.grid.qmin) / 2)
+    middle, ends = (r.grid.qmin + r.grid.qmax + 1) // 2, f"{r.grid.qmin} + {r.grid.qmax}"
     own, largest = symmetric_params(r.lo, r.hi, r.grid), f"max |x| = {show(top)}"
     halves = f"{largest}, / {show(steps)}: half of qmax - qmin"
-    engines = {"torch observers, symmetric": _scale(*pytorch.symmetric_qparams(r.lo, r.hi, r.grid), top / steps,
-                                                    halves),
-               "torchao symmetric": _scale(*_torchao(r, torchao.symmetric), top / steps, halves)}
+    down, up = ("", "") if r.grid.signed else (f"; zero point ({ends}) // 2", f"; zero point ({ends} + 1) // 2")
+    of_torch, of_torchao = pytorch.symmetric_qparams(r.lo, r.hi, r.grid), _torchao(r, torchao.symmetric)
+    agreed("zero points", [int(of_torch[1]), int(of_torchao[1]), int(own.zero_point)],
+           ([(r.grid.qmin + r.grid.qmax + r.grid.signed) // 2, middle, middle], ends))
+    engines = {"torch observers, symmetric": _at_least(f32(pytorch.EPS), of_torch, top / steps, halves + down),
+               "torchao symmetric": _at_least(TINY, of_torchao, top / steps, halves + up)}
     if r.grid.signed:
         low, high = r.lo / f32(r.grid.qmin), r.hi / f32(r.grid.qmax)
         how = f"the larger of {show(r.lo)} / {r.grid.qmin} and {show(r.hi)} / {r.grid.qmax}"
-        engines["torchao symmetric_no_clipping_err"] = _scale(*_torchao(r, torchao.symmetric_no_clipping_err),
-                                                              max(low, high), how)
+        engines["torchao symmetric_no_clipping_err"] = _at_least(
+            TINY, _torchao(r, torchao.symmetric_no_clipping_err), max(low, high), how)
     if r.grid == INT4:
         first = r.lo if -r.lo >= r.hi else r.hi
         stored = gguf.quantize_q4_0(r.block)[:2].view("<f2")[0]
         engines["gguf Q4_0"] = _scale(stored, 0, np.float16(first / f32(-8)),
                                       f"the value of the largest |x|, {show(first)}, / -8, in float16")
     n = min(r.grid.qmax - middle, middle - r.grid.qmin)
-    return Case(str(r), _scale(own.scale, own.zero_point, top / f32(n), f"{largest}, / {n}"), engines)
+    of_rule, how = (top / f32(n), f"{largest}, / {n}{up}") if top else (1, "all is 0: scale 1")
+    return Case(str(r), _scale(own.scale, own.zero_point, of_rule, how), engines)
+
+
+def _at_least(eps: Any, found: tuple[Any, Any], formula: Any, how: str) -> Told:
+    """As _scale, where eps is the least scale."""
+    least = f"; eps, the least scale, is {show(eps)}" if formula < eps else ""
+    return _scale(*found, np.maximum(formula, eps), how + least)
+
+
+def _zero_point(lo: Any, scale: Any, zero_point: Any, grid: IntGrid) -> str:
+    """Where the zero point comes from, if the scale is no ordinary number."""
+    v = lo / f32(scale)
+    if not np.isnan(v):
+        agreed("a zero point", int(zero_point), (int(np.clip(grid.qmin - np.rint(v), grid.qmin, grid.qmax)), ""))
+    ends = f"nan: zero point {int(zero_point)} comes out" if np.isnan(v) else f"{show(v)}"
+    return "" if 0 < scale < np.inf else f"; lo / scale = {ends}"
 
 
 def _torchao(r: Range, mapping: Any) -> tuple[Any, Any]:
@@ -75,9 +95,8 @@ def of_range(r: Range) -> Case:
     try:
         params = affine_params(r.lo, r.hi, r.grid)
         why = "all is 0: scale 1" if lo == hi else f"(hi/2 - lo/2) / ({show(n)}/2)"
-        tiny = np.finfo(f32).tiny
-        half = max((hi / 2 - lo / 2) / (n / 2), tiny) if lo != hi else f32(1)
-        why += ", and no less than the smallest normal number" if half == tiny else ""
+        half = max((hi / 2 - lo / 2) / (n / 2), TINY) if lo != hi else f32(1)
+        why += ", and no less than the smallest normal number" if half == TINY else ""
         own = _scale(params.scale, params.zero_point, half, why)
     except ValueError:
         own = Told("refused", "NaN has no place in a range" if np.isnan(r.lo) else "a range must be finite")
@@ -85,26 +104,29 @@ def of_range(r: Range) -> Case:
     engines = {}
     fits: list[tuple[str, tuple[Any, Any], Any]] = [
         ("torch observers, affine", pytorch.affine_qparams(r.lo, r.hi, r.grid), f32(pytorch.EPS)),
-        ("torchao asymmetric", _torchao(r, torchao.asymmetric), np.finfo(f32).tiny)]
+        ("torchao asymmetric", _torchao(r, torchao.asymmetric), TINY)]
     for name, found, eps in fits:
-        least = f"; eps, the least scale, is {show(eps)}" if width / n < eps else ""
-        engines[name] = _scale(*found, np.maximum(width / n, eps), across + least)
+        engines[name] = _at_least(eps, found, width / n, across + _zero_point(lo, *found, r.grid))
     if r.grid == UINT8 and not np.isnan(r.hi):
         _, scale, zero_point = onnxruntime.dynamic_quantize_linear(np.array([r.lo, r.hi], f32))
         engines["ONNX Runtime DynamicQuantizeLinear"] = _scale(
-            scale, zero_point, width / n if width else 1, across if width else "all is 0: scale 1")
+            scale, zero_point, width / n if width else 1,
+            across + _zero_point(lo, scale, zero_point, r.grid) if width else "all is 0: scale 1")
     return Case(str(r), own, engines)
 
 
 @_check.quiet
 def of_zero_block() -> Case:
     """The scale of a block that is all 0."""
-    block, formats = np.zeros(32, f32), {"gguf Q8_0": gguf.quantize_q8_0, "gguf Q4_0": gguf.quantize_q4_0,
-                                         "gguf Q4_1": gguf.quantize_q4_1}
+    block, zero = np.zeros(32, f32), f32(0)
+    formats = {"gguf Q8_0": (gguf.quantize_q8_0, "max |x| / 127", zero / 127),
+               "gguf Q4_0": (gguf.quantize_q4_0, "the value of the largest |x| / -8", zero / -8),
+               "gguf Q4_1": (gguf.quantize_q4_1, "(max - min) / 15", zero / 15)}
     own = symmetric_params(f32(0), f32(0), INT8)
     return Case("a block of 32 zeros", Told(f"scale {show(own.scale[()])}", "all is 0: scale 1"), {
-        name: Told(f"scale {show(f(block)[:2].view('<f2')[0])}", "max |x| over the steps; 1 / scale is taken as 0")
-        for name, f in formats.items()})
+        name: Told(f"scale {agreed(name, show(f(block)[:2].view('<f2')[0]), (show(formula), how))[0]}",
+                   f"{how} = {show(formula)}; 1 / scale is taken as 0")
+        for name, (f, how, formula) in formats.items()})
 
 
 @_check.quiet
@@ -126,7 +148,8 @@ def of_zero(r: Range) -> Case:
             _reach(*free, r.grid), f"(hi - lo) / {show(n)} = {show(scale)}, not widened; the zero point "
             f"{r.grid.qmin - round(float(r.lo / scale))} is no code and clipped to {int(free[1])}"),
         "gguf Q4_1": Told(f"codes reach from {stored[1]:.4g} to {stored[1] + 15 * stored[0]:.4g}",
-                          "min and (max - min) / 15, in float16: x_hat = d * q + min, and 0.0 has no code")})
+                          "4-bit codes; min and scale = (max - min) / 15, in float16: x_hat = scale * q + min, so "
+                          "0.0 has no code")})
 
 
 def _pair(r: Range, name: str) -> tuple[Any, Any]:
@@ -157,4 +180,4 @@ def of_stored_scale(x: Any, top: Any) -> Case:
 
 
 def _off(x: Any, x_hat: Any, scale: Any) -> str:
-    return f"{abs(float(x) - float(x_hat)) / float(scale):.2f} steps off"
+    return f"x_hat is off by {abs(float(x) - float(x_hat)) / float(scale):.2f} of the scale"

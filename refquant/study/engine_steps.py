@@ -5,6 +5,7 @@ code differs from that of its way (`agreed`), so that no step is told wrongly.
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -120,6 +121,8 @@ def steps(way: Way, p: Point) -> Answer:
     (3, 'x / scale = 2.5, a tie: to the even 2; + 1 = 3')
     >>> steps(Way("fused", before=True), Point(np.float32(2.5), np.float32(1), 1))
     (4, 'x * (1 / scale) = 2.5, unrounded; + 1, rounded once, = 3.5, a tie: to the even 4')
+    >>> steps(Way(), Point(np.float32(1), np.float32(3), 0))
+    (0, 'x / scale = 0.33333334 in float32, to the nearest 0')
     """
     if np.isnan(p.x):
         return _of_nan(way, p)
@@ -141,28 +144,36 @@ def steps(way: Way, p: Point) -> Answer:
 def _quotient(way: Way, p: Point) -> tuple[Any, str]:
     x, scale, z = p.x, p.scale, p.zero_point
     if way.division == "true" and x.dtype == np.float16:
-        wide = np.float32(x) / np.float32(scale)
-        return wide, f"x / scale = {show(wide)} in float32"
+        x, scale = np.float32(x), np.float32(scale)
     if way.division == "half":
         a, b = np.float16(x), np.float16(scale)
         v: Any = a / b
         return v, f"x / scale = {show(a)} / {show(b)} = {show(v)} in float16"
     if way.division == "true":
         v = x / scale
-        return v, f"x / scale = {show(v)}"
-    inverse = x.dtype.type(1) / scale
+        return v, f"x / scale = {quotient(v, x, scale)}"
+    inverse, times = x.dtype.type(1) / scale, "x * (1 / scale)"
     if way.division == "wide":
         x, inverse = np.float32(x), np.float32(1) / np.float32(scale)
     if way.division == "fused":
         v = fused_multiply_add(x, inverse, np.float32(z))[()]
         product = np.multiply(x, inverse, dtype=np.float64)  # exact: 48 bits
-        return v, f"x * (1 / scale) = {show(product)}, unrounded; + {z}, rounded once, = {show(v)}"
+        return v, f"{times} = {product:.10g}, unrounded; + {z}, rounded once, = {show(v)}"
     if way.division == "flushed" and min(abs(x), abs(inverse)) < np.finfo(x.dtype).tiny and x != 0:
-        return x.dtype.type(0), "x * (1 / scale) = 0: a subnormal number counts as 0"
+        return x.dtype.type(0), f"{times} = 0: a subnormal number counts as 0"
     v = x * inverse
-    text = f"x * (1 / scale) = {show(v)}"
-    text += f" in {v.dtype}" if p.x.dtype == np.float16 else ""
+    text = f"{times} = {quotient(v, x, scale)}"
     return (v + v.dtype.type(z), f"{text}, + {z} = {show(v + v.dtype.type(z))}") if way.before else (v, text)
+
+
+def quotient(v: Any, x: Any, scale: Any) -> str:
+    """v, and its dtype where v is not exactly x / scale.
+
+    >>> quotient(np.float32(5.5), np.float32(1.65), np.float32(0.3)), quotient(np.float32(2.5), 5, 2)
+    ('5.5 in float32', '2.5')
+    """
+    exact = not np.isfinite(v) or Fraction(float(v)) * Fraction(float(scale)) == Fraction(float(x))
+    return show(v) if exact else f"{show(v)} in {v.dtype}"
 
 
 def away(v: Any) -> float:
@@ -187,6 +198,7 @@ def _through(way: Way, n: float, rest: int, text: str, grid: IntGrid) -> Answer:
     """Cast to an integer as x86 does, the zero point added after it or before."""
     low = -(2 ** (way.cast - 1))
     before = n if way.wraps else n + rest
+    text += f"; + {rest} = {show(before)}" if rest and not way.wraps else ""
     held = int(before) if low <= before < -low else low
     text += f"; int{way.cast} does not hold it: -2**{way.cast - 1}" if held != before else ""
     total = held + (rest if way.wraps else 0)
@@ -194,8 +206,6 @@ def _through(way: Way, n: float, rest: int, text: str, grid: IntGrid) -> Answer:
         wrapped = (total - low) % (-2 * low) + low
         text += f"; + {rest} = {wrapped}" if wrapped == total else f"; + {rest} wraps to {wrapped}"
         total = wrapped
-    elif rest and held == before:
-        text += f"; + {rest} = {held}"
     code = min(max(total, grid.qmin), grid.qmax)
     return code, text + (f"; clipped to {code}" if code != total else "")
 
@@ -206,4 +216,4 @@ def _of_nan(way: Way, p: Point) -> Answer:
         return None, "NaN has no code"
     if way.nan == "cast":
         return _through(way, float("nan"), p.zero_point, "NaN", p.grid)
-    return {"qmin": p.grid.qmin, "qmax": p.grid.qmax, "0": 0}[way.nan], f"NaN is not looked for, and ends as {way.nan}"
+    return {"qmin": p.grid.qmin, "qmax": p.grid.qmax, "0": 0}[way.nan], f"NaN is not looked for: {way.nan} comes out"

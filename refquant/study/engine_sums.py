@@ -35,7 +35,7 @@ class Sum(NamedTuple):
 
     def __str__(self) -> str:
         scales = ", ".join(show(s) for s in self.scales)
-        return f"acc = {self.acc}, scales of a, b, y = {scales}: acc * m = {_decimal(self.acc * self.m)}, int8"
+        return f"acc = {self.acc}, m = a * b / y of the scales {scales}; acc * m = {_decimal(self.acc * self.m)}, int8"
 
 
 def _decimal(v: Fraction) -> str:
@@ -99,8 +99,8 @@ def _fixed(s: Sum, mantissa: Any, shift: Any, *, away: bool) -> tuple[int, str]:
     last = Fraction(high, 2**right)
     n = math.floor(last + Fraction(1, 2)) if not away or last > 0 else -math.floor(-last + Fraction(1, 2))
     first = f"{_decimal(product)}, {_ending(product, high, 'up ')}" if product != high else str(high)
-    return n, (f"acc * {_decimal(Fraction(int(mantissa), 2**31))} = {first}; / {2**right} = {_decimal(last)}, "
-               f"{_ending(last, n, 'away from zero ' if away else 'up ')}")
+    then = f"; / {2**right} = {_decimal(last)}, {_ending(last, n, 'away from zero ' if away else 'up ')}"
+    return n, f"acc * {_decimal(Fraction(int(mantissa), 2**31))} = {first}" + then * (right > 0)
 
 
 @_check.quiet
@@ -113,7 +113,8 @@ def of_multiplier(m: float, given: str) -> Case:
     fraction, exponent = math.frexp(m)
     v, tiny = Fraction(fraction) * 2**31, exponent < -31
     up = math.floor(v + Fraction(1, 2))
-    return Case(given, told(quantize_multiplier, _ending(v, round(v), "to the even "), (round(v), exponent)),
+    own = told(quantize_multiplier, _ending(v, round(v), "to the even "), (round(v), exponent))
+    return Case(f"{given}, as mantissa * 2**(shift - 31)", own,
                 {"LiteRT QuantizeMultiplier": told(
                     litert.quantize_multiplier, "below 2**-32: counts as 0" if tiny else _ending(v, up, "up "),
                     (0, 0) if tiny else (up, exponent))})
@@ -137,7 +138,8 @@ def of_overflow() -> list[Case]:
                                ("LiteRT FULLY_CONNECTED, XNNPACK", litert.fully_connected_xnnpack))}
     sums = [int(f(a, b.T)[0, 0]) for f in (integer_matmul, onnxruntime.matmul_integer)]
     agreed("the sums", sums, ([exact, wrapped], how))
-    return [Case(f"the sum of {k:,} products -128 * -64", Told(str(exact), "int64, as int32 would not do for this K"),
+    own = Told(str(exact), "in int64, as so many products may not fit int32")
+    return [Case(f"the sum of {k:,} products -128 * -64", own,
                  {"ONNX Runtime MatMulInteger": Told(str(wrapped), how)}),
             Case("the same sum * 2**-24 as int8", Told("127", f"{right:.4f} saturates"), nearest)]
 
@@ -153,6 +155,8 @@ def of_meaning() -> list[Case]:
     product = f32(9 * np.float64(0.1))
     per_channel = pytorch.dequantize_per_channel(np.array([9], np.int8), [0.1], [0], 0, INT8)
     per_tensor = pytorch.dequantize_per_tensor(np.array([9], np.int8), 0.1, 0, INT8)
+    of_onnx = onnxruntime.dequantize_linear(np.array([9], np.int8), f32(0.1), np.int8(0))
+    agreed("DequantizeLinear", of_onnx.tolist(), ([float(f32(9) * f32(0.1))], ""))
     agreed("per channel", per_channel.tolist(), ([float(product)], ""))
     agreed("per tensor", per_tensor.tolist(), ([float(f32(9) * f32(0.1))], ""))
     return [Case("code 2147483647, zero point -1, scale 1, int32",
@@ -162,4 +166,5 @@ def of_meaning() -> list[Case]:
             Case("code 9, scale 0.1, zero point 0, int8", Told(show(own[0]), "9 * float32(0.1)"),
                  {"torch dequantize, per channel": Told(show(per_channel[0]), "float32(9 * float64(0.1)): scales are "
                                                         "kept in float64"),
-                  "torch dequantize, per tensor": Told(show(per_tensor[0]), "9 * float32(0.1)")})]
+                  "torch dequantize, per tensor": Told(show(per_tensor[0]), "9 * float32(0.1)"),
+                  "ONNX Runtime DequantizeLinear": Told(show(of_onnx[0]), "9 * float32(0.1)")})]

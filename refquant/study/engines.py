@@ -16,13 +16,22 @@ import numpy as np
 
 from . import plots
 from .engine_cases import QUESTIONS, Question, of_point
-from .engine_steps import Case, Point, show
+from .engine_names import short
+from .engine_steps import Case, Point, Scalar, show
 from .explain import parameters, read
 from .files import writable_folder, write
 
-WIDTH = 112
-NOTE = ("Codes are those of zero point 0 for gguf's blocks, which have none; a decimal is the shortest that means the "
-        "float32 (or float16) at hand; an engine that is not named has no such operator.")
+WIDTH, NO_BREAK = 112, "\N{NO-BREAK SPACE}"
+#: The engines whose formulas refquant.engines has, by the packages that its conformance tests install.
+VERSIONS = {"onnxruntime": "1.32.0", "torch": "2.13.0", "torchao": "0.18.0", "ai-edge-litert": "2.3.0",
+            "gguf": "0.19.0"}
+HEAD = ("The rule is refquant's: code = clip(round(x / scale) + zero_point, qmin, qmax), in float32, ties to the "
+        "even integer; the rules R2 to R16 stand in refquant.RULES. An engine departs where it gives something "
+        "else. What an engine gives is computed by its formula in refquant.engines, proven on x86-64 against "
+        + ", ".join(f"{name} {version}" for name, version in VERSIONS.items()) + ".")
+NOTE = ("An engine that is not named was not asked: it has no such operator, or does not take this input; gguf's "
+        "blocks have no zero point and are asked at 0. A decimal is the shortest that means the float32 (or float16) "
+        "at hand; products called unrounded, and acc * m, are exact, to ten digits.")
 
 
 class Answered(NamedTuple):
@@ -77,8 +86,8 @@ def to_text(answered: Sequence[Answered]) -> str:
     """For a terminal."""
     parts = [f"{a.question.name} ({', '.join(a.question.rules)})  {a.question.asks}\n\n"
              + "\n\n".join(of_case(case) for case in a.cases) for a in answered]
-    return "\n\n\n".join([*parts, "By engine: what parts it from which rule\n\n" + by_engine(answered),
-                          textwrap.fill(NOTE, WIDTH)])
+    return "\n\n".join([textwrap.fill(HEAD, WIDTH), "By engine: where it departs\n\n" + by_engine(answered), *parts,
+                        textwrap.fill(NOTE, WIDTH)])
 
 
 def of_case(case: Case) -> str:
@@ -86,26 +95,30 @@ def of_case(case: Case) -> str:
 
     >>> print(of_case(of_point(Point(np.float32(1.5), np.float32(1), 1))))
       x = 1.5, scale = 1, zero point 1, int8
-          the rule      3: x / scale = 1.5, a tie: to the even 2; + 1 = 3
-          the same      ONNX Runtime QuantizeLinear; ONNX Runtime QuantizeLinear, precision=float16;
-                        torch.fake_quantize_per_tensor_affine; torch.fake_quantize_per_channel_affine; torchao
-                        quantize_affine; LiteRT QUANTIZE, reference; LiteRT QUANTIZE, XNNPACK
-        * departs       2: torch.quantize_per_tensor
-                        x * (1 / scale) = 1.5, unrounded; + 1, rounded once, = 2.5, a tie: to the even 2
-        * departs       2: torch.quantize_per_channel
-                        x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
+        the rule   3: x / scale = 1.5, a tie: to the even 2; + 1 = 3
+        the same   ONNX Runtime, ONNX Runtime float16, torch fake tensor, torch fake channel, torchao,
+                   LiteRT reference, LiteRT XNNPACK
+      * departs    2 (torch tensor): x * (1 / scale) = 1.5, unrounded; + 1, rounded once, = 2.5, a tie: to the even
+                   2
+      * departs    2 (torch channel): x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
     """
     same = agreeing(case)
     lines = [f"  {case.given}", *_lines("    the rule", f"{case.rule.gives}: {case.rule.how}")]
-    lines += _lines("    the same", "; ".join(same)) if same else []
+    lines += _lines("    the same", _listed(same)) if same else []
     for gives, how, engines in grouped(case):
-        lines += [*_lines("  * departs", f"{gives}: {'; '.join(engines)}"), *_lines("", how)]
+        lines += _lines("  * departs", f"{gives} ({_listed(engines)}): {how}")
     return "\n".join(lines)
 
 
-def _lines(head: str, text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=f"  {head:<16}  ", subsequent_indent=20 * " ",
-                         break_on_hyphens=False)
+def _listed(names: Iterable[str], space: str = NO_BREAK) -> str:
+    return ", ".join(short(name).replace(" ", space) for name in names)
+
+
+def _lines(head: str, text: str, indent: int = 15) -> list[str]:
+    """Wrapped, but not within a name."""
+    lines = textwrap.wrap(text, WIDTH, initial_indent=f"{head:<{indent}}", subsequent_indent=indent * " ",
+                          break_on_hyphens=False)
+    return [line.replace(NO_BREAK, " ") for line in lines]
 
 
 def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:
@@ -118,22 +131,29 @@ def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:
 
 
 def by_engine(answered: Sequence[Answered]) -> str:
-    """A line for each engine."""
-    return "\n".join(line for name, questions in departures(answered).items() for line in textwrap.wrap(
-        ", ".join(f"{q.name} {'/'.join(q.rules)}" for q in questions) or "none of these", WIDTH,
-        initial_indent=f"  {name:<46}  ", subsequent_indent=50 * " ", break_on_hyphens=False))
+    """A line for each engine: its short name, its operator if that is another, where it departs."""
+    return "\n".join(line for name, where in _departs(answered) for line in _lines(
+        f"  {short(name):<27}{name if name != short(name) else '':<48}", where, 77))
+
+
+def _departs(answered: Sequence[Answered]) -> list[tuple[str, str]]:
+    return [(name, ", ".join(q.name for q in questions) or "none of these")
+            for name, questions in departures(answered).items()]
 
 
 def to_markdown(answered: Sequence[Answered]) -> str:
-    """One table: a row for each input."""
-    rows = ["| question | input | the rule says | who departs, giving what, and why |", "|---|---|---|---|"]
+    """Two tables: a row for each engine, a row for each input."""
+    rows = [_cell(HEAD), "", "| engine | its operator | where it departs |", "|---|---|---|"]
+    rows += [f"| {short(name)} | {'' if name == short(name) else name} | {where} |"
+             for name, where in _departs(answered)]
+    rows += ["", "| question | input | the rule says | who departs, giving what, and why |", "|---|---|---|---|"]
     for a in answered:
         for i, case in enumerate(a.cases):
-            told = [f"<b>{gives}</b> {'; '.join(engines)}: {how}" for gives, how, engines in grouped(case)]
+            told = [f"<b>{gives}</b> {_listed(engines, ' ')}: {how}" for gives, how, engines in grouped(case)]
             cells = (f"<b>{a.question.name}</b> {', '.join(a.question.rules)}" + f"<br>{a.question.asks}" * (i == 0),
                      case.given, f"<b>{case.rule.gives}</b> {case.rule.how}", "<br>".join(told))
             rows.append(f"| {' | '.join(map(_cell, cells))} |")
-    return "\n".join([*rows, "", NOTE, ""])
+    return "\n".join([*rows, "", _cell(NOTE), ""])
 
 
 def _cell(text: str) -> str:
@@ -152,22 +172,29 @@ def to_json(answered: Sequence[Answered]) -> str:
 
 # ---------------------------------------------------------------------------------------------- around a tie
 
+class Lane(NamedTuple):
+    """Engines that give the same codes, and what is to be said of them."""
+
+    names: tuple[str, ...]
+    codes: tuple[int, ...]
+    note: str
+
+
 class Staircase(NamedTuple):
-    """What each gives at the floats around a tie: groups of engines of the same codes, the rule's first."""
+    """What each gives at the floats around a tie: lanes, the rule's first."""
 
     title: str
     ulps: tuple[int, ...]
-    groups: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]
+    lanes: tuple[Lane, ...]
 
 
 def staircases(reach: int = 4) -> list[Staircase]:
     """Codes at `reach` floats to either side of four ties.
 
-    >>> [len(s.groups) for s in staircases()]
+    >>> [len(s.lanes) for s in staircases()]
     [3, 2, 3, 2]
     """
-    ties = {"where ties go": (2.5, 1.0, 0), "zero point before rounding": (1.5, 1.0, 1),
-            "reciprocal": (1.65, 0.3, 0), "fused multiply-add": (-10.95, 0.1, 100)}
+    ties = {"ties": (2.5, 1.0, 0), "zero-point": (1.5, 1.0, 1), "reciprocal": (1.65, 0.3, 0), "fma": (-10.95, 0.1, 100)}
     return [staircase(name, np.float32(x), np.float32(scale), zero_point, reach)
             for name, (x, scale, zero_point) in ties.items()]
 
@@ -182,8 +209,17 @@ def staircase(name: str, x: np.float32, scale: np.float32, zero_point: int, reac
     groups: dict[tuple[int, ...], list[str]] = {}
     for engine, codes in curves.items():
         groups.setdefault(codes, []).append(engine)
-    return Staircase(f"{name}\nx = {show(x)}, scale {show(scale)}, zero point {zero_point}", ulps,
-                     tuple((tuple(members), codes) for codes, members in groups.items()))
+    return Staircase(f"{name}: x = {show(x)}, scale {show(scale)}, zero point {zero_point}", ulps, tuple(
+        Lane(tuple(members), codes, _coarse(members, x, scale, zero_point)) for codes, members in groups.items()))
+
+
+def _coarse(names: Sequence[str], x: Scalar, scale: Scalar, zero_point: int) -> str:
+    """Why a step is floats away from the tie: a sum that is rounded first, to numbers farther apart than those of x."""
+    added = {"gguf Q4_0": 8.5, "torch.quantize_per_tensor": zero_point, "torch.quantize_per_channel": zero_point}
+    total = {float(x / scale) + added.get(name, 0) for name in names}
+    apart = float(np.spacing(np.float32(abs(max(total))))) / float(np.spacing(abs(x)) / scale)
+    coarse = len(total) == 1 and all(added.get(name) for name in names) and apart > 1
+    return f"+ {show(added[names[0]])} is rounded first: sums are {apart:.2g} steps of x apart" if coarse else ""
 
 
 def _beside(x: np.float32, ulps: int) -> np.float32:

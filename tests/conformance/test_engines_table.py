@@ -50,7 +50,8 @@ def onnx_operators() -> dict[str, Callable[..., Any]]:
         return run("qlinear_matmul", a, a_scale, zeros[0], b, b_scale, zeros[1], y_scale, zeros[2])
 
     return {"quantize_linear": quantize_linear, "qlinear_matmul": qlinear_matmul,
-            "dequantize_linear": lambda q, scale, zero: run("dequantize_linear", q, scale, zero, grid=rq.INT32),
+            "dequantize_linear": lambda q, scale, zero: run("dequantize_linear", q, scale, zero,
+                                                             grid={"int8": rq.INT8, "int32": rq.INT32}[q.dtype.name]),
             "dynamic_quantize_linear": lambda x: run("dynamic_quantize_linear", x),
             "matmul_integer": lambda a, b: run("matmul_integer", a, b)}
 
