@@ -163,6 +163,14 @@ def test_a_dynamic_range_is_per_tensor_or_per_row(axis: Any) -> None:
         mlp.Dynamic(8)  # type: ignore[arg-type]
 
 
+def test_weights_share_scales_by_tensor_or_by_output() -> None:
+    net = mlp.init(np.random.default_rng(0), (5, 4, 3))
+    with refused(ValueError, "parameters must broadcast to the shape of the data (R12)"):
+        mlp.ptq_static(net, [np.ones((2, 5))], weight_axis=1)
+    with refused(ValueError, "`weight` () or (1, n_out) must fit"):
+        mlp.ptq_dynamic(net, weight_axis=1)
+
+
 def test_layers_chain() -> None:
     layer = mlp.QuantizedLayer(**LAYER)
     for layers in ((), (layer, layer)):

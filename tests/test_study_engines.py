@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import refused
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import refquant as rq
 from refquant.study import plots
@@ -163,6 +165,16 @@ def test_an_engine_without_the_operator_is_left_out() -> None:
     assert answer("torch.quantize_per_tensor", Point(np.float32(1), np.float32(1), 0, rq.INT16)) is None
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 0x7f7fffff), st.integers(-128, 127))
+@example(0x7f800000, 0x7f167699, 0)  # inf, 2e38: XNNPACK flushes the reciprocal, and infinity times 0 is NaN
+@example(1, 71362, 0)  # 1e-45, 1e-40: 1 / scale overflows in a block
+@example(0xff7fffff, 0x7ec34f05, -51)  # a fake-quantized infinity means no code
+def test_every_float_has_an_answer(x: int, scale: int, zero_point: int) -> None:
+    value, step = np.array([x, scale], np.uint32).view(np.float32)
+    if not np.isnan(value):
+        assert of_point(Point(value, step, zero_point)).rule.gives != "refused"
+
+
 def test_told_and_given_must_agree() -> None:
     with pytest.raises(RuntimeError, match="an engine gives 3, its steps 4: so"):
         agreed("an engine", 3, (4, "so"))
@@ -287,6 +299,9 @@ def test_ones_own_number(words: list[str], x: float, scale: float, zero_point: i
 
 @pytest.mark.parametrize(("words", "said"), [
     (["--only", "tie"], "did you mean ties?"), (["--only", "ties,,nan"], "got ''"),
+    (["--x", "2.5", "--out", "folder"], "`--out` must stand without `--x`"),
+    (["--x", "2.5", "--markdown"], "`--markdown` must stand without `--x`"),
+    (["--scale", "3"], "`--scale` must stand with `--x`"),
     (["--x", "abc"], "`--x` must be a number"), (["--x", "nan"], "`--x` must not be NaN"),
     (["--x", "1", "--scale", "0"], "`--scale` must be positive"), (["--x", "1", "--zero-point", "300"], "got 300"),
     (["--x", "1", "--zero-point", "1.5"], "`--zero-point` must be a whole number"), (["--frobnicate"], "--frobnicate"),

@@ -37,11 +37,8 @@ def test_the_steps_end_at_the_engine_s_own_code(name: str, case: tuple[Any, rq.A
     p = Point(x, params.scale[()], int(params.zero_point), params.grid)
     try:
         code = QUANTIZERS[name].code(p)
-    except ValueError:  # a grid or a scale that the engine does not take
+    except ValueError:  # a grid or a scale that the engine does not take, a fake-quantized infinity
         return
-    with np.errstate(all="ignore"):
-        if not np.isfinite((code - params.zero_point) * params.scale):  # no code follows from a fake-quantized infinity
-            return
     assert code_of(QUANTIZERS[name].way, p) == code
     right = int(rq.quantize(x, params))
     if code != right:

@@ -143,7 +143,7 @@ class _Graph:
         """Codes of the grid, which is one of ONNX's; without one scales, in float32."""
         kind = f"{'' if grid.signed else 'U'}INT{grid.bits}" if grid else "FLOAT"
         a = _check.array(self.where, values, "scale") if grid else _check.float32(self.where, values, "scale")
-        _check.none(self.where, (a <= 0) & (grid is None), a, "`scale` must be positive in float32", "scale x up")
+        _check.none(self.where, (a < 2.0**-126) & (grid is None), a, "`scale` must be normal in float32", "scale x up")
         stored = a.astype(self.onnx.helper.tensor_dtype_to_np_dtype(getattr(self.types, kind)))
         self.constants.append(self.onnx.numpy_helper.from_array(stored, f"constant_{len(self.constants)}"))
         return str(self.constants[-1].name)

@@ -108,6 +108,6 @@ def _coarse_enough(w: Reals, b: Reals, at: AffineParams, weight: AffineParams) -
     axis, shape = (0, (1, -1)) if weight.scale.size == b.size > 1 else (None, weight.scale.shape)
     least = np.max(np.abs(b).reshape(1, -1), axis=axis) / at.scale.astype(np.float64) / 2**30
     zero = (w == 0).all(axis=axis)
-    finest = np.where(zero & (least > 0), least, np.maximum(weight.scale.reshape(np.shape(zero)), least))
+    finest = np.where(zero & (least > 0), least, np.maximum(np.squeeze(weight.scale), least))
     finest = np.maximum(finest, np.finfo(np.float32).tiny).reshape(shape).astype(weight.scale.dtype)
     return AffineParams(scale=finest, zero_point=weight.zero_point, grid=weight.grid)

@@ -93,14 +93,13 @@ def _compare(options: argparse.Namespace) -> int:
         return 0
     seeds = _number("compare", "--seeds", _given(options.seeds, "2" if options.quick else "10"), 1, 10_000)
     jobs, plan = _number("compare", "--jobs", options.jobs), _plan(options)
-    folder = writable_folder("refquant compare", options.out)
-    nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
-    models = None
     if options.export is not None:
         from ..mlp.export import onnx_package
 
         onnx_package("refquant compare --export")  # before hours of training
-        models = writable_folder("refquant compare", options.export, "--export")
+    folder = writable_folder("refquant compare", options.out)
+    nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
+    models = None if options.export is None else writable_folder("refquant compare", options.export, "--export")
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder)
     print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
@@ -258,8 +257,8 @@ def _add_engines(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--markdown", action="store_true", help="print it as Markdown")
     add("--out", metavar="DIR", help="write engines.md, engines.json and the picture engines.png there")
     add("--x", metavar="X", help="your own number: 2.5, -1e30, 0x1.8p-2, inf; rounded to float32 first")
-    add("--scale", default="1", metavar="S", help="with --x: reals per step (default 1)")
-    add("--zero-point", default="0", metavar="Z", help="with --x: the code that means 0.0 (default 0)")
+    add("--scale", metavar="S", help="with --x: reals per step (default 1)")
+    add("--zero-point", metavar="Z", help="with --x: the code that means 0.0 (default 0)")
     add("--unsigned", action="store_true", help="with --x: uint8 instead of int8")
     parser.set_defaults(run=_engines)
 
@@ -272,8 +271,15 @@ def _engines(options: argparse.Namespace) -> int:
         print("\n".join(f"{q.name:16} {', '.join(q.rules):8} {q.asks}" for q in QUESTIONS))
         return 0
     names = _known("engines", "--only", options.only, {q.name: q for q in QUESTIONS}, "--list names them")
+    idle = ("only", "markdown", "out") if options.x is not None else ("scale", "zero_point", "unsigned")
+    for name in idle:
+        if getattr(options, name):
+            raise _check.error(ValueError, "refquant engines", f"`--{name.replace('_', '-')}` must stand "
+                               f"{'without' if options.x is not None else 'with'} `--x`", repr(getattr(options, name)),
+                               "--x asks all engines about one number")
     if options.x is not None:
-        print(of_case(of_text(options.x, options.scale, options.zero_point, options.unsigned)))
+        print(of_case(of_text(options.x, _given(options.scale, "1"), _given(options.zero_point, "0"),
+                              options.unsigned)))
         return 0
     answered = table(names)
     written = [] if options.out is None else save(answered, options.out)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import _check
 from ..affine import AffineParams, quantize
 from ..engines import gguf, litert, onnxruntime, pytorch, torchao
 from ..grids import INT8, INT16, UINT8, IntGrid
@@ -53,8 +54,11 @@ def _fake_per_channel(p: Point) -> int:
 
 
 def _code(x_hat: Any, p: Point) -> int:
-    """The code that a fake-quantized real means; an infinite one that at the end."""
-    return int(np.clip(np.rint(float(x_hat) / float(p.scale)) + p.zero_point, p.grid.qmin, p.grid.qmax))
+    """The code that a fake-quantized real means."""
+    if np.isinf(x_hat):
+        raise _check.error(ValueError, "fake quantization", "`x_hat` must be finite, to mean a code", x_hat,
+                           "take a smaller scale")
+    return round(float(x_hat) / float(p.scale)) + p.zero_point
 
 
 def _torchao(p: Point) -> int:
@@ -106,7 +110,10 @@ def answer(name: str, p: Point) -> Answer | None:
     if way is None or p.grid not in engine.grids or p.x.dtype == np.float64 or (
             name == "LiteRT QUANTIZE, XNNPACK" and p.scale < np.finfo(np.float32).tiny):
         return None
-    return agreed(name, engine.code(p), steps(way, p))
+    try:
+        return agreed(name, engine.code(p), steps(way, p))
+    except ValueError:  # a value of no code
+        return None
 
 
 # ---------------------------------------------------------------------------------------------- blocks, which have no z
@@ -131,6 +138,7 @@ def block_q4_1(p: Point) -> Any:
 
 def _block(p: Point, first: Any, last: Any, steps_of_first: Any, most: float, least: float) -> Any:
     plain = p.x.dtype == np.float32 and p.zero_point == 0 and p.grid == INT8
+    plain = plain and bool(p.scale >= 2.0**-126)  # below, 1 / scale may overflow
     if not plain or not (least * p.scale <= p.x <= most * p.scale) or first / steps_of_first != p.scale:
         return None
     return np.array([first, p.x, last] + 29 * [0], np.float32)

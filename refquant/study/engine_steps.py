@@ -160,7 +160,8 @@ def _quotient(way: Way, p: Point) -> tuple[Any, str]:
         product = np.multiply(x, inverse, dtype=np.float64)  # exact: 48 bits
         return v, f"{times} = {product:.10g}, unrounded; + {z}, rounded once, = {show(v)}"
     if way.division == "flushed" and min(abs(x), abs(inverse)) < np.finfo(x.dtype).tiny and x != 0:
-        return x.dtype.type(0), f"{times} = 0: a subnormal number counts as 0"
+        v = max(abs(x), abs(inverse)) * x.dtype.type(0)  # infinity times 0 is NaN
+        return v, f"{times} = {show(v)}: a subnormal number counts as 0"
     v = x * inverse
     text = f"{times} = {quotient(v, x, scale)}"
     return (v + v.dtype.type(z), f"{text}, + {z} = {show(v + v.dtype.type(z))}") if way.before else (v, text)

@@ -136,6 +136,9 @@ def of_overflow() -> list[Case]:
                for name, f in (("LiteRT FULLY_CONNECTED, reference", litert.fully_connected_reference),
                                ("LiteRT FULLY_CONNECTED, ruy", litert.fully_connected_ruy),
                                ("LiteRT FULLY_CONNECTED, XNNPACK", litert.fully_connected_xnnpack))}
+    code = onnxruntime.qlinear_matmul(a, f32(1), 0, b.T, f32(1), 0, 1 / scale, 0)
+    nearest["ONNX Runtime QLinearMatMul"] = Told(str(agreed("QLinearMatMul", int(code[0, 0]), (round(wrong), ""))[0]),
+                                                 f"{how}, * 2**-24 = {wrong:.4f}")
     sums = [int(f(a, b.T)[0, 0]) for f in (integer_matmul, onnxruntime.matmul_integer)]
     agreed("the sums", sums, ([exact, wrapped], how))
     own = Told(str(exact), "in int64, as so many products may not fit int32")

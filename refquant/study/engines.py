@@ -131,13 +131,13 @@ def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:
 
 
 def by_engine(answered: Sequence[Answered]) -> str:
-    """A line for each engine: its short name, its operator if that is another, where it departs."""
+    """A line for each engine: its short name, its operator if that is another, where and from which rule it departs."""
     return "\n".join(line for name, where in _departs(answered) for line in _lines(
         f"  {short(name):<27}{name if name != short(name) else '':<48}", where, 77))
 
 
 def _departs(answered: Sequence[Answered]) -> list[tuple[str, str]]:
-    return [(name, ", ".join(q.name for q in questions) or "none of these")
+    return [(name, ", ".join(f"{q.name} {'/'.join(q.rules)}" for q in questions) or "none of these")
             for name, questions in departures(answered).items()]
 
 

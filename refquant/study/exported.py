@@ -202,7 +202,11 @@ def _exported(network: Network, name: str, folder: Path, x: Reals) -> Iterator[E
         return
     assert isinstance(network, mlp.QuantizedNet)
     for suffix, form in FORMS.items():
-        content = form.make(network).SerializeToString(deterministic=True)
+        try:
+            content = form.make(network).SerializeToString(deterministic=True)
+        except ValueError as why:  # weights or scales that this form does not take
+            yield Exported(f"{name}-{suffix}.onnx", refused=str(why).split("; got")[0])
+            continue
         write(folder / f"{name}-{suffix}.onnx", content)
         yield Exported(f"{name}-{suffix}.onnx", len(content),
                        form.compare(network, x) if find_spec("onnxruntime") else None)
@@ -234,6 +238,8 @@ def table(exported: list[Exported]) -> str:
     text = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
             strict=True))) for line in lines]
     refused = [f"{e.name}: not written ({e.refused})." for e in exported if e.refused]
+    if all(e.refused for e in exported):
+        return "\n".join(["There is no model to write.", "", *refused])
     if not any(e.found for e in exported):
         note = ["To compare them with refquant's codes: pip install 'refquant[onnx]', which brings ONNX Runtime."]
     else:
