@@ -10,8 +10,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from playwright.sync_api import Page, Route, sync_playwright
-
 READY = "() => window.jupyterapp?.shell.currentWidget?.context?.isReady"
 RUN = """async () => {
     const widget = window.jupyterapp.shell.currentWidget;
@@ -35,7 +33,7 @@ def printed(notebook: Any) -> list[tuple[str, str]]:
             for cell in notebook["cells"] if cell["cell_type"] == "code" and cell["id"] != "install"]
 
 
-def run(page: Page, site: str, name: str) -> tuple[int, list[str], list[str]]:
+def run(page: Any, site: str, name: str) -> tuple[int, list[str], list[str]]:
     """How many code cells ran, which failed, and which said something else than is stored."""
     stored = page.request.get(f"{site}files/{name}").json()
     page.goto(f"{site}lab/index.html?path={name}")
@@ -49,11 +47,13 @@ def run(page: Page, site: str, name: str) -> tuple[int, list[str], list[str]]:
 
 
 def main(chromium: str, folder: str, *names: str) -> int:
+    from playwright.sync_api import sync_playwright  # the extra `browser`
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     site, refused, bad = f"http://127.0.0.1:{server.server_port}/", [], 0
 
-    def here_alone(route: Route) -> None:
+    def here_alone(route: Any) -> None:
         if route.request.url.startswith((site, "data:", "blob:")):
             route.continue_()
         else:
