@@ -115,3 +115,11 @@ def test_adversary(x: Any, said: str) -> None:
     message = adversary(x)
     assert said in message
     assert message.startswith(("Right: ", "Not answered yet: ") if said.startswith(("Right", "Not")) else "Not yet: ")
+
+
+@pytest.mark.parametrize(("x", "where"), [
+    (np.arange(-7, 8) / 8 * 0.3, "All"),
+    (np.r_[np.full(100, -1.0), np.linspace(-0.9, 0.9, 8), np.full(100, 1.0)], "Not all"),
+])
+def test_adversary_says_where_the_values_stand(x: Any, where: str) -> None:
+    assert f" {where} values stand on the symmetric ticks." in adversary(x)

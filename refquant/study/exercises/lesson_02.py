@@ -139,7 +139,9 @@ def adversary(x: ArrayLike | None) -> str:
     sym, aff = (sqnr_db(values, fake_quantize(values, fit(lo, hi, INT4))) for fit in (symmetric_params, affine_params))
     measured = f"symmetric {sym:.2f} dB, affine {aff:.2f} dB"
     if sym - aff >= 6:
-        return f"Right: {measured}. The symmetric codes fit these values, the affine ones miss them."
+        where = "All values stand" if sym > 100 else "Not all values stand"
+        return (f"Right: {measured}. The symmetric codes fit these values, the affine ones miss them. "
+                f"{where} on the symmetric ticks.")
     if lo >= 0 or hi <= 0:
         return f"Not yet: {measured}. All on one side of 0 is where affine wins a bit. Let x reach both ways."
     if not 14 / 15 < -lo / hi < 15 / 14:

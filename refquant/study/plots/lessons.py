@@ -187,7 +187,8 @@ def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: boo
         for i, e in enumerate(differences.values()):
             half = e.half_width or 0.0
             panel.errorbar([e.mean], [-i], xerr=[half], color=BLUE, marker="o", capsize=4)
-            panel.annotate(f"{round(e.mean, 1) + 0.0:+.1f} ± {half:.1f}", (1.01, -i), va="center", fontsize=12,
+            mean = f"{e.mean:+.1f}" if round(e.mean, 1) else "0.0"  # no sign that the point could contradict
+            panel.annotate(f"{mean} ± {half:.1f}", (1.01, -i), va="center", fontsize=12,
                            xycoords=("axes fraction", "data"))
         panel.axvline(0, color=GREY, linewidth=1)
         panel.set_yticks([-i for i in range(len(differences))], list(differences))
