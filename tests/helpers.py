@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,11 @@ def needs(module: str, extra: str) -> Any:
     if os.environ.get(f"CI_{extra.upper()}"):
         return importlib.import_module(module)
     return pytest.importorskip(module, reason=f"needs the extra `{extra}`: pip install -e '.[{extra}]'")
+
+
+def hears_interrupts() -> None:
+    """For a child process, before it starts: a shell that runs tests in the background has its children ignore ^C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import slow
+from helpers import hears_interrupts, slow
 
 import refquant as rq
 from refquant.study.cli import main
@@ -124,7 +124,7 @@ def ends(group: int) -> bool:
 def test_interrupted_it_leaves_nothing_behind_and_killed_no_worker(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "refquant", "compare", "--seeds", "200", "--jobs", "2", "--out"]
     stops = {stop: subprocess.Popen([*words, str(tmp_path / stop.name)], stderr=subprocess.PIPE, text=True,
-                                    stdout=subprocess.PIPE, start_new_session=True)
+                                    stdout=subprocess.PIPE, start_new_session=True, preexec_fn=hears_interrupts)
              for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)}
     time.sleep(2.5)  # all are at work
     for stop, process in stops.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refused, slow
+from helpers import hears_interrupts, refused, slow
 
 import refquant as rq
 from refquant.study import passes, schemes
@@ -479,7 +479,8 @@ def test_a_gigabyte_within_500_megabytes(tmp_path: Path) -> None:
 def test_interrupted_it_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:
     sparse(tmp_path / "w.npy", (4096, 10_000), np.float64)
     words = [sys.executable, "-m", "refquant", "inspect", str(tmp_path / "w.npy"), "--out", str(tmp_path / "out")]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          preexec_fn=hears_interrupts) as process:
         while process.poll() is None and not (tmp_path / "out").exists():
             time.sleep(0.05)
         time.sleep(0.3)
