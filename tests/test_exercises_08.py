@@ -46,6 +46,20 @@ def test_product(answer: Callable[..., Any], said: str) -> None:
     assert product(answer).startswith(said)
 
 
+@pytest.mark.parametrize(("how", "raised", "cause"), [
+    ({"keepdims": True}, "OverflowError", "sum with dtype=int."),
+    ({"dtype": int}, "ValueError", "sum axis 1 with keepdims=True."),
+])
+def test_the_cause_of_what_row_sums_raise_is_said(how: dict[str, Any], raised: str, cause: str) -> None:
+    def answer(q_x: Any, z_x: int, q_w: Any, z_w: int) -> Any:
+        acc, rows, columns = integer_matmul(q_x, q_w), q_x.sum(axis=1, **how), q_w.sum(axis=0, dtype=int)
+        return acc - z_w * rows - z_x * columns + q_x.shape[1] * z_x * z_w
+
+    message = product(answer)
+    assert message.startswith(f"Not yet: your function raised {raised}: ")
+    assert message.endswith(cause)
+
+
 @pytest.mark.parametrize("why", list(lesson_08.WRONG_WIDTHS))
 def test_every_wrong_width_is_named(why: str) -> None:
     message = width(lesson_08.WRONG_WIDTHS[why])

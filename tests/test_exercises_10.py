@@ -303,8 +303,9 @@ EVERYBODY = {id: "confirmed" for ids in predictions.GROUPS.values() for id in id
 
 def test_the_claims_to_predict_are_among_the_sentences_and_were_measured() -> None:
     ids = [id for ids in predictions.GROUPS.values() for id in ids]
-    assert len(ids) == len(set(ids)) >= 20
-    assert set(ids) <= {r.id for s in SENTENCES for r in s.readings} & {claim["id"] for claim in measured()}
+    assert len(ids) == len(set(ids)) >= 19
+    assert set(ids) <= {r.id for s in SENTENCES for r in s.readings} & {
+        claim["id"] for claim in measured() if claim["effect"] is not None}
     for id in ids:
         _, reading = predictions.looked_up(id)
         assert reading.rule.kind in ("more", "same")
@@ -316,9 +317,8 @@ def test_what_would_confirm_a_claim_is_asked_with_its_unit() -> None:
     assert asked["ptq-degrades.naive.8"] == "more than 0.5 points?"
     assert asked["ptq-few-images.minmax.A3"] == "the same within 0.5 points?"
     assert asked["ptq-fast.strong"] == "more than × 10?"
-    lines = predictions.claims("static and dynamic").splitlines()
-    assert [line.split(":")[0].strip() for line in lines if line.startswith("   ") and not line.endswith("?")] == [
-        "static-often.survey"]
+    lines = [line for group in predictions.GROUPS for line in predictions.claims(group).splitlines()]
+    assert all(line.endswith("?") for line in lines if line.startswith("   "))
 
 
 def test_predictions_are_scored() -> None:
@@ -334,6 +334,8 @@ def test_predictions_are_scored() -> None:
     assert predictions.surprises({id: "refuted"}).splitlines()[0].endswith(": confirmed")
     assert predictions.score({id: "refuted"}).startswith("✗ confirmed")
     assert predictions.score({"ptq": "null"}) == "Not yet: 'ptq' is none of the claims."
+    assert predictions.score({"static-often.survey": "inconclusive"}) == (
+        "Not yet: 'static-often.survey' is none of the claims.")
     assert predictions.score({id: "sure"}).startswith("Not yet: 'sure' is no verdict")
 
 
@@ -341,10 +343,6 @@ def test_rows_count_in_what_is_enough() -> None:
     found, drawn = predictions.found_of(), dict(zip(EVERYBODY, predictions.rows(EVERYBODY), strict=True))
     for id, row in drawn.items():
         effect, rule = found[id]["effect"], predictions.looked_up(id)[1].rule
-        if effect is None:
-            assert row.effect is None and row.interval is None
-            continue
-        assert row.effect is not None and row.interval is not None
         is_ratio = found[id]["unit"] == "factor"
         enough = rule.same if rule.kind == "same" else rule.enough
         assert row.effect == pytest.approx(math.log(effect, enough) if is_ratio else effect / enough)

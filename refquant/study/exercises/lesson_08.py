@@ -20,6 +20,14 @@ def _raised(error: Exception) -> str:
 
 # ---------------------------------------------------------------------------------------------- exercise 1
 
+def _why_raised(error: Exception) -> str:
+    if isinstance(error, OverflowError):
+        return " NumPy sums unsigned codes in an unsigned dtype; no negative zero point fits: sum with dtype=int."
+    if "could not be broadcast" in str(error):
+        return " Row sums stay in their rows, with shape (m, 1), beside (m, n) products: sum axis 1 with keepdims=True."
+    return ""
+
+
 def product(yours: Callable[..., Any]) -> str:
     """Exercise 1: whether yours(q_x, z_x, q_w, z_w) is sum((q_x - z_x) * (q_w - z_w)) over the inner axis, exactly.
 
@@ -30,7 +38,7 @@ def product(yours: Callable[..., Any]) -> str:
         try:
             answer = yours(q_x.copy(), z_x, q_w.copy(), z_w)
         except Exception as error:
-            return _raised(error)
+            return _raised(error) + _why_raised(error)
         if answer is None:
             return "Not answered yet: your function returns None."
         given, right = np.asarray(answer), (q_x.astype(int) - z_x) @ (q_w.astype(int) - z_w)

@@ -20,24 +20,22 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "qat-improves.ptq-static-adaround.4", "qat-improves.ptq-static-adaround.2", "qat-data.one.2.qat",
         "qat-labels.1257.3", "qat-trained-model.ptq.2"),
     "static and dynamic": (
-        "dynamic-sqnr.min-max.8", "dynamic-accuracy.min-max.8", "dynamic-always.bright.8", "dynamic-always.hot.8",
-        "static-often.survey"),
+        "dynamic-sqnr.min-max.8", "dynamic-accuracy.min-max.8", "dynamic-always.bright.8", "dynamic-always.hot.8"),
     "the rest": ("activations-harder.2", "channel-better.2", "lsq-better.2", "adam-better.lsq.3"),
 }
 
 
 def claims(group: str) -> str:
-    """A group's claims: the sentence, its id, what is compared, and what would confirm it, if a network can tell.
+    """A group's claims: the sentence, its id, what is compared, and what would confirm it.
 
     >>> print("\\n".join(claims("the rest").splitlines()[:2]))
     "Activations are harder to quantize than weights."
        activations-harder.2: 2 bits, min-max: weights alone minus activations alone; more than 0.5 points?
     """
-    found, lines = found_of(), list[str]()
+    lines = list[str]()
     for sentence, reading in map(looked_up, GROUPS[group]):
         lines += [] if f'"{sentence.says}"' in lines else [f'"{sentence.says}"']
-        measurable = found[reading.id]["effect"] is not None
-        lines.append(f"   {reading.id}: {reading.says}" + f"; {asked(reading)}" * measurable)
+        lines.append(f"   {reading.id}: {reading.says}; {asked(reading)}")
     return "\n".join(lines)
 
 
@@ -105,18 +103,17 @@ def rows(guesses: Mapping[str, str]) -> list[Foretold]:
         claim, reading = found[id], looked_up(id)[1]
         is_same, is_ratio = reading.rule.kind == "same", unit(reading) == "factor"
         enough = reading.rule.same if is_same else reading.rule.enough
-        effect_and_ends = [None if x is None else math.log(x) / math.log(enough) if is_ratio else x / enough
-                           for x in (claim["effect"], *(claim["interval"] or (None, None)), reading.rule.same)]
-        middle, lo, hi, band = effect_and_ends
+        middle, lo, hi, band = (math.log(x) / math.log(enough) if is_ratio else x / enough
+                                for x in (claim["effect"], *claim["interval"], reading.rule.same))
         says = reading.says + " (the same?)" * is_same + ("" if unit(reading) == "points" else f", {unit(reading)}")
-        drawn.append(Foretold(says, middle, None if lo is None or hi is None else (lo, hi), band or 0.0,
-                              claim["verdict"], f"{mark(claim['verdict'], guess)} {guess}"))
+        drawn.append(Foretold(says, middle, (lo, hi), band, claim["verdict"],
+                              f"{mark(claim['verdict'], guess)} {guess}"))
     return drawn
 
 
 def found_of() -> dict[str, dict[str, Any]]:
-    """What was measured, by the id of its reading."""
-    return {claim["id"]: claim for claim in measured()}
+    """What was measured, by the id of its reading; without the one that no experiment can measure."""
+    return {claim["id"]: claim for claim in measured() if claim["effect"] is not None}
 
 
 def looked_up(id: str) -> tuple[Sentence, Reading]:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 class Foretold(NamedTuple):
     """A claim beside what was predicted of it. Effect, interval and the half-width of the band in which a difference
-    does not matter are counted in what is enough to matter; both are None if nothing was measured."""
+    does not matter are counted in what is enough to matter."""
 
     says: str
-    effect: float | None
-    interval: tuple[float, float] | None
+    effect: float
+    interval: tuple[float, float]
     band: float
     verdict: str
     guess: str
@@ -122,8 +122,7 @@ def foretold(claims: Sequence[Foretold]) -> "Figure":
     """Each claim's effect with its interval, counted in what is enough to matter; its verdict beside the prediction."""
     drawn, axes = figure(1.5 + 0.58 * len(claims), 10.5)
     axes.set_xscale("symlog", linthresh=1, linscale=0.8)
-    ends = [abs(x) for c in claims for x in (c.effect, *(c.interval or ())) if x is not None]
-    reach = 1.4 * max(2.0, *ends)
+    reach = 1.4 * max(2.0, *(abs(x) for c in claims for x in (c.effect, *c.interval)))
     for i, claim in enumerate(claims):
         _claim(axes, claim, -i)
     for x, title in ((1.01, "measured"), (1.2, "predicted")):
@@ -144,9 +143,8 @@ def _claim(axes: "Axes", claim: Foretold, y: float) -> None:
     style = VERDICTS[claim.verdict]
     axes.fill_between([-claim.band, claim.band], y - 0.22, y + 0.22, color=GREY, alpha=0.25, linewidth=0)
     axes.plot([0, 0], [y - 0.22, y + 0.22], color=BLACK, linewidth=1.2)
-    if claim.effect is not None:
-        axes.plot(claim.interval or (claim.effect,) * 2, [y, y], color=style["color"], marker="|")
-        axes.plot([claim.effect], [y], linestyle="", markersize=9, **style)
+    axes.plot(claim.interval, [y, y], color=style["color"], marker="|")
+    axes.plot([claim.effect], [y], linestyle="", markersize=9, **style)
     across = axes.get_yaxis_transform()
     axes.annotate(textwrap.shorten(claim.says, 96, placeholder=" ..."), (0, y + 0.24), va="bottom", fontsize=12,
                   xycoords=across)

@@ -175,10 +175,11 @@ def dithered_loss(w: ArrayLike, loss: ArrayLike, target: float) -> "Figure":
 
 
 @styled
-def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False) -> "Figure":
+def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False, digits: int = 1) -> "Figure":
     """groups[panel][difference]: the mean with its 95 % interval, in points of accuracy; one panel per group.
 
-    shared: all panels have one axis, so that the length of a bar may be compared across them.
+    shared: all panels have one axis, so that the length of a bar may be compared across them. digits: of the numbers
+    beside the bars, after the point.
     """
     lines = [len(group) for group in groups.values()]
     drawn, axes = figure(1.3 + 0.5 * sum(lines), 8, nrows=len(groups), squeeze=False, sharex=shared,
@@ -187,8 +188,8 @@ def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: boo
         for i, e in enumerate(differences.values()):
             half = e.half_width or 0.0
             panel.errorbar([e.mean], [-i], xerr=[half], color=BLUE, marker="o", capsize=4)
-            mean = f"{e.mean:+.1f}" if round(e.mean, 1) else "0.0"  # no sign that the point could contradict
-            panel.annotate(f"{mean} ± {half:.1f}", (1.01, -i), va="center", fontsize=12,
+            mean = f"{e.mean:+.{digits}f}" if round(e.mean, digits) else f"{0:.{digits}f}"  # as its point, no sign
+            panel.annotate(f"{mean} ± {half:.{digits}f}", (1.01, -i), va="center", fontsize=12,
                            xycoords=("axes fraction", "data"))
         panel.axvline(0, color=GREY, linewidth=1)
         panel.set_yticks([-i for i in range(len(differences))], list(differences))
