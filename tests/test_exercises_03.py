@@ -97,7 +97,8 @@ WRONG_RULES: dict[str, tuple[Callable[..., Any], str]] = {
     "no axis": (lambda x: minmax(x), "your rule raised TypeError"),
     "writes": (overwrites, "wrote to what it was passed"),
     "one thing": (lambda x, axis=None: minmax(x, axis)[1], "two things, lo and hi"),
-    "kept": (lambda x, axis=None: minmax(x, axis if axis is not None else (0, 1)), "your lo has shape (1, 1)"),
+    "kept": (lambda x, axis=None: minmax(x, axis if axis is not None else (0, 1)),
+             "your lo has shape (1, 1): pass keepdims=axis is not None."),
     "dropped": (lambda x, axis=None: (x.min(axis=axis), x.max(axis=axis)), "you drop the reduced axis"),
     "half kept": (lambda x, axis=None: (fences(x, axis)[0], x.max(axis=axis)), "For axis=-1 hi has shape (3,)"),
     "ignored": (lambda x, axis=None: fences(x), "you ignore axis"),  # noqa: ARG005
@@ -136,9 +137,9 @@ def solved(f: Callable[[float, float], float], bits: int) -> float:
     return lesson_03._where(partial(f, 4.0**bits))
 
 
-def searched(bits: int, step: float = 1e-5) -> float:
+def searched(bits: int, step: float = 1e-5, overload: Callable[[Any], Any] = lambda a: (1 - a) ** 4 / 6) -> float:
     a = np.arange(step, 1, step)
-    return float(a[np.argmin((1 - a) ** 4 / 6 + a**2 / (3 * 4**bits))])
+    return float(a[np.argmin(overload(a) + a**2 / (3 * 4**bits))])
 
 
 WRONG_WIDTHS: dict[str, tuple[Callable[..., Any], str]] = {
@@ -150,7 +151,8 @@ WRONG_WIDTHS: dict[str, tuple[Callable[..., Any], str]] = {
     "negative": (lambda bits: -1 / bits, "between 0 and 1"),
     "constant": (lambda _: 0.9, "a depends on the bits"),
     "inwards": (lambda bits: 1 / bits, "with more bits the minimum moves out"),
-    "another": (lambda bits: 1 - 4 ** (-bits / 3), "for 2 bits you give 0.6031, not 0.6553"),
+    "no density": (lambda bits: searched(bits, overload=lambda a: 2 * (1 - a) ** 3 / 3), "lacks the density"),
+    "another": (lambda bits: 1 - 4 ** (-bits / 3), "0.6031, not 0.6553. The slopes there do not cancel: granular 0.02"),
     **{why: (partial(solved, f), why) for why, f in lesson_03.MISTAKEN_WIDTHS.items()},
 }
 

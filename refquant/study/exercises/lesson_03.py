@@ -118,7 +118,8 @@ def _misshapen(found: list[tuple[Array, Array]], axis: int | None, shape: tuple[
         if end.shape == expected:
             continue
         if axis is None:
-            return f"for axis=None lo and hi are single numbers; your {name} has shape {end.shape}."
+            cure = ": pass keepdims=axis is not None" if end.shape == (1, 1) else ""
+            return f"for axis=None lo and hi are single numbers; your {name} has shape {end.shape}{cure}."
         why = {(): "you ignore axis. For axis=-1 every row gets a range of its own.",
                (shape[0],): f"you drop the reduced axis. For axis=-1 {name} has shape {end.shape}, not {expected}: "
                             "pass keepdims=axis is not None.",
@@ -183,8 +184,8 @@ def broken_data() -> tuple[Array, Array]:
 def triangular(yours: Callable[[int], Any]) -> str:
     """Exercise 3: whether yours(bits) is the a of least modelled error for the density 1 - |x| on [-1, 1].
 
-    >>> triangular(lambda bits: 1 - 4 ** (-bits / 3))
-    'Not yet: for 2 bits you give 0.6031, not 0.6553. Set the derivative of the sum of both parts to zero.'
+    >>> triangular(lambda bits: 1 - 2.0**-bits)
+    'Not yet: for 2 bits you give 0.75, not 0.6553. The slopes there do not cancel: granular 0.0312, overload -0.0104.'
     """
     given: list[float] = []
     for bits in range(2, 9):
@@ -213,8 +214,8 @@ def triangular(yours: Callable[[int], Any]) -> str:
         return "Not yet: with more bits the step is finer, so fewer values may be clipped: a depends on the bits."
     if np.any(np.diff(given) <= 0):
         return "Not yet: with more bits the minimum moves out; yours does not."
-    return (f"Not yet: for 2 bits you give {given[0]:.4g}, not {right[0]:.4f}. Set the derivative of the sum of both "
-            "parts to zero.")
+    return (f"Not yet: for 2 bits you give {given[0]:.4g}, not {right[0]:.4f}. The slopes there do not cancel: "
+            f"granular {given[0] / 24:.3g}, overload {-2 / 3 * (1 - given[0]) ** 3:.3g}.")
 
 
 def triangular_width(bits: int) -> float:
@@ -239,6 +240,10 @@ MISTAKEN_WIDTHS: dict[str, Callable[[float, float], float]] = {
         lambda n, a: a / (math.sqrt(n) - 1) ** 2 - (1 - a) ** 3,
     "your density is uniform. This one falls off to 0 at both ends: 1 - |x|":
         lambda n, a: 2 * a / (3 * n) - (1 - a) ** 2,
+    "your overload part lacks the density: in it, (x - a)**2 is multiplied by 1 - x before it is integrated":
+        lambda n, a: a / (3 * n) - (1 - a) ** 2,
+    "your overload slope falls like (1 - a)**2. The overload part is (1 - a)**4 / 6, so its slope has (1 - a)**3":
+        lambda n, a: a / n - (1 - a) ** 2,
     "you count 2**bits where 4**bits belongs: the step is squared": lambda n, a: a / math.sqrt(n) - (1 - a) ** 3,
 }
 
