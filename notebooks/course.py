@@ -31,9 +31,10 @@ BELOW = " A solution stands below each exercise."  # not in a student's copy
 #: The Python in the browser with which the site was tested; jupyterlite's own default is an older patch of it.
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/pyodide.js"
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
-COMM = "comm==0.2.2"  # the kernel asks PyPI for it otherwise
+#: What the kernel and lesson 01's game would ask PyPI for; this is a hypothesis without compiled code.
+PURE = ("comm==0.2.2", "hypothesis==6.150.0", "sortedcontainers==2.4.0")
 INSTALL: dict[str, Any] = {"cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": [],
-           "source": ["%pip install -q refquant"]}  # from the site itself
+           "source": ["%pip install -q refquant hypothesis"]}  # from the site itself
 
 #: Run before a lesson: every figure is an SVG too, with the same bytes each time, its text as outlines.
 AS_SVG = """
@@ -186,12 +187,12 @@ def ran(where: Path, *command: object) -> None:
 
 
 def wheels(folder: Path) -> None:
-    """The package's wheel and what the kernel needs, built outside the clone."""
+    """The package's wheel and what the lessons need besides, built outside the clone."""
     with tempfile.TemporaryDirectory() as clean:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, clean)
         shutil.copytree(ROOT / "refquant", Path(clean, "refquant"), ignore=shutil.ignore_patterns("__pycache__"))
-        ran(Path(clean), "pip", "wheel", "--disable-pip-version-check", "--no-deps", "-w", folder, clean, COMM)
+        ran(Path(clean), "pip", "wheel", "--disable-pip-version-check", "--no-deps", "-w", folder, clean, *PURE)
 
 
 def configuration(runtime: Path | None) -> Any:
