@@ -156,8 +156,10 @@ def _quotient(way: Way, p: Point) -> tuple[Any, str]:
     if way.division == "wide":
         x, inverse = np.float32(x), np.float32(1) / np.float32(scale)
     if way.division == "fused":
-        v = fused_multiply_add(x, inverse, np.float32(z))[()]
         product = np.multiply(x, inverse, dtype=np.float64)  # exact: 48 bits
+        if not way.before:
+            return product, f"{times} = {product:.10g}, unrounded"
+        v = fused_multiply_add(x, inverse, np.float32(z))[()]
         return v, f"{times} = {product:.10g}, unrounded; + {z}, rounded once, = {show(v)}"
     if way.division == "flushed" and min(abs(x), abs(inverse)) < np.finfo(x.dtype).tiny and x != 0:
         v = max(abs(x), abs(inverse)) * x.dtype.type(0)  # infinity times 0 is NaN

@@ -108,7 +108,7 @@ def of_multiplier(m: float, given: str) -> Case:
     """m as mantissa * 2**(shift - 31)."""
     def told(f: Any, how: str, expected: tuple[int, int]) -> Told:
         found = tuple(int(v) for v in f(m))
-        return Told("mantissa {}, shift {}".format(*agreed("a multiplier", found, (found and expected, how))[0]), how)
+        return Told("mantissa {}, shift {}".format(*agreed("a multiplier", found, (expected, how))[0]), how)
 
     fraction, exponent = math.frexp(m)
     v, tiny = Fraction(fraction) * 2**31, exponent < -31

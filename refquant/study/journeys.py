@@ -14,7 +14,7 @@ from .. import _check
 from ..affine import AffineParams
 from ..engines.pytorch import fused_multiply_add
 from .engine_quantizers import QUANTIZERS
-from .engine_steps import Point, Scalar, Way, away, show
+from .engine_steps import Point, Scalar, Way, away, show, steps
 from .explain import explain
 
 Choice: TypeAlias = Callable[..., Any]
@@ -64,8 +64,9 @@ RESTORED: dict[str, dict[str, Any]] = {
 }
 
 
+@_check.quiet
 def rows(way: Way, p: Point) -> Rows:
-    """The labelled numbers on the way, up to the clip."""
+    """The labelled numbers on the way, up to the clip: what engine_steps.steps tells in words."""
     divide = DIVISIONS[way.division]
     v = divide(p.x, p.scale)
     return [(divide.__doc__ or "", v), *(_before if way.before else _after)(way, v, p)]
@@ -96,15 +97,6 @@ def _held(n: float, bits: int) -> int:
     return int(n) if abs(n) < 2 ** (bits - 1) else -(2 ** (bits - 1))
 
 
-@_check.quiet
-def code_of(way: Way, p: Point) -> int:
-    """The code at the end of the way."""
-    total = rows(way, p)[-1][1]
-    if np.isnan(total):  # 0 * infinity
-        return int({"0": 0, "qmax": p.grid.qmax}.get(way.nan, p.grid.qmin))
-    return int(min(max(total, p.grid.qmin), p.grid.qmax))
-
-
 def why(way: Way, p: Point, right: int) -> str:
     """Which choices must be the rule's for the rule's code: the fewest, found by trying.
 
@@ -113,10 +105,10 @@ def why(way: Way, p: Point, right: int) -> str:
     """
     own = [said for said, fields in RESTORED.items() if way._replace(**fields) != way]
     for count in range(1, len(own) + 1):
-        found = [kept for kept in combinations(own, count) if code_of(_with(way, kept), p) == right]
+        found = [kept for kept in combinations(own, count) if steps(_with(way, kept), p)[0] == right]
         if found:
             return ", and ".join(dict.fromkeys(said for kept in found for said in kept))
-    raise AssertionError(f"no choice of {way} explains the code of {p}")
+    raise RuntimeError(f"no choice of {way} explains the code of {p}")
 
 
 def _with(way: Way, kept: Sequence[str]) -> Way:
