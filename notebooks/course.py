@@ -15,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from refquant import _check
-from refquant.study.files import writable_folder, write
+from refquant import arguments
+from refquant.files import writable_folder, write
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -104,7 +105,7 @@ def students(folder: Path, lessons: Sequence[Path]) -> list[Path]:
     copies = {folder / path.name: text(student(read(path))) for path in lessons}
     for path, content in copies.items():
         if path.exists() and path.read_bytes() != content.encode():
-            raise _check.error(ValueError, "course students", "a file that differs is not overwritten", str(path),
+            raise arguments.error(ValueError, "course students", "a file that differs is not overwritten", str(path),
                                "name another folder, or move the file away")
     for path, content in copies.items():
         if not path.exists():
@@ -125,7 +126,7 @@ class Slide(NamedTuple):
 
 def slides(path: Path, notebook: Any) -> Iterator[Slide]:
     """The pictures of an executed lesson, in order."""
-    from refquant.study import plots
+    figures = import_module(f"refquant.course.lesson_{path.stem[:2]}.figures")
 
     heading = ""
     for cell in notebook["cells"]:
@@ -134,10 +135,10 @@ def slides(path: Path, notebook: Any) -> Iterator[Slide]:
             continue
         pictures = [output["data"]["image/svg+xml"] for output in cell["outputs"]
                     if "image/svg+xml" in output.get("data", {})]
-        drawn = re.findall(r"plots\.(\w+)\(", source(cell))
+        drawn = re.findall(r"figures\.(\w+)\(", source(cell))
         for i, svg in enumerate(pictures):
             name = f"{path.stem[:2]}_{cell['id']}{f'-{i + 1}' if i else ''}.svg"
-            caption = (getattr(plots, drawn[-1]).__doc__ or "").split("\n\n")[0] if drawn else heading
+            caption = (getattr(figures, drawn[-1]).__doc__ or "").split("\n\n")[0] if drawn else heading
             yield Slide(path, cell["id"], name, "".join(svg), heading, " ".join(caption.split()))
 
 
@@ -182,7 +183,7 @@ def ran(where: Path, *command: object) -> None:
                           capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "nothing said").splitlines()
-        raise _check.error(ValueError, "course site", f"`{command[0]}` must run", said[-1],
+        raise arguments.error(ValueError, "course site", f"`{command[0]}` must run", said[-1],
                            "pip install -e '.[site]', with a network")
 
 
@@ -206,9 +207,10 @@ def configuration(runtime: Path | None) -> Any:
 def site(folder: Path, lessons: Sequence[Path], runtime: Path | None = None) -> list[Path]:
     """A JupyterLite site with the lessons as stored, the wheel, and, if a folder is named, Pyodide itself."""
     if folder.exists() and any(folder.iterdir()):
-        raise _check.error(ValueError, "course site", "`DIR` must be new or empty", str(folder), "name another folder")
+        raise arguments.error(ValueError, "course site", "`DIR` must be new or empty", str(folder),
+                              "name another folder")
     if runtime is not None and not all((runtime / name).is_file() for name in ("pyodide.js", "pyodide-lock.json")):
-        raise _check.error(ValueError, "course site", "`--runtime` must be a folder of Pyodide's distribution",
+        raise arguments.error(ValueError, "course site", "`--runtime` must be a folder of Pyodide's distribution",
                            str(runtime), "it holds pyodide.js, pyodide-lock.json, and wheels of NumPy and others")
     with tempfile.TemporaryDirectory() as temporary:
         lite = Path(temporary, "lite")

@@ -5,22 +5,22 @@
 The names below stand in reading order. rules.py is the specification on one screen, affine.py is the formula.
 """
 
-from . import mlp
+from . import methods, mlp
 from .rules import RULES
 from .grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, IntGrid
 from .affine import AffineParams, dequantize, fake_quantize, quantize
 from .ranges import affine_params, symmetric_params
-from .clipping import minmax, percentile
-from .observers import Observer, minmax_observer, observer
+from .clipping import (aciq_gaussian, aciq_laplace, entropy, gaussian_width, laplace_width, lp_optimal, minmax,
+                       mse_optimal, octav, percentile)
+from .observers import (Observer, histogram_observer, minmax_observer, moments_observer, moving_average_observer,
+                        observer)
 from .calibration import dynamic_params, static_params
 from .blocks import bits_per_value, join_blocks, split_blocks
 from .chunks import in_chunks
-from .gradients import straight_through
+from .gradients import lsq, straight_through
 from .integer import integer_matmul, quantize_multiplier, requantize
 from .packing import pack, unpack
 from .metrics import max_abs_error, mse, sqnr_db
-from .methods import (aciq_gaussian, aciq_laplace, entropy, gaussian_width, gemmlowp_requantize, histogram_observer,
-                      laplace_width, lp_optimal, lsq, moments_observer, moving_average_observer, mse_optimal, octav)
 
 __version__ = "0.1.0"
 
@@ -32,6 +32,6 @@ __all__ = [
     "static_params", "dynamic_params", "split_blocks", "join_blocks", "bits_per_value", "in_chunks",
     "straight_through", "lsq", "integer_matmul", "quantize_multiplier", "requantize", "pack", "unpack",
     "mse", "sqnr_db", "max_abs_error",
-    "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy", "gemmlowp_requantize",
-    "mlp",
+    "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
+    "methods", "mlp",
 ]

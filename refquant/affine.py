@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check
-from ._check import Codes, Reals
+from . import arguments
+from .arguments import Codes, Reals
 from .grids import IntGrid, known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AffineParams(_check.Value):
+class AffineParams(arguments.Value):
     """What a code means: code q stands for the real scale * (q - zero_point) (R2).
 
     Args:
@@ -45,17 +45,18 @@ class AffineParams(_check.Value):
 
     def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> None:
         known("AffineParams", grid)
-        steps = _check.number("AffineParams", scale, "scale")
-        _check.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps, "`scale` must be positive and finite "
-                    "(R11)", "affine_params and symmetric_params give a valid scale for every finite range")
-        zeros = _check.within("AffineParams", zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
-                              "it is the code of 0.0; take one of the grid's")
-        if not _check.compatible(steps.shape, zeros.shape):
-            raise _check.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
-                               f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
+        steps = arguments.number("AffineParams", scale, "scale")
+        arguments.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps,
+                       "`scale` must be positive and finite (R11)",
+                       "affine_params and symmetric_params give a valid scale for every finite range")
+        zeros = arguments.within("AffineParams", zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
+                                 "it is the code of 0.0; take one of the grid's")
+        if not arguments.compatible(steps.shape, zeros.shape):
+            raise arguments.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
+                                  f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
         steps, zeros = np.broadcast_arrays(steps, zeros)
-        object.__setattr__(self, "scale", _check.frozen(steps.astype(np.float64) if grid.bits > 16 else steps))
-        object.__setattr__(self, "zero_point", _check.frozen(zeros.astype(grid.zero_point_dtype)))
+        object.__setattr__(self, "scale", arguments.frozen(steps.astype(np.float64) if grid.bits > 16 else steps))
+        object.__setattr__(self, "zero_point", arguments.frozen(zeros.astype(grid.zero_point_dtype)))
         object.__setattr__(self, "grid", grid)
 
     def __eq__(self, other: object) -> bool:
@@ -68,7 +69,7 @@ class AffineParams(_check.Value):
         return self.grid, self.scale.shape, self.scale.dtype, self.scale.tobytes(), self.zero_point.tobytes()
 
 
-@_check.quiet
+@arguments.quiet
 def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     """q = clip(round(x / scale) + zero_point, qmin, qmax), ties to the even integer.
 
@@ -92,7 +93,7 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
         TypeError: integers, complex or other dtypes.
     Source: ONNX QuantizeLinear, opset 21, as ONNX Runtime computes it. Others: see the module's first lines.
     """
-    x = _check.reals("quantize", x)
+    x = arguments.reals("quantize", x)
     scale, zero_point = _fit("quantize", x, params)
     q = np.asarray(np.divide(x, scale, dtype=scale.dtype))
     np.rint(q, out=q)
@@ -101,7 +102,7 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     return q.astype(params.grid.dtype)
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
     """x_hat = scale * (q - zero_point).
 
@@ -121,13 +122,14 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
     Source: ONNX DequantizeLinear, opset 21.
     """
     grid, scale = parameters("dequantize", params).grid, params.scale
-    q = _check.within("dequantize", q, grid.qmin, grid.qmax, "q", "R2", "codes come from quantize with the same grid")
-    _check.broadcastable("dequantize", scale.shape, q.shape)
+    q = arguments.within("dequantize", q, grid.qmin, grid.qmax, "q", "R2",
+                         "codes come from quantize with the same grid")
+    arguments.broadcastable("dequantize", scale.shape, q.shape)
     steps = np.asarray(q.astype(params.zero_point.dtype) - params.zero_point)
     return np.multiply(steps, scale, dtype=grid.arithmetic(scale.dtype), out=np.empty_like(steps, dtype=scale.dtype))
 
 
-@_check.quiet
+@arguments.quiet
 def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     """x_hat = scale * (quantize(x) - zero_point): x moved to the nearest real that has a code.
 
@@ -145,7 +147,7 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     Raises: as quantize.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3, "simulated quantization".
     """
-    x = _check.reals("fake_quantize", x)
+    x = arguments.reals("fake_quantize", x)
     scale, _ = _fit("fake_quantize", x, params)
     steps = np.asarray(quantize(x, params).astype(params.zero_point.dtype) - params.zero_point)
     dtype = scale.dtype if params.grid.bits > 16 else x.dtype
@@ -154,17 +156,17 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
 
 def parameters(where: str, params: AffineParams) -> AffineParams:
     """params, which must be AffineParams."""
-    return _check.instance(where, params, AffineParams, "`params` must be AffineParams", "make them with "
-                           "affine_params, symmetric_params or AffineParams(scale=, zero_point=, grid=)")
+    return arguments.instance(where, params, AffineParams, "`params` must be AffineParams", "make them with "
+                              "affine_params, symmetric_params or AffineParams(scale=, zero_point=, grid=)")
 
 
 def _fit(where: str, x: Reals, params: AffineParams) -> tuple[Reals, Reals]:
     """scale and zero_point in the dtype of the arithmetic (R3), known to broadcast to x (R12)."""
-    _check.broadcastable(where, parameters(where, params).scale.shape, x.shape)
+    arguments.broadcastable(where, parameters(where, params).scale.shape, x.shape)
     dtype = params.grid.arithmetic(x.dtype)
     scale = params.scale.astype(dtype)
     if dtype != params.scale.dtype and scale.size and not (scale.min() > 0 and scale.max() < np.inf):
-        raise _check.error(ValueError, where, "`scale` must stay positive and finite in the dtype of the data (R3)",
-                           f"{params.scale[(scale == 0) | (scale == np.inf)][0]} for {dtype}",
-                           "take the range from this very data, or convert the data to the scale's dtype")
+        raise arguments.error(ValueError, where, "`scale` must stay positive and finite in the dtype of the data (R3)",
+                              f"{params.scale[(scale == 0) | (scale == np.inf)][0]} for {dtype}",
+                              "take the range from this very data, or convert the data to the scale's dtype")
     return scale, params.zero_point.astype(dtype)

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check
-from ._check import Reals
+from . import arguments
 from .affine import AffineParams, parameters
+from .arguments import Reals
 
 
 def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
@@ -30,10 +30,10 @@ def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
         ValueError: a block size outside 1 to n, an axis that x does not have.
     Source: VS-Quant (arXiv:2102.04503); block formats of ONNX (block_size, opset 21) and gguf.
     """
-    a = _check.array("split_blocks", x, "x")
-    i = _check.one_axis("split_blocks", a.shape, axis)
+    a = arguments.array("split_blocks", x, "x")
+    i = arguments.one_axis("split_blocks", a.shape, axis)
     n = a.shape[i]
-    size = _check.whole("split_blocks", block_size, "block_size", 1, max(n, 1))
+    size = arguments.whole("split_blocks", block_size, "block_size", 1, max(n, 1))
     missing = [(0, -n % size if k == i else 0) for k in range(a.ndim)]
     padded = np.pad(a, missing) if n % size else a
     return padded.reshape(*a.shape[:i], -(-n // size), size, *a.shape[i + 1:])
@@ -54,11 +54,11 @@ def join_blocks(blocks: ArrayLike, axis: int = -1, length: int | None = None) ->
     Raises:
         ValueError: fewer than two axes, a length that does not end in the last block.
     """
-    a = _check.array("join_blocks", blocks, "blocks")
-    i = _check.one_axis("join_blocks", a.shape[1:], axis)
+    a = arguments.array("join_blocks", blocks, "blocks")
+    i = arguments.one_axis("join_blocks", a.shape[1:], axis)
     count, size = a.shape[i:i + 2]
     whole = count * size
-    n = _check.whole("join_blocks", whole if length is None else length, "length", max(0, whole - size + 1), whole)
+    n = arguments.whole("join_blocks", whole if length is None else length, "length", max(0, whole - size + 1), whole)
     return a.reshape(*a.shape[:i], whole, *a.shape[i + 2:])[(slice(None),) * i + (slice(n),)]
 
 
@@ -79,6 +79,6 @@ def bits_per_value(params: AffineParams, size: int) -> float:
     Raises:
         ValueError: a size below 1.
     """
-    params, size = parameters("bits_per_value", params), _check.whole("bits_per_value", size, "size", 1)
+    params, size = parameters("bits_per_value", params), arguments.whole("bits_per_value", size, "size", 1)
     each = 8 * params.scale.itemsize + params.grid.bits * bool(params.zero_point.any())
     return float(params.grid.bits + params.scale.size * each / size)

@@ -5,12 +5,13 @@ from functools import reduce
 
 from numpy.typing import ArrayLike
 
-from . import _check
+from . import arguments
 from .affine import AffineParams
-from .clipping import Axis, Clip, Fit, minmax, ranged
+from .clipping import Axis, Clip, minmax
+from .clipping.rule import ranged
 from .grids import IntGrid
 from .observers import Observer, minmax_observer
-from .ranges import affine_params
+from .ranges import Fit, affine_params
 
 
 def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = None,
@@ -36,7 +37,7 @@ def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = N
         ValueError: no data, NaN or infinities in it, batches of different shapes along the axes kept.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.1; "calibration" as in arXiv:2004.09602.
     """
-    _check.batches("static_params", batches)
+    arguments.batches("static_params", batches)
     states = (observer.observe(batch, axis) for batch in batches)
     return fit(*observer.range(reduce(observer.merge, states, observer.empty)), grid)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _check
+from . import arguments
 from .affine import AffineParams, parameters
 
 PIECE = 2**17  # elements: a temporary of half a megabyte, which a core's cache holds
@@ -34,16 +34,16 @@ def in_chunks(f: Callable[[Any, AffineParams], NDArray[Any]], x: ArrayLike, para
     Raises:
         ValueError: an `out` of another shape or dtype, or read-only; whatever f refuses.
     """
-    a = _check.array("in_chunks", x, "x")
+    a = arguments.array("in_chunks", x, "x")
     params = parameters("in_chunks", params)
     one = AffineParams(scale=params.scale.dtype.type(1), zero_point=params.grid.qmin, grid=params.grid)
     dtype = f(np.empty(0, a.dtype), one).dtype
-    _check.broadcastable("in_chunks", params.scale.shape, a.shape)
+    arguments.broadcastable("in_chunks", params.scale.shape, a.shape)
     out = np.empty(a.shape, dtype) if out is None else out
     kind = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
     if kind != f"{dtype} {a.shape}" or not out.flags.writeable:
-        raise _check.error(ValueError, "in_chunks", "`out` must be a writable array of x's shape and f's dtype",
-                           f"{kind}, to be {dtype} {a.shape}", f"np.empty({a.shape}, np.{dtype}), say")
+        raise arguments.error(ValueError, "in_chunks", "`out` must be a writable array of x's shape and f's dtype",
+                              f"{kind}, to be {dtype} {a.shape}", f"np.empty({a.shape}, np.{dtype}), say")
     try:
         _fill(f, a, params, out)
     except ValueError:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check
-from ._check import Reals
+from . import arguments
+from .arguments import Reals
 from .grids import IntGrid
 
 
-@_check.quiet
+@arguments.quiet
 def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
                      grid: IntGrid) -> tuple[Reals, Callable[[Reals], Reals]]:
     """x_hat = scale * (clip(round(x/scale) + zero_point, qmin, qmax) - zero_point),  dx = g where not clipped, else 0.
@@ -45,3 +45,47 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
         return np.asarray(g * passed)
 
     return x_hat if grid.bits > 16 else x_hat.astype(x.dtype, copy=False), pullback
+
+
+@arguments.quiet
+def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
+        grid: IntGrid) -> tuple[Reals, Callable[[Reals], tuple[Reals, Reals]]]:
+    """x_hat as straight_through; with v = x/scale and [l, h] = [qmin, qmax] - zero_point: where l < v < h, dx = g and
+    dscale = g * (round(v) - v), elsewhere dx = 0 and dscale = g * l or g * h, summed over all that share the scale.
+
+    Args:
+        x: (*S) reals.
+        scale, zero_point: raw arrays that broadcast to x's shape; the scale is learned, the zero point is constant.
+        grid: which codes exist.
+    Returns:
+        x_hat (*S) and the pullback: finite gradient of x_hat -> (gradient of x, gradient of scale in its shape). The
+        published gradient scale 1/sqrt(N * qmax) belongs to the optimiser and is not applied here.
+
+    The mask looks at x/scale before rounding, as published; straight_through looks at the rounded code (R15):
+
+    >>> x_hat, pullback = lsq(np.float32([7.3, 0.3]), 1.0, 0, IntGrid(4))
+    >>> dx, dscale = pullback(np.float32([1, 0]))
+    >>> x_hat, dx, float(dscale)
+    (array([7., 0.], dtype=float32), array([0., 0.], dtype=float32), 7.0)
+
+    Source: Esser et al. 2020 (arXiv:1902.08153), eq. 1 to 3. PyTorch's learnable fake-quantize masks by the code.
+    """
+    dtype = grid.arithmetic(x.dtype)
+    scale, zero_point = np.asarray(scale, dtype), np.asarray(zero_point, dtype)
+    l, h = grid.qmin - zero_point, grid.qmax - zero_point
+    v = np.divide(x, scale, dtype=dtype)
+    steps, inside = np.clip(np.rint(v), l, h), (v > l) & (v < h)
+
+    def pullback(g: Reals) -> tuple[Reals, Reals]:
+        dscale = g * np.where(inside, steps - v, steps)
+        return np.asarray(g * inside), _summed_to(dscale, scale.shape)
+
+    x_hat = steps * scale
+    return x_hat if grid.bits > 16 else x_hat.astype(x.dtype, copy=False), pullback
+
+
+def _summed_to(g: Reals, shape: tuple[int, ...]) -> Reals:
+    """g summed over the axes along which an array of `shape` was broadcast to it."""
+    added = g.ndim - len(shape)
+    repeated = tuple(i for i in range(g.ndim) if i < added or shape[i - added] == 1)
+    return np.asarray(g.sum(axis=repeated)).reshape(shape)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _check
+from . import arguments
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class IntGrid:
     narrow: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bits", _check.whole("IntGrid", self.bits, "bits", 2, 32))
+        object.__setattr__(self, "bits", arguments.whole("IntGrid", self.bits, "bits", 2, 32))
         for name in ("signed", "narrow"):
-            object.__setattr__(self, name, bool(_check.instance(
+            object.__setattr__(self, name, bool(arguments.instance(
                 "IntGrid", getattr(self, name), (bool, np.bool_), f"`{name}` must be True or False",
                 "name the argument: IntGrid(8, signed=False)")))
         if self.narrow and not self.signed:
-            raise _check.error(ValueError, "IntGrid", "`narrow` drops the lowest signed code (R1)",
-                               "narrow=True with signed=False", "drop narrow, or use signed=True")
+            raise arguments.error(ValueError, "IntGrid", "`narrow` drops the lowest signed code (R1)",
+                                  "narrow=True with signed=False", "drop narrow, or use signed=True")
 
     @property
     def qmin(self) -> int:
@@ -93,7 +93,7 @@ class IntGrid:
 
 def known(where: str, grid: object) -> IntGrid:
     """grid, which must be an IntGrid."""
-    return _check.instance(where, grid, IntGrid, "`grid` must be an IntGrid", "pass rq.INT8, say")
+    return arguments.instance(where, grid, IntGrid, "`grid` must be an IntGrid", "pass rq.INT8, say")
 
 
 INT2, INT4, INT8, INT16, INT32 = (IntGrid(bits) for bits in (2, 4, 8, 16, 32))

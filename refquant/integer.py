@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check
-from ._check import Codes
+from . import arguments
+from .arguments import Codes
 from .grids import IntGrid, known
 
 
-@_check.quiet
+@arguments.quiet
 def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
     """acc = a @ b, exactly: sums of at most `terms` products by float BLAS, added as integers.
 
@@ -39,9 +39,9 @@ def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
     of widening.
     """
     a, b = _factor(a, "a"), _factor(b, "b")
-    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2] or not _check.compatible(a.shape[:-2], b.shape[:-2]):
-        raise _check.error(ValueError, "integer_matmul", "`a` (*S, M, K) and `b` (*S, K, N) must share S and K",
-                           f"shapes {a.shape} and {b.shape}", "transpose or reshape one of them")
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2] or not arguments.compatible(a.shape[:-2], b.shape[:-2]):
+        raise arguments.error(ValueError, "integer_matmul", "`a` (*S, M, K) and `b` (*S, K, N) must share S and K",
+                              f"shapes {a.shape} and {b.shape}", "transpose or reshape one of them")
     k, product = a.shape[-1], _largest(a) * _largest(b)
     real, exact = (np.float32, 2**24) if a.itemsize == b.itemsize == 1 else (np.float64, 2**53)
     stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -53,10 +53,10 @@ def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
 
 
 def _factor(x: ArrayLike, name: str) -> Codes:
-    codes = _check.array("integer_matmul", x, name)
+    codes = arguments.array("integer_matmul", x, name)
     if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 2:
-        raise _check.error(TypeError, "integer_matmul", f"`{name}` must be integer codes of at most 16 bits (R13)",
-                           f"dtype {codes.dtype}", "cast codes to their grid's dtype: q.astype(np.int8), say")
+        raise arguments.error(TypeError, "integer_matmul", f"`{name}` must be integer codes of at most 16 bits (R13)",
+                              f"dtype {codes.dtype}", "cast codes to their grid's dtype: q.astype(np.int8), say")
     return codes
 
 
@@ -64,7 +64,7 @@ def _largest(x: Codes) -> int:
     return int(np.iinfo(x.dtype).max) + (x.dtype.kind == "i")  # 128 for int8
 
 
-@_check.quiet
+@arguments.quiet
 def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
     """m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), rounded to the nearest, ties to even.
 
@@ -82,13 +82,14 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
         TypeError: no reals.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 2.2; TFLite's QuantizeMultiplier rounds ties away from zero.
     """
-    value = _check.number("quantize_multiplier", m, "m").astype(np.float64)
+    value = arguments.number("quantize_multiplier", m, "m").astype(np.float64)
     fraction, exponent = np.frexp(value)
     mantissa = np.rint(fraction * 2.0**31).astype(np.int64)
     carried = mantissa == 2**31
     mantissa, shift = np.where(carried, 2**30, mantissa), exponent.astype(np.int64) + carried
-    _check.none("quantize_multiplier", ~((value > 0) & np.isfinite(value)) | (shift > 30), value, "`m` must be "
-                "positive, finite and round to less than 2**30 (R14)", "m is scale_x * scale_w / scale_y; check them")
+    arguments.none("quantize_multiplier", ~((value > 0) & np.isfinite(value)) | (shift > 30), value, "`m` must be "
+                   "positive, finite and round to less than 2**30 (R14)",
+                   "m is scale_x * scale_w / scale_y; check them")
     return np.asarray(mantissa), np.asarray(shift)
 
 
@@ -104,7 +105,7 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
         (*S) codes in the grid's dtype.
 
     Ties go to the even integer: 21 * 0.5 = 10.5 becomes 10. 245 * 0.046875 = 11.484 becomes 11 here, and 12 in
-    gemmlowp, which rounds twice (methods/gemmlowp.py).
+    gemmlowp, which rounds twice (engines/litert.py).
 
     >>> from refquant import INT8
     >>> half, small = quantize_multiplier(0.5), quantize_multiplier(0.046875)
@@ -134,12 +135,12 @@ def fixed_point(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLik
     """
     known(where, grid)
     values: list[Codes] = [
-        _check.within(where, v, least, most, name, "R14", hint).astype(np.int64)
+        arguments.within(where, v, least, most, name, "R14", hint).astype(np.int64)
         for v, name, least, most, hint in (
             (acc, "acc", -(2**31), 2**31 - 1, "accumulate fewer products, or codes of fewer bits"),
             (mantissa, "mantissa", 2**30, 2**31 - 1, "take it from quantize_multiplier"),
             (shift, "shift", -(2**31), 30, "take it from quantize_multiplier"),
             (zero_point, "zero_point", grid.qmin, grid.qmax, "0.0 must have a code"))]
     for other in values[1:]:
-        _check.broadcastable(where, other.shape, values[0].shape)
+        arguments.broadcastable(where, other.shape, values[0].shape)
     return values

@@ -5,11 +5,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check
-from ._check import Reals
+from . import arguments
+from .arguments import Reals
 
 
-@_check.quiet
+@arguments.quiet
 def mse(x: ArrayLike, y: ArrayLike) -> float:
     """mean((x - y)**2), in reals squared, accumulated in float64.
 
@@ -28,7 +28,7 @@ def mse(x: ArrayLike, y: ArrayLike) -> float:
     return float(np.mean(np.square(x - y)))
 
 
-@_check.quiet
+@arguments.quiet
 def sqnr_db(x: ArrayLike, y: ArrayLike) -> float:
     """10 * log10(sum(x**2) / sum((x - y)**2)): signal x to quantization noise, in decibels.
 
@@ -56,7 +56,7 @@ def sqnr_db(x: ArrayLike, y: ArrayLike) -> float:
     return 20 * (math.log10(signal) - math.log10(noise))
 
 
-@_check.quiet
+@arguments.quiet
 def max_abs_error(x: ArrayLike, y: ArrayLike) -> float:
     """max |x - y|, in reals.
 
@@ -82,8 +82,8 @@ def _norm(x: Reals) -> float:
 
 
 def _pair(where: str, x: ArrayLike, y: ArrayLike) -> tuple[Reals, Reals]:
-    a, b = _check.finite(where, x, "x"), _check.finite(where, y, "y")
+    a, b = arguments.finite(where, x, "x"), arguments.finite(where, y, "y")
     if a.shape != b.shape or not a.size:
-        raise _check.error(ValueError, where, "`x` and `y` must have one shape and hold data",
-                           f"shapes {a.shape} and {b.shape}", "compare an array with its own quantized form")
+        raise arguments.error(ValueError, where, "`x` and `y` must have one shape and hold data",
+                              f"shapes {a.shape} and {b.shape}", "compare an array with its own quantized form")
     return a.astype(np.float64), b.astype(np.float64)

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check
-from ._check import Codes
+from . import arguments
+from .arguments import Codes
 from .grids import IntGrid, known
 
 
@@ -31,7 +31,7 @@ def pack(q: ArrayLike, grid: IntGrid) -> Codes:
         TypeError: codes that are no integers.
     Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
     """
-    codes = _check.within("pack", q, known("pack", grid).qmin, grid.qmax, "q", "R2", "take codes from quantize")
+    codes = arguments.within("pack", q, known("pack", grid).qmin, grid.qmax, "q", "R2", "take codes from quantize")
     stored = codes.astype(grid.dtype.newbyteorder("<")).reshape(-1, 1).view(np.uint8)
     return np.packbits(np.unpackbits(stored, axis=1, count=grid.bits, bitorder="little"), bitorder="little")
 
@@ -54,15 +54,15 @@ def unpack(packed: ArrayLike, grid: IntGrid, count: int) -> Codes:
         ValueError: bytes of another number, the code that a narrow grid drops.
         TypeError: bytes that are not uint8.
     """
-    bits, count = known("unpack", grid).bits, _check.whole("unpack", count, "count", 0)
-    stream = _check.array("unpack", packed, "packed")
+    bits, count = known("unpack", grid).bits, arguments.whole("unpack", count, "count", 0)
+    stream = arguments.array("unpack", packed, "packed")
     if stream.dtype != np.uint8:
-        raise _check.error(TypeError, "unpack", "`packed` must be uint8", f"dtype {stream.dtype}", "pack gives it")
+        raise arguments.error(TypeError, "unpack", "`packed` must be uint8", f"dtype {stream.dtype}", "pack gives it")
     if stream.shape != (-(-count * bits // 8),):
-        raise _check.error(ValueError, "unpack", f"{count} codes of {bits} bits are {-(-count * bits // 8)} bytes",
-                           f"shape {stream.shape}", "pack with the same grid, and count every code")
+        raise arguments.error(ValueError, "unpack", f"{count} codes of {bits} bits are {-(-count * bits // 8)} bytes",
+                              f"shape {stream.shape}", "pack with the same grid, and count every code")
     wide = np.zeros((count, 8 * grid.dtype.itemsize), np.uint8)
     wide[:, -bits:] = np.unpackbits(stream, count=count * bits, bitorder="little").reshape(count, bits)
     codes = np.packbits(wide, axis=1, bitorder="little").view(grid.dtype.newbyteorder("<")).reshape(count)
     codes = (codes >> (wide.shape[1] - bits)).astype(grid.dtype)  # from the top bits: the shift extends the sign
-    return _check.within("unpack", codes, grid.qmin, grid.qmax, "packed", "R2", "pack with the same grid")
+    return arguments.within("unpack", codes, grid.qmin, grid.qmax, "packed", "R2", "pack with the same grid")

@@ -1,17 +1,21 @@
 """[lo, hi] -> parameters: where the zero point comes from, and the scale."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check
-from ._check import Codes, Reals
+from . import arguments
 from .affine import AffineParams
+from .arguments import Codes, Reals
 from .grids import IntGrid, known
 
+Fit: TypeAlias = Callable[[Reals, Reals, IntGrid], AffineParams]
 TINY = {dtype: np.finfo(dtype).tiny for dtype in ("f", "d")}  # the smallest normal numbers
 
 
-@_check.quiet
+@arguments.quiet
 def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
     """scale = (hi/2 - lo/2) / ((qmax - qmin)/2),  zero_point = qmin + round(clip(-lo/scale, 0, qmax - qmin)).
 
@@ -38,7 +42,7 @@ def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
     return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
 
 
-@_check.quiet
+@arguments.quiet
 def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
     """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0 on a signed grid.
 
@@ -98,18 +102,19 @@ def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
 def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Reals, Reals]:
     """lo and hi in the dtype of the arithmetic, finite and in order, in one shape."""
     known(where, grid)
-    a, b = _check.number(where, lo, "lo"), _check.number(where, hi, "hi")
+    a, b = arguments.number(where, lo, "lo"), arguments.number(where, hi, "hi")
     # a plain Python number takes the other end's dtype, as everywhere in NumPy
     weak = (end if type(end) in (int, float) else known for end, known in ((lo, a), (hi, b)))
     dtype = grid.arithmetic(np.result_type(*weak))
-    if not _check.compatible(a.shape, b.shape):
-        raise _check.error(ValueError, where, "`lo` and `hi` must broadcast together (R12)",
-                           f"shapes {a.shape} and {b.shape}", "take both from one call of minmax")
+    if not arguments.compatible(a.shape, b.shape):
+        raise arguments.error(ValueError, where, "`lo` and `hi` must broadcast together (R12)",
+                              f"shapes {a.shape} and {b.shape}", "take both from one call of minmax")
     a, b = np.broadcast_arrays(a.astype(dtype), b.astype(dtype))
     bad = ~(np.isfinite(a) & np.isfinite(b) & (a <= b))
     if bad.any():
-        raise _check.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",
-                           f"[{a[bad][0]}, {b[bad][0]}] at index {_check.first(bad)} of shape {bad.shape}",
-                           "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite range")
+        raise arguments.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",
+                              f"[{a[bad][0]}, {b[bad][0]}] at index {arguments.first(bad)} of shape {bad.shape}",
+                              "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite "
+                              "range")
     return a, b
 

@@ -4,11 +4,15 @@ import importlib
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
+
+import refquant as rq
+from refquant import mlp
 
 slow = pytest.mark.skipif(not os.environ.get("CI_SLOW"), reason="takes seconds, and CI runs it: set CI_SLOW")
 
@@ -34,3 +38,33 @@ def refused(kind: type[Exception] | tuple[type[Exception], ...], *parts: object)
     assert re.fullmatch(r"[\w ]+: .+; got .+\. Hint: .+\.", message, re.DOTALL), message
     for part in parts:
         assert str(part) in message, f"{part!r} is not in: {message}"
+
+
+def header(text: str, version: bytes = b"\x01\x00", length: int | None = None) -> bytes:
+    size = len(text) if length is None else length
+    return b"\x93NUMPY" + version + size.to_bytes(2 if version[0] == 1 else 4, "little") + text.encode()
+
+
+class Bomb:
+    """Unpickled, it makes a file."""
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
+        return open, (os.environ["REFQUANT_BOMB"], "w")
+
+
+def other_predictions(qnet: mlp.QuantizedNet, x: Any) -> int:
+    """How many rows the integers read otherwise than the simulation; in each of these the two largest logits lie
+    within one INT16 step, or a hidden code differs."""
+    net = mlp.deploy(qnet)
+    q, y = rq.quantize(np.asarray(x, np.float32), net.input), np.asarray(x, np.float32)
+    hidden = np.zeros(len(q), bool)
+    for i, (layer, integer) in enumerate(zip(qnet.layers, net.layers, strict=True)):
+        assert isinstance(layer.activation, rq.AffineParams)
+        hidden |= (rq.quantize(y, layer.activation) != q).any(axis=1)
+        y, q = mlp.linear(layer, y), mlp.integer_linear(integer, q)
+        y = y if i + 1 == len(net.layers) else np.maximum(y, 0)
+    other = y.argmax(axis=1) != q.argmax(axis=1)
+    assert (y == mlp.forward_quantized(qnet, x)).all() and (q == mlp.forward_integer(qnet, x)).all()
+    second, first = np.sort(y[other & ~hidden].astype(float), axis=1)[:, -2:].T
+    assert ((first - second) / float(net.output.scale) <= 1 + 1e-3).all()
+    return int(other.sum())

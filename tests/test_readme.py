@@ -38,7 +38,7 @@ def benchmarks() -> str:
 
 def engines() -> str:
     """The disagreement table, computed."""
-    from refquant.study.engines import table, to_markdown
+    from refquant.study.engines.table import table, to_markdown
 
     return to_markdown(table()).strip()
 
@@ -121,7 +121,8 @@ if __name__ == "__main__":
         README = f"{README.split(first)[0]}{first}\n{table}\n{last}{README.split(last)[1]}"
     (ROOT / "README.md").write_text(README, encoding="utf-8")
     SHIPPED.write_bytes((CLAIMS / "claims.json").read_bytes())
-    from refquant.study import plots
-    from refquant.study.engines import staircases
+    from refquant.study.engines.figures import engines_around_ties
+    from refquant.study.engines.table import staircases
+    from refquant.study.plots.style import png
 
-    (ROOT / ".readme" / "engines.png").write_bytes(plots.png(plots.engines_around_ties(staircases())))
+    (ROOT / ".readme" / "engines.png").write_bytes(png(engines_around_ties(staircases())))

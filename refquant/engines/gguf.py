@@ -15,13 +15,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
+from ..arguments import Codes, Reals
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
 
-@_check.quiet
+@arguments.quiet
 def quantize_q8_0(x: ArrayLike) -> Bytes:
     """d = max|x| / 127, q = round(x * (1 / d)), ties away from zero; all 0 where d is 0.
 
@@ -53,7 +53,7 @@ def quantize_q8_0(x: ArrayLike) -> Bytes:
     return _joined(_half(d), q.view(np.uint8))
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize_q8_0(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * q.
 
@@ -75,7 +75,7 @@ def dequantize_q8_0(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * q.view(np.int8))
 
 
-@_check.quiet
+@arguments.quiet
 def quantize_q4_0(x: ArrayLike) -> Bytes:
     """d = x* / -8, x* the first value of the largest |x|; q = min(floor(x * (1 / d) + 8.5), 15).
 
@@ -103,7 +103,7 @@ def quantize_q4_0(x: ArrayLike) -> Bytes:
     return _joined(_half(d), _nibbles(q))
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize_q4_0(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * (q - 8).
 
@@ -125,7 +125,7 @@ def dequantize_q4_0(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * (_halves(q) - np.float32(8)))
 
 
-@_check.quiet
+@arguments.quiet
 def quantize_q4_1(x: ArrayLike) -> Bytes:
     """m = min x, d = (max x - m) / 15, q = min(floor((x - m) * (1 / d) + 0.5), 15).
 
@@ -151,7 +151,7 @@ def quantize_q4_1(x: ArrayLike) -> Bytes:
     return _joined(_half(d), _half(m), _nibbles(q))
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize_q4_1(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * q + float32(m), rounded twice.
 
@@ -174,24 +174,25 @@ def dequantize_q4_1(stored: ArrayLike) -> Reals:
 
 
 def _blocks(where: str, x: ArrayLike) -> Reals:
-    a = _check.array(where, x, "x")
+    a = arguments.array(where, x, "x")
     if a.dtype.kind != "f":
-        raise _check.error(TypeError, where, "`x` must be reals", f"dtype {a.dtype}", "np.asarray(x, np.float32)")
+        raise arguments.error(TypeError, where, "`x` must be reals", f"dtype {a.dtype}", "np.asarray(x, np.float32)")
     return _cut(where, a.astype(np.float32), 32, "values")
 
 
 def _stored(where: str, stored: ArrayLike, size: int) -> Bytes:
-    a = _check.array(where, stored, "stored")
+    a = arguments.array(where, stored, "stored")
     if a.dtype != np.uint8:
-        raise _check.error(TypeError, where, "`stored` must be uint8", f"dtype {a.dtype}", "take it from quantize_...")
+        raise arguments.error(TypeError, where, "`stored` must be uint8", f"dtype {a.dtype}",
+                              "take it from quantize_...")
     return _cut(where, a, size, "bytes")
 
 
 def _cut(where: str, a: NDArray[Any], size: int, of: str) -> NDArray[Any]:
     """(*S, size * n) -> (*S, n, size)."""
     if a.ndim == 0 or a.shape[-1] % size:
-        raise _check.error(ValueError, where, f"the last axis must be blocks of {size} {of}", f"shape {a.shape}",
-                           "pad it with zeros" if of == "values" else "take it from the function's other half")
+        raise arguments.error(ValueError, where, f"the last axis must be blocks of {size} {of}", f"shape {a.shape}",
+                              "pad it with zeros" if of == "values" else "take it from the function's other half")
     return a.reshape(*a.shape[:-1], a.shape[-1] // size, size)
 
 

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
+from ..arguments import Codes, Reals
 from ..grids import INT8, INT16, UINT8, UINT16, IntGrid, known
 from ..integer import integer_matmul
 
 
-@_check.quiet
+@arguments.quiet
 def quantize_linear(x: ArrayLike, y_scale: ArrayLike, y_zero_point: ArrayLike | None = None, *, axis: int = 1,
                     block_size: int = 0, precision: DTypeLike = np.float32, grid: IntGrid | None = None) -> Codes:
     """y = clip(round(x / y_scale) + y_zero_point, qmin, qmax), ties to the even integer; NaN becomes qmin.
@@ -64,12 +64,12 @@ def quantize_linear(x: ArrayLike, y_scale: ArrayLike, y_zero_point: ArrayLike | 
     zero_point = _zero_point(where, y_zero_point, "y_zero_point", grid.qmin, grid.qmax)
     scale, zero_point = _along(where, x.shape, scale, zero_point, axis, block_size)
     if np.dtype(precision) not in (np.float32, np.float16):
-        raise _check.error(TypeError, where, "`precision` must be float32 or float16", repr(precision), "drop it")
+        raise arguments.error(TypeError, where, "`precision` must be float32 or float16", repr(precision), "drop it")
     q = np.rint(x.astype(precision) / scale.astype(precision)) + zero_point
     return np.asarray(np.fmin(np.fmax(q, grid.qmin), grid.qmax)).astype(grid.dtype)  # fmax(NaN, qmin) = qmin
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize_linear(x: ArrayLike, x_scale: ArrayLike, x_zero_point: ArrayLike | None = None, *, axis: int = 1,
                       block_size: int = 0) -> Reals:
     """y = x_scale * (x - x_zero_point), the product in float32.
@@ -100,7 +100,7 @@ def dequantize_linear(x: ArrayLike, x_scale: ArrayLike, x_zero_point: ArrayLike 
     return np.asarray(steps.astype(np.float32) * scale.astype(np.float32)).astype(scale.dtype)
 
 
-@_check.quiet
+@arguments.quiet
 def dynamic_quantize_linear(x: ArrayLike) -> tuple[Codes, Reals, Codes]:
     """y_scale = (hi - lo) / 255, y_zero_point = round(clip(0 - lo / y_scale, 0, 255)), y = quantize_linear(x, ...).
 
@@ -124,7 +124,7 @@ def dynamic_quantize_linear(x: ArrayLike) -> tuple[Codes, Reals, Codes]:
     are 0, ONNX's reference has scale 1/255 and its function body 0 (onnx issue 8437).
     """
     where = "dynamic_quantize_linear"
-    x = _check.reals(where, _reals(where, x, "x", np.float32))
+    x = arguments.reals(where, _reals(where, x, "x", np.float32))
     lo, hi = x.min(initial=0), x.max(initial=0)
     scale = (hi - lo) / np.float32(255) if hi > lo else np.float32(1)
     zero_point = np.rint(np.fmax(np.fmin(0 - lo / scale, 255), 0)).astype(np.uint8)  # fmin(NaN, 255) = 255
@@ -160,12 +160,12 @@ def matmul_integer(a: ArrayLike, b: ArrayLike, a_zero_point: ArrayLike | None = 
     a_zero = _one_or(where, _zero_point(where, a_zero_point, "a_zero_point", *_ends(a)), "a_zero_point")
     b_zero = _one_or(where, _zero_point(where, b_zero_point, "b_zero_point", *_ends(b)), "b_zero_point", *_columns(b))
     if a.shape[-1:] == (0,):
-        raise _check.error(ValueError, where, "`a` must have a column", f"shape {a.shape}", "the sum of none is 0")
+        raise arguments.error(ValueError, where, "`a` must have a column", f"shape {a.shape}", "the sum of none is 0")
     wide = np.subtract(a, a_zero, dtype=np.int16), np.subtract(b, b_zero, dtype=np.int16)
     return integer_matmul(*wide).astype(np.int32)
 
 
-@_check.quiet
+@arguments.quiet
 def qlinear_matmul(a: ArrayLike, a_scale: ArrayLike, a_zero_point: ArrayLike, b: ArrayLike, b_scale: ArrayLike,
                    b_zero_point: ArrayLike, y_scale: ArrayLike, y_zero_point: ArrayLike) -> Codes:
     """y = clip(round(acc * m) + y_zero_point, qmin, qmax), m = a_scale * b_scale / y_scale, all of it in float32.
@@ -199,7 +199,7 @@ def qlinear_matmul(a: ArrayLike, a_scale: ArrayLike, a_zero_point: ArrayLike, b:
     acc = matmul_integer(a, b, a_zero_point, b_zero_point)
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype == np.int8 and b.dtype == np.uint8:
-        raise _check.error(TypeError, where, "`b` must be int8 if `a` is", f"dtype {b.dtype}", "make both uint8")
+        raise arguments.error(TypeError, where, "`b` must be int8 if `a` is", f"dtype {b.dtype}", "make both uint8")
     a_step, b_step, y_step = (
         _one_or(where, _reals(where, scale, name).astype(np.float32), name, *shapes) for scale, name, shapes in
         ((a_scale, "a_scale", ()), (b_scale, "b_scale", _columns(b)), (y_scale, "y_scale", ())))
@@ -210,7 +210,7 @@ def qlinear_matmul(a: ArrayLike, a_scale: ArrayLike, a_zero_point: ArrayLike, b:
     return np.asarray(np.fmin(np.fmax(q, qmin), qmax)).astype(a.dtype)
 
 
-@_check.quiet
+@arguments.quiet
 def dynamic_linear(x: ArrayLike, w: ArrayLike, w_scale: ArrayLike, w_zero_point: ArrayLike | None = None,
                    bias: ArrayLike | None = None) -> Reals:
     """y = acc * (x_scale * w_scale) + bias, each operation rounded to float32, x quantized by its own range.
@@ -241,25 +241,25 @@ def dynamic_linear(x: ArrayLike, w: ArrayLike, w_scale: ArrayLike, w_zero_point:
     q, x_scale, x_zero_point = dynamic_quantize_linear(x)
     acc = matmul_integer(q, w, x_zero_point, w_zero_point)
     step = _reals(where, w_scale, "w_scale", np.float32)
-    _check.broadcastable(where, step.shape, acc.shape)
+    arguments.broadcastable(where, step.shape, acc.shape)
     y = acc.astype(np.float32) * (x_scale * step)
     if bias is None:
         return y
     offset = _reals(where, bias, "bias", np.float32)
-    _check.broadcastable(where, offset.shape, acc.shape)
+    arguments.broadcastable(where, offset.shape, acc.shape)
     return y + offset
 
 
 def _reals(where: str, x: ArrayLike, name: str, *dtypes: DTypeLike) -> Reals:
     """`x` in one of the dtypes, float32 and float16 if none are given; without a dtype it is taken as float32."""
-    a = _check.array(where, x, name)
+    a = arguments.array(where, x, name)
     a = a.astype(np.float32) if a.dtype == np.float64 and not hasattr(x, "dtype") else a
     _typed(where, a, name, dtypes or (np.float32, np.float16), "convert it first, for example to float32")
     return a
 
 
 def _codes(where: str, q: ArrayLike, name: str, *dtypes: DTypeLike) -> Codes:
-    a = _check.array(where, q, name)
+    a = arguments.array(where, q, name)
     _typed(where, a, name, dtypes, "cast codes to their grid's dtype")
     return a
 
@@ -267,18 +267,18 @@ def _codes(where: str, q: ArrayLike, name: str, *dtypes: DTypeLike) -> Codes:
 def _typed(where: str, a: Any, name: str, dtypes: tuple[DTypeLike, ...], hint: str) -> None:
     if a.dtype not in dtypes:
         names = " or ".join(str(np.dtype(dtype)) for dtype in dtypes)
-        raise _check.error(TypeError, where, f"`{name}` must be {names}", f"dtype {a.dtype}", hint)
+        raise arguments.error(TypeError, where, f"`{name}` must be {names}", f"dtype {a.dtype}", hint)
 
 
 def _grid(where: str, zero_point: ArrayLike | None, grid: IntGrid | None) -> IntGrid:
     """The grid; without one that of the zero point's dtype; without that too UINT8."""
     if grid is None:
-        zero = np.uint8(0) if zero_point is None else _check.array(where, zero_point, "y_zero_point")
+        zero = np.uint8(0) if zero_point is None else arguments.array(where, zero_point, "y_zero_point")
         _typed(where, zero, "y_zero_point", (np.int8, np.uint8, np.int16, np.uint16), "or name the grid")
         return next(each for each in (INT8, UINT8, INT16, UINT16) if each.dtype == zero.dtype)
     if known(where, grid).narrow or grid.bits not in (2, 4, 8, 16):
-        raise _check.error(ValueError, where, "`grid` must have 2, 4, 8 or 16 bits and not be narrow", repr(grid),
-                           "take one of rq.INT4, rq.UINT4, rq.INT8 and so on")
+        raise arguments.error(ValueError, where, "`grid` must have 2, 4, 8 or 16 bits and not be narrow", repr(grid),
+                              "take one of rq.INT4, rq.UINT4, rq.INT8 and so on")
     return grid
 
 
@@ -291,22 +291,22 @@ def _zero_point(where: str, zero_point: ArrayLike | None, name: str, qmin: int, 
     """`zero_point` as int32, from qmin to qmax."""
     if zero_point is None:
         return None
-    return _check.within(where, zero_point, qmin, qmax, name, "R2", "it is a code too").astype(np.int32)
+    return arguments.within(where, zero_point, qmin, qmax, name, "R2", "it is a code too").astype(np.int32)
 
 
 def _along(where: str, shape: tuple[int, ...], scale: Reals, zero_point: Codes | None, axis: int,
            block_size: int) -> tuple[Reals, Codes]:
     """scale and zero point as arrays that broadcast to `shape`."""
     zero_point = np.zeros(scale.shape, np.int32) if zero_point is None else zero_point
-    block_size = _check.whole(where, block_size, "block_size", 0)
+    block_size = arguments.whole(where, block_size, "block_size", 0)
     if not block_size and scale.shape in ((), (1,)) and zero_point.shape in ((), (1,)):
         return scale.reshape(()), zero_point.reshape(())
-    k = _check.one_axis(where, shape, axis)
+    k = arguments.one_axis(where, shape, axis)
     n = shape[k]
     expected = (*shape[:k], -(-n // block_size), *shape[k + 1:]) if block_size else (n,)
     if not scale.shape == zero_point.shape == expected:
-        raise _check.error(ValueError, where, f"scale and zero point must both be of shape {expected}",
-                           f"shapes {scale.shape} and {zero_point.shape}", "check `axis` and `block_size`")
+        raise arguments.error(ValueError, where, f"scale and zero point must both be of shape {expected}",
+                              f"shapes {scale.shape} and {zero_point.shape}", "check `axis` and `block_size`")
     if not block_size:
         rest = (1,) * (len(shape) - k - 1)
         return scale.reshape(n, *rest), zero_point.reshape(n, *rest)
@@ -327,6 +327,6 @@ def _one_or(where: str, p: Any, name: str, *shapes: tuple[int, ...]) -> Any:
         return p.reshape(())
     if p.shape not in shapes:
         others = "".join(f" or of shape {shape}" for shape in shapes)
-        raise _check.error(ValueError, where, f"`{name}` must be one number{others}", f"shape {p.shape}",
-                           "the engine has no other granularity")
+        raise arguments.error(ValueError, where, f"`{name}` must be one number{others}", f"shape {p.shape}",
+                              "the engine has no other granularity")
     return p

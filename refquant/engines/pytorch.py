@@ -22,8 +22,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
+from ..arguments import Codes, Reals
 from ..grids import INT8, INT32, UINT8, UINT16, IntGrid, known
 
 Fit: TypeAlias = "Callable[[ArrayLike, ArrayLike, IntGrid], tuple[Reals, Codes]]"
@@ -33,7 +33,7 @@ EPS = float(np.finfo(np.float32).eps)
 
 # ---------------------------------------------------------------------------------------------- quantized tensors
 
-@_check.quiet
+@arguments.quiet
 def quantize_per_tensor(x: ArrayLike, scale: float, zero_point: int, grid: IntGrid) -> Codes:
     """q = clip(round(fma(x, 1 / scale, zero_point)), qmin, qmax), one rounding of product and sum together.
 
@@ -70,7 +70,7 @@ def quantize_per_tensor(x: ArrayLike, scale: float, zero_point: int, grid: IntGr
     return _saturated(v, grid, grid.qmin if grid.bits == 32 else grid.qmax)
 
 
-@_check.quiet
+@arguments.quiet
 def quantize_per_channel(x: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int, grid: IntGrid) -> Codes:
     """q = clip(round(x * (1 / scale) + zero_point), qmin, qmax), product and sum each rounded to float32.
 
@@ -99,7 +99,7 @@ def quantize_per_channel(x: ArrayLike, scales: ArrayLike, zero_points: ArrayLike
     return _saturated(v, grid, grid.qmin if grid.bits == 32 else 0)
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize_per_tensor(q: ArrayLike, scale: float, zero_point: int, grid: IntGrid) -> Reals:
     """x_hat = float32(q - zero_point) * float32(scale), the difference in int32.
 
@@ -120,12 +120,12 @@ def dequantize_per_tensor(q: ArrayLike, scale: float, zero_point: int, grid: Int
     Source: Tensor.dequantize in PyTorch 2.13.0.
     """
     where = "dequantize_per_tensor"
-    q = _check.within(where, q, grid.qmin, grid.qmax, "q", "R2", "codes come from quantize_per_tensor")
+    q = arguments.within(where, q, grid.qmin, grid.qmax, "q", "R2", "codes come from quantize_per_tensor")
     zero = _zero_points(where, zero_point, grid)
     return np.asarray((q.astype(np.int64) - zero).astype(np.int32).astype(np.float32) * np.float32(scale))
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize_per_channel(q: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int, grid: IntGrid) -> Reals:
     """x_hat = float32((float32(q) - float32(zero_point)) * float64(scale)): the scales are kept in float64.
 
@@ -144,7 +144,7 @@ def dequantize_per_channel(q: ArrayLike, scales: ArrayLike, zero_points: ArrayLi
     Source: Tensor.dequantize in PyTorch 2.13.0.
     """
     where = "dequantize_per_channel"
-    q = _check.within(where, q, grid.qmin, grid.qmax, "q", "R2", "codes come from quantize_per_channel")
+    q = arguments.within(where, q, grid.qmin, grid.qmax, "q", "R2", "codes come from quantize_per_channel")
     steps, zeros = _channels(where, q, scales, zero_points, axis, grid)
     return np.asarray(((q.astype(np.float32) - zeros.astype(np.float32)) * steps).astype(np.float32))
 
@@ -178,7 +178,7 @@ def fused_multiply_add(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Reals:
 
 # ---------------------------------------------------------------------------------------------- fake quantization
 
-@_check.quiet
+@arguments.quiet
 def fake_quantize_per_tensor_affine(x: ArrayLike, scale: float, zero_point: int,
                                     grid: IntGrid) -> tuple[Reals, NDArray[np.bool_]]:
     """q = round(x * (1 / scale)) + zero_point,  x_hat = (clip(q, qmin, qmax) - zero_point) * scale,  passed where
@@ -215,7 +215,7 @@ def fake_quantize_per_tensor_affine(x: ArrayLike, scale: float, zero_point: int,
     return ((clipped - zero).astype(np.float32) * steps).astype(x.dtype), np.asarray(passed)
 
 
-@_check.quiet
+@arguments.quiet
 def fake_quantize_per_channel_affine(x: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int,
                                      grid: IntGrid) -> tuple[Reals, NDArray[np.bool_]]:
     """q = int64(round(x * (1 / scale)) + zero_point),  x_hat = (clip(q, qmin, qmax) - zero_point) * scale,  passed
@@ -253,7 +253,7 @@ def fake_quantize_per_channel_affine(x: ArrayLike, scales: ArrayLike, zero_point
 
 # ---------------------------------------------------------------------------------------------- ranges to parameters
 
-@_check.quiet
+@arguments.quiet
 def affine_qparams(lo: ArrayLike, hi: ArrayLike, grid: IntGrid, eps: float = EPS) -> tuple[Reals, Codes]:
     """scale = max((hi - lo) / (qmax - qmin), eps),  zero_point = clip(qmin - round(lo / scale), qmin, qmax).
 
@@ -287,7 +287,7 @@ def affine_qparams(lo: ArrayLike, hi: ArrayLike, grid: IntGrid, eps: float = EPS
     return scale, np.clip((grid.qmin - whole).astype(np.int32).astype(np.int64), grid.qmin, grid.qmax)
 
 
-@_check.quiet
+@arguments.quiet
 def symmetric_qparams(lo: ArrayLike, hi: ArrayLike, grid: IntGrid, eps: float = EPS) -> tuple[Reals, Codes]:
     """scale = max(max(-lo, hi) / ((qmax - qmin) / 2), eps),  zero_point = 0, or the middle code when unsigned.
 
@@ -367,7 +367,7 @@ def per_channel_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fi
     return fit(*_widest(ends), grid) if ends else (np.ones(1, np.float32), np.zeros(1, np.int64))
 
 
-@_check.quiet
+@arguments.quiet
 def moving_average_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fit: Fit = affine_qparams,
                                     averaging_constant: float = 0.01) -> tuple[Reals, Codes]:
     """(scale, zero_point) of ends that move: lo += averaging_constant * (min(x) - lo), hi likewise, from the first on.
@@ -381,7 +381,7 @@ def moving_average_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid,
     The formula is moving_average_observer's, the bits are not: that one computes in float64 and rounds once.
 
     >>> import refquant as rq
-    >>> from refquant.methods.moving_average import moving_average_observer
+    >>> from refquant import moving_average_observer
     >>> batches = [np.float32([0, 1]), np.float32([0, 0.3])]
     >>> params = rq.static_params(batches, UINT8, observer=moving_average_observer(0.01))
     >>> float(moving_average_min_max_observer(batches, UINT8)[0] * 255), float(params.scale * 255)
@@ -397,7 +397,7 @@ def moving_average_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid,
     return fit(*_moved(ends, averaging_constant), grid) if ends else (np.ones((), np.float32), np.zeros((), np.int64))
 
 
-@_check.quiet
+@arguments.quiet
 def moving_average_per_channel_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fit: Fit = affine_qparams,
                                                 ch_axis: int = 0,
                                                 averaging_constant: float = 0.01) -> tuple[Reals, Codes]:
@@ -436,44 +436,45 @@ def _moved(ends: list[tuple[Reals, Reals]], rate: float) -> tuple[Reals, Reals]:
 
 def _reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[Any]]) -> Reals:
     """`x` in one of the dtypes; numbers and lists without a dtype are float32, as torch.tensor makes them."""
-    a = _check.array(where, x, name)
+    a = arguments.array(where, x, name)
     a = a if hasattr(x, "dtype") or a.dtype.kind not in "iuf" else a.astype(np.float32)
     if a.dtype not in dtypes:
-        raise _check.error(TypeError, where, f"`{name}` must be {' or '.join(d.__name__ for d in dtypes)}",
-                           f"dtype {a.dtype}", f"convert it first, for example np.asarray({name}, np.float32)")
+        raise arguments.error(TypeError, where, f"`{name}` must be {' or '.join(d.__name__ for d in dtypes)}",
+                              f"dtype {a.dtype}", f"convert it first, for example np.asarray({name}, np.float32)")
     return a
 
 
 def _quantizable(where: str, x: ArrayLike, grid: IntGrid) -> Reals:
     if known(where, grid) not in (INT8, UINT8, INT32):
-        raise _check.error(ValueError, where, "`grid` must be INT8, UINT8 or INT32", grid,
-                           "PyTorch's quantized tensors are qint8, quint8 and qint32; fake_quantize takes other grids")
+        raise arguments.error(ValueError, where, "`grid` must be INT8, UINT8 or INT32", grid,
+                              "PyTorch's quantized tensors are qint8, quint8 and qint32; fake_quantize takes other "
+                              "grids")
     return _reals(where, x, "x", np.float32)
 
 
 def _fakeable(where: str, x: ArrayLike, grid: IntGrid) -> tuple[Reals, type[np.floating[Any]]]:
     """x, and the dtype of its arithmetic."""
     if known(where, grid).bits > 16:
-        raise _check.error(ValueError, where, "`grid` must have at most 16 bits", grid, "refquant.fake_quantize takes "
-                           "up to 32")
+        raise arguments.error(ValueError, where, "`grid` must have at most 16 bits", grid,
+                              "refquant.fake_quantize takes up to 32")
     a = _reals(where, x, "x", np.float16, np.float32, np.float64)
     return a, np.float64 if a.dtype == np.float64 else np.float32
 
 
 def _zero_points(where: str, zero_point: ArrayLike, grid: IntGrid) -> Codes:
-    return _check.within(where, zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
-                         "it is the code of 0.0; take one of the grid's").astype(np.int64)
+    return arguments.within(where, zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
+                            "it is the code of 0.0; take one of the grid's").astype(np.int64)
 
 
 def _channels(where: str, x: NDArray[Any], scales: ArrayLike, zero_points: ArrayLike, axis: int,
               grid: IntGrid) -> tuple[Reals, Codes]:
     """scales in float64 and zero_points in int64, shaped to lie along the axis of x."""
-    axis = _check.whole(where, axis, "axis", 0, x.ndim - 1)
+    axis = arguments.whole(where, axis, "axis", 0, x.ndim - 1)
     steps, zeros = np.asarray(scales, np.float64), _zero_points(where, zero_points, grid)
     if not steps.shape == zeros.shape == (x.shape[axis],):
-        raise _check.error(ValueError, where, "`scales` and `zero_points` must hold one number a channel",
-                           f"shapes {steps.shape} and {zeros.shape} for {x.shape[axis]} channels",
-                           "axis is the one kept")
+        raise arguments.error(ValueError, where, "`scales` and `zero_points` must hold one number a channel",
+                              f"shapes {steps.shape} and {zeros.shape} for {x.shape[axis]} channels",
+                              "axis is the one kept")
     along = [-1 if i == axis else 1 for i in range(x.ndim)]
     return steps.reshape(along), zeros.reshape(along)
 
@@ -487,20 +488,20 @@ def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Real
     """lo and hi in float32 and one shape, widened to contain 0."""
     known(where, grid)
     a, b = np.broadcast_arrays(np.asarray(lo, np.float32), np.asarray(hi, np.float32))
-    _check.none(where, a > b, a, "`lo` must be at most `hi`", "pass (lo, hi) in this order")
+    arguments.none(where, a > b, a, "`lo` must be at most `hi`", "pass (lo, hi) in this order")
     return np.minimum(a, np.float32(0)), np.maximum(b, np.float32(0))
 
 
 def _batches(where: str, data: Iterable[ArrayLike]) -> list[Reals]:
     """The batches that hold data, in float32."""
-    _check.batches(where, data)
-    return [x.astype(np.float32) for x in (_check.array(where, x, "x") for x in data) if x.size]
+    arguments.batches(where, data)
+    return [x.astype(np.float32) for x in (arguments.array(where, x, "x") for x in data) if x.size]
 
 
 def _channel_ends(x: Reals, ch_axis: int) -> tuple[Reals, Reals]:
-    axis = _check.one_axis("per_channel_min_max_observer", x.shape, ch_axis)
+    axis = arguments.one_axis("per_channel_min_max_observer", x.shape, ch_axis)
     if x.ndim < 2:
-        raise _check.error(ValueError, "per_channel_min_max_observer", "a batch must have two axes at least",
-                           f"shape {x.shape}", "x[:, np.newaxis] makes channels of one value")
+        raise arguments.error(ValueError, "per_channel_min_max_observer", "a batch must have two axes at least",
+                              f"shape {x.shape}", "x[:, np.newaxis] makes channels of one value")
     others = tuple(i for i in range(x.ndim) if i != axis)
     return x.min(axis=others), x.max(axis=others)

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
+from ..arguments import Codes, Reals
 from ..grids import IntGrid, known
 
 Mapping: TypeAlias = "Callable[[Reals, Reals, IntGrid, float], tuple[Reals, Reals]]"
@@ -27,7 +27,7 @@ Mapping: TypeAlias = "Callable[[Reals, Reals, IntGrid, float], tuple[Reals, Real
 
 # ---------------------------------------------------------------------------------------------- [lo, hi] -> parameters
 
-@_check.quiet
+@arguments.quiet
 def asymmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
     """scale = max((hi - lo) / (qmax - qmin), eps),  zero_point = clip(qmin - round(lo / scale), qmin, qmax).
 
@@ -40,7 +40,7 @@ def asymmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, 
     return asymmetric_dont_preserve_zero(np.minimum(lo, lo.dtype.type(0)), np.maximum(hi, hi.dtype.type(0)), grid, eps)
 
 
-@_check.quiet
+@arguments.quiet
 def asymmetric_dont_preserve_zero(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
     """As asymmetric, of [lo, hi] as it is: 0.0 has a code only if the range contains it.
 
@@ -56,7 +56,7 @@ def asymmetric_dont_preserve_zero(lo: Reals, hi: Reals, grid: IntGrid, eps: floa
     return scale, np.clip(grid.qmin - np.rint(lo / scale), grid.qmin, grid.qmax)
 
 
-@_check.quiet
+@arguments.quiet
 def symmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
     """scale = max(max(-lo, hi) / ((qmax - qmin) / 2), eps),  zero_point = int((qmax + qmin + 1) / 2).
 
@@ -73,7 +73,7 @@ def symmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, R
     return scale, np.full_like(scale, int((grid.qmax + grid.qmin + 1) / 2))[()]
 
 
-@_check.quiet
+@arguments.quiet
 def symmetric_no_clipping_err(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
     """scale = max(lo / qmin, hi / qmax, eps),  zero_point = int((qmax + qmin + 1) / 2).
 
@@ -98,7 +98,7 @@ def _over(a: Reals, n: float) -> Reals:
 
 # ---------------------------------------------------------------------------------------------- the operators
 
-@_check.quiet
+@arguments.quiet
 def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple[int, ...], grid: IntGrid,
                           eps: float | None = None) -> tuple[Reals, Codes]:
     """(scale, zero_point) = mapping_type(smallest, largest value of each block).
@@ -130,7 +130,7 @@ def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple
     x = _reals(where, x, grid)
     shape, within = _blocks(where, x.shape, block_size)
     if not x.size:
-        raise _check.error(ValueError, where, "a range needs data", f"shape {x.shape}", "pass one value at least")
+        raise arguments.error(ValueError, where, "a range needs data", f"shape {x.shape}", "pass one value at least")
     blocks = x.reshape(shape)
     smallest = np.finfo(x.dtype).smallest_normal if eps is None else eps
     over = within or None  # torch.amin over no axes is over all
@@ -138,7 +138,7 @@ def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple
     return scale, np.where(np.isnan(zero_point), -(2**31), zero_point).astype(np.int32)[()]
 
 
-@_check.quiet
+@arguments.quiet
 def quantize_affine(x: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike, zero_point: ArrayLike,
                     grid: IntGrid) -> Codes:
     """q = clip(round(x * (1 / scale)) + zero_point, qmin, qmax).
@@ -169,14 +169,14 @@ def quantize_affine(x: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike,
     where = "quantize_affine"
     x, steps = _reals(where, x, grid), _reals(where, scale, grid, "scale")
     shape, within = _blocks(where, x.shape, block_size)
-    zeros = _a_block(where, _check.integers(where, zero_point, "zero_point"), shape, within)
+    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape, within)
     steps = _a_block(where, steps, shape, within)
     q = np.rint(x.reshape(shape) * (1 / steps))
     q = np.clip(q + zeros.astype(q.dtype), grid.qmin, grid.qmax)
     return np.where(np.isnan(q), 0, q).astype(grid.dtype).reshape(x.shape)
 
 
-@_check.quiet
+@arguments.quiet
 def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike, zero_point: ArrayLike,
                       grid: IntGrid, output_dtype: type[np.floating[Any]] = np.float32) -> Reals:
     """x_hat = (q - zero_point) * scale, the difference in output_dtype, the product in float32 if either is.
@@ -198,10 +198,10 @@ def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLik
     Source: torchao.quantization.quant_primitives.dequantize_affine, 0.18.0.
     """
     where = "dequantize_affine"
-    q = _check.within(where, q, known(where, grid).qmin, grid.qmax, "q", "R2", "codes come from quantize_affine")
+    q = arguments.within(where, q, known(where, grid).qmin, grid.qmax, "q", "R2", "codes come from quantize_affine")
     steps = _reals(where, scale, grid, "scale")
     shape, within = _blocks(where, q.shape, block_size)
-    zeros = _a_block(where, _check.integers(where, zero_point, "zero_point"), shape, within)
+    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape, within)
     steps = _a_block(where, steps, shape, within)
     x_hat = (q.reshape(shape).astype(output_dtype) - zeros.astype(output_dtype)) * steps
     return np.asarray(x_hat.reshape(q.shape).astype(output_dtype))
@@ -211,22 +211,22 @@ def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLik
 
 def _reals(where: str, x: ArrayLike, grid: IntGrid, name: str = "x") -> Reals:
     """`x` in float16 or float32; numbers and lists without a dtype are float32, as torch.tensor makes them."""
-    a = _check.array(where, x, name)
+    a = arguments.array(where, x, name)
     a = a if hasattr(x, "dtype") or a.dtype.kind not in "iuf" else a.astype(np.float32)
     if a.dtype not in (np.float16, np.float32):
-        raise _check.error(TypeError, where, f"`{name}` must be float16 or float32", f"dtype {a.dtype}",
-                           f"convert it first, for example np.asarray({name}, np.float32)")
+        raise arguments.error(TypeError, where, f"`{name}` must be float16 or float32", f"dtype {a.dtype}",
+                              f"convert it first, for example np.asarray({name}, np.float32)")
     if known(where, grid).bits > (8 if a.dtype == np.float16 else 16):
-        raise _check.error(ValueError, where, "`grid` must have at most 16 bits, 8 for float16", grid,
-                           "beyond, the engine's clip is not exact in the data's dtype")
+        raise arguments.error(ValueError, where, "`grid` must have at most 16 bits, 8 for float16", grid,
+                              "beyond, the engine's clip is not exact in the data's dtype")
     return a
 
 
 def _blocks(where: str, shape: tuple[int, ...], block_size: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Each axis as (blocks, values of a block) where there is more than one of both; and the axes within blocks."""
     if len(block_size) != len(shape) or any(b < 1 or n % b for n, b in zip(shape, block_size, strict=True)):
-        raise _check.error(ValueError, where, "`block_size` must divide the shape of the data, axis by axis",
-                           f"{tuple(block_size)} for shape {shape}", "(1, 32) for groups of 32 in an (N, K) array")
+        raise arguments.error(ValueError, where, "`block_size` must divide the shape of the data, axis by axis",
+                              f"{tuple(block_size)} for shape {shape}", "(1, 32) for groups of 32 in an (N, K) array")
     split: list[int] = []
     within: list[int] = []
     for n, b in zip(shape, block_size, strict=True):
@@ -239,6 +239,6 @@ def _a_block(where: str, v: NDArray[Any], shape: tuple[int, ...], within: tuple[
     """v, one number a block, shaped to broadcast to the blocks."""
     kept = tuple(1 if i in within else n for i, n in enumerate(shape))
     if v.size != np.prod(kept, dtype=int):
-        raise _check.error(ValueError, where, "`scale` and `zero_point` must hold one number a block",
-                           f"{v.size} for {np.prod(kept, dtype=int)} blocks", "take them from choose_qparams_affine")
+        raise arguments.error(ValueError, where, "`scale` and `zero_point` must hold one number a block",
+                              f"{v.size} for {np.prod(kept, dtype=int)} blocks", "take them from choose_qparams_affine")
     return v.reshape(kept)

@@ -6,18 +6,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
 from ..affine import AffineParams, fake_quantize, parameters, quantize
-from .adam import AdamState, adam
-from .bias_correction import layer_data
+from ..arguments import Codes, Reals
+from .layer import layer_data
 
 ZETA, GAMMA = 1.1, -0.1  # the sigmoid is stretched, so that 0 and 1 are reached
 WARM_UP = 0.2  # the share of the iterations without regulariser
 Pullback: TypeAlias = Callable[[Reals], Reals]
 
 
-@_check.quiet
+@arguments.quiet
 def adaround(w: ArrayLike, params: AffineParams, x: ArrayLike, x_hat: ArrayLike, bias: ArrayLike, *, relu: bool,
              iterations: int = 1000, lr: float = 0.05, lam: float = 10.0) -> Codes:
     """q = clip(floor(w / scale) + h(V), qmin, qmax), V = argmin E(q) / E(nearest) + lam * mean(1 - |2 h(V) - 1|**beta).
@@ -62,11 +61,11 @@ def adaround(w: ArrayLike, params: AffineParams, x: ArrayLike, x_hat: ArrayLike,
     """
     w, x, x_hat, bias = layer_data("adaround", w, x, x_hat, bias)
     scale = _steps(params, w.shape[1])
-    _check.whole("adaround", iterations, "iterations", 0)
+    arguments.whole("adaround", iterations, "iterations", 0)
     for name, value in (("lr", lr), ("lam", lam)):
         if not (isinstance(value, int | float | np.number) and 0 <= value < np.inf):
-            raise _check.error(ValueError, "adaround", f"`{name}` must be a finite number from 0", repr(value),
-                               "0.05 for lr and 10 for lam are usual")
+            raise arguments.error(ValueError, "adaround", f"`{name}` must be a finite number from 0", repr(value),
+                                  "0.05 for lr and 10 for lam are usual")
     nearest, at = quantize(w, params), w / scale.astype(params.grid.arithmetic(w.dtype))
     coded = fake_quantize(w, params) == w
     down, up = (np.where(coded, nearest, np.clip(end(at), params.grid.qmin, params.grid.qmax)).astype(np.float64)
@@ -77,15 +76,21 @@ def adaround(w: ArrayLike, params: AffineParams, x: ArrayLike, x_hat: ArrayLike,
     weight = np.where((least > 1e-300) & (least < 1e300), 1 / least, 0)
     place = np.clip(at - down, 0, 1).astype(np.float64)
     v = np.log((place - GAMMA) / (ZETA - place))
-    state = AdamState.zeros(v)
+    moments = np.zeros_like(v), np.zeros_like(v)
     for t in range(iterations):
         h, back_to_v = rectified_sigmoid(v)
         dh = error(down + h * (up - down))[1](weight) * (up - down)
         if (progress := (t / iterations - WARM_UP) / (1 - WARM_UP)) >= 0:
             dh += lam * regulariser(h, beta=2 + 18 * (1 + np.cos(np.pi * progress)) / 2)[1]()
-        v, state = adam(v, back_to_v(dh), state, lr)
+        v, moments = adam_step(v, back_to_v(dh), moments, t + 1, lr)
     q = np.where(rectified_sigmoid(v)[0] >= 0.5, up, down).astype(nearest.dtype)
     return np.where(error(q)[0] < least * (1 - 1e-9), q, nearest)  # better beyond the rounding errors of the sums
+
+
+def adam_step(v: Reals, g: Reals, moments: tuple[Reals, Reals], t: int, lr: float) -> tuple[Reals, tuple[Reals, Reals]]:
+    """Step t of Adam, as mlp.optim.adam takes it; written here too because this package stands below mlp."""
+    m, s = 0.9 * moments[0] + (1 - 0.9) * g, 0.999 * moments[1] + (1 - 0.999) * g * g
+    return v - lr * (m / (1 - 0.9**t)) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8), (m, s)
 
 
 def rectified_sigmoid(v: Reals) -> tuple[Reals, Pullback]:
@@ -118,8 +123,9 @@ def _steps(params: AffineParams, n_out: int) -> Reals:
     """The scale of symmetric parameters that fit n_out outputs."""
     scale = parameters("adaround", params).scale
     if params.zero_point.any() or scale.shape not in ((), (1, 1), (1, n_out)):
-        raise _check.error(ValueError, "adaround", "`params` must be symmetric, zero_point 0, per tensor or per output "
-                           "channel (1, n_out)", f"zero points of {params.zero_point.min()} to "
-                           f"{params.zero_point.max()} and shape {scale.shape} for {n_out} outputs",
-                           "use symmetric_params on minmax(w, axis=0), on a signed grid")
+        raise arguments.error(ValueError, "adaround",
+                              "`params` must be symmetric, zero_point 0, per tensor or per output "
+                              "channel (1, n_out)", f"zero points of {params.zero_point.min()} to "
+                              f"{params.zero_point.max()} and shape {scale.shape} for {n_out} outputs",
+                              "use symmetric_params on minmax(w, axis=0), on a signed grid")
     return scale

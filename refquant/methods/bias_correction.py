@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check
-from .._check import Reals
+from .. import arguments
+from ..arguments import Reals
+from .layer import layer_data
 
 
-@_check.quiet
+@arguments.quiet
 def bias_correction(bias: ArrayLike, x: ArrayLike, w: ArrayLike, x_hat: ArrayLike, w_hat: ArrayLike) -> Reals:
     """bias + mean(x @ w - x_hat @ w_hat, axis=0): the quantized layer's mean output becomes the float layer's.
 
@@ -34,25 +35,14 @@ def bias_correction(bias: ArrayLike, x: ArrayLike, w: ArrayLike, x_hat: ArrayLik
     data; here the errors of the input count too.
     """
     w, x, x_hat, bias = layer_data("bias_correction", w, x, x_hat, bias)
-    w_hat = _check.finite("bias_correction", w_hat, "w_hat")
+    w_hat = arguments.finite("bias_correction", w_hat, "w_hat")
     if w_hat.shape != w.shape:
-        raise _check.error(ValueError, "bias_correction", "`w_hat` must be of w's shape",
-                           f"{w_hat.shape} for {w.shape}", "give the weights that w's codes mean")
+        raise arguments.error(ValueError, "bias_correction", "`w_hat` must be of w's shape",
+                              f"{w_hat.shape} for {w.shape}", "give the weights that w's codes mean")
     error = np.mean(x.astype(np.float64) @ w - x_hat.astype(np.float64) @ w_hat, axis=0)
     corrected: Reals = (bias + error).astype(bias.dtype)
-    if not np.isfinite(corrected).all():
-        raise _check.error(ValueError, "bias_correction", f"the corrected bias must be finite in {bias.dtype}",
-                           f"{corrected[~np.isfinite(corrected)][0]} at index {_check.first(~np.isfinite(corrected))}",
-                           "pass a wider bias, or look for the layer whose outputs are this far off")
+    if (beyond := ~np.isfinite(corrected)).any():
+        raise arguments.error(ValueError, "bias_correction", f"the corrected bias must be finite in {bias.dtype}",
+                              f"{corrected[beyond][0]} at index {arguments.first(beyond)}",
+                              "pass a wider bias, or look for the layer whose outputs are this far off")
     return corrected
-
-
-def layer_data(where: str, w: ArrayLike, x: ArrayLike, x_hat: ArrayLike, bias: ArrayLike) -> tuple[Reals, ...]:
-    """(w, x, x_hat, bias) of one layer as finite arrays that fit each other and hold data."""
-    w, x, x_hat, bias = arrays = tuple(_check.finite(where, a, name) for a, name in (
-        (w, "w"), (x, "x"), (x_hat, "x_hat"), (bias, "bias")))
-    if not (x.ndim == w.ndim == 2 and x.size and x.shape == x_hat.shape and (x.shape[1], *bias.shape) == w.shape):
-        raise _check.error(ValueError, where, "`w` (n_in, n_out), `x` and `x_hat` (n, n_in), and `bias` (n_out,) must "
-                           "fit, with n, n_in > 0", f"shapes {', '.join(str(a.shape) for a in arrays)}",
-                           "give one layer's weights and its inputs, a row per sample")
-    return arrays

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check
+from .. import arguments
 from ..affine import AffineParams
 from ..grids import INT4, INT32, UINT4, IntGrid
-from .deploy import deploy
+from .integers import deploy
 from .quantized import QuantizedNet
 
 OPSET, IR_VERSION = 21, 10  # the first with 4 bits
@@ -89,7 +89,7 @@ def to_integer_operators(qnet: QuantizedNet) -> Any:
     Source: ONNX MatMulInteger, QuantizeLinear.
     """
     net, bits = deploy(qnet), max(layer.weight.grid.bits for layer in qnet.layers)
-    _check.whole("to_integer_operators", bits, "bits of weights", 2, 8)
+    arguments.whole("to_integer_operators", bits, "bits of weights", 2, 8)
     graph = _Graph("to_integer_operators")
     q, *_ = graph.quantize("x", net.input, _wide(net.input.grid, 8), net.input.grid.qmin, "codes_0")
     for i, (layer, weight) in enumerate(zip(net.layers, (la.weight for la in qnet.layers), strict=True), 1):
@@ -108,8 +108,8 @@ def onnx_package(where: str) -> Any:
     try:
         return import_module("onnx")
     except ImportError as cause:
-        raise _check.error(ImportError, where, "the extra `onnx` must be installed", cause,
-                           "pip install 'refquant[onnx]'") from cause
+        raise arguments.error(ImportError, where, "the extra `onnx` must be installed", cause,
+                              "pip install 'refquant[onnx]'") from cause
 
 
 def _wide(grid: IntGrid, least: int) -> IntGrid:
@@ -142,8 +142,9 @@ class _Graph:
     def constant(self, values: ArrayLike, grid: IntGrid | None = None) -> str:
         """Codes of the grid, which is one of ONNX's; without one scales, in float32."""
         kind = f"{'' if grid.signed else 'U'}INT{grid.bits}" if grid else "FLOAT"
-        a = _check.array(self.where, values, "scale") if grid else _check.float32(self.where, values, "scale")
-        _check.none(self.where, (a < 2.0**-126) & (grid is None), a, "`scale` must be normal in float32", "scale x up")
+        a = arguments.array(self.where, values, "scale") if grid else arguments.float32(self.where, values, "scale")
+        arguments.none(self.where, (a < 2.0**-126) & (grid is None), a, "`scale` must be normal in float32",
+                       "scale x up")
         stored = a.astype(self.onnx.helper.tensor_dtype_to_np_dtype(getattr(self.types, kind)))
         self.constants.append(self.onnx.numpy_helper.from_array(stored, f"constant_{len(self.constants)}"))
         return str(self.constants[-1].name)

@@ -8,15 +8,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
+from ..arguments import Codes, Reals
 
 Pullback: TypeAlias = Callable[[Reals], Reals]
 Through: TypeAlias = Callable[[Reals], tuple[Reals, Pullback]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Net(_check.Value):
+class Net(arguments.Value):
     """Layers x @ W + b with ReLU between them, as a value: read-only float32 arrays.
 
     Args:
@@ -35,14 +35,14 @@ class Net(_check.Value):
     biases: tuple[Reals, ...]
 
     def __post_init__(self) -> None:
-        weights, biases = ([_check.frozen(_check.float32("Net", a, name)) for a in getattr(self, name)]
+        weights, biases = ([arguments.frozen(arguments.float32("Net", a, name)) for a in getattr(self, name)]
                            for name in ("weights", "biases"))
         shapes = [a.shape for a in weights], [b.shape for b in biases]
         chained = bool(weights) and all(a.ndim == 2 for a in weights) and all(
             a.shape[1] == b.shape[0] for a, b in pairwise(weights))
         if not chained or [a.shape[1:] for a in weights] != shapes[1]:
-            raise _check.error(ValueError, "Net", "`weights` (n_in, n_out) and `biases` (n_out,) must chain",
-                               f"shapes {shapes[0]} and {shapes[1]}", "make a network with init(rng, sizes)")
+            raise arguments.error(ValueError, "Net", "`weights` (n_in, n_out) and `biases` (n_out,) must chain",
+                                  f"shapes {shapes[0]} and {shapes[1]}", "make a network with init(rng, sizes)")
         object.__setattr__(self, "weights", tuple(weights))
         object.__setattr__(self, "biases", tuple(biases))
 
@@ -71,11 +71,11 @@ def init(rng: "np.random.Generator", sizes: Sequence[int]) -> Net:
         ValueError: fewer than two sizes, or a size below 1.
     Source: He et al. 2015 (arXiv:1502.01852), section 2.2.
     """
-    _check.generator("init", rng)
+    arguments.generator("init", rng)
     if not isinstance(sizes, Sequence) or len(sizes) < 2:
-        raise _check.error(ValueError, "init", "`sizes` must name at least input and output", repr(sizes),
-                           "pass (64, 32, 10), say")
-    n = [_check.whole("init", size, "sizes", 1) for size in sizes]
+        raise arguments.error(ValueError, "init", "`sizes` must name at least input and output", repr(sizes),
+                              "pass (64, 32, 10), say")
+    n = [arguments.whole("init", size, "sizes", 1) for size in sizes]
     return Net(weights=tuple(rng.normal(0, np.sqrt(2 / i), (i, o)) for i, o in pairwise(n)),
                biases=tuple(np.zeros(o) for o in n[1:]))
 
@@ -98,7 +98,7 @@ def forward(net: Net, x: ArrayLike) -> Reals:
     return layer_inputs(net, x)[-1]
 
 
-@_check.quiet
+@arguments.quiet
 def layer_inputs(net: Net, x: ArrayLike) -> list[Reals]:
     """The input of every layer, then the logits: what calibration looks at.
 
@@ -113,7 +113,7 @@ def layer_inputs(net: Net, x: ArrayLike) -> list[Reals]:
 
 def rows(where: str, x: ArrayLike, width: int) -> Reals:
     """x as (n, width) finite float32."""
-    x = _check.float32(where, x, "x")
+    x = arguments.float32(where, x, "x")
     wide(where, x, "x", width)
     return x
 
@@ -121,31 +121,32 @@ def rows(where: str, x: ArrayLike, width: int) -> Reals:
 def wide(where: str, a: Reals | Codes, name: str, width: int) -> None:
     """One row per sample, as wide as the network's input."""
     if a.ndim != 2 or a.shape[1] != width:
-        raise _check.error(ValueError, where, f"`{name}` must be of shape (n, {width}), the network's input",
-                           f"shape {a.shape}", "flatten each sample to a row, or make a network of that size")
+        raise arguments.error(ValueError, where, f"`{name}` must be of shape (n, {width}), the network's input",
+                              f"shape {a.shape}", "flatten each sample to a row, or make a network of that size")
 
 
 def targets(where: str, labels: ArrayLike, n: int, count: int) -> Reals:
     """labels as (n, count) probabilities: given as such, or 1 for each sample's class."""
-    if _check.array(where, labels, "labels").ndim != 2:
+    if arguments.array(where, labels, "labels").ndim != 2:
         return np.eye(count, dtype=np.float32)[classes(where, labels, n, count)]
-    p = _check.float32(where, labels, "labels")
+    p = arguments.float32(where, labels, "labels")
     if p.shape != (n, count) or (p < 0).any() or (np.abs(p.sum(axis=1) - 1) > 1e-3).any():
-        raise _check.error(ValueError, where, f"`labels` must be {n} classes, or ({n}, {count}) probabilities whose "
-                           "rows sum to 1", f"shape {p.shape} with sums {p.sum(axis=1)[:3]}", "apply softmax to logits")
+        raise arguments.error(ValueError, where, f"`labels` must be {n} classes, or ({n}, {count}) probabilities whose "
+                              "rows sum to 1", f"shape {p.shape} with sums {p.sum(axis=1)[:3]}",
+                              "apply softmax to logits")
     return p
 
 
 def classes(where: str, labels: ArrayLike, n: int, count: int) -> Codes:
     """labels as (n,) integers from 0 to count - 1."""
-    y = _check.integers(where, labels, "labels")
+    y = arguments.integers(where, labels, "labels")
     if y.shape != (n,):
-        raise _check.error(ValueError, where, "`labels` must hold one class per sample", f"shape {y.shape} for {n} "
-                           "samples", "pass x and labels of the same length")
-    return _check.within(where, y, 0, count - 1, "labels", "one code per logit", "number the classes from 0")
+        raise arguments.error(ValueError, where, "`labels` must hold one class per sample", f"shape {y.shape} for {n} "
+                              "samples", "pass x and labels of the same length")
+    return arguments.within(where, y, 0, count - 1, "labels", "one code per logit", "number the classes from 0")
 
 
-@_check.quiet
+@arguments.quiet
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> tuple[float, Callable[[], Reals]]:
     """mean(log(sum(exp(logits))) - logits[label]), in nats; pullback: (softmax - onehot) / n.
 
@@ -174,7 +175,7 @@ def cross_entropy_formula(logits: Reals, p: Reals) -> tuple[float, Callable[[], 
     return float(np.mean(np.log(sums[:, 0]) - said)), lambda: (exps / sums - p) / len(p)
 
 
-@_check.quiet
+@arguments.quiet
 def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """The share of samples whose largest logit is the label's, from 0 to 1; the first of equal logits counts.
 
@@ -188,16 +189,16 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         ValueError: no samples, or labels that do not fit the logits.
     """
-    logits = _logits("accuracy", _check.number("accuracy", logits, "logits"))
+    logits = _logits("accuracy", arguments.number("accuracy", logits, "logits"))
     y = classes("accuracy", labels, *logits.shape)
     return float(np.mean(np.argmax(logits, axis=1) == y))
 
 
 def _logits(where: str, logits: ArrayLike) -> Reals:
-    logits = _check.reals(where, logits, "logits")
+    logits = arguments.reals(where, logits, "logits")
     if logits.ndim != 2 or 0 in logits.shape:
-        raise _check.error(ValueError, where, "`logits` must be of shape (n, classes) and hold data",
-                           f"shape {logits.shape}", "pass what forward returns")
+        raise arguments.error(ValueError, where, "`logits` must be of shape (n, classes) and hold data",
+                              f"shape {logits.shape}", "pass what forward returns")
     return logits
 
 

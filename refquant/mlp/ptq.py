@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
 from ..affine import AffineParams, quantize
+from ..arguments import Codes, Reals
 from ..calibration import dynamic_params
 from ..clipping import Axis, Clip, minmax
 from ..grids import INT32, UINT8, IntGrid
@@ -46,7 +46,7 @@ def ptq_static(net: Net, batches: Iterable[ArrayLike], *, weight_grid: IntGrid =
 
     Source: Jacob et al. 2018 (arXiv:1712.05877); Krishnamoorthi 2018 (arXiv:1806.08342), section 3.
     """
-    _check.batches("ptq_static", batches)
+    arguments.batches("ptq_static", batches)
     states = [observer.empty] * len(net.weights)
     for batch in batches:
         seen = layer_inputs(net, batch)[:-1]

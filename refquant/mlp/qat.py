@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check
-from .._check import Reals
+from .. import arguments
 from ..affine import AffineParams
+from ..arguments import Reals
 from ..clipping import Axis
-from ..gradients import straight_through
+from ..gradients import lsq, straight_through
 from ..grids import UINT8, IntGrid
-from ..methods.lsq import lsq
 from ..ranges import affine_formula, affine_params, symmetric_formula
 from .model import Net, Pullback, Through, flatten, layer_inputs, loss_gradient, net_of, unflatten
 from .ptq import NARROW8, quantize_net, weight_params
@@ -19,7 +18,7 @@ from .quantized import QuantizedNet
 from .train import Problem, Rows, fit, training_data
 
 
-@_check.quiet
+@arguments.quiet
 def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", weight_grid: IntGrid = NARROW8,
               activation_grid: IntGrid = UINT8, weight_axis: Axis = None, momentum: float = 0.95, epochs: int = 30,
               batch_size: int = 64, lr: float = 3e-3,
@@ -52,7 +51,8 @@ def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Gene
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.
     """
     if not 0 <= momentum <= 1:
-        raise _check.error(ValueError, "train_qat", "`momentum` must lie from 0 to 1", repr(momentum), "0.95 is usual")
+        raise arguments.error(ValueError, "train_qat", "`momentum` must lie from 0 to 1", repr(momentum),
+                              "0.95 is usual")
     x, p = training_data("train_qat", net, x, labels, rng, epochs, batch_size, lr)
     problem = straight_through_problem(net, x, p, weight_grid, activation_grid, weight_axis, momentum, batch_size)
     return fit(problem, len(x), each_epoch, rng=rng, epochs=epochs, batch_size=batch_size, lr=lr)
@@ -76,7 +76,7 @@ def straight_through_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid,
     return Problem(flatten(net), gradient, quantized)
 
 
-@_check.quiet
+@arguments.quiet
 def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", weight_grid: IntGrid = NARROW8,
               activation_grid: IntGrid = UINT8, epochs: int = 30, batch_size: int = 64, lr: float = 3e-3,
               each_epoch: Callable[[QuantizedNet], object] | None = None) -> QuantizedNet:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
 from ..affine import AffineParams, quantize
+from ..arguments import Codes, Reals
 from ..calibration import dynamic_params
 from ..clipping import Axis
 from ..grids import IntGrid, known
@@ -31,12 +31,12 @@ class Dynamic:
     def __post_init__(self) -> None:
         known("Dynamic", self.grid)
         if self.axis not in (None, -1):
-            raise _check.error(ValueError, "Dynamic", "`axis` must be None (per tensor) or -1 (per row)",
-                               repr(self.axis), "inputs that share a sum must share a scale")
+            raise arguments.error(ValueError, "Dynamic", "`axis` must be None (per tensor) or -1 (per row)",
+                                  repr(self.axis), "inputs that share a sum must share a scale")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class QuantizedLayer(_check.Value):
+class QuantizedLayer(arguments.Value):
     """y = scale_x * scale_w * ((q_x - zero_point_x) @ codes + bias).
 
     Args:
@@ -61,28 +61,31 @@ class QuantizedLayer(_check.Value):
 
     def __post_init__(self) -> None:
         grid, steps = self.weight.grid, self.weight.scale.shape
-        codes = _check.within("QuantizedLayer", self.codes, grid.qmin, grid.qmax, "codes", "R2",
-                              "codes come from quantize with the same grid")
-        at, bias = self.activation, _check.array("QuantizedLayer", self.bias, "bias")
-        _check.instance("QuantizedLayer", at, (AffineParams, Dynamic), "`activation` must be AffineParams or Dynamic",
-                        "make the network with ptq_static, ptq_dynamic or train_qat")
+        codes = arguments.within("QuantizedLayer", self.codes, grid.qmin, grid.qmax, "codes", "R2",
+                                 "codes come from quantize with the same grid")
+        at, bias = self.activation, arguments.array("QuantizedLayer", self.bias, "bias")
+        arguments.instance("QuantizedLayer", at, (AffineParams, Dynamic),
+                           "`activation` must be AffineParams or Dynamic",
+                           "make the network with ptq_static, ptq_dynamic or train_qat")
         if codes.ndim != 2 or bias.shape != codes.shape[1:] or steps not in ((), (1, 1), (1, bias.size)):
-            raise _check.error(ValueError, "QuantizedLayer", "`codes` (n_in, n_out), `bias` (n_out,) and `weight` () "
-                               "or (1, n_out) must fit", f"shapes {codes.shape}, {bias.shape} and {steps}",
-                               "make it with ptq_static, ptq_dynamic or train_qat")
+            raise arguments.error(ValueError, "QuantizedLayer",
+                                  "`codes` (n_in, n_out), `bias` (n_out,) and `weight` () or (1, n_out) must fit",
+                                  f"shapes {codes.shape}, {bias.shape} and {steps}",
+                                  "make it with ptq_static, ptq_dynamic or train_qat")
         if self.weight.zero_point.any() or (isinstance(at, AffineParams) and at.scale.shape != ()):
-            raise _check.error(ValueError, "QuantizedLayer", "`weight` must be symmetric and a static `activation` per "
-                               "tensor", f"{self.weight} and {at}", "use symmetric_params for weights")
+            raise arguments.error(ValueError, "QuantizedLayer",
+                                  "`weight` must be symmetric and a static `activation` per tensor",
+                                  f"{self.weight} and {at}", "use symmetric_params for weights")
         if max(grid.bits, at.grid.bits) > 16:
-            raise _check.error(ValueError, "QuantizedLayer", "codes must have at most 16 bits (R13)",
-                               f"{grid.bits} for weights and {at.grid.bits} for the input", "take a smaller grid")
+            raise arguments.error(ValueError, "QuantizedLayer", "codes must have at most 16 bits (R13)",
+                                  f"{grid.bits} for weights and {at.grid.bits} for the input", "take a smaller grid")
         if bias.dtype != (np.int32 if isinstance(at, AffineParams) else np.float32):
-            raise _check.error(TypeError, "QuantizedLayer", "`bias` must be int32 when static, float32 when dynamic",
-                               f"dtype {bias.dtype}", "make the network with ptq_static, ptq_dynamic or train_qat")
+            raise arguments.error(TypeError, "QuantizedLayer", "`bias` must be int32 when static, float32 when dynamic",
+                                  f"dtype {bias.dtype}", "make the network with ptq_static, ptq_dynamic or train_qat")
         if bias.dtype == np.float32:
-            _check.finite("QuantizedLayer", bias, "bias")
-        object.__setattr__(self, "codes", _check.frozen(codes.astype(grid.dtype)))
-        object.__setattr__(self, "bias", _check.frozen(bias))
+            arguments.finite("QuantizedLayer", bias, "bias")
+        object.__setattr__(self, "codes", arguments.frozen(codes.astype(grid.dtype)))
+        object.__setattr__(self, "bias", arguments.frozen(bias))
 
     @property
     def nbytes(self) -> int:
@@ -107,8 +110,8 @@ class QuantizedNet:
         layers = tuple(self.layers)
         shapes = [layer.codes.shape for layer in layers]
         if not layers or any(a[1] != b[0] for a, b in pairwise(shapes)):
-            raise _check.error(ValueError, "QuantizedNet", "`layers` must chain, one at least", f"shapes {shapes}",
-                               "make the network with ptq_static, ptq_dynamic or train_qat")
+            raise arguments.error(ValueError, "QuantizedNet", "`layers` must chain, one at least", f"shapes {shapes}",
+                                  "make the network with ptq_static, ptq_dynamic or train_qat")
         object.__setattr__(self, "layers", layers)
 
     @property
@@ -117,7 +120,7 @@ class QuantizedNet:
         return sum(layer.nbytes for layer in self.layers)
 
 
-@_check.quiet
+@arguments.quiet
 def forward_quantized(qnet: QuantizedNet, x: ArrayLike) -> Reals:
     """logits: per layer, quantize the input, multiply codes exactly, scale back; ReLU between layers.
 
@@ -143,7 +146,7 @@ def forward_quantized(qnet: QuantizedNet, x: ArrayLike) -> Reals:
     return y
 
 
-@_check.quiet
+@arguments.quiet
 def linear(layer: QuantizedLayer, x: Reals) -> Reals:
     """One layer of forward_quantized, before ReLU: x (n, n_in) -> y (n, n_out), both float32.
 

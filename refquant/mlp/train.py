@@ -7,10 +7,10 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _check
-from .._check import Reals
-from ..methods.adam import AdamState, adam
+from .. import arguments
+from ..arguments import Reals
 from .model import Net, flatten, loss_gradient, net_of, rows, targets, unchanged, unflatten
+from .optim import AdamState, adam
 
 Rows: TypeAlias = NDArray[np.intp]
 Trained = TypeVar("Trained")
@@ -25,7 +25,7 @@ class Problem(Generic[Trained]):
     network: Callable[[Reals], Trained]
 
 
-@_check.quiet
+@arguments.quiet
 def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", epochs: int = 60,
           batch_size: int = 64, lr: float = 3e-3, each_epoch: Callable[[Net], object] | None = None) -> Net:
     """theta <- adam(theta, d cross_entropy / d theta), over shuffled minibatches, lr falling to 0 along a cosine.
@@ -89,14 +89,14 @@ def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, r
 def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: "np.random.Generator", epochs: int,
                   batch_size: int, lr: float) -> tuple[Reals, Reals]:
     """Samples and the probabilities of their classes, which fit the network and each other."""
-    _check.generator(where, rng)
+    arguments.generator(where, rng)
     if not (isinstance(lr, int | float | np.number) and 0 <= lr < np.inf):
-        raise _check.error(ValueError, where, "`lr` must be a finite number from 0", repr(lr), "3e-3 is usual")
-    _check.whole(where, epochs, "epochs", 0)
-    _check.whole(where, batch_size, "batch_size", 1)
+        raise arguments.error(ValueError, where, "`lr` must be a finite number from 0", repr(lr), "3e-3 is usual")
+    arguments.whole(where, epochs, "epochs", 0)
+    arguments.whole(where, batch_size, "batch_size", 1)
     x = rows(where, x, net.sizes[0])
     if not len(x):
-        raise _check.error(ValueError, where, "training needs data", f"shape {x.shape}", "pass at least one sample")
+        raise arguments.error(ValueError, where, "training needs data", f"shape {x.shape}", "pass at least one sample")
     return x, targets(where, labels, len(x), net.sizes[-1])
 
 

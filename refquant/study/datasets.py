@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _check
-from .._check import Codes, Reals
+from .. import arguments
+from ..arguments import Codes, Reals
 
 
 class Data(NamedTuple):
@@ -65,12 +65,14 @@ def idx(folder: str | Path) -> Split:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise _check.error(ValueError, "refquant compare", "`--data` must be a folder of IDX files", f"{str(folder)!r}",
-                           "put train-images-idx3-ubyte and its three siblings there, .gz or plain")
+        raise arguments.error(ValueError, "refquant compare", "`--data` must be a folder of IDX files",
+                              f"{str(folder)!r}",
+                              "put train-images-idx3-ubyte and its three siblings there, .gz or plain")
     train, test = (_idx_pair(path, names) for names in (("train",), ("test", "t10k")))
     if train.x.shape[1] != test.x.shape[1]:
-        raise _check.error(ValueError, "refquant compare", "training and test images must have one size",
-                           f"{train.x.shape[1]} and {test.x.shape[1]} pixels", "keep each data set in its own folder")
+        raise arguments.error(ValueError, "refquant compare", "training and test images must have one size",
+                              f"{train.x.shape[1]} and {test.x.shape[1]} pixels",
+                              "keep each data set in its own folder")
     return Split(train, test)
 
 
@@ -78,9 +80,9 @@ def _idx_pair(folder: Path, names: tuple[str, ...]) -> Data:
     images = _idx_array(_idx_file(folder, names, "images-idx3-ubyte"), 3)
     labels = _idx_array(_idx_file(folder, names, "labels-idx1-ubyte"), 1)
     if len(images) != len(labels) or not images.size:
-        raise _check.error(ValueError, "refquant compare", "every image needs a label, and there must be some",
-                           f"{len(images)} images of {names[0]} and {len(labels)} labels",
-                           "check that both files belong together")
+        raise arguments.error(ValueError, "refquant compare", "every image needs a label, and there must be some",
+                              f"{len(images)} images of {names[0]} and {len(labels)} labels",
+                              "check that both files belong together")
     return Data(images.reshape(len(images), -1).astype(np.float32) / np.float32(255), labels.astype(np.int64))
 
 
@@ -88,8 +90,8 @@ def _idx_file(folder: Path, names: tuple[str, ...], kind: str) -> Path:
     found = sorted(path for path in folder.iterdir() if kind in path.name.replace(".idx", "-idx")
                    and any(name in path.name for name in names) and path.name.endswith(("ubyte", ".gz")))
     if not found:
-        raise _check.error(ValueError, "refquant compare", f"`--data` must hold a file of {names[0]} with {kind} in "
-                           "its name", f"{str(folder)!r}", "names are as published: train-images-idx3-ubyte.gz")
+        raise arguments.error(ValueError, "refquant compare", f"`--data` must hold a file of {names[0]} with {kind} in "
+                              "its name", f"{str(folder)!r}", "names are as published: train-images-idx3-ubyte.gz")
     return found[0]
 
 
@@ -98,16 +100,17 @@ def _idx_array(path: Path, axes: int) -> Any:
     try:
         content = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     except (OSError, EOFError, zlib.error) as cause:
-        raise _check.error(ValueError, "refquant compare", "an IDX file must be readable and whole", f"{path.name!r} "
-                           f"({cause})", "download it again") from cause
+        raise arguments.error(ValueError, "refquant compare", "an IDX file must be readable and whole",
+                              f"{path.name!r} ({cause})", "download it again") from cause
     magic = bytes([0, 0, 8, axes])
     if content[:4] != magic:
-        raise _check.error(ValueError, "refquant compare", f"an IDX file of {axes} axes must begin with the magic "
-                           f"number {magic.hex()}", f"{content[:4].hex() or 'an empty file'} in {path.name!r}",
-                           "check that this is the right file, and that it is gzipped if and only if its name says .gz")
+        raise arguments.error(ValueError, "refquant compare", f"an IDX file of {axes} axes must begin with the magic "
+                              f"number {magic.hex()}", f"{content[:4].hex() or 'an empty file'} in {path.name!r}",
+                              "check that this is the right file, and that it is gzipped if and only if its name says "
+                              ".gz")
     sizes = [int(n) for n in np.frombuffer(content[4:4 + 4 * axes].ljust(4 * axes, b"\0"), ">u4")]
     expected = 4 + 4 * axes + int(np.prod(sizes, dtype=object))
     if len(content) != expected:
-        raise _check.error(ValueError, "refquant compare", f"{path.name!r} must hold {expected} bytes, as its header "
-                           "says", f"{len(content)} bytes", "it is truncated or damaged; download it again")
+        raise arguments.error(ValueError, "refquant compare", f"{path.name!r} must hold {expected} bytes, as its "
+                              "header says", f"{len(content)} bytes", "it is truncated or damaged; download it again")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(sizes)

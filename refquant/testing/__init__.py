@@ -3,7 +3,6 @@
     check       check_quantizer(yours): is it right, and if not, the smallest counter-example
     ladder      the numbers that check_quantizer tries, rule after rule
     identify    identify(black_box): which convention is it
-    conventions how others divide, round, add the zero point and overflow
     oracle      the formula for one number at a time, in exact fractions
     strategies  data at decision points: ties, one ulp beside them, far outside
     laws        what must hold, each a named function that cites its rules; those of ranges in range_laws
@@ -16,9 +15,8 @@ try:
 except ImportError as cause:
     raise ImportError("refquant.testing: needs hypothesis. Hint: pip install 'refquant[test]'.") from cause
 
-from . import conventions, oracle, range_laws, strategies  # range_laws enters its laws into LAWS
-from .check import Deviation, check_quantizer, one_axis
-from .conventions import (
+from ..engines import conventions
+from ..engines.conventions import (
     after_rounding,
     before_rounding,
     before_rounding_in_float64,
@@ -42,6 +40,8 @@ from .conventions import (
     true_division,
     wrapping,
 )
+from . import oracle, range_laws, strategies  # range_laws enters its laws into LAWS
+from .check import Deviation, check_quantizer, one_axis
 from .identify import Identity, identify
 from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant

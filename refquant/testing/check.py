@@ -11,13 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import DTypeLike
 
-from .._check import error, quiet, whole
 from ..affine import AffineParams
 from ..affine import dequantize as right_dequantize
 from ..affine import quantize as right_quantize
-from ..grids import INT8, UINT8, IntGrid, known
-from . import strategies
-from .conventions import (
+from ..arguments import error, quiet, whole
+from ..engines.conventions import (
     NAMED,
     Cast,
     Convention,
@@ -30,6 +28,8 @@ from .conventions import (
     saturating,
     true_division,
 )
+from ..grids import INT8, UINT8, IntGrid, known
+from . import strategies
 from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]

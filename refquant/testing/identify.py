@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._check import error, quiet
 from ..affine import AffineParams
-from ..grids import INT8, IntGrid
-from .check import Quantize, silent, takes
-from .conventions import (
+from ..arguments import error, quiet
+from ..engines.conventions import (
     ENGINES,
     NAMED,
     OWN,
@@ -27,6 +25,8 @@ from .conventions import (
     saturating,
     sum_through_int64,
 )
+from ..grids import INT8, IntGrid
+from .check import Quantize, silent, takes
 
 Probe = tuple[str, str, int]
 

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from .._check import quiet
 from ..affine import AffineParams
+from ..arguments import quiet
 from ..grids import IntGrid
 from . import strategies
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import refquant as rq
-from refquant._check import quiet
-from refquant.clipping import parse
+from refquant.arguments import quiet
+from refquant.clipping.rule import parse
 
 from .laws import Law
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import quiet
+from ..arguments import quiet
 from ..grids import IntGrid
 
 Scalar = np.floating[Any]

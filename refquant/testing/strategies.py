@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from .._check import Codes, Reals, quiet
 from ..affine import AffineParams
+from ..arguments import Codes, Reals, quiet
 from ..grids import IntGrid
 
 DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))

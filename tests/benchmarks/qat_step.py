@@ -16,7 +16,7 @@ from measure import Row, in_turns, milliseconds
 import numpy as np
 
 from refquant import mlp
-from refquant.grids import UINT8, IntGrid
+from refquant.grids import IntGrid, UINT8
 
 SIZES, BATCH, STEPS, ROUNDS = (64, 64, 32, 10), 64, 200, 20
 

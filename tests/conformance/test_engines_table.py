@@ -18,13 +18,13 @@ import test_gguf  # without its engine this module is skipped, as that one is; a
 import test_litert
 import test_onnxruntime
 import test_pytorch
-from test_testing_identify import EXPECTED as CONVENTIONS
-from test_testing_identify import named_rightly
+from test_identify import EXPECTED as CONVENTIONS
+from test_identify import named_rightly
 
 import refquant as rq
 from refquant.engines import gguf, litert, onnxruntime, pytorch, torchao
-from refquant.study import engine_sums
-from refquant.study.engines import staircases, table
+from refquant.study.engines import sums
+from refquant.study.engines.table import staircases, table
 
 pytestmark = [pytest.mark.filterwarnings("ignore"),  # quantized tensors are deprecated; gguf's casts of NaN warn
               pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="what C++ leaves undefined is "
@@ -124,7 +124,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
             assert callable(getattr(module, name))
             monkeypatch.setattr(module, name, counted(f"{module.__name__}.{name}", f))
     rescale = test_litert.rescale
-    monkeypatch.setattr(engine_sums, "quantize_codes", lambda acc, x_scale, y_scale: rescale(
+    monkeypatch.setattr(sums, "quantize_codes", lambda acc, x_scale, y_scale: rescale(
         np.array([acc], np.int32), "int8", (x_scale, y_scale), (0, 0), test_litert.REFERENCE))
     return names
 

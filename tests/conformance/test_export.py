@@ -11,7 +11,8 @@ from helpers import needs
 import refquant as rq
 from refquant import mlp
 from refquant.mlp import export
-from refquant.study import cli, exported
+from refquant.study import cli
+from refquant.study.compare import exported
 from refquant.study.datasets import digits
 
 X, LABELS = digits()

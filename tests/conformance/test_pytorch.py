@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from helpers import needs, refused
-from test_engines_pytorch import GOLDEN, decoded, differing, encoded, named, outputs
+from test_engine_pytorch import GOLDEN, decoded, differing, encoded, named, outputs
 
 import refquant as rq
 from refquant.engines import pytorch as ours

@@ -8,11 +8,11 @@ from itertools import pairwise
 
 from ..plots.svg import theme
 from .cells import Compared, by_comparison, cell, comparison, figures, head, verdict
+from .claims_ptq import PTQ
+from .claims_qat import QAT
+from .claims_ranges import RANGES
+from .claims_rest import REST
 from .report import INTERVALS, MARGINS, MEANINGS, WORDS, Report, Told, made_with, seeds
-from .said_of_ptq import PTQ
-from .said_of_qat import QAT
-from .said_of_ranges import RANGES
-from .said_of_the_rest import REST
 from .section import command, section
 
 GROUPS = {"Quantization after training (PTQ)": PTQ, "Training with quantization (QAT)": QAT,
@@ -36,7 +36,7 @@ def to_html(found: Report) -> str:
 
 
 def _stylesheet() -> str:
-    return (files(__package__.rpartition(".")[0]) / "data" / "claims.css").read_text(encoding="utf-8")
+    return (files(__package__) / "claims.css").read_text(encoding="utf-8")
 
 
 def _header(found: Report) -> Iterable[str]:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..experiments import Observation
 from ..stats import Estimate
+from .experiments import Observation
 from .verdict import METRICS, Outcome, Reading, Sentence, beside, outcome
 
 INTERVALS = (

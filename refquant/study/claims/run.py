@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__, _check
-from ..experiments import EXPERIMENTS, Observation
-from ..files import writable_folder, write
+from ... import __version__, arguments
+from ...files import writable_folder, write
+from ..compare.tasks import Plan, Task, prepare
 from ..jobs import run
-from ..methods import Plan, Task, prepare
 from . import SENTENCES
+from .experiments import EXPERIMENTS, Observation
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
 
@@ -141,13 +141,15 @@ def _load(path: Path, name: str, asked: Settings) -> Any:
         _whole(found["records"], seeds)
         to_json(report([s for s in SENTENCES if s.experiment == name], {name: found["records"]}, asked, {}))
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, OSError, RecursionError) as cause:
-        raise _check.error(ValueError, "refquant claims", "a records file must be as it was written", f"{str(path)!r} "
-                           f"({type(cause).__name__}: {cause})", "move it away, it will be measured again") from cause
+        raise arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
+                              f"{str(path)!r} ({type(cause).__name__}: {cause})",
+                              "move it away, it will be measured again") from cause
     wanted = {"experiment": name, "version": __version__, **asked}
     differ = [key for key in {**wanted, **made} if wanted.get(key) != made.get(key)]
     if differ or seeds != list(range(asked["seeds"])):
         key = differ[0] if differ else "seeds"
-        raise _check.error(ValueError, "refquant claims", f"records are kept only with the same settings and version; "
-                           f"{str(path)!r} has {key} {made.get(key) if differ else seeds}", f"{key} {wanted[key]}",
-                           "name another folder by --out, or ask for the same again")
+        raise arguments.error(ValueError, "refquant claims",
+                              f"records are kept only with the same settings and version; "
+                              f"{str(path)!r} has {key} {made.get(key) if differ else seeds}", f"{key} {wanted[key]}",
+                              "name another folder by --out, or ask for the same again")
     return found

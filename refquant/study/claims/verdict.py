@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from ..experiments import Observation
 from ..stats import Estimate, estimate
+from .experiments import Observation
 
 Where: TypeAlias = dict[str, Any]
 

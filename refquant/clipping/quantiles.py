@@ -1,0 +1,87 @@
+"""Order statistics as clipping rules: the least and the largest value, or percentiles of the data."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import arguments
+from ..arguments import Codes, Reals
+from .rule import Axis, finite, parse
+
+
+@arguments.quiet
+def minmax(x: ArrayLike, axis: Axis = None) -> tuple[Reals, Reals]:
+    """lo = min(x), hi = max(x).
+
+    Args:
+        x: (*S) reals, without NaN.
+        axis: the axes REDUCED over, as in NumPy: 0 gives a range per column of a matrix, -1 one per row. (ONNX calls
+            `axis` the one that is kept.) None reduces over all.
+    Returns:
+        (lo, hi) in x's dtype: 0-d for axis=None, otherwise with the reduced axes kept as 1, so that they broadcast
+        back to x.
+
+    >>> lo, hi = minmax(np.float32([[1, -2], [3, 4]]), axis=0)
+    >>> lo, hi
+    (array([[ 1., -2.]], dtype=float32), array([[3., 4.]], dtype=float32))
+
+    Raises:
+        ValueError: NaN, no data to reduce over, an axis that x does not have.
+        TypeError: integers, complex or other dtypes.
+    Source: Krishnamoorthi 2018 (arXiv:1806.08342), section 3.
+    """
+    x = parse("minmax", x, axis)
+    keep = axis is not None
+    return x.min(axis=axis, keepdims=keep), x.max(axis=axis, keepdims=keep)
+
+
+@arguments.quiet
+def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bool = False,
+               counts: Codes | None = None) -> tuple[Reals, Reals]:
+    """lo = the (100 - percent)th percentile of x, hi = the percent-th, interpolated linearly.
+
+    Args:
+        x: (*S) finite reals: between infinities nothing can be interpolated.
+        percent: above 50, at most 100; 99.9 leaves a thousandth of the data outside on each side, 100 is minmax.
+        axis: the axes REDUCED over, as in minmax.
+        one_sided: lo = min(x) instead: for data that end at 0, as after ReLU.
+        counts: (*S) how often each x occurs, x ascending along axis=-1: a histogram; None is once.
+    Returns:
+        (lo, hi) in x's dtype, shaped as minmax's.
+
+    One outlier in a hundred no longer decides the range:
+
+    >>> x = np.r_[np.linspace(0, 1, 99), 50.0]
+    >>> hi = percentile(x, 98.0)[1]
+    >>> round(float(hi), 2), float(minmax(x)[1])
+    (0.99, 50.0)
+
+    Raises:
+        ValueError: percent outside (50, 100], infinities, and as minmax.
+        TypeError: as minmax.
+    Source: Wu et al. 2020 (arXiv:2004.09602), section 3.2, there of |x|; the interpolation is NumPy's default.
+    """
+    x = finite("percentile", x, axis, counts)
+    if not (isinstance(percent, int | float | np.number) and 50 < percent <= 100):
+        raise arguments.error(ValueError, "percentile", "`percent` must lie above 50 and at most at 100", repr(percent),
+                              "99.9 leaves a thousandth of the data outside on each side")
+    percent = float(percent)
+    below = 0.0 if one_sided else 100 - percent
+    if counts is not None:
+        return _ranked(x, below, counts), _ranked(x, percent, counts)
+    each = partial(np.percentile, q=[below, percent], axis=axis, keepdims=axis is not None)
+    ends = each(x)
+    if not np.isfinite(ends).all():  # a difference overflowed
+        ends = np.where(np.isfinite(ends), ends, 2 * each(x / 2))
+    return ends[0].astype(x.dtype)[()], ends[1].astype(x.dtype)[()]
+
+
+def _ranked(x: Reals, percent: float, counts: Codes) -> Reals:
+    """The percentile of ascending values that occur counts times, as np.percentile of the values repeated."""
+    upto = np.cumsum(counts, axis=-1)
+    place = percent / 100 * (upto[..., -1:] - 1)
+    below, above = (np.take_along_axis(x, np.sum(upto <= rank, axis=-1, keepdims=True), -1)
+                    for rank in (np.floor(place), np.ceil(place)))
+    part = place - np.floor(place)
+    return np.where(part == 0, below, below * (1 - part) + above * part).astype(x.dtype)

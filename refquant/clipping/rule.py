@@ -1,0 +1,50 @@
+"""Data -> [lo, hi]: how the clipping range is chosen.
+
+A rule is any function `(x, axis=None) -> (lo, hi)` that keeps the reduced axes as 1 (NumPy's keepdims), so that the
+range broadcasts back to x; `partial(percentile, percent=99.9)` makes one of a rule with options. `axis` holds the axes
+REDUCED over, so the same rule serves tensors, channels, rows and, after split_blocks, blocks. `counts`, of x's shape,
+says how often each value occurs: so a rule reads a histogram (bins.py).
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import arguments
+from ..arguments import Codes, Reals
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+Clip: TypeAlias = Callable[..., tuple[Reals, Reals]]
+
+
+def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None) -> Reals:
+    """x as finite reals, counts of its shape."""
+    x = arguments.finite(where, parse(where, x, axis), "x")
+    if counts is not None and (np.shape(counts) != x.shape or axis != -1):
+        raise arguments.error(ValueError, where, "`counts` must have the shape of `x`, with axis=-1",
+                              f"{np.shape(counts)} for {x.shape}, axis={axis}", "histogram_observer calls it so")
+    return x
+
+
+def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
+    """x as reals, with something to reduce over along `axis`."""
+    x = arguments.reals(where, x)
+    if any(x.shape[i] == 0 for i in arguments.axes(where, x.shape, axis)):
+        raise arguments.error(ValueError, where, "a range needs data", f"shape {x.shape} reduced over axis={axis}",
+                              "leave empty batches out")
+    return x
+
+
+def ranged(where: str, clip: Clip, x: ArrayLike, axis: Axis) -> tuple[Reals, Reals]:
+    """What a clipping rule makes of x, in the shape that broadcasts back to x."""
+    x = arguments.reals(where, x)
+    reduced = arguments.axes(where, x.shape, axis)
+    lo, hi = clip(x, axis=axis)
+    shape = () if axis is None else tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
+    if np.shape(lo) != shape or np.shape(hi) != shape:
+        raise arguments.error(ValueError, where, "`clip` must keep the reduced axes as 1 (R12)",
+                              f"shapes {np.shape(lo)} and {np.shape(hi)} instead of {shape}",
+                              "reduce with keepdims=axis is not None")
+    return lo, hi

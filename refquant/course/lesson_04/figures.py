@@ -1,0 +1,174 @@
+"""What lesson 04 shows: who shares a scale, what that brings, and what it costs."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, figure, styled
+from ...study.stats import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GRANULARITY_STYLES: dict[str, dict[str, Any]] = {
+    "tensor": {"color": RED, "marker": "o", "label": "per tensor"},
+    "row": {"color": BLUE, "marker": "s", "label": "per row"},
+    "channel": {"color": PINK, "marker": "D", "label": "per channel"},
+    "block": {"color": GREEN, "marker": "^", "label": "per block"},
+}
+RULE_STYLES: dict[str, dict[str, Any]] = {
+    "min-max": {"linestyle": "-"}, "least MSE": {"linestyle": ":", "markerfacecolor": "white"}}
+BITS_COLORS = dict(zip(range(2, 9), (BLACK, RED, BLUE, GREEN, ORANGE, PINK, SKY), strict=True))
+
+
+@styled
+def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> "Figure":
+    """The values of a matrix, once per granularity; the colour of a cell is the scale (of x's shape) that it has.
+
+    A line parts neighbours that do not share a scale.
+    """
+    from matplotlib.colors import LogNorm
+
+    drawn, axes = figure(1.7 * -(-len(scales) // 2), 9, nrows=-(-len(scales) // 2), ncols=2, squeeze=False)
+    values = np.asarray(x)
+    steps = {name: np.broadcast_to(np.asarray(scale), values.shape) for name, scale in scales.items()}
+    lowest, highest = (float(f([f(step) for step in steps.values()])) for f in (np.min, np.max))
+    for panel, (name, step) in zip(axes.flat, steps.items(), strict=False):
+        cells = panel.pcolormesh(step, cmap="cividis", norm=LogNorm(lowest, highest))
+        for (i, j), value in np.ndenumerate(values):
+            panel.annotate(f"{value:.3g}", (j + 0.5, i + 0.5), ha="center", va="center", fontsize=13,
+                           color="white" if step[i, j] ** 2 < lowest * highest else BLACK)
+        for i, j in np.argwhere(np.diff(step, axis=1) != 0):
+            panel.plot([j + 1, j + 1], [i, i + 1], color="white", linewidth=5)
+        for i, j in np.argwhere(np.diff(step, axis=0) != 0):
+            panel.plot([j, j + 1], [i + 1, i + 1], color="white", linewidth=5)
+        panel.set(xticks=[], yticks=[], ylim=(len(values), 0))
+        panel.set_title(name, fontsize=13, loc="left")
+        for spine in panel.spines.values():
+            spine.set_visible(False)
+    bar = drawn.colorbar(cells, ax=axes, label="scale, reals per step")
+    ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100) if lowest <= t <= highest]
+    bar.set_ticks(ticks, labels=[str(t) for t in ticks])
+    bar.minorticks_off()
+    return drawn
+
+
+@styled
+def largest_in_groups(largest: Mapping[int, float], promised: Mapping[int, float],
+                      measured: Mapping[int, float]) -> "Figure":
+    """By the size of a group: the mean of its largest |x|, and the SQNR that it promises, beside the measured one."""
+    drawn, (left, right) = figure(3.8, 9.5, ncols=2)
+    left.plot(list(largest), list(largest.values()), color=BLACK, marker="o")
+    left.set(ylabel="mean of the largest |x|, in sigma", ylim=(0, None), title="The largest of a group")
+    right.plot(list(promised), list(promised.values()), color=GREY, linestyle="--", label="step**2 / 12 promises")
+    right.plot(list(measured), list(measured.values()), color=GREEN, marker="^", linestyle="", label="measured")
+    right.set(ylabel="SQNR, dB", title="4 bits, one scale per group")
+    right.legend(loc="upper right")
+    for panel in (left, right):
+        panel.set_xscale("log", base=2)
+        panel.set_xticks(list(largest)[::2], [f"{n:,}" for n in largest][::2])
+        panel.minorticks_off()
+        panel.set_xlabel("values in a group")
+    return drawn
+
+
+@styled
+def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, float]]]]) -> "Figure":
+    """panels[data][bits][group] = (bits per value, SQNR in dB): one curve per bits, from large groups to small ones.
+
+    The first group, and the last two, are named.
+    """
+    drawn, axes = figure(4.8, 10, ncols=len(panels), sharey=True, squeeze=False)
+    for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
+        for bits, points in curves.items():
+            cost, db = zip(*points.values(), strict=True)
+            panel.plot(cost, db, color=BITS_COLORS[bits], marker="o", markersize=6, label=f"{bits} bits")
+            for k, (group, point) in enumerate(points.items()):
+                if k in (0, len(points) - 2, len(points) - 1):
+                    panel.annotate(group, point, textcoords="offset points", xytext=(-4, 8) if k == 0 else (-2, -17),
+                                   ha="center" if k == len(points) - 2 else "right", fontsize=11,
+                                   color=BITS_COLORS[bits])
+        panel.set(xlabel="bits per value, scales counted", title=name, xlim=(min(curves) - 0.7, max(curves) + 1.1))
+    axes[0, 0].set_ylabel("SQNR, dB")
+    axes[0, 0].legend(loc="upper left")
+    return drawn
+
+
+@styled
+def sqnr_against_outliers(panels: Mapping[str, Mapping[str, Mapping[int, float]]]) -> "Figure":
+    """panels[which values][granularity][factor of the outliers]: SQNR in dB."""
+    drawn, axes = figure(4, 9.5, ncols=len(panels), sharey=True, squeeze=False)
+    for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
+        for granularity, by_factor in curves.items():
+            panel.plot(list(by_factor), list(by_factor.values()), **GRANULARITY_STYLES[granularity])
+        factors = list(next(iter(curves.values())))
+        panel.set_xscale("log")
+        panel.set_xticks(factors, [f"{c:,}" for c in factors])
+        panel.minorticks_off()
+        panel.axhline(0, color=GREY, linewidth=1)
+        panel.set(xlabel="how much larger one column is", title=name)
+    axes[0, 0].set_ylabel("SQNR, dB")
+    axes[0, 0].legend(loc="upper left")
+    return drawn
+
+
+@styled
+def sqnr_against_migration(curves: Mapping[str, Mapping[float, float]], before: float) -> "Figure":
+    """curves[what is quantized][alpha]: SQNR of a product in dB, and of the product quantized as it was."""
+    drawn, axes = figure(4)
+    styles = {"x only": {"color": BLUE, "linestyle": "--"}, "w only": {"color": ORANGE, "linestyle": ":"},
+              "both": {"color": BLACK, "marker": "o"}}
+    for name, curve in curves.items():
+        axes.plot(list(curve), list(curve.values()), label=f"{name} quantized", **styles[name])
+    axes.axhline(before, color=GREY, linewidth=1)
+    axes.annotate("both quantized, before", (1, before), textcoords="offset points", xytext=(0, -17), ha="right",
+                  color=GREY)
+    axes.set(xlabel="alpha: how much of the outliers' size moves into the weights", ylabel="SQNR of x @ w, dB",
+             title="What is taken from one side is given to the other")
+    lowest = min(before, *(db for curve in curves.values() for db in curve.values()))
+    axes.set_ylim(bottom=lowest - 12)  # room for the legend
+    axes.legend(loc="lower left")
+    return drawn
+
+
+@styled
+def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, float]]]) -> "Figure":
+    """layers[name][granularity, clipping rule][bits]: how many dB of SQNR more than per tensor with min-max."""
+    drawn, axes = figure(4.2, 9.5, ncols=len(layers), sharey=True, squeeze=False)
+    for panel, (name, curves) in zip(axes[0], layers.items(), strict=True):
+        for (granularity, rule), by_bits in curves.items():
+            style = {**GRANULARITY_STYLES[granularity], **RULE_STYLES[rule]}
+            style["label"] = f"{style['label']}, {rule}"
+            panel.plot(list(by_bits), list(by_bits.values()), **style)
+        panel.set(xticks=list(next(iter(curves.values()))), xlabel="bits")
+        panel.set_title(name, fontsize=13)
+    axes[0, 0].set_ylabel("SQNR of the weights, dB more than\nper tensor with min-max", fontsize=12)
+    axes[0, -1].legend(loc="upper right", fontsize=11)
+    return drawn
+
+
+@styled
+def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False, digits: int = 1) -> "Figure":
+    """groups[panel][difference]: the mean with its 95 % interval, in points of accuracy; one panel per group.
+
+    shared: all panels have one axis, so that the length of a bar may be compared across them. digits: of the numbers
+    beside the bars, after the point.
+    """
+    lines = [len(group) for group in groups.values()]
+    drawn, axes = figure(1.3 + 0.5 * sum(lines), 8, nrows=len(groups), squeeze=False, sharex=shared,
+                         height_ratios=lines)
+    for panel, (name, differences) in zip(axes[:, 0], groups.items(), strict=True):
+        for i, e in enumerate(differences.values()):
+            half = e.half_width or 0.0
+            panel.errorbar([e.mean], [-i], xerr=[half], color=BLUE, marker="o", capsize=4)
+            mean = f"{e.mean:+.{digits}f}" if round(e.mean, digits) else f"{0:.{digits}f}"  # as its point, no sign
+            panel.annotate(f"{mean} ± {half:.{digits}f}", (1.01, -i), va="center", fontsize=12,
+                           xycoords=("axes fraction", "data"))
+        panel.axvline(0, color=GREY, linewidth=1)
+        panel.set_yticks([-i for i in range(len(differences))], list(differences))
+        panel.set_ylim(-len(differences) + 0.4, 0.6)
+        panel.set_title(name, fontsize=13, loc="left")
+    axes[-1, 0].set_xlabel("points of test accuracy, first minus second; bars: paired 95 % interval")
+    return drawn

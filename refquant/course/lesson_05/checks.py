@@ -1,0 +1,244 @@
+"""Checks for lesson 05, static or dynamic. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ...";
+beside them the two kinds of input that the lesson and its last exercise measure.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ... import mlp
+from ...affine import AffineParams, fake_quantize, quantize
+from ...arguments import Codes, Reals
+from ...calibration import dynamic_params, static_params
+from ...grids import IntGrid
+from ...metrics import sqnr_db
+from ...ranges import affine_params, symmetric_params
+
+Array: TypeAlias = NDArray[Any]
+GLITCH = 8.0
+
+
+def gained(x: Reals, rng: np.random.Generator) -> Reals:
+    """Each row times a lognormal(0, 1) number of its own: samples that differ in size.
+
+    >>> x = gained(np.ones((2, 3), np.float32), np.random.default_rng(0))
+    >>> x.dtype, (x == x[:, :1]).all(), x[0, 0] != x[1, 0]
+    (dtype('float32'), np.True_, np.True_)
+    """
+    return np.asarray(x * rng.lognormal(size=(len(x), 1))).astype(np.float32)
+
+
+def glitched(x: Reals, rng: np.random.Generator, share: float = 0.02) -> Reals:
+    """One value of the given share of rows, drawn at random, is 8.0: a sensor's hot pixel. x stays as it was.
+
+    >>> hit = glitched(np.zeros((100, 64), np.float32), np.random.default_rng(0)) == GLITCH
+    >>> int(hit.sum()), int(hit.any(axis=1).sum())
+    (2, 2)
+    """
+    x = x.copy()
+    rows = rng.permutation(len(x))[:round(share * len(x))]
+    x[rows, rng.integers(x.shape[1], size=len(rows))] = GLITCH
+    return x
+
+
+# ---------------------------------------------------------------------------------------------- exercise 1
+
+def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: IntGrid, static: ArrayLike | None,
+          dynamic: ArrayLike | None, saturated: ArrayLike | None) -> str:
+    """Exercise 1: the codes of x, static after the batches and dynamic, and the values of x that static saturates.
+
+    >>> from refquant import UINT4
+    >>> codes([[-1.0, 0.5], [2.0]], [3.5], UINT4, static=[23], dynamic=[15], saturated=[3.5])
+    'Not yet: static: 23 is no code: the grid ends at 0 and 15. Clip after adding the zero point (R5, R6).'
+    """
+    if static is None or dynamic is None or saturated is None:
+        return "Not answered yet: set static_codes, dynamic_codes and saturated."
+    values, lists = np.asarray(x, np.float64), [np.asarray(batch, np.float64) for batch in batches]
+    rights = {"static": quantize(values, static_params(lists, grid)),
+              "dynamic": quantize(values, dynamic_params(values, grid))}
+    for which, answer in (("static", static), ("dynamic", dynamic)):
+        given, other = np.asarray(answer, np.float64), rights["dynamic" if which == "static" else "static"]
+        if given.shape != values.shape:
+            return f"Not yet: {which}: one code for each of the {values.size} values; you give {given.size}."
+        if np.array_equal(given, rights[which]):
+            continue
+        if np.array_equal(given, other):
+            return f"Not yet: {which}: that is the other one. Static has the range of the batches, dynamic that of x."
+        why = next((why for why, wrong in mistakes(lists, values, grid, which).items() if np.array_equal(given, wrong)),
+                   None)
+        if why is None and ((given < grid.qmin) | (given > grid.qmax)).any():
+            off = given[(given < grid.qmin) | (given > grid.qmax)][0]
+            why = (f"{off:g} is no code: the grid ends at {grid.qmin} and {grid.qmax}. Clip after adding the zero "
+                   "point (R5, R6).")
+        if why is None and (given % 1 != 0).any():
+            why = f"{given[given % 1 != 0][0]:g} is no code: round to whole steps, then add the zero point (R5)."
+        i = int(np.argmax(given != rights[which]))
+        return f"Not yet: {which}: {why or f'the code of {values[i]:g} is not {given[i]:g}. First the range, then R9.'}"
+    return _saturated(values, static_params(lists, grid), saturated)
+
+
+def _saturated(values: Array, params: AffineParams, saturated: ArrayLike) -> str:
+    given, q = set(np.ravel(np.asarray(saturated, np.float64)).tolist()), quantize(values, params)
+    steps = np.rint(values / params.scale) + params.zero_point
+    beyond = set(values[steps != q].tolist())
+    if given == beyond:
+        return ("Right: the static range saturates " + (", ".join(f"{v:g}" for v in sorted(beyond)) or "nothing")
+                + "; the dynamic one reaches as far as x does.")
+    if given == set(values[(q == params.grid.qmin) | (q == params.grid.qmax)].tolist()):
+        return "Not yet: saturated: a code at the end is not yet saturation. Which values lie beyond the static range?"
+    if not given:
+        return "Not yet: saturated: something lies beyond the static range. Which codes did you clip?"
+    if not given <= set(values.tolist()):
+        return "Not yet: saturated: give values of x, not codes and not places."
+    return "Not yet: saturated: those are not the ones. A value saturates where its code had to be clipped."
+
+
+def mistakes(batches: Sequence[Array], x: Array, grid: IntGrid, which: str) -> dict[str, Array]:
+    """The codes of each known wrong way, by what is wrong with it; which is "static" or "dynamic".
+
+    >>> from refquant import UINT4
+    >>> len(mistakes([np.array([-1.0, 0.5]), np.array([2.0])], np.array([3.5]), UINT4, "static"))
+    10
+    """
+    ends = np.array([(b.min(), b.max()) for b in batches])
+    lo, hi = (ends[:, 0].min(), ends[:, 1].max()) if which == "static" else (x.min(), x.max())
+    everything = min(ends[:, 0].min(), x.min()), max(ends[:, 1].max(), x.max())
+    right = affine_params(lo, hi, grid)
+    steps = np.rint(x / right.scale)
+    ranges = {
+        "the input itself takes part in the range. Static is fixed before the input comes." if which == "static" else
+        "the calibration data take part in the range. Dynamic sees this input alone.": everything,
+    }
+    if which == "static":
+        ranges |= {
+            "that is the range of the first batch alone. Merge all of them.": tuple(ends[0]),
+            "that is the range of the last batch alone. Merge all of them.": tuple(ends[-1]),
+            "you average the batches' ends. Min-max takes the smallest and the largest of all.": tuple(ends.mean(0)),
+        }
+    wrong = {why: quantize(x, affine_params(*ends_, grid)) for why, ends_ in ranges.items()}
+    return wrong | {
+        "the zero point is missing (R5).": np.clip(steps, grid.qmin, grid.qmax),
+        "the zero point is missing, and nothing is clipped (R5, R6).": steps,
+        "you subtract the zero point; add it (R5).": np.clip(steps - right.zero_point, grid.qmin, grid.qmax),
+        "you cut off; round to the nearest (R4).":
+            np.clip(np.trunc(x / right.scale) + right.zero_point, grid.qmin, grid.qmax),
+        "you round downwards; round to the nearest (R4).":
+            np.clip(np.floor(x / right.scale) + right.zero_point, grid.qmin, grid.qmax),
+        "that is symmetric (R10). Here the parameters are affine (R9).":
+            quantize(x, symmetric_params(np.float64(lo), np.float64(hi), grid)),
+    }
+
+
+# ---------------------------------------------------------------------------------------------- exercise 2
+
+def mates(sample: ArrayLike, grid: IntGrid, worse: ArrayLike | None, better: ArrayLike | None,
+          rows_too: bool | None) -> str:
+    """Exercise 2: a batch mate that changes the sample's codes, one that makes them more exact; and dynamic per row.
+
+    worse may reach at most 10 % beyond the sample's range, better must gain 6 dB; rows_too says whether batch mates
+    matter with axis=-1.
+
+    >>> from refquant import UINT4
+    >>> mates([0.2, 0.9], UINT4, worse=[0.0, 0.5], better=[0.0, 1.5], rows_too=False)
+    "Not yet: worse: it lies within the sample's own range, so the range of both is the sample's. Reach beyond it."
+    """
+    if worse is None or better is None or rows_too is None:
+        return "Not answered yet: set worse, better and rows_too."
+    x = np.asarray(sample, np.float64)
+    before = sqnr_db(x, fake_quantize(x, dynamic_params(x, grid)))
+    for which, answer in (("worse", worse), ("better", better)):
+        mate = np.asarray(answer, np.float64)
+        if mate.shape != x.shape or not np.isfinite(mate).all():
+            return f"Not yet: {which}: give {x.size} finite values, as the sample has."
+        if min(0, x.min()) <= mate.min() and mate.max() <= max(0, x.max()):
+            return (f"Not yet: {which}: it lies within the sample's own range, so the range of both is the sample's. "
+                    "Reach beyond it.")
+        params = dynamic_params(np.stack([x, mate]), grid)
+        reach = (max(0, x.max()) - min(0, x.min())) * 0.1 * (1 + 1e-6)
+        if which == "worse":
+            if mate.max() > max(0, x.max()) + reach or mate.min() < min(0, x.min()) - reach:
+                return "Not yet: worse: it reaches more than 10 % of the sample's range beyond it. Less will do."
+            if np.array_equal(quantize(x, params), quantize(x, dynamic_params(x, grid))):
+                return ("Not yet: worse: the step grows too little, and every code of the sample rounds as before. "
+                        "Reach a little farther, or to the other side.")
+        else:
+            beside = sqnr_db(x, fake_quantize(x, params))
+            if not beside - before >= 6:
+                return (f"Not yet: better: {before:.1f} dB alone, {beside:.1f} dB beside this mate. Of which step is "
+                        "every value of the sample a whole multiple? Which range has this step?")
+    if rows_too:
+        return "Not yet: rows_too: with axis=-1 each row has a range of its own. Does a mate's value occur in yours?"
+    return "Right: one mate changes the sample's codes, another makes them more exact; per row neither can."
+
+
+# ---------------------------------------------------------------------------------------------- exercise 3
+
+def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.QuantizedNet | None,
+            gains: mlp.QuantizedNet | None, glitches: mlp.QuantizedNet | None) -> str:
+    """Exercise 3: whether each network serves its story, measured on the test images x and their labels.
+
+    The microcontroller computes in integers alone and may lose 1 point. Inputs of varying gain, on 4-bit activations
+    at most, may lose 2 points against float. Of images with a hot pixel three in four must be read right.
+    The exercise in the notebook shows right and wrong answers on a trained network.
+    """
+    given = {"microcontroller": microcontroller, "gains": gains, "glitches": glitches}
+    if any(network is None for network in given.values()):
+        return "Not answered yet: set microcontroller, gains_net and glitch_net."
+    images, rng = np.asarray(x, np.float32), np.random.default_rng(505)
+    data = {"microcontroller": images, "gains": gained(images, rng), "glitches": glitched(images, rng, share=1.0)}
+    score, floats = {}, {}
+    for name, network in given.items():
+        if not isinstance(network, mlp.QuantizedNet):
+            return f"Not yet: {name}: give a quantized network, from mlp.ptq_static or mlp.ptq_dynamic."
+        score[name] = 100 * mlp.accuracy(mlp.forward_quantized(network, data[name]), labels)
+        floats[name] = 100 * mlp.accuracy(mlp.forward(net, data[name]), labels)
+    why = (_microcontroller(microcontroller, score["microcontroller"] - floats["microcontroller"])
+           or _gains(gains, score["gains"] - floats["gains"]) or _glitches(glitches, score["glitches"]))
+    if why:
+        return f"Not yet: {why}"
+    return ("Right: static where there are only integers, dynamic per row where sizes differ, static and clipped where "
+            "a sensor fails.")
+
+
+def _dynamic(network: Any) -> Any:
+    """The first layer's Dynamic, or None."""
+    return next((layer.activation for layer in network.layers if isinstance(layer.activation, mlp.Dynamic)), None)
+
+
+def _microcontroller(network: Any, gain: float) -> str:
+    if _dynamic(network):
+        return ("microcontroller: a dynamic layer divides by its range at run time, and its biases are float32. "
+                "Integers alone need scales that are known beforehand.")
+    if gain < -1:
+        return (f"microcontroller: {-gain:.0f} points are lost. The right kind; now look at the calibration data and "
+                "at the bits.")
+    return ""
+
+
+def _gains(network: Any, gain: float) -> str:
+    if max(layer.activation.grid.bits for layer in network.layers) > 4:
+        return "gains: this story has 4 bits for activations at most."
+    if gain >= -2:
+        return ""
+    lost = f"gains: {-gain:.0f} points are lost"
+    at = _dynamic(network)
+    if at is None:
+        return f"{lost}. One range for all must be too wide for most samples or too narrow for some."
+    if at.axis is None:
+        return f"{lost}. The range of a whole batch is that of its largest sample. Give each row its own (axis=-1)."
+    return f"{lost}. The right kind of range; look at the bits of the weights."
+
+
+def _glitches(network: Any, score: float) -> str:
+    if score >= 75:
+        return ""
+    read = f"glitches: of images with a hot pixel {score:.0f} % are read right"
+    at = _dynamic(network)
+    if at is not None:
+        return f"{read}. A dynamic range believes the hot pixel, and so do the layers after it."
+    if network.layers[0].activation.scale * (network.layers[0].activation.grid.qmax
+                                             - network.layers[0].activation.zero_point) > GLITCH / 4:
+        return f"{read}. The calibration data hold hot pixels, and your observer believed them. Clip."
+    return f"{read}. The right kind, and clipped; look at the bits, or clip less."

@@ -1,0 +1,8 @@
+"""What lesson 06 shows: the comparison's figures, a closer look at one seed, and paired differences."""
+
+from ...study.compare.detail_figures import activation_ranges, misread, sqnr_by_layer, weight_histograms
+from ...study.compare.figures import accuracy_against_bits
+from ..lesson_04.figures import paired_differences
+
+__all__ = ["accuracy_against_bits", "activation_ranges", "misread", "paired_differences", "sqnr_by_layer",
+           "weight_histograms"]

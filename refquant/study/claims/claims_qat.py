@@ -1,0 +1,141 @@
+"""What is said of quantization-aware training (QAT)."""
+
+from functools import partial
+
+from .claims_ptq import BRECQ, FLOAT, JACOB, WHITE_PAPER
+from .experiments.after_training import NAIVE, STRONG
+from .experiments.during_training import LSQ, STE
+from .figures import bars, lines
+from .verdict import MORE_DB, MUCH_MORE_TIMES, Reading, Sentence
+
+ESSER = ("Esser et al. 2020, arXiv:1902.08153", "https://arxiv.org/abs/1902.08153")
+LLM_QAT = ("Liu et al. 2023, arXiv:2305.17888", "https://arxiv.org/abs/2305.17888")
+APPLE = ("Dremov et al. 2025, arXiv:2509.22935", "https://arxiv.org/abs/2509.22935")
+
+
+def _gain(bits: int, over: str, name: str, on_top: bool = True) -> Reading:
+    return Reading(f"qat-improves.{over}.{bits}", f"W{bits}A{bits}: QAT minus {name}", "accuracy",
+                   {"method": LSQ, "bits": bits}, {"method": over, "bits": bits}, on_top=on_top)
+
+
+QAT = (
+    Sentence(
+        "qat-accounts", "QAT accounts for the conversion during pre-training or fine-tuning.", "schedule", tuple(
+            Reading(f"qat-accounts.{name}.{bits}", f"W{bits}A{bits}, {name}: the deployed network's logits are nearer "
+                    "to the training pass's than to those of the float weights", "nearer_to_training_pass_db",
+                    {"method": LSQ, "bits": bits, "qat_percent": percent}, rule=MORE_DB)
+            for name, percent in (("fine-tuning", 33), ("pre-training", 100)) for bits in (3, 2)),
+        "The pass that training optimises rounds as the deployed network will, so their logits agree to many decibels "
+        "more than either agrees with the float weights underneath, whether QAT begins with trained weights or with "
+        "random ones. That is what QAT means; whether it helps is the next sentence.",
+        "Yes, if the engine computes what training simulated; engines differ in ties, reciprocals and zero points.",
+        (JACOB,),
+        partial(lines, x="qat_percent", value="nearer_to_training_pass_db", split="bits", methods=(LSQ,),
+                xlabel="QAT's share of the epochs, %", title="Nearer to training than to its float weights"),
+        "Decibels by which the deployed network is nearer to its training pass than to its float weights"),
+    Sentence(
+        "qat-improves", "QAT gives a better model than PTQ.", "qat", (
+            *(_gain(bits, NAIVE, "naive PTQ", bits == 4) for bits in (8, 4, 3, 2)),
+            *(_gain(bits, STRONG, "strong PTQ") for bits in (8, 4, 3, 2)),
+            *(_gain(bits, f"longer-{STRONG}", "strong PTQ of the network trained as long", bits in (8, 2))
+              for bits in (8, 4, 3, 2)),
+            Reading("qat-improves.ste.2", "W2A2: straight-through QAT minus strong PTQ", "accuracy",
+                    {"method": STE, "bits": 2}, {"method": STRONG, "bits": 2})),
+        "Beside plain min-max ranges any training looks good; the fair opponent is strong PTQ, of the same network and "
+        "of one trained as long. (Strong PTQ has a scale for each output channel, QAT here one for each tensor.)",
+        "In kind: below 4 bits papers report large gains by QAT, at 8 small ones or none; at 4 bits reconstruction "
+        "(BRECQ) claims to match it. The sizes are this network's.", (WHITE_PAPER, BRECQ, ESSER),
+        partial(lines, x="bits", xlabel="bits of weights and activations",
+                methods=("float", NAIVE, STRONG, STE, LSQ, f"{LSQ}-in-float"), title="PTQ, QAT and their controls"),
+        "Accuracy of PTQ, QAT and controls from 8 to 2 bits"),
+    Sentence(
+        "qat-compute", "QAT needs much more compute than PTQ.", "cost", (
+            Reading("qat-compute.naive", "naive PTQ: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
+                    {"method": NAIVE}, MUCH_MORE_TIMES),
+            Reading("qat-compute.strong", "strong PTQ: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
+                    {"method": STRONG}, MUCH_MORE_TIMES),
+            Reading("qat-compute.steps", "strong PTQ: QAT's gradient steps over PTQ's", "gradient_steps",
+                    {"method": LSQ}, {"method": STRONG}, MUCH_MORE_TIMES, False)),
+        "Seconds at W4A4, as in \"PTQ is much faster\". AdaRound takes more gradient steps than QAT, each of one layer "
+        "on 256 images; so at this size the strongest PTQ is no cheaper, and needs no labels all the same.",
+        "Against naive PTQ, and more. Against reconstruction the difference grows with the network: BRECQ reports a "
+        "factor of 240.", (BRECQ, WHITE_PAPER),
+        partial(bars, value="gradient_steps", methods=(NAIVE, STRONG, STE, LSQ, "float"),
+                title="Gradient steps to a quantized network"),
+        "Gradient steps that each method takes"),
+    Sentence(
+        "qat-steps", "QAT needs many steps of training.", "steps", (
+            Reading("qat-compute.20.3", "W3A3: QAT in all steps minus in a thirtieth", "accuracy",
+                    {"method": LSQ, "bits": 3, "of_usual": "1"}, {"method": LSQ, "bits": 3, "of_usual": "1/30"}),
+            Reading("qat-compute.20.2", "W2A2: QAT in all steps minus in a thirtieth", "accuracy",
+                    {"method": LSQ, "bits": 2, "of_usual": "1"}, {"method": LSQ, "bits": 2, "of_usual": "1/30"}),
+            Reading("qat-compute.ptq.3", "W3A3: strong PTQ minus QAT in a thirtieth of the steps", "accuracy",
+                    {"method": STRONG, "bits": 3}, {"method": LSQ, "bits": 3, "of_usual": "1/30"}),
+            Reading("qat-compute.ptq.2", "W2A2: strong PTQ minus QAT in a thirtieth of the steps", "accuracy",
+                    {"method": STRONG, "bits": 2}, {"method": LSQ, "bits": 2, "of_usual": "1/30"}),
+            Reading("qat-compute.more.2", "W2A2: QAT in ten thirds of the steps minus in all", "accuracy",
+                    {"method": LSQ, "bits": 2, "of_usual": "10/3"}, {"method": LSQ, "bits": 2, "of_usual": "1"})),
+        "All steps means half the epochs of float training, a thirtieth one pass over the data. How much is left for "
+        "the rest to win grows as the bits fall.",
+        "In kind. How much compute QAT should get is open: for language models its best share was found to grow with "
+        "the whole budget.", (APPLE, WHITE_PAPER),
+        partial(lines, x="steps", split="bits", xlabel="gradient steps of QAT (log scale)", log_x=True, zero="PTQ",
+                title="Accuracy that gradient steps buy"),
+        "Accuracy against gradient steps"),
+    Sentence(
+        "qat-slow", "QAT takes about as long as training did.", "cost", (
+            Reading("qat-slow.lsq", "learned steps: QAT's seconds over the float training's", "seconds",
+                    {"method": LSQ}, FLOAT, MUCH_MORE_TIMES._replace(kind="same")),
+            Reading("qat-slow.steps", "learned steps: QAT's gradient steps over the float training's",
+                    "gradient_steps", {"method": LSQ}, FLOAT, MUCH_MORE_TIMES._replace(kind="same"), False)),
+        "Within a factor of two counts as about. QAT has half the steps here, and each costs more: it rounds weights "
+        "and activations and passes gradients around the rounding.",
+        "The number of steps is a choice: for large networks a small share of the training is usual, which still is "
+        "days.", (WHITE_PAPER, APPLE),
+        partial(bars, value="seconds", methods=("float", STE, LSQ), title="Time of float training and of QAT, W4A4"),
+        "Time that each takes"),
+    Sentence(
+        "qat-data", "QAT needs representative training data.", "representative", tuple(
+            Reading(f"qat-data.{kind.split()[0]}.{bits}.{name}", f"W{bits}A{bits}, {title}: all data minus {kind}",
+                    "accuracy", {"method": method, "bits": bits, "data": "all"},
+                    {"method": method, "bits": bits, "data": kind}, on_top=method == LSQ or bits == 4)
+            for method, name, title in ((LSQ, "qat", "QAT"), (STRONG, "strong", "strong PTQ"))
+            for kind in ("one digit missing", "half as bright") for bits in (4, 2)),
+        "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. Training "
+        "without a digit can unlearn it, calibrating without it costs less on average; another brightness gives both "
+        "the wrong ranges.",
+        "In kind: fine-tuning forgets what it no longer sees. For language models the original training data are "
+        "often not to be had, so data are generated.", (LLM_QAT, WHITE_PAPER),
+        partial(lines, x="data", split="bits", xlabel="what QAT, or calibration, saw",
+                title="Quantized on data unlike those to come"),
+        "Accuracy by kind of training data"),
+    Sentence(
+        "qat-labels", "QAT needs labelled data.", "labels", tuple(
+            Reading(f"qat-labels.{n}.{bits}", f"W{bits}A{bits}, {n} images: labels minus the float network's opinions",
+                    "accuracy", {"taught_by": "labels", "bits": bits, "images": n},
+                    {"taught_by": "teacher", "bits": bits, "images": n}) for bits in (3, 2) for n in (100, 1257)),
+        "The float network's own probabilities stand in for the labels: nobody has labelled anything anew. Where the "
+        "interval includes 0, labels were not shown to help; only an interval within half a point says that they do "
+        "not.",
+        "Yes: distillation from the float network is common practice, for language models on text that the model "
+        "itself wrote.", (LLM_QAT,),
+        partial(lines, x="images", split="bits", series="taught_by", xlabel="training images (log scale)", log_x=True,
+                title="QAT by labels, and without"),
+        "Accuracy of QAT with labels and with a teacher"),
+    Sentence(
+        "qat-trained-model", "QAT makes no sense for an already trained model.", "schedule", (
+            *(Reading(f"qat-trained-model.ptq.{bits}", f"W{bits}A{bits}: strong PTQ of the trained model minus QAT "
+                      "in the last third of the epochs", "accuracy", {"method": STRONG, "bits": bits, "qat_percent": 0},
+                      {"method": LSQ, "bits": bits, "qat_percent": 33}) for bits in (3, 2)),
+            *(Reading(f"qat-trained-model.scratch.{bits}", f"W{bits}A{bits}: QAT in all epochs, from scratch, minus "
+                      "QAT in the last third of them", "accuracy", {"method": LSQ, "bits": bits, "qat_percent": 100},
+                      {"method": LSQ, "bits": bits, "qat_percent": 33}) for bits in (3, 2))),
+        "Every network got the same number of epochs, float and QAT together; only QAT's share of them differs, from "
+        "none to all. QAT of the model that was trained for two thirds of them is judged against more float training "
+        "and PTQ, and against QAT from the start, which here has three times as much QAT.",
+        "That fine-tuning pays does: it is how QAT is mostly done. That QAT from the start is at least as good does "
+        "not: for language models float first and QAT after was found better than QAT alone.", (APPLE, WHITE_PAPER),
+        partial(lines, x="qat_percent", split="bits", xlabel="QAT's share of the epochs, %", zero="PTQ",
+                title="When to begin with quantization"),
+        "Accuracy against QAT's share of the epochs"),
+)

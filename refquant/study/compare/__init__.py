@@ -1,0 +1,9 @@
+"""The main job: one network, quantized after training and trained with quantization, at several widths and seeds."""
+
+from . import deployed, details
+from .methods import GROUPS, METHODS, logits, networks
+from .results import changed_by_batch_mates, compare, run_seed, save, table
+from .tasks import Plan, Run, Task, prepare, stream
+
+__all__ = ["GROUPS", "METHODS", "Plan", "Run", "Task", "changed_by_batch_mates", "compare", "deployed", "details",
+           "logits", "networks", "prepare", "run_seed", "save", "stream", "table"]

@@ -1,0 +1,94 @@
+"""`refquant compare`: train one network, quantize it by every method, print the table."""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from ... import arguments
+from ...files import writable_folder
+from ..datasets import Split
+from ..options import Commands, given, known, number
+
+if TYPE_CHECKING:
+    from .tasks import Plan
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser("compare", allow_abbrev=False, help="float, PTQ and QAT of one network on real data",
+                                 description="Train a small network on handwritten digits, quantize it after training "
+                                 "and train it again with quantization; print the table, write records and figures.")
+    add = parser.add_argument
+    add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 10)")
+    add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
+        help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
+    add("--methods", nargs="+", metavar="M", help="which methods, or "
+        "groups of them: default, rules, granularities, all; float is always there")
+    add("--list-methods", action="store_true", help="say what each method does, and end")
+    add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
+    add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
+    add("--calibration", default="256", metavar="N", help="training images that static ranges see (default 256)")
+    add("--quick", action="store_true", help="2 seeds and a fifth of the epochs: a first look, not a measurement")
+    add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
+        help="processes (default: one per core); the records do not depend on it")
+    add("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
+    add("--save", metavar="DIR", help="folder for seed 0's quantized networks, as .npz, compared in integers")
+    add("--export", metavar="DIR", help="folder for the same networks as ONNX models, compared in ONNX Runtime; needs "
+        "the extra `onnx`")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from .methods import GROUPS, METHODS
+    from .results import compare, save, table
+
+    if options.list_methods:
+        print("\n".join(f"{name:27} {(make.__doc__ or '').splitlines()[0]}" for name, make in METHODS.items()))
+        print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in GROUPS.items()), sep="\n")
+        return 0
+    seeds = number("compare", "--seeds", given(options.seeds, "2" if options.quick else "10"), 1, 10_000)
+    jobs, plan = number("compare", "--jobs", options.jobs), plan_of(options)
+    if options.export is not None:
+        from ...mlp.export import onnx_package
+
+        onnx_package("refquant compare --export")  # before hours of training
+    folder = writable_folder("refquant compare", options.out)
+    nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
+    models = None if options.export is None else writable_folder("refquant compare", options.export, "--export")
+    records = compare(plan, seeds, jobs)
+    written = save(records, plan, folder)
+    print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
+    if nets is not None:
+        from . import deployed
+
+        saved = deployed.save_networks(plan, nets)
+        print("", deployed.table(saved), f"\nWritten: {len(saved)} networks, in {nets}", sep="\n", flush=True)
+    if models is not None:
+        from . import exported
+
+        made = exported.export_networks(plan, models)
+        print("", exported.table(made), f"\nWritten: {sum(not e.refused for e in made)} models, in {models}", sep="\n",
+              flush=True)
+    return 0
+
+
+def plan_of(options: argparse.Namespace) -> "Plan":
+    """What the options ask for, checked against the data."""
+    from ..datasets import digits, idx
+    from .methods import GROUPS, METHODS
+    from .tasks import Plan
+
+    named = known("compare", "--methods", options.methods, {**METHODS, **GROUPS}, "--list-methods says what each does")
+    methods = [method for name in named or ["default"] for method in GROUPS.get(name, (name,))]
+    bits = {number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
+    data = idx(options.data) if options.data else digits()
+    train = data.train if isinstance(data, Split) else data
+    width, classes = train.x.shape[1], 1 + max(int(d.labels.max()) for d in (
+        data if isinstance(data, Split) else (data,)))
+    texts = options.sizes.split(",") if options.sizes else [str(width), "32", "32", str(classes)]
+    sizes = tuple(number("compare", "--sizes", n, example=32) for n in texts)
+    if len(sizes) < 2 or (sizes[0], sizes[-1]) != (width, classes):
+        raise arguments.error(ValueError, "refquant compare", f"`--sizes` must begin with {width} pixels and end with "
+                              f"{classes} classes, as the data", repr(options.sizes),
+                              f"--sizes {width},32,32,{classes}")
+    return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
+                number("compare", "--calibration", options.calibration), epochs=12 if options.quick else 60)

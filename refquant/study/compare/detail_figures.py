@@ -1,0 +1,131 @@
+"""A closer look at one seed."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...arguments import Codes, Reals
+from ..plots.style import BLUE, GREY, RED, figure, line_style, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@styled
+def sqnr_by_layer(errors: Sequence[Any]) -> "Figure":
+    """Where the error is made: each layer's output, given float inputs (left), given the layers before it (right)."""
+    bits = sorted({e.bits for e in errors}, reverse=True)
+    methods = list(dict.fromkeys(e.method for e in errors))
+    drawn, panels = figure(2.2 + 2.2 * len(bits) + 0.16 * len(methods), 11, nrows=len(bits), ncols=2, sharex=True,
+                           sharey="row", squeeze=False)
+    for row, b in zip(panels, bits, strict=True):
+        for axes, field in zip(row, ("alone_db", "so_far_db"), strict=True):
+            for method in methods:
+                chosen = [e for e in errors if (e.method, e.bits) == (method, b)]
+                # side by side, so that none hides another
+                shift = min(0.04, 0.3 / len(methods)) * (methods.index(method) - (len(methods) - 1) / 2)
+                axes.plot([e.layer + shift for e in chosen], [getattr(e, field) for e in chosen], **line_style(method))
+            axes.set_xticks(sorted({e.layer for e in errors}))
+        row[0].set_ylabel("SQNR, dB")
+        row[0].annotate(f"W{b}A{b}", (0.03, 0.06), xycoords="axes fraction", fontweight="bold")
+    panels[0, 0].set_title("made in this layer alone, given float inputs")
+    panels[0, 1].set_title("accumulated over the layers so far")
+    for axes in panels[-1]:
+        axes.set_xlabel("layer (the last one gives the logits)")
+    drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    drawn.suptitle("Where the error is made: each layer's output against float (PTQ, one seed)", fontsize=17)
+    return drawn
+
+
+@styled
+def weight_histograms(steps: Mapping[tuple[str, int], Any], layer: int) -> "Figure":
+    """One layer's weights in steps of each method's scale: the float network's, and under them the codes."""
+    widths = sorted({bits for _, bits in steps})
+    shown = widths[1] if len(widths) > 1 else widths[0]
+    chosen = {method: s for (method, bits), s in steps.items() if bits == shown}
+    static = {method: s for method, s in chosen.items() if "dynamic" not in method and "percentile" not in method}
+    chosen = static or chosen  # dynamic or not, percentile or not: the weights are those of min-max
+    drawn, panels = figure(2.2 + 1.9 * len(chosen), 8, nrows=len(chosen), sharey=True, squeeze=False)
+    for axes, (method, s) in zip(panels[:, 0], chosen.items(), strict=True):
+        style, codes = line_style(method), np.arange(s.grid.qmin, s.grid.qmax + 1)
+        edge = max(s.grid.qmax + 1.0, float(np.percentile(np.abs(s.float_steps), 99.5)))
+        axes.hist(np.clip(s.float_steps.ravel(), -edge, edge), bins=60, range=(-edge, edge), color=GREY, alpha=0.55,
+                  weights=np.full(s.float_steps.size, 100 / s.float_steps.size))
+        share = [100 * float(np.mean(s.codes == code)) for code in codes]
+        axes.bar(codes, [-v / 8 for v in share], width=0.3, color=style.get("markerfacecolor", style["color"]),
+                 edgecolor=style["color"])
+        for code, v in zip(codes, share, strict=True) if len(codes) <= 16 else ():
+            axes.text(code + 0.2, min(-v / 8, -0.8), f"{v:.0f} %" if v >= 1 or v == 0 else "<1 %", va="center",
+                      fontsize=10)
+        axes.set_xticks(codes if len(codes) <= 16 else [s.grid.qmin, 0, s.grid.qmax])
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_yticks([])
+        kind = "PTQ" if method.startswith("ptq") else "QAT"
+        axes.set_title(f"{kind}, {style['label']}", loc="left", fontsize=13)
+    drawn.suptitle(f"Weights of layer {layer} at {shown} bits (one seed)", fontsize=17)
+    drawn.supxlabel("weight / scale, in steps. Ticks: the codes (narrow grid). Grey: the weights before\n"
+                    "quantization or QAT, those beyond the ends at the ends. Colour: the share with each code",
+                    fontsize=12)
+    return drawn
+
+
+@styled
+def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], bits: int) -> "Figure":
+    """Test accuracy after every epoch: in float, then fine-tuned with quantization, or with it from scratch."""
+    drawn, axes = figure(6, 9)
+    for method, points in curves.items():
+        style = {**line_style(method), "marker": ""}
+        axes.plot([epoch for epoch, _ in points], [accuracy for _, accuracy in points], **style)
+    longest = max((points[-1][0] for points in curves.values() if points), default=0)
+    begins = min((points[0][0] for method, points in curves.items() if points and method == "float-longer"), default=0)
+    axes.axvline(begins - 0.5, color=GREY, linewidth=1, linestyle=":")
+    axes.text(begins, 3, "fine-tuning", color=GREY, fontsize=12, in_layout=False)
+    axes.set(xlabel="epoch", ylabel="test accuracy, %", ylim=(0, 103), xlim=(0, longest + 1),
+             title=f"QAT at {bits} bits beside training in float (one seed; the last epoch counts)")
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return drawn
+
+
+@styled
+def activation_ranges(layers: Sequence[tuple[float, float, Reals, Reals]]) -> "Figure":
+    """Per layer: the largest and the smallest input of each image, beside the one range that a static network fixed."""
+    drawn, panels = figure(4.8, 4 * len(layers), ncols=len(layers), squeeze=False)
+    for i, (axes, (lo, hi, smallest, largest)) in enumerate(zip(panels[0], layers, strict=True)):
+        bottom, top = min(lo, float(smallest.min())), max(hi, float(largest.max())) * 1.05
+        width = (hi - bottom) / 36  # the end of the static range is the edge of a bar
+        bins = np.arange(bottom, top + width, width).tolist()
+        axes.hist(largest, bins=bins, color=BLUE, label="largest value of each test image (its dynamic range)")
+        axes.axvspan(lo, hi, color=RED, alpha=0.10, linewidth=0, zorder=0, label="static range, from calibration")
+        axes.axvline(hi, color=RED, linestyle="--", label="its end")
+        beyond = 100 * float(np.mean(largest > hi))
+        axes.set(xlabel="largest input of the layer", title=f"layer {i + 1}: {beyond:.1f} % of images beyond",
+                 xlim=(None, top))
+    panels[0, 0].set_ylabel("test images")
+    drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    drawn.suptitle("Static range, and the range of each image", fontsize=17)
+    return drawn
+
+
+@styled
+def misread(x: Reals, labels: Codes, runs: Sequence[tuple[str, int, Codes]]) -> "Figure":
+    """The first misread images of each method and width: what they are, and what was read."""
+    methods, shown = list(dict.fromkeys(method for method, b, _ in runs if b < 32)), 8
+    bits, side = sorted({b for _, b, _ in runs}, reverse=True), round(x.shape[1] ** 0.5)
+    drawn, panels = figure(1.2 + 1.4 * len(bits), 7 * len(methods), nrows=len(bits), ncols=len(methods), squeeze=False)
+    for axes in panels.ravel():
+        axes.axis("off")
+    for method, b, read in runs:
+        axes = panels[bits.index(b), methods.index(method) if b < 32 else 0]
+        wrong = np.flatnonzero(read != labels)
+        strip = np.zeros((side, shown * (side + 2)))
+        for k, i in enumerate(wrong[:shown]):
+            strip[:, k * (side + 2):k * (side + 2) + side] = x[i].reshape(side, side)
+            axes.text((k + 0.5) * (side + 2) - 1.5, side + 0.6, f"{labels[i]} as {read[i]}", ha="center", va="top")
+        axes.imshow(strip, cmap="gray_r", vmin=0, vmax=1)
+        kind = {"ptq": "PTQ, ", "qat": "QAT, "}.get(method[:3], "")
+        width = f", W{b}A{b}" if b < 32 else ""
+        axes.set_title(f"{kind}{line_style(method)['label']}{width}: {len(wrong)} of {len(labels)} misread",
+                       fontsize=13, loc="left", color=line_style(method)["color"])
+    drawn.suptitle("The first misread test images: what each is, and as what it was read (one seed)", fontsize=17)
+    return drawn

@@ -1,0 +1,123 @@
+"""A closer look at one seed: where the error is made, what the codes are, how training went, what is misread."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ... import mlp
+from ...affine import AffineParams
+from ...arguments import Reals
+from ...grids import IntGrid
+from ...metrics import sqnr_db
+from . import detail_figures as figures
+from .methods import logits
+from .tasks import Run, Task, stream
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class LayerError(NamedTuple):
+    """One layer's output against the float network's, in dB: made in it alone, and with all that came before."""
+
+    method: str
+    bits: int
+    layer: int
+    alone_db: float
+    so_far_db: float
+
+
+def details(task: Task, runs: Sequence[Run]) -> dict[str, "Figure"]:
+    """File name -> figure, of this seed's networks; figures that need a method that was left out are left out."""
+    x, labels = task.data.test
+    errors = [e for run in runs if run.method.startswith("ptq") and isinstance(run.network, mlp.QuantizedNet)
+              for e in layer_errors(run, task.net, x)]
+    codes = {(run.method, run.bits): weight_steps(run.network, task.net, layer=len(task.net.weights) // 2)
+             for run in runs if isinstance(run.network, mlp.QuantizedNet)}
+    static = [run for run in runs if run.method == "ptq-static-minmax"]
+    drawn: dict[str, Figure] = {}
+    if errors:
+        drawn["layer_sqnr.png"] = figures.sqnr_by_layer(errors)
+    if codes:
+        drawn["weights.png"] = figures.weight_histograms(codes, layer=len(task.net.weights) // 2 + 1)
+    if any(run.method.startswith("qat") for run in runs):
+        drawn["training.png"] = figures.training_curves(training_curves(task), min(task.plan.bits))
+    if static:
+        drawn["ranges.png"] = figures.activation_ranges(activation_ranges(static[0].network, task.net, x))
+    if static and round(x.shape[1] ** 0.5) ** 2 == x.shape[1]:
+        drawn["misread.png"] = figures.misread(x, labels, [(run.method, run.bits, _read(run.network, x)) for run in runs
+                                                         if run.method in ("float", "ptq-static-minmax", "qat-lsq")])
+    return drawn
+
+
+def layer_errors(run: Run, net: mlp.Net, x: Reals) -> list[LayerError]:
+    """Each layer's output against the float network's: given float inputs, and given the quantized layers before it.
+
+    The outputs are those before ReLU; the last layer's are the logits.
+    """
+    network: Any = run.network
+    inputs = mlp.layer_inputs(net, x)[:-1]
+    so_far, errors = x, []
+    for i, (layer, a, w, b) in enumerate(zip(network.layers, inputs, net.weights, net.biases, strict=True)):
+        expected = a @ w + b
+        so_far = mlp.linear(layer, np.maximum(so_far, 0) if i else so_far)
+        errors.append(LayerError(run.method, run.bits, i + 1, sqnr_db(expected, mlp.linear(layer, a)),
+                                 sqnr_db(expected, so_far)))
+    return errors
+
+
+class WeightSteps(NamedTuple):
+    """One layer's float weights divided by their scale, its codes, and the grid that both live on."""
+
+    float_steps: Reals
+    codes: Any
+    grid: IntGrid
+
+
+def weight_steps(network: Any, net: mlp.Net, layer: int) -> WeightSteps:
+    """The float network's weights in steps of the quantized layer's scale, beside the codes that it holds."""
+    chosen = network.layers[layer]
+    return WeightSteps(net.weights[layer] / chosen.weight.scale, chosen.codes, chosen.weight.grid)
+
+
+def activation_ranges(network: Any, net: mlp.Net, x: Reals) -> list[tuple[float, float, Reals, Reals]]:
+    """Per layer: the static range (lo, hi), and the smallest and the largest input of each image."""
+    found = []
+    for layer, a in zip(network.layers, mlp.layer_inputs(net, x)[:-1], strict=True):
+        at: AffineParams = layer.activation
+        lo, hi = (float(at.scale) * (code - int(at.zero_point)) for code in (at.grid.qmin, at.grid.qmax))
+        found.append((lo, hi, a.min(axis=1), a.max(axis=1)))
+    return found
+
+
+def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
+    """Method -> (epoch, test accuracy in percent) after every epoch, at the plan's fewest bits."""
+    x, labels = task.data.test
+    plan, bits = task.plan, min(task.plan.bits)
+    grids: dict[str, Any] = {"weight_grid": IntGrid(bits, narrow=True), "activation_grid": IntGrid(bits, signed=False)}
+    curves: dict[str, list[tuple[int, float]]] = {}
+
+    def watch(method: str, after: int) -> Any:
+        points = curves.setdefault(method, [])
+        return lambda network: points.append((after + len(points) + 1, 100 * mlp.accuracy(logits(network, x), labels)))
+
+    train, longer = task.data.train, plan.epochs // 2
+    start = mlp.init(stream(task.seed, "init"), plan.sizes)
+    mlp.train(start, *train, rng=stream(task.seed, "train"), epochs=plan.epochs, each_epoch=watch("float", 0))
+    mlp.train(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer,
+              each_epoch=watch("float-longer", plan.epochs))
+    if "qat-ste" in plan.methods:
+        mlp.train_qat(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer, **grids,
+                      each_epoch=watch("qat-ste", plan.epochs))
+    if "qat-ste-scratch" in plan.methods:
+        mlp.train_qat(start, *train, rng=stream(task.seed, "train"), epochs=plan.epochs + longer, **grids,
+                      each_epoch=watch("qat-ste-scratch", 0))
+    if "qat-lsq" in plan.methods:
+        mlp.train_lsq(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer, **grids,
+                      each_epoch=watch("qat-lsq", plan.epochs))
+    return curves
+
+
+def _read(network: Any, x: Reals) -> Any:
+    return np.argmax(logits(network, x), axis=1)

@@ -1,0 +1,110 @@
+"""What the comparison shows: methods against bits, the quantized after training left, the trained with it right."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..plots.style import GREY, figure, line_style, styled
+from ..records import Row
+from ..stats import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Value = Callable[[Row], Estimate | None]
+FLOATS = ("float", "float-longer")
+MANY = 7  # more lines than a legend inside a panel has room for
+
+
+@styled
+def accuracy_against_bits(rows: Sequence[Row]) -> "Figure":
+    """Test accuracy of each method, with its 95 % interval, at falling widths."""
+    drawn, panels = _panels(rows, lambda row: row.accuracy, "Fewer bits: how many images are still read right")
+    for axes in panels:
+        axes.axhline(10, color=GREY, linewidth=1, linestyle=":")
+        axes.text(-0.35, 11, "guessing", color=GREY, fontsize=12, in_layout=False)
+        _legend(axes, loc="lower left", bbox_to_anchor=(0, 0.13))
+    panels[0].set(ylabel="test accuracy, %", ylim=(0, 103))
+    return drawn
+
+
+@styled
+def cross_entropy_against_bits(rows: Sequence[Row]) -> "Figure":
+    """Test cross-entropy of each method, with its 95 % interval, at falling widths; it moves before accuracy does."""
+    drawn, panels = _panels(rows, lambda row: row.cross_entropy, "Fewer bits: how wrong the probabilities are")
+    panels[0].set(ylabel="test cross-entropy, nats (log scale)", yscale="log")
+    panels[0].set_yticks([0.1, 0.2, 0.5, 1, 2, 5], ["0.1", "0.2", "0.5", "1", "2", "5"])
+    for axes in panels:
+        axes.axhline(np.log(10), color=GREY, linewidth=1, linestyle=":")
+        axes.text(axes.get_xlim()[1], np.log(10), "guessing", color=GREY, fontsize=12, ha="right", va="bottom",
+                  in_layout=False)
+        _legend(axes, loc="upper left")
+    return drawn
+
+
+@styled
+def sqnr_against_bits(rows: Sequence[Row]) -> "Figure":
+    """Signal-to-quantization-noise ratio of the logits, against the float network's, at falling widths."""
+    drawn, panels = _panels(rows, lambda row: row.sqnr_db, "Fewer bits: how near the logits stay to the float ones")
+    for axes in panels:
+        axes.axhline(0, color=GREY, linewidth=1, linestyle=":")
+        axes.text(-0.35, 0.5, "error as large as the logits", color=GREY, fontsize=12, in_layout=False)
+        _legend(axes, loc="upper right")
+    panels[0].set(ylabel="logit signal to noise (SQNR), dB\n(higher is nearer)")
+    if any(row.method.startswith("qat") for row in rows):
+        panels[-1].annotate("training on moves the logits,\nquantized or not (the grey line)", (0.03, 0.5),
+                            xycoords="axes fraction",
+                            color=GREY, fontsize=12, in_layout=False)
+    return drawn
+
+
+def _legend(axes: "Axes", **options: Any) -> None:
+    """A legend where anything has a name; below the panel if it is long."""
+    names = len(axes.get_legend_handles_labels()[0])
+    if names > MANY:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize=12)
+    elif names:
+        axes.legend(**options)
+
+
+def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple["Figure", Any]:
+    """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
+    names = {"ptq": "quantized after training (PTQ)", "qat": "trained with quantization (QAT)"}
+    kinds = [kind for kind in names if any(row.method.startswith(kind) for row in rows)] or ["ptq"]
+    lines = max(len({row.method for row in rows if row.method.startswith((kind, "float"))}) for kind in kinds)
+    drawn, grid = figure(5.2 + 0.17 * lines * (lines > MANY), max(9, 2 + 5 * len(kinds)), ncols=len(kinds),
+                         sharey=True, squeeze=False)
+    bits, panels = sorted({row.bits for row in rows if row.bits < 32}, reverse=True), grid[0]
+    n = max(row.accuracy.n for row in rows)
+    for axes, kind in zip(panels, kinds, strict=True):
+        _lines(axes, [row for row in rows if row.method.startswith(kind)], bits, value)
+        _levels(axes, [row for row in rows if row.method == "float" or (kind == "qat" and row.method in FLOATS)], value)
+        axes.set_xticks(range(len(bits)), [f"W{b}A{b}" for b in bits])
+        axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[kind])
+    drawn.suptitle(title, fontsize=17)
+    spread = f"bars and bands: 95 % interval of the mean over {n} seeds" if n > 1 else "one seed"
+    drawn.supxlabel(f"bits of weights (W) and activations (A); {spread}", fontsize=13)
+    return drawn, panels
+
+
+def _lines(axes: "Axes", rows: Sequence[Row], bits: Sequence[int], value: Value) -> None:
+    """One line with error bars per method, side by side so that none hides another."""
+    methods = list(dict.fromkeys(row.method for row in rows))
+    for i, method in enumerate(methods):
+        shift = min(0.06, 0.6 / len(methods)) * (i - (len(methods) - 1) / 2)
+        points = [(bits.index(row.bits) + shift, e) for row in rows if row.method == method
+                  if (e := value(row)) is not None]
+        axes.errorbar([x for x, _ in points], [e.mean for _, e in points], [e.half_width or 0 for _, e in points],
+                      capsize=4, **line_style(method))
+
+
+def _levels(axes: "Axes", rows: Sequence[Row], value: Value) -> None:
+    """The float networks as horizontal lines with their intervals as bands."""
+    for row in rows:
+        e, style = value(row), line_style(row.method)
+        if e is not None:
+            half = e.half_width or 0
+            axes.axhspan(e.mean - half, e.mean + half, color=style["color"], alpha=0.12, linewidth=0)
+            axes.axhline(e.mean, zorder=1, **style)

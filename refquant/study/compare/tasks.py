@@ -1,0 +1,66 @@
+"""What a comparison is asked to do, and what every method of one seed shares."""
+
+import time
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ... import mlp
+from ...arguments import Reals
+from ..datasets import Data, Split, digits, split
+
+if TYPE_CHECKING:
+    from .methods import BlockNet
+
+BITS = (8, 4, 3, 2)
+Network: TypeAlias = "mlp.Net | mlp.QuantizedNet | BlockNet"
+
+
+class Plan(NamedTuple):
+    """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed."""
+
+    methods: tuple[str, ...]
+    bits: tuple[int, ...] = BITS
+    data: Data | Split | None = None
+    sizes: tuple[int, ...] = (64, 32, 32, 10)
+    calibration: int = 256
+    epochs: int = 60
+
+
+class Task(NamedTuple):
+    """What every method of one seed shares: the plan, the split, the trained float network, and the seed."""
+
+    plan: Plan
+    data: Split
+    net: mlp.Net
+    seed: int
+
+    @property
+    def calibration(self) -> list[Reals]:
+        """The first images of the training set, in batches of 64."""
+        x = self.data.train.x[:self.plan.calibration]
+        return [x[i:i + 64] for i in range(0, len(x), 64)]
+
+
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """The seed's random numbers for one purpose, independent of all others."""
+    return np.random.default_rng([seed, ("split", "init", "train", "qat", "mates", "noise", "shifts").index(purpose)])
+
+
+class Run(NamedTuple):
+    """One network that a method made, at a width (32 for float32), in so many seconds."""
+
+    method: str
+    bits: int
+    network: Network
+    seconds: float
+
+
+def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
+    """The seed's data and float network."""
+    data = digits() if plan.data is None else plan.data
+    data = data if isinstance(data, Split) else split(data, stream(seed, "split"))
+    began = time.perf_counter()
+    net = mlp.train(mlp.init(stream(seed, "init"), plan.sizes), *data.train, rng=stream(seed, "train"),
+                    epochs=plan.epochs)
+    return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)

@@ -1,0 +1,240 @@
+"""`refquant engines`: which engine departs from which rule, on which input, and why. Computed when asked, never stored.
+
+    table()         the questions with their cases
+    to_text         for a terminal        to_markdown       for the README        to_json       for programs
+    staircases()    codes around a tie, float by float, for the picture
+    save            all of them as files
+"""
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...files import writable_folder, write
+from ..explain.trace import parameters, read
+from ..plots.style import png
+from .figures import engines_around_ties
+from .names import short
+from .questions import QUESTIONS, Question, of_point
+from .steps import Case, Point, Scalar, show
+
+WIDTH, NO_BREAK = 112, "\N{NO-BREAK SPACE}"
+#: The engines whose formulas refquant.engines has, by the packages that its conformance tests install.
+VERSIONS = {"onnxruntime": "1.32.0", "torch": "2.13.0", "torchao": "0.18.0", "ai-edge-litert": "2.3.0",
+            "gguf": "0.19.0"}
+HEAD = ("The rule is refquant's: code = clip(round(x / scale) + zero_point, qmin, qmax), in float32, ties to the "
+        "even integer; the rules R2 to R16 stand in refquant.RULES. An engine departs where it gives something "
+        "else. What an engine gives is computed by its formula in refquant.engines, proven on x86-64 against "
+        + ", ".join(f"{name} {version}" for name, version in VERSIONS.items()) + ".")
+NOTE = ("An engine that is not named was not asked: it has no such operator, or does not take this input; gguf's "
+        "blocks have no zero point and are asked at 0. A decimal is the shortest that means the float32 (or float16) "
+        "at hand; products called unrounded, and acc * m, are exact, to ten digits.")
+
+
+class Answered(NamedTuple):
+    """A question with its cases, computed."""
+
+    question: Question
+    cases: tuple[Case, ...]
+
+
+def table(names: Iterable[str] = ()) -> list[Answered]:
+    """The questions of these names, of none all; every answer computed here and now.
+
+    >>> answered, = table(["zero-point"])
+    >>> sorted(answered.cases[0].departing)
+    ['torch.quantize_per_channel', 'torch.quantize_per_tensor']
+    """
+    asked = set(names)
+    return [Answered(q, tuple(q.cases())) for q in QUESTIONS if not asked or q.name in asked]
+
+
+def grouped(case: Case) -> list[tuple[str, str, list[str]]]:
+    """(gives, how, engines) of those that depart, each way once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, told in case.departing.items():
+        found.setdefault((told.gives, told.how), []).append(name)
+    return [(gives, how, engines) for (gives, how), engines in found.items()]
+
+
+def agreeing(case: Case) -> list[str]:
+    """The engines that give what the rule gives."""
+    return [name for name in case.engines if name not in case.departing]
+
+
+def of_text(x: str, scale: str, zero_point: str, unsigned: bool = False) -> Case:
+    """What every engine makes of one number, from the words of a command line.
+
+    >>> of_text("2.5", "1", "1").rule.gives
+    '3'
+
+    Raises:
+        ValueError: text that is no number, NaN, a scale or a zero point that AffineParams refuses.
+    """
+    where = "refquant engines"
+    params = parameters(where, scale, zero_point, "8", not unsigned, False, "float32")
+    value = read(where, "--x", x, np.dtype(np.float32))[1]
+    return of_point(Point(np.float32(value), np.float32(params.scale), int(params.zero_point), params.grid))
+
+
+# ---------------------------------------------------------------------------------------------- in words
+
+def to_text(answered: Sequence[Answered]) -> str:
+    """For a terminal."""
+    parts = [f"{a.question.name} ({', '.join(a.question.rules)})  {a.question.asks}\n\n"
+             + "\n\n".join(of_case(case) for case in a.cases) for a in answered]
+    return "\n\n".join([textwrap.fill(HEAD, WIDTH), "By engine: where it departs\n\n" + by_engine(answered), *parts,
+                        textwrap.fill(NOTE, WIDTH)])
+
+
+def of_case(case: Case) -> str:
+    """One input: the rule, who agrees, who departs.
+
+    >>> print(of_case(of_point(Point(np.float32(1.5), np.float32(1), 1))))
+      x = 1.5, scale = 1, zero point 1, int8
+        the rule   3: x / scale = 1.5, a tie: to the even 2; + 1 = 3
+        the same   ONNX Runtime, ONNX Runtime float16, torch fake tensor, torch fake channel, torchao,
+                   LiteRT reference, LiteRT XNNPACK
+      * departs    2 (torch tensor): x * (1 / scale) = 1.5, unrounded; + 1, rounded once, = 2.5, a tie: to the even
+                   2
+      * departs    2 (torch channel): x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
+    """
+    same = agreeing(case)
+    lines = [f"  {case.given}", *_lines("    the rule", f"{case.rule.gives}: {case.rule.how}")]
+    lines += _lines("    the same", _listed(same)) if same else []
+    for gives, how, engines in grouped(case):
+        lines += _lines("  * departs", f"{gives} ({_listed(engines)}): {how}")
+    return "\n".join(lines)
+
+
+def _listed(names: Iterable[str], space: str = NO_BREAK) -> str:
+    return ", ".join(short(name).replace(" ", space) for name in names)
+
+
+def _lines(head: str, text: str, indent: int = 15) -> list[str]:
+    """Wrapped, but not within a name."""
+    lines = textwrap.wrap(text, WIDTH, initial_indent=f"{head:<{indent}}", subsequent_indent=indent * " ",
+                          break_on_hyphens=False)
+    return [line.replace(NO_BREAK, " ") for line in lines]
+
+
+def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:
+    """Engine -> the questions on which it departs at some input."""
+    found: dict[str, list[Question]] = {}
+    for a in answered:
+        for name in dict.fromkeys(name for case in a.cases for name in case.engines):
+            found.setdefault(name, []).extend([a.question] * any(name in case.departing for case in a.cases))
+    return found
+
+
+def by_engine(answered: Sequence[Answered]) -> str:
+    """A line for each engine: its short name, its operator if that is another, where and from which rule it departs."""
+    return "\n".join(line for name, where in _departs(answered) for line in _lines(
+        f"  {short(name):<27}{name if name != short(name) else '':<48}", where, 77))
+
+
+def _departs(answered: Sequence[Answered]) -> list[tuple[str, str]]:
+    return [(name, ", ".join(f"{q.name} {'/'.join(q.rules)}" for q in questions) or "none of these")
+            for name, questions in departures(answered).items()]
+
+
+def to_markdown(answered: Sequence[Answered]) -> str:
+    """Two tables: a row for each engine, a row for each input."""
+    rows = [_cell(HEAD), "", "| engine | its operator | where it departs |", "|---|---|---|"]
+    rows += [f"| {short(name)} | {'' if name == short(name) else name} | {where} |"
+             for name, where in _departs(answered)]
+    rows += ["", "| question | input | the rule says | who departs, giving what, and why |", "|---|---|---|---|"]
+    for a in answered:
+        for i, case in enumerate(a.cases):
+            told = [f"<b>{gives}</b> {_listed(engines, ' ')}: {how}" for gives, how, engines in grouped(case)]
+            cells = (f"<b>{a.question.name}</b> {', '.join(a.question.rules)}" + f"<br>{a.question.asks}" * (i == 0),
+                     case.given, f"<b>{case.rule.gives}</b> {case.rule.how}", "<br>".join(told))
+            rows.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join([*rows, "", _cell(NOTE), ""])
+
+
+def _cell(text: str) -> str:
+    """Stars and bars mean something else in Markdown."""
+    return text.replace("**", "^").replace(" * ", " × ").replace("|", "\\|")
+
+
+def to_json(answered: Sequence[Answered]) -> str:
+    """Every answer, those too that agree."""
+    return json.dumps([{"question": a.question.name, "asks": a.question.asks, "rules": a.question.rules, "cases": [
+        {"given": case.given, "rule": case.rule._asdict(),
+         "engines": {name: {**told._asdict(), "departs": name in case.departing}
+                     for name, told in case.engines.items()}}
+        for case in a.cases]} for a in answered], indent=1, ensure_ascii=False) + "\n"
+
+
+# ---------------------------------------------------------------------------------------------- around a tie
+
+class Lane(NamedTuple):
+    """Engines that give the same codes, and what is to be said of them."""
+
+    names: tuple[str, ...]
+    codes: tuple[int, ...]
+    note: str
+
+
+class Staircase(NamedTuple):
+    """What each gives at the floats around a tie: lanes, the rule's first."""
+
+    title: str
+    ulps: tuple[int, ...]
+    lanes: tuple[Lane, ...]
+
+
+def staircases(reach: int = 4) -> list[Staircase]:
+    """Codes at `reach` floats to either side of four ties.
+
+    >>> [len(s.lanes) for s in staircases()]
+    [3, 2, 3, 2]
+    """
+    ties = {"ties": (2.5, 1.0, 0), "zero-point": (1.5, 1.0, 1), "reciprocal": (1.65, 0.3, 0), "fma": (-10.95, 0.1, 100)}
+    return [staircase(name, np.float32(x), np.float32(scale), zero_point, reach)
+            for name, (x, scale, zero_point) in ties.items()]
+
+
+def staircase(name: str, x: np.float32, scale: np.float32, zero_point: int, reach: int) -> Staircase:
+    """Codes at x and at the floats beside it."""
+    ulps = tuple(range(-reach, reach + 1))
+    cases = [of_point(Point(_beside(x, ulp), scale, zero_point)) for ulp in ulps]
+    curves = {"the rule": tuple(int(case.rule.gives) for case in cases),
+              **{engine: tuple(int(case.engines[engine].gives) for case in cases)
+                 for engine in cases[0].engines if "float16" not in engine}}
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for engine, codes in curves.items():
+        groups.setdefault(codes, []).append(engine)
+    return Staircase(f"{name}: x = {show(x)}, scale {show(scale)}, zero point {zero_point}", ulps, tuple(
+        Lane(tuple(members), codes, _coarse(members, x, scale, zero_point)) for codes, members in groups.items()))
+
+
+def _coarse(names: Sequence[str], x: Scalar, scale: Scalar, zero_point: int) -> str:
+    """Why a step is floats away from the tie: a sum that is rounded first, to numbers farther apart than those of x."""
+    added = {"gguf Q4_0": 8.5, "torch.quantize_per_tensor": zero_point, "torch.quantize_per_channel": zero_point}
+    total = {float(x / scale) + added.get(name, 0) for name in names}
+    apart = float(np.spacing(np.float32(abs(max(total))))) / float(np.spacing(abs(x)) / scale)
+    coarse = len(total) == 1 and all(added.get(name) for name in names) and apart > 1
+    return f"+ {show(added[names[0]])} is rounded first: sums are {apart:.2g} steps of x apart" if coarse else ""
+
+
+def _beside(x: np.float32, ulps: int) -> np.float32:
+    """The float `ulps` above x, or below."""
+    for _ in range(abs(ulps)):
+        x = np.nextafter(x, np.float32(np.inf if ulps > 0 else -np.inf))
+    return x
+
+
+def save(answered: Sequence[Answered], path: str) -> list[Path]:
+    """engines.md, engines.json and the picture."""
+    folder = writable_folder("refquant engines", path)
+    content: dict[str, str | bytes] = {"engines.md": to_markdown(answered), "engines.json": to_json(answered),
+               "engines.png": png(engines_around_ties(staircases()))}
+    for name, text in content.items():
+        write(folder / name, text)
+    return [folder / name for name in content]

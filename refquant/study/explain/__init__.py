@@ -1,0 +1,5 @@
+"""One number's way to its code, step by step, by the rules and in each engine."""
+
+from .trace import explain
+
+__all__ = ["explain"]

@@ -1,0 +1,43 @@
+"""`refquant explain`: one number's way to its code."""
+
+import argparse
+import re
+
+from ... import arguments
+from ..options import Commands, known
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser("explain", allow_abbrev=False, help="one value's way to its code and back",
+                                 description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, "
+                                 "qmax) -> scale * (q - zero_point), exactly, with the rule it follows.")
+    parser._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)  # argparse: -1e30 is an option
+    parser.add_argument("x", metavar="X", help="the value: 0.35, -1e30, 0x1.8p-2, inf; rounded to the dtype first")
+    parser.add_argument("--scale", required=True, metavar="S", help="reals per step, positive and finite")
+    parser.add_argument("--zero-point", default="0", metavar="Z", help="the code that means 0.0 (default 0)")
+    parser.add_argument("--bits", default="8", metavar="B", help="2 to 32 (default 8)")
+    sign = parser.add_mutually_exclusive_group()
+    sign.add_argument("--signed", action="store_true", default=True, help="codes on both sides of 0 (default)")
+    sign.add_argument("--unsigned", action="store_false", dest="signed", help="codes from 0 up")
+    parser.add_argument("--narrow", action="store_true", help="drop the lowest signed code")
+    parser.add_argument("--dtype", default="float32", metavar="T", help="float16, float32 or float64 (default float32)")
+    parser.add_argument("--engine", metavar="E", help="the same value in these engines, side by side: onnxruntime, "
+                        "pytorch, torchao, litert; separated by commas")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from .trace import explain, parameters
+
+    params = parameters("refquant explain", options.scale, options.zero_point, options.bits, options.signed,
+                        options.narrow, options.dtype)
+    if options.engine is None:
+        print(explain(options.x, params, options.dtype))
+        return 0
+    from .side_by_side import ENGINES, side_by_side
+
+    if options.dtype != "float32":
+        raise arguments.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
+                              f"--dtype {options.dtype}", "drop --dtype")
+    print(side_by_side(options.x, params, known("explain", "--engine", [options.engine], ENGINES, "--help names all")))
+    return 0

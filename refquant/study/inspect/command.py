@@ -1,0 +1,36 @@
+"""`refquant inspect`: quantize people's own arrays in every way."""
+
+import argparse
+
+from ..options import Commands, number
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser("inspect", allow_abbrev=False, help="every way to quantize your own tensors, measured",
+                                 description="Quantize each float array of a file in every way, print range, error and "
+                                 "size, recommend one, draw histogram and error; write inspect.json.")
+    add = parser.add_argument
+    add("file", metavar="FILE", help=".npy, or .npz with several arrays; float16, float32 or float64")
+    add("--bits", default="8", metavar="B", help="2 to 16 (default 8)")
+    add("--channel-axis", metavar="A", help="the axis that keeps a scale each (default 0, of two axes or more)")
+    add("--block", metavar="N", help="values along the last axis that share a scale (default 32)")
+    add("--percent", default="99.9", metavar="P", help="the percentile rule's, above 50 up to 100 (default 99.9)")
+    add("--skip-nonfinite", action="store_true", help="leave NaN and infinities out instead of refusing them")
+    add("--out", default="inspection", metavar="DIR", help="folder for the files (default inspection)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from .files import job, run
+    from .report import Options
+
+    axis = None if options.channel_axis is None else number("inspect", "--channel-axis", options.channel_axis, -64, 63)
+    block = None if options.block is None else number("inspect", "--block", options.block, example=32)
+    try:
+        percent = float(options.percent)
+    except ValueError:
+        percent = options.percent  # refused, as any other that is out of range
+    asked = Options(number("inspect", "--bits", options.bits, 2, 16, 8), axis, block, percent, options.skip_nonfinite)
+    for text in run(job(options.file, asked), options.out):
+        print(text, flush=True)
+    return 0

@@ -1,0 +1,263 @@
+"""People's own tensors: every way to quantize them, measured, and one recommended."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ... import arguments
+from ...arguments import Reals
+from ...clipping.statistics import unit_of
+from .curves import ClipError, ClipPoint, Histogram, clip_error, distinct, histogram, least
+from .passes import Scan, scan
+from .schemes import Measure, Sums, clips, slices, stride
+
+BINS = 2048  # of entropy's histogram
+DB_PER_BIT = 20 * math.log10(2)
+NEAR = 1.0  # dB within which the simpler scheme is preferred
+
+
+class Scheme(TypedDict):
+    """One way to quantize an array, and what it does to it; None is infinite: no error at all, or an overflow.
+
+    range is in reals, from the least lo to the largest hi of all slices; clipped is a share, from 0 to 1; overflowed
+    counts reals beyond the dtype's largest; values is the number of values that were measured, scales that of slices.
+    """
+
+    fit: str
+    granularity: str
+    rule: str
+    range: tuple[float, float]
+    sqnr_db: float | None
+    net_db: float | None
+    largest_error: float | None
+    clipped: float
+    overflowed: int
+    values: int
+    scales: int
+    bytes: int
+    compression: float
+
+
+class Record(TypedDict):
+    """All that is known of one array."""
+
+    array: str
+    shape: list[int]
+    dtype: str
+    values: int
+    bytes: int
+    minimum: float
+    maximum: float
+    nan: int
+    inf: int
+    minus_inf: int
+    first_nonfinite: list[int] | None
+    bits: int
+    channel_axis: int | None
+    block: int | None
+    percent: float
+    one_sided: bool
+    schemes: list[Scheme]
+    recommended: Scheme
+    reason: str
+    best_clip: ClipPoint | None
+    notes: list[str]
+
+
+class Report(NamedTuple):
+    """What is known of one array, and what is drawn of it."""
+
+    record: Record
+    histogram: Histogram
+    clip_error: ClipError | None
+
+
+class Options(NamedTuple):
+    """What is asked; None leaves the axis and the block to the array's shape."""
+
+    bits: int = 8
+    channel_axis: int | None = None
+    block: int | None = None
+    percent: float = 99.9
+    skip_nonfinite: bool = False
+
+
+def inspect_array(x: ArrayLike, *, name: str = "x", bits: int = 8, channel_axis: int | None = None,
+                  block: int | None = None, percent: float = 99.9, skip_nonfinite: bool = False) -> Report:
+    """Every scheme (symmetric or affine; per tensor, channel or block; each rule) tried on x, and one recommended.
+
+    Args:
+        x: (*S) float16, float32 or float64; a memory-mapped array is read piece by piece.
+        bits: 2 to 16.
+        channel_axis: the axis that is KEPT: each of its indices has a scale. None is the first of two axes or more.
+        block: values along the last axis that share a scale; None is 32 where the axis is longer.
+        percent: percentile's.
+        skip_nonfinite: leave NaN and infinities out, instead of refusing them.
+
+    Recommended is the simplest scheme within 1 dB of the best, after each has paid 6.02 dB, what one more bit buys,
+    for every bit per value that its scales take. Weights whose channels differ want a scale for each:
+
+    >>> x = np.sin(np.arange(256)) * 2.0 ** np.arange(16)[:, None]
+    >>> best = inspect_array(x).record["recommended"]
+    >>> best["fit"], best["granularity"], best["rule"]
+    ('symmetric', 'channel', 'minmax')
+
+    Raises:
+        ValueError: NaN or infinities, no data, options out of range, an axis or a block that x does not have.
+        TypeError: integers, complex or other dtypes.
+    """
+    where = "inspect_array"
+    a = x if type(x) is np.ndarray else arguments.array(where, x, "x")
+    if a.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
+        raise arguments.error(TypeError, where, "`x` must be float16, float32 or float64", f"dtype {a.dtype}",
+                              "convert it first, for example np.asarray(x, np.float32)")
+    if not a.size:
+        raise arguments.error(ValueError, where, "`x` must hold data", f"shape {a.shape}", "leave empty arrays out")
+    if a.ndim > 63:
+        raise arguments.error(ValueError, where, "`x` must have at most 63 axes", str(a.ndim), "reshape it")
+    options = checked(where, Options(bits, channel_axis, block, percent, skip_nonfinite))
+    return inspected(where, a, name, fitted(where, options, a.shape))
+
+
+def checked(where: str, options: Options) -> Options:
+    """The options that need no array to be judged, judged."""
+    bits, axis, block, percent, skip = options
+    if not (isinstance(percent, int | float | np.number) and 50 < percent <= 100):
+        raise arguments.error(ValueError, where, f"`{_option(where, 'percent')}` must lie above 50 and at most at 100",
+                              repr(percent), "99.9 leaves a thousandth of the data outside on each side")
+    return Options(arguments.whole(where, bits, "bits", 2, 16),
+                   None if axis is None else arguments.whole(where, axis, _option(where, "channel_axis"), -64, 63),
+                   None if block is None else arguments.whole(where, block, _option(where, "block"), 1),
+                   float(percent), skip)
+
+
+def fitted(where: str, options: Options, shape: tuple[int, ...]) -> Options:
+    """The options with an axis and a block that the shape has; None for those that it has not."""
+    axis, block, longest = options.channel_axis, options.block, shape[-1] if shape else 0
+    if axis is not None and not -len(shape) <= axis < len(shape):
+        raise arguments.error(ValueError, where,
+                              f"`{_option(where, 'channel_axis')}` must name one of {len(shape)} axes",
+                              f"{axis} for shape {shape}", "0 is the first axis, -1 the last; it keeps a scale each")
+    if block is not None and block > longest:
+        raise arguments.error(ValueError, where, f"`{_option(where, 'block')}` must be no larger than the last axis",
+                              f"{block} for shape {shape}", "blocks are cut along the last axis")
+    axis = (0 if len(shape) > 1 else None) if axis is None else axis % len(shape)
+    return options._replace(channel_axis=axis, block=block or (32 if longest > 32 else None))
+
+
+def _option(where: str, name: str) -> str:
+    """The option as a command line spells it, or a call."""
+    return "--" + name.replace("_", "-") if where.startswith("refquant ") else name
+
+
+# ---------------------------------------------------------------------------------------------- one array
+
+def inspected(where: str, x: Reals, name: str, options: Options) -> Report:
+    """The report of an array whose options are fitted."""
+    seen = scan(x, f"inspect {name}: first look")
+    _refuse_nonfinite(where, name, x, seen, options)
+    lo, hi = (float(end) for end in seen.state[:2])
+    unit = unit_of(*np.array([lo, hi]))
+    measure = Measure(clips(options.bits, options.percent, lo >= 0), options.bits, unit)
+    schemes, notes = _measured(measure, x, name, seen, options)
+    best, reason = recommend(schemes)
+    notes += [text for text, there in (
+        ("not per channel: too few axes", options.channel_axis is None),
+        ("not per block: the last axis is too short", options.block is None),
+        ("data from 0 up: affine percentile, aciq and octav in their one-sided form", lo >= 0)) if there]
+    values, counts = distinct(x, seen)
+    errors = clip_error(values, counts, options.bits)
+    record = Record(
+        array=name, shape=list(x.shape), dtype=x.dtype.name, values=x.size, bytes=x.nbytes, minimum=lo, maximum=hi,
+        nan=seen.nan, inf=seen.inf, minus_inf=seen.minus_inf,
+        first_nonfinite=None if seen.first is None else list(seen.first), bits=options.bits,
+        channel_axis=options.channel_axis, block=options.block, percent=options.percent, one_sided=lo >= 0,
+        schemes=schemes, recommended=best, reason=reason, best_clip=least(errors), notes=notes)
+    return Report(record, histogram(values / np.float64(unit), counts, float(unit)), errors)
+
+
+def _measured(measure: Measure, x: Reals, name: str, seen: Scan, options: Options) -> tuple[list[Scheme], list[str]]:
+    """Every scheme, the simpler first: by fit, then granularity, then rule; and what is to be known of them."""
+    found: list[Scheme] = []
+    notes: list[str] = []
+    for granularity, cut in slices(x, options.channel_axis, options.block).items():
+        asked = measure
+        if granularity != "tensor" and cut.size < BINS:
+            asked = measure._replace(clips={k: clip for k, clip in measure.clips.items() if k[1] != "entropy"})
+            notes.append(f"per {granularity} without entropy: {cut.size:,} values fill no histogram of {BINS:,} bins")
+        if stride(cut) > 1:
+            notes.append(f"per {granularity}, rules other than minmax: chosen and measured on one {granularity} in "
+                         f"{stride(cut):,}")
+        sums = asked.of(cut, seen.state, f"inspect {name}: per {granularity}")
+        found += [_scheme(fit, granularity, rule, s, x, options.bits, cut.scales) for (fit, rule), s in sums.items()]
+    rules = list(measure.clips)
+    return sorted(found, key=lambda s: rules.index((s["fit"], "minmax"))), notes
+
+
+def _refuse_nonfinite(where: str, name: str, x: Reals, seen: Scan, options: Options) -> None:
+    bad = seen.nan + seen.inf + seen.minus_inf
+    if bad and not options.skip_nonfinite:
+        hint = f"{_option(where, 'skip_nonfinite')}{'' if where.startswith('refquant') else '=True'} leaves"
+        raise arguments.error(ValueError, where, f"the values of {name!r} must be finite", f"{seen.nan:,} NaN, "
+                              f"{seen.inf:,} inf and {seen.minus_inf:,} -inf among {x.size:,}, the first at index "
+                              f"{seen.first}", f"{hint} them out")
+    if bad == x.size:
+        raise arguments.error(ValueError, where, f"{name!r} must hold a finite value", f"none among {x.size:,}",
+                              "check what wrote it")
+
+
+def _scheme(fit: str, granularity: str, rule: str, sums: Sums, x: Reals, bits: int, scales: int) -> Scheme:
+    """The sums as what people ask for; scales are stored as float32, zero points in as many bits as codes."""
+    size = -(-x.size * bits // 8) + 4 * scales + (-(-scales * bits // 8) if fit == "affine" else 0)
+    if sums.noise == 0 or sums.signal == 0:
+        sqnr = math.inf if sums.noise == 0 else -math.inf
+    else:
+        sqnr = 10 * (math.log10(sums.signal) - math.log10(sums.noise)) if sums.noise < math.inf else -math.inf
+    net = min(sqnr, DB_PER_BIT * np.finfo(x.dtype).nmant) - DB_PER_BIT * (8 * size / x.size - bits)
+    return Scheme(fit=fit, granularity=granularity, rule=rule, range=(sums.lo, sums.hi), sqnr_db=_finite(sqnr),
+                  net_db=_finite(net), largest_error=_finite(sums.largest), clipped=sums.clipped / sums.values,
+                  overflowed=sums.overflowed, values=sums.values, scales=scales, bytes=size,
+                  compression=x.nbytes / size)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def recommend(schemes: Sequence[Scheme]) -> tuple[Scheme, str]:
+    """The first, as the simplest stand first, whose net SQNR lies within 1 dB of the best; and why.
+
+    Net of 6.02 dB, what one more bit buys, for each bit per value that scales and zero points take; no SQNR counts
+    beyond the precision of the data's own dtype.
+    """
+    def net(scheme: Scheme) -> float:
+        return -math.inf if scheme["net_db"] is None else scheme["net_db"]
+
+    best = max(schemes, key=net)
+    chosen = next(s for s in schemes if net(s) >= net(best) - NEAR)
+    rule = f"where each bit per value that scales take is charged {DB_PER_BIT:.2f} dB, what one more bit buys"
+    here = f"{named(chosen)}: {decibels(chosen)} in {chosen['bytes']:,} bytes"
+    if chosen is best:
+        return chosen, f"{here}; the best, {rule}"
+    return chosen, (f"{here}; the simplest within {NEAR:g} dB of the best ({named(best)}: {decibels(best)} in "
+                    f"{best['bytes']:,} bytes), {rule}")
+
+
+def named(scheme: Scheme) -> str:
+    """The scheme in words."""
+    return f"{scheme['fit']} per {scheme['granularity']}, {scheme['rule']}"
+
+
+def short(scheme: Scheme) -> str:
+    """Its SQNR in dB; `exact` where there is no error."""
+    if scheme["sqnr_db"] is None:
+        return "overflow" if scheme["overflowed"] else "exact"
+    return f"{scheme['sqnr_db']:.1f}"
+
+
+def decibels(scheme: Scheme) -> str:
+    """Its SQNR in a sentence."""
+    return short(scheme) if scheme["sqnr_db"] is None else f"SQNR {short(scheme)} dB"

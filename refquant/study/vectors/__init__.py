@@ -1,0 +1,1 @@
+"""Test vectors for other languages, in JSON."""

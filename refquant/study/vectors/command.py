@@ -1,0 +1,20 @@
+"""`refquant vectors`: write the test vectors."""
+
+import argparse
+
+from ..options import Commands
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser("vectors", allow_abbrev=False, help="test vectors for other languages, in JSON",
+                                 description="Write inputs and expected results of each function at decision points, a "
+                                 "schema, a README and an example checker in C.")
+    parser.add_argument("--out", default="vectors", metavar="DIR", help="folder for the files (default vectors)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from .files import save
+
+    print("Written: " + ", ".join(map(str, save(options.out))))
+    return 0

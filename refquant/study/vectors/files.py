@@ -1,0 +1,121 @@
+"""Test vectors for other languages, in the manner of Wycheproof: JSON files, a schema, a README, a checker in C."""
+
+import json
+import textwrap
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ... import RULES, __version__
+from ...files import writable_folder, write
+from . import cases as cases
+from .flags import NOTES
+
+VERSION = "1.0.0"  # a changed expected code or value is a major version, more cases a minor one, new words a patch
+TEMPLATES = ("README.md", "vectors.schema.json", "check_quantize.c")
+
+
+class Algorithm(NamedTuple):
+    """What a file is about, and its cases."""
+
+    header: str
+    cases: Callable[[], Iterable[cases.Case]]
+
+
+ALGORITHMS = {
+    "quantize": Algorithm("q = clip(round(x / scale) + zero_point, qmin, qmax), ties to even; the division in the "
+                          "dtype of the arithmetic.", cases.quantize_cases),
+    "dequantize": Algorithm("x_hat = scale * (q - zero_point), in x_hat_dtype.", cases.dequantize_cases),
+    "fake_quantize": Algorithm("x_hat = scale * (q - zero_point) with q = quantize(x), in x_hat_dtype; gradient is the "
+                               "straight-through estimator's: 1 where the rounded code was not clipped, else 0.",
+                               cases.fake_quantize_cases),
+    "affine_params": Algorithm("[lo, hi] widened to contain 0; scale = (hi/2 - lo/2) / ((qmax - qmin)/2), zero_point = "
+                               "qmin + round(clip(-lo/scale, 0, qmax - qmin)).", cases.affine_params_cases),
+    "symmetric_params": Algorithm("scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin); zero_point = 0,"
+                                  " or (qmin + qmax + 1)//2 when unsigned.", cases.symmetric_params_cases),
+    "integer_matmul": Algorithm("acc = a @ b exactly, a of m rows and k columns, b of k rows and n columns. The lists "
+                                "hold codes row by row; a shorter list is repeated from its start.",
+                                cases.integer_matmul_cases),
+    "quantize_multiplier": Algorithm("m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), rounded to the "
+                                     "nearest, ties to even.", cases.quantize_multiplier_cases),
+    "requantize": Algorithm("q = clip(round(acc * mantissa * 2**(shift - 31)) + zero_point, qmin, qmax), one rounding "
+                            "of the exact product, ties to even.", cases.requantize_cases),
+}
+
+
+@cache
+def document(algorithm: str) -> dict[str, Any]:
+    """One file: its head, its notes, and groups of tests that share a grid and dtypes.
+
+    >>> vectors = document("quantize_multiplier")
+    >>> vectors["testGroups"][0]["dtype"], vectors["testGroups"][0]["tests"][0]["m"]
+    ('float64', '0x1.fffffffep-42')
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    chosen = cases.once(ALGORITHMS[algorithm].cases())
+    for number, case in enumerate(chosen, 1):
+        group = groups.setdefault(json.dumps(case.group), {"type": algorithm, **case.group, "tests": []})
+        group["tests"].append({
+            "tcId": number, **case.given, **(case.expected or {}), "result": "valid" if case.expected else "invalid",
+            "rule": case.rule, "flags": case.flags, "comment": case.comment})
+    return {
+        "algorithm": algorithm, "schema": "vectors.schema.json", "generatorVersion": __version__,
+        "vectorsVersion": VERSION, "numberOfTests": len(chosen), "header": [ALGORITHMS[algorithm].header],
+        "notes": {flag: NOTES[flag] for flag in NOTES if any(flag in case.flags for case in chosen)},
+        "testGroups": list(groups.values()),
+    }
+
+
+def text(vectors: dict[str, Any]) -> str:
+    """The file: valid JSON, each group's head on a line and each test on a line, to be read with sscanf as well."""
+    head = json.dumps({**vectors, "testGroups": []}, indent=1).removesuffix("[]\n}")
+    return head + "[\n" + ",\n".join(map(_group, vectors["testGroups"])) + "\n]\n}\n"
+
+
+def _group(group: dict[str, Any]) -> str:
+    head = json.dumps({**group, "tests": []}).removesuffix("]}")
+    return head + "\n" + ",\n".join(map(json.dumps, group["tests"])) + "\n]}"
+
+
+def readme() -> str:
+    """The README, its tables of files, rules and flags computed."""
+    documents = [document(name) for name in ALGORITHMS]
+    used = {flag for d in documents for flag in d["notes"]}
+    computed = {
+        "VERSION": VERSION,
+        "FILES": "\n".join(f"| `{d['algorithm']}.json` | {d['numberOfTests']} | {_cell(d['header'][0])} |"
+                           for d in documents),
+        "RULES": "\n".join(textwrap.fill(f"{n}: {rule}", 116, subsequent_indent="    ") for n, rule in RULES.items()),
+        "FLAGS": "\n".join(f"| `{flag}` | {_cell(note)} |" for flag, note in NOTES.items() if flag in used),
+    }
+    page = _template("README.md")
+    for name, part in computed.items():
+        page = page.replace(f"@{name}@", part)
+    return page
+
+
+def _cell(words: str) -> str:
+    """Plain text in a table of Markdown."""
+    return words.replace("*", r"\*").replace("|", r"\|")
+
+
+def contents() -> dict[str, str]:
+    """File name -> what is in it, the same on every machine."""
+    whole = {f"{name}.json": text(document(name)) for name in ALGORITHMS}
+    return {**whole, **{name: readme() if name == "README.md" else _template(name) for name in TEMPLATES}}
+
+
+def save(out: str | Path) -> list[Path]:
+    """Write all files to the folder; where they are."""
+    folder = writable_folder("refquant vectors", out)
+    paths = []
+    for name, content in contents().items():
+        write(folder / name, content)
+        paths.append(folder / name)
+    return paths
+
+
+def _template(name: str) -> str:
+    return (files(__package__) / "templates" / name).read_text(encoding="utf-8")

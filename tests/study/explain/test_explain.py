@@ -1,0 +1,279 @@
+import math
+import subprocess
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+import refquant as rq
+from refquant.study.cli import main
+from refquant.study.explain.trace import Journey, explain, read
+from refquant.testing import oracle, strategies
+
+PARAMS = rq.AffineParams(scale=np.float32(0.1), zero_point=3, grid=rq.INT8)
+
+
+ONE = np.float32(1)
+
+
+def step(scale: Any = ONE, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> rq.AffineParams:
+    return rq.AffineParams(scale=scale, zero_point=zero_point, grid=grid)
+
+
+@st.composite
+def journeys(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
+    """A decision point, of any dtype, and parameters of any grid."""
+    grid, dtype = draw(strategies.grids()), draw(strategies.dtypes())
+    params = draw(strategies.params(grid, (), dtype))
+    return draw(strategies.decision_points(params, (), dtype))[()], params
+
+
+# ---------------------------------------------------------------------------------------------- the numbers
+
+@given(journeys())
+def test_the_journey_is_the_library_s(case: tuple[Any, rq.AffineParams]) -> None:
+    x, params = case
+    journey, grid = explain(x, params, x.dtype), params.grid
+    assert journey.x.dtype == x.dtype and journey.x.tobytes() == x.tobytes()
+    assert journey.code == rq.quantize(x, params)
+    back = rq.fake_quantize(x, params)
+    assert journey.x_hat.dtype == back.dtype and journey.x_hat.tobytes() == back.tobytes()
+    if params.scale.dtype == grid.arithmetic(x.dtype) == back.dtype:
+        assert journey.x_hat == rq.dequantize(np.asarray(journey.code), params)
+    assert journey.code == np.clip(journey.shifted, grid.qmin, grid.qmax)
+    assert journey.clipped == (not grid.qmin <= journey.shifted <= grid.qmax)
+    assert len(str(journey).splitlines()) == 8
+
+
+@given(journeys())
+def test_each_step_is_the_oracle_s(case: tuple[Any, rq.AffineParams]) -> None:
+    x, params = case
+    journey, zero_point = explain(x, params, x.dtype), int(params.zero_point)
+    quotient = oracle.quotient(x, params.scale.dtype.type(params.scale), params.grid)
+    assert journey.quotient.dtype == quotient.dtype and journey.quotient.tobytes() == quotient.tobytes()
+    if not np.isfinite(quotient):
+        assert journey.rounded == journey.shifted == quotient and journey.tie is None
+        return
+    exact = Fraction(float(quotient))
+    assert journey.rounded == round(exact)
+    assert journey.clipped or journey.shifted == round(exact) + zero_point
+    is_tie = exact.denominator == 2
+    assert (journey.ulps_from_tie == 0) == is_tie and ("a tie, " in str(journey)) == is_tie
+    if journey.tie is not None and journey.ulps_from_tie is not None:
+        assert abs(exact - journey.tie) <= Fraction(1, 2)
+        assert np.sign(journey.ulps_from_tie) == np.sign(float(exact - journey.tie))
+
+
+@given(journeys())
+def test_the_error_is_exact_and_bounded(case: tuple[Any, rq.AffineParams]) -> None:
+    x, params = case
+    journey = explain(x, params, x.dtype)
+    if journey.error is None:
+        assert not (np.isfinite(x) and np.isfinite(journey.x_hat)) and journey.bound is None
+        return
+    assert journey.error == abs(Fraction(float(x)) - Fraction(float(journey.x_hat)))
+    assert journey.error_in_steps == journey.error / Fraction(float(journey.scale))
+    assert journey.bound is None or journey.error <= journey.bound
+
+
+@given(journeys(), st.integers(-3, 3))
+def test_neighbouring_floats_count_the_ulps(case: tuple[Any, rq.AffineParams], places: int) -> None:
+    tie = np.float32(case[1].grid.bits - 12.5)
+    x = tie
+    for _ in range(abs(places)):
+        x = np.nextafter(x, np.float32(math.copysign(math.inf, places)))
+    journey = explain(x, step())
+    assert (journey.ulps_from_tie, journey.tie) == (places, Fraction(float(tie)))
+
+
+@given(st.floats(allow_nan=False), st.sampled_from(strategies.DTYPES))
+def test_a_float_is_its_text_and_its_hexadecimal(value: float, dtype: np.dtype[Any]) -> None:
+    with np.errstate(over="ignore"):
+        x = dtype.type(value)
+    for same in (value, np.float64(value), value.hex(), f" {Decimal(value)}\n"):
+        journey = explain(same, step(), dtype)
+        assert journey.x.tobytes() == x.tobytes() and journey.x.dtype == dtype
+        assert journey.given == (Fraction(value) if math.isfinite(value) else None)
+    assert explain(repr(value), step(), np.float64).x.tobytes() == np.float64(value).tobytes()
+    assert math.isinf(x) or f"exactly a {dtype}" in str(explain(x, step(), dtype))
+
+
+@pytest.mark.parametrize("dtype", strategies.DTYPES[::2], ids=str)
+@given(data=st.data())
+def test_text_is_rounded_once(dtype: np.dtype[Any], data: st.DataObject) -> None:
+    info, bits = np.finfo(dtype), f"u{dtype.itemsize}"
+    place = data.draw(st.integers(0, int(info.max.view(bits)) - 1))
+    below, above = (np.array(place + i, bits).view(dtype)[()] for i in (0, 1))
+    half = (Fraction(float(below)) + Fraction(float(above))) / 2
+    even = above if place % 2 else below
+    hair = Fraction(1, 2**90)
+    for exact, nearest in ((half, even), (half * (1 + hair), above), (half * (1 - hair), below)):
+        mantissa, exponent = exact.numerator, exact.denominator.bit_length() - 1
+        decimal = f"{mantissa * 5**exponent}e-{exponent}"
+        for text in (f"0x{mantissa:x}p-{exponent}", decimal, f"-{decimal}"):
+            given_, x = read("test", "x", text, dtype)
+            assert given_ is not None and abs(given_) == exact and abs(x) == nearest
+
+
+def test_dtypes_decide_the_code() -> None:
+    in_float32, in_float64 = (explain("0.35", step(0.1, 3), dtype) for dtype in (np.float32, np.float64))
+    assert (in_float32.code, in_float64.code) == (7, 6)
+    assert "a tie, 3.5 goes to the even one of 3 and 4; the exact quotient would give 3" in str(in_float32)
+    assert "1 ulp below the tie 3.5" in str(in_float64)
+
+
+# ---------------------------------------------------------------------------------------------- the words
+
+@pytest.mark.parametrize(("x", "params", "dtype", "said"), [
+    ("2.5", step(zero_point=1), "float32", ["2: a tie, 2.5 goes to the even one of 2 and 3", "2 + 1 = 3, the zero",
+                                            "2.5 = 0x1.4p+1, exactly a float32", "= 2.5 in float32, exactly"]),
+    ("-2.5", step(), "float32", ["-2: a tie, -2.5 goes to the even one of -3 and -2"]),
+    ("-0.0", step(), "float32", ["-0.0 -> -0, exactly a float32", "1,056,964,608 ulp above the tie -0.5"]),
+    ("inf", step(), "float32", ["inf -> inf, a float32", "inf: nothing to round", "inf saturates at 127",
+                                "infinite; no bound for an infinite x"]),
+    ("-1e30", step(zero_point=3), "float32", ["-1000000015047466219876688855040 = -0x1.93e594p+99, the nearest",
+                                              "every float32 of this size is an integer", "as float32 rounds the sum",
+                                              "saturates at -128", "x lies outside the values of qmin and qmax"]),
+    ("1e-400", step(), "float64", ["1e-400 -> 0, the nearest float64"]),
+    ("0e-999999999999", step(), "float64", ["-> 0, exactly a float64"]),
+    ("0x0p-99999", step(), "float64", ["-> 0, exactly a float64"]),
+    ("-0x1p99999", step(), "float64", ["-> -inf, beyond every float64"]),
+    ("1e99999999999999999999", step(), "float64", ["-> inf, beyond every float64"]),
+    ("70000", step(), "float16", ["70000 -> inf, beyond every float16", "in float32, float16 being widened"]),
+    ("1e38", step(np.float32(1e-5)), "float32", ["inf in float32: 9.99999993", "overflows", "inf saturates at 127"]),
+    ("3.4028234663852886e38", step(np.float32(1.0000001)), "float32", ["= 340282306073709652508363335590014353408 in",
+                                                                       "3.58e-07 ulp from 3.4028230"]),
+    ("0x1.fffffep+127", step(np.float32(0.99999994)), "float32", ["inf in float32: 3.40282366", "overflows"]),
+    ("1e-45", step(np.float32(3)), "float32", ["x / scale = 0 in float32, rounded down 0.333 ulp from 4.67099"]),
+    ("0.1", step(0.1), "float32", ["0.1 -> 0.100000001490116119384765625 = 0x1.99999ap-4, the float64 cast to float32",
+                                   "x / scale = 1 in float32, exactly"]),
+    ("5e-324", step(), "float64", ["5e-324 -> 4.9406564584124654417...E-324 (751 digits)", "the nearest float64"]),
+    ("0." + 5000 * "1", step(), "float32", ["... (5002 characters) -> 0.1111"]),
+    ("3e38", step(np.float32(2.9e38), 0, rq.INT4), "float32", ["within the bound of 0.5000017"]),
+    ("3.3e38", step(np.float32(2**127 * 1.5), 0, rq.INT4), "float32", ["1.29304373"]),
+    ("3.4e38", step(np.float32(2**127 * 1.25)), "float32", ["infinite x_hat, which overflows (R11)"]),
+])
+def test_what_is_said(x: str, params: rq.AffineParams, dtype: str, said: list[str]) -> None:
+    lines = str(explain(x, params, dtype))
+    for part in said:
+        assert part in lines, lines
+
+
+def test_below_the_normal_numbers_the_bound_may_fail_and_it_is_said() -> None:
+    journey = explain("0x1.8p-22", step(np.float32(6.533097e-08), -1, rq.IntGrid(4)), np.float16)
+    assert journey.error is not None and journey.bound is not None and journey.error > journey.bound
+    assert str(journey).endswith("0.91234895... steps, BEYOND the bound of 0.51464843...: x_hat is subnormal")
+
+
+def test_lines_are_aligned_and_cite_rules_in_order() -> None:
+    lines = str(explain("0.35", PARAMS)).splitlines()
+    assert [line[10:13].strip() for line in lines] == ["R7", "R3", "R3", "R4", "R5", "R6", "R2", "R16"]
+    assert {line[8:10] + line[13:15] for line in lines} == {"    "} and str(explain("0.35", PARAMS)).isascii()
+
+
+def test_a_journey_is_a_value() -> None:
+    assert explain("0.35", PARAMS) == explain("0.35", PARAMS) != explain("0.35", PARAMS, np.float64)
+    assert isinstance(explain(np.float16(0.35), PARAMS, np.float16), Journey)
+    with pytest.raises(AttributeError):
+        explain("0.35", PARAMS).code = 4  # type: ignore[misc]
+
+
+# ---------------------------------------------------------------------------------------------- what is refused
+
+@pytest.mark.parametrize("x", ["nan", "-NaN", float("nan"), np.float32("nan")])
+def test_nan_is_refused(x: Any) -> None:
+    with refused(ValueError, "explain", "`x`", "NaN", "R7"):
+        explain(x, PARAMS)
+
+
+@pytest.mark.parametrize("x", ["", "abc", "0x", "1,5", "1 2", "0x1.8q", "--1"])
+def test_text_that_is_no_number_is_refused(x: str) -> None:
+    with refused(ValueError, "explain: `x` must be a number", repr(x)):
+        explain(x, PARAMS)
+
+
+@pytest.mark.parametrize("x", [3, True, 1j, None, b"1"])
+def test_other_types_are_refused(x: Any) -> None:
+    with refused(TypeError, "explain", "`x` must be float16, float32 or float64 (R7)"):
+        explain(x, PARAMS)
+
+
+def test_several_numbers_scales_and_other_things_are_refused() -> None:
+    with refused(ValueError, "explain: `x` must be one number", "shape (2,)"):
+        explain([0.5, 1.5], PARAMS)  # type: ignore[arg-type]
+    with refused(ValueError, "explain: `params` must hold one scale (R12)", "shape (2,)"):
+        explain(0.5, step([0.5, 0.25]))
+    with refused(TypeError, "`params` must be AffineParams"):
+        explain(0.5, 0.1)  # type: ignore[arg-type]
+    with refused(ValueError, "`scale` must stay positive", "R3"):
+        explain(0.5, step(1e-60))
+    for dtype in ("int8", "foo", np.int8, object(), [1], "f4"):
+        with refused(TypeError, "explain: `dtype` must be float16, float32 or float64 (R7)"):
+            explain(0.5, PARAMS, dtype)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------------------------------- the command
+
+@pytest.mark.parametrize("x", ["0.35", "-0.5", "-.5", "-5.", "-1e30", "-inf", "-Infinity", "inf", "0x1.8p-2",
+                               "-0x1.8p-2", "-0.0", "1_000"])
+def test_the_command_prints_the_journey(x: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([x, "--scale", "0.1", "--zero-point", "3"], ["--scale=0.1", "--zero-point=3", x]):
+        assert main(["explain", *words]) == 0
+        assert capsys.readouterr() == (f"{explain(x, PARAMS)}\n", "")
+
+
+@pytest.mark.parametrize(("words", "params", "dtype"), [
+    (["--bits", "4"], step(0.1, 0, rq.INT4), "float64"),
+    (["--unsigned", "--zero-point", "200"], step(0.1, 200, rq.UINT8), "float64"),
+    (["--narrow", "--signed", "--zero-point", "-127"], step(0.1, -127, rq.IntGrid(8, narrow=True)), "float64"),
+    (["--bits", "32"], step(0.1, 0, rq.INT32), "float32"),
+    ([], step(np.float32(0.1)), "float16"),
+])
+def test_options_of_the_command(words: list[str], params: rq.AffineParams, dtype: str,
+                                capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "-5.35", "--scale", "0.1", "--dtype", dtype, *words]) == 0
+    assert capsys.readouterr().out == f"{explain('-5.35', params, dtype)}\n"
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["nan"], "`x` must not be NaN (R7); got 'nan'"), (["-nan"], "got '-nan'"), (["abc"], "`x` must be a number"),
+    (["1\n2"], r"got '1\n2'"), ([""], "got ''"), (["-abc"], "X"), ([], "X"), (["1", "2"], "2"),
+    (["1", "--scale", "0"], "`--scale` must be positive and finite in float32 (R11); got '0'"),
+    (["1", "--scale", "-1"], "got '-1'"), (["1", "--scale", "-1e3"], "got '-1e3'"), (["1", "--scale", "inf"], "'inf'"),
+    (["1", "--scale", "nan"], "`--scale` must not be NaN"), (["1", "--scale", "x"], "`--scale` must be a number"),
+    (["1", "--scale", "1e-50"], "in float32 (R11); got '1e-50'"),
+    (["1", "--zero-point", "128"], "`zero_point` must lie from -128 to 127 (R2); got 128"),
+    (["1", "--zero-point", "-1", "--unsigned"], "from 0 to 255 (R2); got -1"),
+    (["1", "--zero-point", "1.5"], "`--zero-point` must be a whole number; got '1.5'"),
+    (["1", "--zero-point", "9" * 40], "`zero_point` must"),
+    (["1", "--bits", "1"], "`bits` must be an integer from 2 to 32; got 1"), (["1", "--bits", "33"], "got 33"),
+    (["1", "--bits", "x"], "`--bits` must be a whole number; got 'x'"),
+    (["1", "--unsigned", "--narrow"], "`narrow` drops the lowest signed code (R1)"),
+    (["1", "--unsigned", "--signed"], "not allowed with"),
+    (["1", "--dtype", "int8"], "`dtype` must be float16, float32 or float64 (R7); got 'int8'"),
+    (["1", "--dtype", "f4,,"], "got 'f4,,'"), (["1", "--frobnicate"], "--frobnicate"),
+])
+def test_bad_input_is_one_line_and_status_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        status = main(["explain", *(["--scale", "1"] if "--scale" not in words else []), *words])
+    except SystemExit as end:
+        status = int(end.code or 0)
+    out, err = capsys.readouterr()
+    assert status == 2 and out == "" and said in err and "Hint: " in err
+    assert err.endswith("\n") and err.count("\n") == 1
+
+
+def test_from_the_shell() -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "refquant", "explain", *words], capture_output=True, text=True,
+                              timeout=100)
+
+    assert run("0.35", "--scale", "0.1", "--zero-point", "3").stdout == f"{explain('0.35', PARAMS)}\n"
+    assert "--zero-point" in run("--help").stdout
+    assert (end := run("0.35")).returncode == 2 and "--scale" in end.stderr and end.stderr.count("\n") == 1

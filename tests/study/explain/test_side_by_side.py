@@ -1,0 +1,108 @@
+"""One value in several engines: the steps shown are those that lead to the engine's own code, and the reason holds."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+import refquant as rq
+from refquant.study.cli import main
+from refquant.study.engines.quantizers import QUANTIZERS
+from refquant.study.engines.steps import Point, steps
+from refquant.study.explain.side_by_side import ENGINES, RESTORED, rows, side_by_side, why
+from refquant.testing import strategies
+
+OPERATORS = [name for names in ENGINES.values() for name in names]
+
+
+def step(scale: float, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> rq.AffineParams:
+    return rq.AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=grid)
+
+
+@st.composite
+def values(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
+    """A decision point in float32 that is not NaN, and parameters of up to 16 bits."""
+    params = draw(strategies.params(draw(strategies.grids(16)), (), np.dtype(np.float32)))
+    params = step(float(params.scale), int(params.zero_point), params.grid)
+    return draw(strategies.decision_points(params, (), np.dtype(np.float32)))[()], params
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@given(values())
+def test_the_steps_end_at_the_engine_s_own_code(name: str, case: tuple[Any, rq.AffineParams]) -> None:
+    x, params = case
+    p = Point(x, params.scale[()], int(params.zero_point), params.grid)
+    try:
+        code = QUANTIZERS[name].code(p)
+    except ValueError:  # a grid or a scale that the engine does not take, a fake-quantized infinity
+        return
+    way, (_, last) = QUANTIZERS[name].way, rows(QUANTIZERS[name].way, p)[-1]
+    assert steps(way, p)[0] == code
+    if not np.isnan(last):  # 0 * infinity
+        assert min(max(last, params.grid.qmin), params.grid.qmax) == code
+    right = int(rq.quantize(x, params))
+    if code != right:
+        assert any(said in why(QUANTIZERS[name].way, p, right) for said in RESTORED)
+
+
+def test_the_operators_are_those_of_the_disagreement_table() -> None:
+    assert {*OPERATORS, "ONNX Runtime QuantizeLinear, precision=float16"} == set(QUANTIZERS)
+
+
+# ------------------------------------------------------------------------------ every departure, and nothing else
+
+@pytest.mark.parametrize(("x", "params", "engine", "said"), [
+    (2.5, step(1), "litert", "reference gives 3, not 2: it rounds ties away from 0 (R4)."),
+    (2.5, step(1), "litert", "XNNPACK gives 2 too."),
+    (2.5, step(1, 1), "pytorch", "quantize_per_tensor gives 4, not 3: it adds the zero point before it rounds (R5)."),
+    (2.5, step(1, 1), "pytorch", "fake_quantize_per_tensor_affine gives 3 too."),
+    ("3.9499998", step(0.1), "torchao", "affine gives 40, not 39: it multiplies by 1 / scale, rounded (R3)."),
+    ("3.9499998", step(0.1), "onnxruntime", "QuantizeLinear gives 39 too."),
+    ("3.9499998", step(0.1), "pytorch", "torch.quantize_per_tensor gives 40, not 39: it multiplies by 1 / scale, "
+     "rounded (R3), and it adds the zero point before it rounds (R5)."),
+    ("inf", step(1, 3), "litert", "reference gives -128, not 127: it casts to an integer before it clips"),
+    ("inf", step(1, 3), "pytorch", "fake_quantize_per_channel_affine gives -128, not 127: it casts to an integer"),
+    ("0x1p-127", step(2.0**-126), "litert", "reference gives 1, not 0: it rounds ties away from 0 (R4)."),
+    ("0x1.8p-127", step(2.0**-126), "litert", "XNNPACK gives 0, not 1: it multiplies by 1 / scale, rounded (R3)."),
+    (1.0, step(1, 0, rq.INT4), "litert", "XNNPACK does not take this: quantize_xnnpack: the grid must be"),
+])
+def test_why_codes_differ(x: Any, params: rq.AffineParams, engine: str, said: str) -> None:
+    assert said in side_by_side(x, params, [engine])
+
+
+def test_columns_align_and_come_in_blocks_with_the_rule_first() -> None:
+    text = side_by_side(2.5, step(1, 1), list(ENGINES)).split("\n\n")
+    assert len(text) == 2 + (len(OPERATORS) + 1) // 2 and all(block.startswith("refquant ") for block in text[1:-1])
+    for block in text[1:-1]:
+        lines = block.splitlines()
+        assert len(lines) == 6 and max(map(len, lines)) <= 130
+
+
+# ------------------------------------------------------------------------------ what is refused, and the command
+
+def test_bad_input_is_refused() -> None:
+    with refused(ValueError, "side_by_side: `engines` must hold known names", "'tflite'", "litert"):
+        side_by_side(1.0, step(1), ["tflite"])
+    with refused(ValueError, "side_by_side: `engines` must name one at least"):
+        side_by_side(1.0, step(1), [])
+    with refused(ValueError, "side_by_side: `params` must have at most 16 bits"):
+        side_by_side(1.0, step(1, 0, rq.INT32), ["litert"])
+    with refused(TypeError, "side_by_side: `params` must be AffineParams"):
+        side_by_side(1.0, 0.1, ["litert"])  # type: ignore[arg-type]
+    with refused(ValueError, "quantize_linear", "`grid`"):
+        side_by_side(1.0, step(1, 0, rq.IntGrid(8, narrow=True)), ["onnxruntime"])
+    with refused(ValueError, "NaN"):
+        side_by_side("nan", step(1), ["litert"])
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explain", "2.5", "--scale", "1", "--zero-point", "1", "--engine"]
+    assert main([*words, "litert,onnxruntime"]) == 0
+    assert capsys.readouterr().out == side_by_side("2.5", step(1, 1), ["litert", "onnxruntime"]) + "\n"
+    for bad, said in ((["litrt"], "did you mean litert?"), (["litert", "--dtype", "float64"], "`--engine` goes with")):
+        assert main([*words, *bad]) == 2
+        complaint = capsys.readouterr().err
+        assert said in complaint and complaint.count("\n") == 1
