@@ -4,6 +4,7 @@
 
 The names below stand in reading order. rules.py is the specification on one screen, affine.py is the formula.
 """
+from __future__ import annotations
 
 from . import methods, mlp
 from .rules import RULES

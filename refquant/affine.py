@@ -6,6 +6,7 @@ This is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, 
 1 / scale instead of dividing; torch.quantize_per_tensor and brevitas add the zero point before rounding; the TFLite
 reference rounds ties away from zero.
 """
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ class AffineParams(arguments.Value):
     compares grid, dtype and bits.
 
     >>> AffineParams(scale=0.1, zero_point=3, grid=IntGrid(4))
-    AffineParams(scale=array(0.1), zero_point=array(3, dtype=int16), grid=IntGrid(bits=4, signed=True, narrow=False))
+    AffineParams(scale=array(0.1), zero_point=array(3, dtype=int16), grid=INT4)
 
     Raises:
         ValueError: a scale that is not positive and finite, a zero point off the grid, shapes that do not broadcast.

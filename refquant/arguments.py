@@ -3,6 +3,7 @@
 A message reads `{function}: {rule}; got {what came}. Hint: {what to do}.`; TypeError is for types, ValueError for
 values and shapes.
 """
+from __future__ import annotations
 
 import operator
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """Which codes exist: `IntGrid(bits, signed, narrow)`, and the usual ones by name."""
+from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from . import arguments
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IntGrid:
     """The integers from `qmin` to `qmax`: 2**bits codes, or one fewer when narrow (R1).
 
@@ -23,6 +24,8 @@ class IntGrid:
     (-128, 127, dtype('int8'))
     >>> IntGrid(3, signed=False).qmax, IntGrid(3, narrow=True).qmin
     (7, -3)
+    >>> IntGrid(8), IntGrid(3, narrow=True)
+    (INT8, IntGrid(3, narrow=True))
 
     Raises:
         ValueError: bits outside 2..32, or unsigned and narrow.
@@ -44,6 +47,12 @@ class IntGrid:
         if self.narrow and not self.signed:
             raise arguments.error(ValueError, "IntGrid", "`narrow` drops the lowest signed code (R1)",
                                   "narrow=True with signed=False", "drop narrow, or use signed=True")
+
+    def __repr__(self) -> str:
+        """The short name where there is one, otherwise the call that makes it."""
+        sides = ", signed=False" if not self.signed else ", narrow=True" if self.narrow else ""
+        name = f"{'INT' if self.signed else 'UINT'}{self.bits}"
+        return name if name in globals() and not self.narrow else f"IntGrid({self.bits}{sides})"
 
     @property
     def qmin(self) -> int:

@@ -1,4 +1,5 @@
 """[lo, hi] -> parameters: where the zero point comes from, and the scale."""
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -1,4 +1,5 @@
 """Data -> [lo, hi]: how the clipping range is chosen, one idea a file; rule.py says what a rule is."""
+from __future__ import annotations
 
 from .aciq import aciq_gaussian, aciq_laplace, gaussian_width, laplace_width
 from .entropy import entropy

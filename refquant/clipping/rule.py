@@ -5,6 +5,7 @@ range broadcasts back to x; `partial(percentile, percent=99.9)` makes one of a r
 REDUCED over, so the same rule serves tensors, channels, rows and, after split_blocks, blocks. `counts`, of x's shape,
 says how often each value occurs: so a rule reads a histogram (bins.py).
 """
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias

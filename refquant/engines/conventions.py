@@ -7,6 +7,7 @@
 refquant's own are the first of each kind: true_division, after_rounding, half_even, saturating. Pass another to
 check_quantizer to test an engine by its own convention; identify finds out which one an engine has.
 """
+from __future__ import annotations
 
 import math
 from collections.abc import Callable

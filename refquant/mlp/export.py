@@ -12,6 +12,7 @@ stay the same numbers throughout. Scales are float32.
 ONNX Runtime 1.32 takes all this, with graph optimizations and without. ONNX's types of 2 bits (opset 25) it takes
 without them alone: its optimizer makes a QGemm that there is not.
 """
+from __future__ import annotations
 
 from importlib import import_module
 from typing import Any

@@ -1,4 +1,5 @@
 """Integers only: a static network as it runs where there is no floating point. The door quantizes; then codes alone."""
+from __future__ import annotations
 
 from dataclasses import dataclass
 

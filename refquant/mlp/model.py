@@ -1,4 +1,5 @@
 """The float network: x -> relu(x @ W + b) -> ... -> logits, with its gradient by value and pullback."""
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Net(arguments.Value):
         return sum(a.nbytes for a in (*self.weights, *self.biases))
 
 
-def init(rng: "np.random.Generator", sizes: Sequence[int]) -> Net:
+def init(rng: np.random.Generator, sizes: Sequence[int]) -> Net:
     """W ~ Normal(0, 2/n_in), b = 0.
 
     Args:

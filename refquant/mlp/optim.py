@@ -1,4 +1,5 @@
 """Adam, and beside it plain descent, as pure steps: (theta, gradient, state) -> (theta, state), on one array."""
+from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ class AdamState(NamedTuple):
     t: int
 
     @classmethod
-    def zeros(cls, theta: Reals) -> "AdamState":
+    def zeros(cls, theta: Reals) -> AdamState:
         """The state before the first step."""
         return cls(np.zeros_like(theta), np.zeros_like(theta), 0)
 

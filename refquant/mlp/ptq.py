@@ -1,4 +1,5 @@
 """Post-training quantization: a float network becomes a quantized one. No gradient, no label."""
+from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 

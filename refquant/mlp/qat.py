@@ -1,4 +1,5 @@
 """Quantization-aware training: the forward pass rounds as the quantized network will, the gradient passes straight."""
+from __future__ import annotations
 
 from collections.abc import Callable
 
@@ -19,7 +20,7 @@ from .train import Problem, Rows, fit, training_data
 
 
 @arguments.quiet
-def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", weight_grid: IntGrid = NARROW8,
+def train_qat(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator, weight_grid: IntGrid = NARROW8,
               activation_grid: IntGrid = UINT8, weight_axis: Axis = None, momentum: float = 0.95, epochs: int = 30,
               batch_size: int = 64, lr: float = 3e-3,
               each_epoch: Callable[[QuantizedNet], object] | None = None) -> QuantizedNet:
@@ -77,7 +78,7 @@ def straight_through_problem(net: Net, x: Reals, p: Reals, weight_grid: IntGrid,
 
 
 @arguments.quiet
-def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", weight_grid: IntGrid = NARROW8,
+def train_lsq(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator, weight_grid: IntGrid = NARROW8,
               activation_grid: IntGrid = UINT8, epochs: int = 30, batch_size: int = 64, lr: float = 3e-3,
               each_epoch: Callable[[QuantizedNet], object] | None = None) -> QuantizedNet:
     """As train_qat, with learned steps: the scales are parameters too, one per layer's weights and one per its input.

@@ -1,4 +1,5 @@
 """The quantized network: integer weight codes, and every layer's input on a grid. PTQ and QAT both return it."""
+from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +23,7 @@ class Dynamic:
     """An activation whose range is taken from each input: per tensor for axis=None, per row for axis=-1.
 
     >>> Dynamic(IntGrid(8, signed=False), axis=-1)
-    Dynamic(grid=IntGrid(bits=8, signed=False, narrow=False), axis=-1)
+    Dynamic(grid=UINT8, axis=-1)
     """
 
     grid: IntGrid

@@ -1,4 +1,5 @@
 """Float training: minibatches, Adam, a cosine schedule."""
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Problem(Generic[Trained]):
 
 
 @arguments.quiet
-def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: "np.random.Generator", epochs: int = 60,
+def train(net: Net, x: ArrayLike, labels: ArrayLike, *, rng: np.random.Generator, epochs: int = 60,
           batch_size: int = 64, lr: float = 3e-3, each_epoch: Callable[[Net], object] | None = None) -> Net:
     """theta <- adam(theta, d cross_entropy / d theta), over shuffled minibatches, lr falling to 0 along a cosine.
 
@@ -70,7 +71,7 @@ def fit(problem: Problem[Trained], n: int, each_epoch: Callable[[Trained], objec
     return network
 
 
-def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, rng: "np.random.Generator", epochs: int,
+def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, rng: np.random.Generator, epochs: int,
             batch_size: int, lr: float) -> Iterator[Reals]:
     """theta after each epoch of Adam on minibatches of n samples.
 
@@ -86,7 +87,7 @@ def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, r
             yield theta
 
 
-def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: "np.random.Generator", epochs: int,
+def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, epochs: int,
                   batch_size: int, lr: float) -> tuple[Reals, Reals]:
     """Samples and the probabilities of their classes, which fit the network and each other."""
     arguments.generator(where, rng)
@@ -100,7 +101,7 @@ def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: "n
     return x, targets(where, labels, len(x), net.sizes[-1])
 
 
-def minibatches(n: int, *, rng: "np.random.Generator", epochs: int, batch_size: int,
+def minibatches(n: int, *, rng: np.random.Generator, epochs: int, batch_size: int,
                 lr: float) -> Iterator[tuple[Rows, float, bool]]:
     """(rows, lr * (1 + cos(pi * t/T)) / 2, whether the epoch ends) for step t of T; each epoch permutes n rows anew.
 

@@ -1,4 +1,5 @@
 """Data seen in pieces -> [lo, hi]; monoid.py says what an observer is."""
+from __future__ import annotations
 
 from .histogram import histogram_observer
 from .minmax import minmax_observer

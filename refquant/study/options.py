@@ -1,4 +1,5 @@
 """What the commands' options share: a parser whose complaint is one line, whole numbers, known names."""
+from __future__ import annotations
 
 import argparse
 import difflib

@@ -9,6 +9,7 @@
     mutants     each formula with one thing wrong: every mutant must break a law of its rule
     kills       how often each mutant dies: python -m refquant.testing.kills
 """
+from __future__ import annotations
 
 try:
     import hypothesis as _hypothesis  # noqa: F401

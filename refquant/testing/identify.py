@@ -3,6 +3,7 @@
 The probes were chosen greedily from some 8,000 (ties, one ulp beside them, sums and products that no float holds), one
 after the other, each for the conventions that it parts.
 """
+from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence

@@ -2,6 +2,7 @@
 
 `subject` is the refquant module, or anything with functions of the same names: a mutant, say.
 """
+from __future__ import annotations
 
 import warnings
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """Each formula with one thing wrong. A kit that does not notice is worthless: every mutant must break a law that cites
 its rule."""
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace

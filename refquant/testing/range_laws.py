@@ -1,4 +1,5 @@
 """What must hold of ranges: how rules look at slices, blocks and histograms, and how observers merge."""
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce

@@ -1,4 +1,5 @@
 """What lesson 01 shows: codes on a line, a staircase, its errors."""
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def staircase(params: AffineParams, lo: float, hi: float) -> "Figure":
+def staircase(params: AffineParams, lo: float, hi: float) -> Figure:
     """x_hat against x with its codes, and below it the error x_hat - x, from lo to hi; params per tensor."""
     drawn, (above, below) = figure(6.4, nrows=2, sharex=True, height_ratios=(2, 1))
     x = np.linspace(lo, hi, 4001)
@@ -36,7 +37,7 @@ def staircase(params: AffineParams, lo: float, hi: float) -> "Figure":
 
 
 @styled
-def number_lines(x: ArrayLike, lines: Mapping[str, AffineParams]) -> "Figure":
+def number_lines(x: ArrayLike, lines: Mapping[str, AffineParams]) -> Figure:
     """One number line per params: a tick for every real that has a code, the values x above, and where each goes."""
     drawn, axes = figure(0.6 + 1.7 * len(lines), nrows=len(lines), sharex=True, squeeze=False)
     reals = np.ravel(x)
@@ -60,7 +61,7 @@ def number_lines(x: ArrayLike, lines: Mapping[str, AffineParams]) -> "Figure":
 
 
 @styled
-def error_histogram(x: ArrayLike, params: AffineParams) -> "Figure":
+def error_histogram(x: ArrayLike, params: AffineParams) -> Figure:
     """How often each error (x_hat - x) / scale occurs over the values x, beside the flat density on half a step."""
     drawn, axes = figure(3.6)
     reals = np.asarray(x)

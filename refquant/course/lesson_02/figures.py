@@ -1,4 +1,5 @@
 """What lesson 02 shows: symmetric and affine codes under the data, and what each costs."""
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ FIT_STYLES: dict[str, dict[str, Any]] = {
 
 
 @styled
-def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> "Figure":
+def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> Figure:
     """The histogram of each tensor, and below it where the codes of its symmetric and its affine fit stand."""
     drawn, axes = figure(0.6 + 2.1 * len(tensors), nrows=len(tensors), squeeze=False)
     for line, (name, x) in zip(axes[:, 0], tensors.items(), strict=True):
@@ -52,7 +53,7 @@ def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> "
 
 
 @styled
-def sqnr_of_fits(curves: Mapping[str, Mapping[str, Mapping[int, float]]]) -> "Figure":
+def sqnr_of_fits(curves: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
     """curves[tensor][fit][bits] in dB: one panel per tensor, one line per fit."""
     drawn, axes = figure(3.9, ncols=len(curves), sharey=True, squeeze=False)
     for panel, (name, fits) in zip(axes[0], curves.items(), strict=True):

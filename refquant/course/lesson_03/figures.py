@@ -1,4 +1,5 @@
 """What lesson 03 shows: the two errors of a range, where rules end it, and what becomes of a network."""
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ def rule_style(rule: str) -> dict[str, Any]:
 
 
 @styled
-def two_errors(clips: ArrayLike, granular: ArrayLike, overload: ArrayLike) -> "Figure":
+def two_errors(clips: ArrayLike, granular: ArrayLike, overload: ArrayLike) -> Figure:
     """Both parts of the mean square error, and their sum with its minimum, against the clip; relative to mean(x**2)."""
     drawn, axes = figure(4.0, 7)
     c, inside, outside = (np.asarray(a, np.float64) for a in (clips, granular, overload))
@@ -51,7 +52,7 @@ def two_errors(clips: ArrayLike, granular: ArrayLike, overload: ArrayLike) -> "F
 
 
 @styled
-def best_clips(clips: ArrayLike, totals: Mapping[int, ArrayLike]) -> "Figure":
+def best_clips(clips: ArrayLike, totals: Mapping[int, ArrayLike]) -> Figure:
     """The mean square error against the clip, one curve for each number of bits, and the minima joined."""
     drawn, axes = figure(4.8, 7)
     c = np.asarray(clips, np.float64)
@@ -69,7 +70,7 @@ def best_clips(clips: ArrayLike, totals: Mapping[int, ArrayLike]) -> "Figure":
 
 @styled
 def ranges_over_histogram(x: ArrayLike, ranges: Mapping[str, tuple[ArrayLike, ArrayLike]], unit: str = "reals",
-                          bins: int = 120) -> "Figure":
+                          bins: int = 120) -> Figure:
     """The histogram of x, counts on a logarithmic scale, and below it the range of each rule."""
     drawn, (above, below) = figure(2.6 + 0.36 * len(ranges), 7.5, nrows=2, sharex=True,
                                    height_ratios=(3, 0.75 * len(ranges)))
@@ -86,7 +87,7 @@ def ranges_over_histogram(x: ArrayLike, ranges: Mapping[str, tuple[ArrayLike, Ar
 
 
 @styled
-def sqnr_of_rules(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> "Figure":
+def sqnr_of_rules(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
     """panels[title][tensor][rule] in dB: a line per tensor, a mark per rule; one panel beside the other."""
     tensors = list(next(iter(panels.values())))
     drawn, axes = figure(2.1 + 0.5 * len(tensors), 9, ncols=len(panels), sharey=True, squeeze=False)
@@ -103,7 +104,7 @@ def sqnr_of_rules(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> "F
 
 
 @styled
-def noise_model(steps: ArrayLike, ratio: ArrayLike, correlation: ArrayLike) -> "Figure":
+def noise_model(steps: ArrayLike, ratio: ArrayLike, correlation: ArrayLike) -> Figure:
     """The measured error over step**2 / 12, and its correlation with x, against the step in standard deviations."""
     drawn, axes = figure(3.5, 7)
     axes.axhline(1, color=GREY, linestyle=":", linewidth=1)
@@ -117,7 +118,7 @@ def noise_model(steps: ArrayLike, ratio: ArrayLike, correlation: ArrayLike) -> "
 
 
 @styled
-def decibels_by_bits(curves: Mapping[str, Mapping[int, float]], law: Mapping[int, float]) -> "Figure":
+def decibels_by_bits(curves: Mapping[str, Mapping[int, float]], law: Mapping[int, float]) -> Figure:
     """curves["density, rule"][bits] in dB, beside the law: a colour for each rule, a marker for each density."""
     drawn, axes = figure(4.6, 7)
     axes.plot(list(law), list(law.values()), color=GREY, linewidth=6, alpha=0.4)
@@ -135,7 +136,7 @@ def decibels_by_bits(curves: Mapping[str, Mapping[int, float]], law: Mapping[int
 
 
 @styled
-def modelled_and_true(panels: Mapping[int, tuple[ArrayLike, ArrayLike, ArrayLike]]) -> "Figure":
+def modelled_and_true(panels: Mapping[int, tuple[ArrayLike, ArrayLike, ArrayLike]]) -> Figure:
     """panels[bits] = clips, modelled error, true error, and the minimum of each."""
     drawn, axes = figure(3.8, 9, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (bits, (clips, modelled, true)) in zip(axes[0], panels.items(), strict=True):
@@ -152,7 +153,7 @@ def modelled_and_true(panels: Mapping[int, tuple[ArrayLike, ArrayLike, ArrayLike
 
 
 @styled
-def image_rows(rows: Mapping[str, ArrayLike]) -> "Figure":
+def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
     """rows[name]: (n, 64) pixels from 0 to 1, n images of 8 x 8 side by side, one row below the other."""
     count = len(np.asarray(next(iter(rows.values()))))
     drawn, axes = figure(0.95 * len(rows), 8.5, nrows=len(rows), ncols=count, squeeze=False)
@@ -166,7 +167,7 @@ def image_rows(rows: Mapping[str, ArrayLike]) -> "Figure":
 
 
 @styled
-def accuracy_against_sqnr(panels: Mapping[str, Mapping[str, tuple[float, Estimate]]]) -> "Figure":
+def accuracy_against_sqnr(panels: Mapping[str, Mapping[str, tuple[float, Estimate]]]) -> Figure:
     """panels[title][rule] = the SQNR of what the rule quantizes, points of accuracy against float32 with interval."""
     drawn, axes = figure(4.2, 9, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, points) in zip(axes[0], panels.items(), strict=True):

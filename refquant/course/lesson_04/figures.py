@@ -1,4 +1,5 @@
 """What lesson 04 shows: who shares a scale, what that brings, and what it costs."""
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ BITS_COLORS = dict(zip(range(2, 9), (BLACK, RED, BLUE, GREEN, ORANGE, PINK, SKY)
 
 
 @styled
-def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> "Figure":
+def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> Figure:
     """The values of a matrix, once per granularity; the colour of a cell is the scale (of x's shape) that it has.
 
     A line parts neighbours that do not share a scale.
@@ -57,7 +58,7 @@ def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> "Figure":
 
 @styled
 def largest_in_groups(largest: Mapping[int, float], promised: Mapping[int, float],
-                      measured: Mapping[int, float]) -> "Figure":
+                      measured: Mapping[int, float]) -> Figure:
     """By the size of a group: the mean of its largest |x|, and the SQNR that it promises, beside the measured one."""
     drawn, (left, right) = figure(3.8, 9.5, ncols=2)
     left.plot(list(largest), list(largest.values()), color=BLACK, marker="o")
@@ -75,7 +76,7 @@ def largest_in_groups(largest: Mapping[int, float], promised: Mapping[int, float
 
 
 @styled
-def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, float]]]]) -> "Figure":
+def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, float]]]]) -> Figure:
     """panels[data][bits][group] = (bits per value, SQNR in dB): one curve per bits, from large groups to small ones.
 
     The first group, and the last two, are named.
@@ -97,7 +98,7 @@ def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, 
 
 
 @styled
-def sqnr_against_outliers(panels: Mapping[str, Mapping[str, Mapping[int, float]]]) -> "Figure":
+def sqnr_against_outliers(panels: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
     """panels[which values][granularity][factor of the outliers]: SQNR in dB."""
     drawn, axes = figure(4, 9.5, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
@@ -115,7 +116,7 @@ def sqnr_against_outliers(panels: Mapping[str, Mapping[str, Mapping[int, float]]
 
 
 @styled
-def sqnr_against_migration(curves: Mapping[str, Mapping[float, float]], before: float) -> "Figure":
+def sqnr_against_migration(curves: Mapping[str, Mapping[float, float]], before: float) -> Figure:
     """curves[what is quantized][alpha]: SQNR of a product in dB, and of the product quantized as it was."""
     drawn, axes = figure(4)
     styles = {"x only": {"color": BLUE, "linestyle": "--"}, "w only": {"color": ORANGE, "linestyle": ":"},
@@ -134,7 +135,7 @@ def sqnr_against_migration(curves: Mapping[str, Mapping[float, float]], before: 
 
 
 @styled
-def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, float]]]) -> "Figure":
+def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, float]]]) -> Figure:
     """layers[name][granularity, clipping rule][bits]: how many dB of SQNR more than per tensor with min-max."""
     drawn, axes = figure(4.2, 9.5, ncols=len(layers), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], layers.items(), strict=True):
@@ -150,7 +151,7 @@ def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, f
 
 
 @styled
-def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False, digits: int = 1) -> "Figure":
+def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False, digits: int = 1) -> Figure:
     """groups[panel][difference]: the mean with its 95 % interval, in points of accuracy; one panel per group.
 
     shared: all panels have one axis, so that the length of a bar may be compared across them. digits: of the numbers

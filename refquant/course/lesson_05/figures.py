@@ -1,4 +1,5 @@
 """What lesson 05 shows: static beside dynamic ranges."""
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -28,7 +29,7 @@ RANGES: dict[str, dict[str, Any]] = {
 
 
 @styled
-def ladders(inputs: Mapping[str, ArrayLike], static: AffineParams) -> "Figure":
+def ladders(inputs: Mapping[str, ArrayLike], static: AffineParams) -> Figure:
     """Per input: its values, and beside them the reals that have a code, on the static and on its own dynamic range."""
     drawn, axes = figure(5.2, 8)
     for i, x in enumerate(inputs.values()):
@@ -50,7 +51,7 @@ def ladders(inputs: Mapping[str, ArrayLike], static: AffineParams) -> "Figure":
 
 
 @styled
-def against(panels: Mapping[str, Mapping[str, Mapping[Any, Estimate]]], xlabel: str, ylabel: str) -> "Figure":
+def against(panels: Mapping[str, Mapping[str, Mapping[Any, Estimate]]], xlabel: str, ylabel: str) -> Figure:
     """panels[title][range][x]: a mean with its 95 % interval, one panel per title; each x a place of its own."""
     drawn, axes = figure(4.6, max(7.5, 4.6 * len(panels)), ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, curves) in zip(axes[0], panels.items(), strict=True):
@@ -69,7 +70,7 @@ def against(panels: Mapping[str, Mapping[str, Mapping[Any, Estimate]]], xlabel: 
 
 @styled
 def two_metrics(decibels: Mapping[str, Mapping[int, Estimate]],
-                points: Mapping[str, Mapping[int, Estimate]]) -> "Figure":
+                points: Mapping[str, Mapping[int, Estimate]]) -> Figure:
     """[rival][bits]: dynamic per image minus each static rival, in dB of the logits and in points of accuracy."""
     drawn, panels = figure(4.8, 10.4, ncols=2, sharey=True)
     bits = list(next(iter(decibels.values())))
@@ -95,7 +96,7 @@ def two_metrics(decibels: Mapping[str, Mapping[int, Estimate]],
 
 
 @styled
-def two_judges(panels: Mapping[str, Mapping[str, tuple[float, float]]], floats: float) -> "Figure":
+def two_judges(panels: Mapping[str, Mapping[str, tuple[float, float]]], floats: float) -> Figure:
     """panels[title][range]: (SQNR in dB, accuracy in percent), beside float's accuracy."""
     drawn, axes = figure(4.6, 4.6 * len(panels), ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, judged) in zip(axes[0], panels.items(), strict=True):
@@ -111,7 +112,7 @@ def two_judges(panels: Mapping[str, Mapping[str, tuple[float, float]]], floats: 
 
 
 @styled
-def seen_as_codes(image: ArrayLike, params: Mapping[str, AffineParams]) -> "Figure":
+def seen_as_codes(image: ArrayLike, params: Mapping[str, AffineParams]) -> Figure:
     """A square image as each of the params codes it: the codes in figures, and in grey; its largest value framed."""
     drawn, axes = figure(4.2, 4 * len(params), ncols=len(params), squeeze=False)
     side = round(np.size(image) ** 0.5)
@@ -134,7 +135,7 @@ def seen_as_codes(image: ArrayLike, params: Mapping[str, AffineParams]) -> "Figu
 
 
 @styled
-def running_ranges(batches: Sequence[ArrayLike], observers: Mapping[str, Observer]) -> "Figure":
+def running_ranges(batches: Sequence[ArrayLike], observers: Mapping[str, Observer]) -> Figure:
     """The upper end of the range after each batch, by each observer, over the values seen."""
     drawn, axes = figure(4.4, 8)
     for i, batch in enumerate(batches):
@@ -153,7 +154,7 @@ def running_ranges(batches: Sequence[ArrayLike], observers: Mapping[str, Observe
 
 
 @styled
-def passes(n: int) -> "Figure":
+def passes(n: int) -> Figure:
     """When each of n values is read, and when its code can be written: static in one pass, dynamic in two."""
     drawn, panels = figure(3.5, 8, ncols=2, sharey=True, width_ratios=(1, 2))
     for panel, name, ends in ((panels[0], "static: one pass", (n,)), (panels[1], "dynamic: two passes", (n, 2 * n))):

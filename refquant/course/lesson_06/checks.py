@@ -1,6 +1,7 @@
 """Checks for lesson 06, a network quantized after training. Each returns "Right: ...", "Not yet: ..." or
 "Not answered yet: ...".
 """
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -151,7 +152,7 @@ def mistakes(q_x: Array, z_x: int, scale_x: float, q_w: Array, scale_w: float, b
     }
 
 
-def calibration(task: "Task", images: ArrayLike | None) -> str:
+def calibration(task: Task, images: ArrayLike | None) -> str:
     """Exercise 3: whether W8A8 loses at least 20 points on the test images when it is calibrated on these images.
 
     The exercise in the notebook shows right and wrong answers on a trained network.

@@ -1,4 +1,5 @@
 """What lesson 07 shows: slopes that stand in for the staircase, and weights that hover."""
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ __all__ = ["dithered_loss", "oscillation", "paired_differences", "straight_throu
 
 
 @styled
-def straight_through(params: AffineParams, lo: float, hi: float) -> "Figure":
+def straight_through(params: AffineParams, lo: float, hi: float) -> Figure:
     """x_hat against x, and below it three slopes: the staircase's own, and those that the two estimators pass on."""
     drawn, (above, below) = figure(6.4, nrows=2, sharex=True, height_ratios=(1.6, 1))
     x = np.linspace(lo, hi, 4001)
@@ -39,7 +40,7 @@ def straight_through(params: AffineParams, lo: float, hi: float) -> "Figure":
 
 
 @styled
-def oscillation(paths: Mapping[float, ArrayLike], edge: float) -> "Figure":
+def oscillation(paths: Mapping[float, ArrayLike], edge: float) -> Figure:
     """w at every step of training, by the target w*: which of two codes it has, and where its code changes."""
     drawn, axes = figure(1.2 + 1.2 * len(paths), nrows=len(paths), sharex=True, sharey=True, squeeze=False)
     for line, (target, path) in zip(axes[:, 0], paths.items(), strict=True):
@@ -59,7 +60,7 @@ def oscillation(paths: Mapping[float, ArrayLike], edge: float) -> "Figure":
 
 
 @styled
-def dithered_loss(w: ArrayLike, loss: ArrayLike, target: float) -> "Figure":
+def dithered_loss(w: ArrayLike, loss: ArrayLike, target: float) -> Figure:
     """The mean loss over the dither, measured, beside the parabola whose slope the estimator follows."""
     drawn, axes = figure(4.2)
     axes.plot(np.asarray(w), np.asarray(loss), color=BLUE, label="mean of (w_hat - w*)^2 over the dither")

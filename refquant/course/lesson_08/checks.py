@@ -1,4 +1,5 @@
 """Checks for lesson 08, integers only: each says Right, Not yet or Not answered yet, and why."""
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeAlias

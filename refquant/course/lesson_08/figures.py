@@ -1,4 +1,5 @@
 """What lesson 08 shows: sums, multipliers, roundings, codes and bytes of an integer-only network."""
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ def signed_bits(n: ArrayLike) -> Codes:
 
 
 @styled
-def sums_in_bits(layers: Mapping[str, ArrayLike], bounds: Sequence[Mapping[str, int]]) -> "Figure":
+def sums_in_bits(layers: Mapping[str, ArrayLike], bounds: Sequence[Mapping[str, int]]) -> Figure:
     """Per layer: how many bits its sums needed, and what the bounds of each name would need; int16 and int32 marked."""
     drawn, panels = figure(1.55 * len(layers) + 1.3, 9, nrows=len(layers), sharex=True, squeeze=False)
     marks = {0: (ORANGE, "v"), 1: (RED, "D")}
@@ -50,7 +51,7 @@ def sums_in_bits(layers: Mapping[str, ArrayLike], bounds: Sequence[Mapping[str, 
 
 
 @styled
-def changed_by_mantissa(shares: Mapping[str, Mapping[int, float]], law: Mapping[str, Mapping[int, float]]) -> "Figure":
+def changed_by_mantissa(shares: Mapping[str, Mapping[int, float]], law: Mapping[str, Mapping[int, float]]) -> Figure:
     """shares[codes][bits of the mantissa], in parts of 1, with the law beside; 0 is not drawn."""
     drawn, axes = figure(4.8, 8.6)
     for (name, curve), color, marker in zip(shares.items(), (BLUE, RED), "os", strict=False):
@@ -65,7 +66,7 @@ def changed_by_mantissa(shares: Mapping[str, Mapping[int, float]], law: Mapping[
 
 
 @styled
-def two_roundings(acc: ArrayLike, once: ArrayLike, twice: ArrayLike, shares: Mapping[int, float]) -> "Figure":
+def two_roundings(acc: ArrayLike, once: ArrayLike, twice: ArrayLike, shares: Mapping[int, float]) -> Figure:
     """Left: code minus exact value, in steps, rounded once and twice. Right: how often the two differ, by shift."""
     drawn, (left, right) = figure(4.9, 10.4, ncols=2, width_ratios=(1.15, 1))
     a, e1, e2 = (np.asarray(values, float) for values in (acc, once, twice))
@@ -88,7 +89,7 @@ def two_roundings(acc: ArrayLike, once: ArrayLike, twice: ArrayLike, shares: Map
 
 
 @styled
-def integer_path(codes: Mapping[str, ArrayLike]) -> "Figure":
+def integer_path(codes: Mapping[str, ArrayLike]) -> Figure:
     """One input's way through the network: the codes of each stage, a square or a strip of them; the last as bars."""
     drawn, panels = figure(3.9, 11.5, ncols=len(codes), squeeze=False, width_ratios=[1.6, *[1] * (len(codes) - 2), 1.3])
     *stages, last = codes.items()
@@ -116,7 +117,7 @@ def integer_path(codes: Mapping[str, ArrayLike]) -> "Figure":
 
 
 @styled
-def packed_bits(codes: ArrayLike, grid: IntGrid) -> "Figure":
+def packed_bits(codes: ArrayLike, grid: IntGrid) -> Figure:
     """The bytes that pack makes, one row each, bit 7 to bit 0 as they are written; a colour for each code."""
     values = np.ravel(codes)
     packed = pack(values, grid)
@@ -141,7 +142,7 @@ def packed_bits(codes: ArrayLike, grid: IntGrid) -> "Figure":
     return drawn
 
 
-def _square(x: float, y: float, color: str) -> "object":
+def _square(x: float, y: float, color: str) -> object:
     from matplotlib.patches import Rectangle
 
     return Rectangle((x, y), 1, 1, facecolor=color, edgecolor="black", alpha=0.75)

@@ -2,6 +2,7 @@
 
 Also what the lesson compares: engines, layers and conventions, each called in one way.
 """
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, product

@@ -1,4 +1,5 @@
 """What lesson 09 shows: one number in several engines, how often they part, and where a network's answer turns."""
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def code_table(columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> "Figure":
+def code_table(columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> Figure:
     """What each row gives for each column; whatever is not as in the first row stands in colour."""
     first = next(iter(rows.values()))
     drawn, axes = figure(0.42 * len(rows) + 0.85, 1.25 * len(columns) + 3)
@@ -36,7 +37,7 @@ def code_table(columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> 
 
 
 @styled
-def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure":
+def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> Figure:
     """counts[data][what] = (codes that are made otherwise, codes made): bars on a log scale, none as a word."""
     drawn, axes = figure(0.9 * len(counts) + 1.2, 9.5)
     for i, each in enumerate(counts.values()):
@@ -55,7 +56,7 @@ def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> "Figure":
 
 
 @styled
-def by_layer(differ: Mapping[str, Mapping[str, float]]) -> "Figure":
+def by_layer(differ: Mapping[str, Mapping[str, float]]) -> Figure:
     """differ[arithmetic][stage], in parts of 1: how many codes of each stage, and how many answers, are not R14's."""
     drawn, axes = figure(4.2, 9)
     colors, marks = (SKY, GREY, RED, ORANGE), "osXv"
@@ -71,7 +72,7 @@ def by_layer(differ: Mapping[str, Mapping[str, float]]) -> "Figure":
 
 @styled
 def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, ArrayLike], differ: ArrayLike,
-                   digits: tuple[int, int]) -> "Figure":
+                   digits: tuple[int, int]) -> Figure:
     """Left an image on which two arithmetics part. Right, along the way from one digit to another, by how many codes
     the first digit's logit leads, and where the answers differ."""
     drawn, (left, right) = figure(4.3, 10.5, ncols=2, width_ratios=(1, 2.2))
@@ -96,7 +97,7 @@ def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, Array
 
 
 @styled
-def told_apart(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], most: int) -> "Figure":
+def told_apart(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], most: int) -> Figure:
     """curves[kind of probe] = (how many probes, into how many groups they part the conventions)."""
     drawn, axes = figure(4.4, 8.6)
     for (name, (probes, groups)), color, marker in zip(curves.items(), (RED, BLUE), "Xo", strict=False):

@@ -1,4 +1,5 @@
 """Checks for lesson 10, which claims hold: each says Right, Not yet or Not answered yet, and why."""
+from __future__ import annotations
 
 import itertools
 import math

@@ -1,4 +1,5 @@
 """What lesson 10 shows: seeds, intervals, and verdicts beside what was predicted."""
+from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ class Foretold(NamedTuple):
 
 
 @styled
-def by_seed(differences: ArrayLike, margin: float, ylabel: str) -> "Figure":
+def by_seed(differences: ArrayLike, margin: float, ylabel: str) -> Figure:
     """A difference for each seed, coloured by its sign, over the band within which it does not matter."""
     values = np.asarray(differences)
     drawn, axes = figure(3.6, 8)
@@ -48,7 +49,7 @@ def by_seed(differences: ArrayLike, margin: float, ylabel: str) -> "Figure":
 
 
 @styled
-def pairs(first: ArrayLike, second: ArrayLike, names: tuple[str, str], ylabel: str) -> "Figure":
+def pairs(first: ArrayLike, second: ArrayLike, names: tuple[str, str], ylabel: str) -> Figure:
     """Two scores of each seed, joined; beside them their differences, to the same scale."""
     a, b = np.asarray(first), np.asarray(second)
     drawn, (left, right) = figure(4.4, 9, ncols=2, width_ratios=(3, 2))
@@ -69,7 +70,7 @@ def pairs(first: ArrayLike, second: ArrayLike, names: tuple[str, str], ylabel: s
 
 
 @styled
-def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) -> "Figure":
+def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) -> Figure:
     """panels[title]: an interval for each world, those that miss the truth in red."""
     drawn, axes = figure(5.2, 11, ncols=len(panels), sharex=True, sharey=True, squeeze=False)
     for panel, (title, estimates) in zip(axes[0], panels.items(), strict=True):
@@ -89,7 +90,7 @@ def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) 
 
 
 @styled
-def half_widths(seeds: Sequence[int], curves: Mapping[str, ArrayLike], floor: float) -> "Figure":
+def half_widths(seeds: Sequence[int], curves: Mapping[str, ArrayLike], floor: float) -> Figure:
     """curves[name]: the interval's half-width against the number of seeds, over what no number of seeds undercuts."""
     drawn, axes = figure(4.0, 8)
     for (name, curve), color, marker in zip(curves.items(), (RED, BLUE), "ov", strict=False):
@@ -104,7 +105,7 @@ def half_widths(seeds: Sequence[int], curves: Mapping[str, ArrayLike], floor: fl
 
 
 @styled
-def intervals(estimates: Mapping[str, Estimate], margin: float, verdicts: Mapping[str, str] | None = None) -> "Figure":
+def intervals(estimates: Mapping[str, Estimate], margin: float, verdicts: Mapping[str, str] | None = None) -> Figure:
     """Effects with their intervals over the margin; in the colours of their verdicts, if those are given."""
     drawn, axes = figure(1.4 + 0.42 * len(estimates), 8)
     axes.axvspan(-margin, margin, color=GREY, alpha=0.2, linewidth=0)
@@ -122,7 +123,7 @@ def intervals(estimates: Mapping[str, Estimate], margin: float, verdicts: Mappin
 
 
 @styled
-def foretold(claims: Sequence[Foretold]) -> "Figure":
+def foretold(claims: Sequence[Foretold]) -> Figure:
     """Each claim's effect with its interval, counted in what is enough to matter; its verdict beside the prediction."""
     drawn, axes = figure(1.5 + 0.58 * len(claims), 10.5)
     axes.set_xscale("symlog", linthresh=1, linscale=0.8)
@@ -142,7 +143,7 @@ def foretold(claims: Sequence[Foretold]) -> "Figure":
     return drawn
 
 
-def _claim(axes: "Axes", claim: Foretold, y: float) -> None:
+def _claim(axes: Axes, claim: Foretold, y: float) -> None:
     """One row: what is compared, the interval, and at the right the words."""
     style = VERDICTS[claim.verdict]
     axes.fill_between([-claim.band, claim.band], y - 0.22, y + 0.22, color=GREY, alpha=0.25, linewidth=0)

@@ -1,4 +1,5 @@
 """The claims whose verdicts lesson 10 lets predict, and what became of the predictions."""
+from __future__ import annotations
 
 import math
 import textwrap

@@ -1,4 +1,5 @@
 """Means against something, a line for each method: what most sentences of the claims page are shown by."""
+from __future__ import annotations
 
 import math
 import textwrap
@@ -38,7 +39,7 @@ def lines(records: Sequence[Any], _: Sequence[Any], *, x: str, xlabel: str, titl
 
 @styled
 def _lines(panels: Mapping[str, Curves], unquantized: Mapping[str, Estimate], at: Mapping[Any, float],
-           names: Mapping[Any, str], xlabel: str, title: str, quantity: Quantity) -> "Figure":
+           names: Mapping[Any, str], xlabel: str, title: str, quantity: Quantity) -> Figure:
     series = list(dict.fromkeys(name for panel in panels.values() for name in panel))
     height = 0.9 + 0.27 * (len(series) + len(unquantized)) + (3.1 if len(panels) == 1 else 2.1 * len(panels))
     drawn, grid = figure(height, WIDTH, nrows=len(panels), sharex=True, squeeze=False)
@@ -61,7 +62,7 @@ def _lines(panels: Mapping[str, Curves], unquantized: Mapping[str, Estimate], at
     return drawn
 
 
-def _curve(axes: "Axes", name: str, curve: Mapping[Any, Estimate], at: Mapping[Any, float], shift: float) -> None:
+def _curve(axes: Axes, name: str, curve: Mapping[Any, Estimate], at: Mapping[Any, float], shift: float) -> None:
     """A line with error bars; words, and 0 on a log scale, are not joined; a single point is levelled across."""
     style = {"linestyle": "-", **line_style(name)}
     apart = [p for p in curve if isinstance(p, str) or (p == 0 and at[p] != 0)]
@@ -74,7 +75,7 @@ def _curve(axes: "Axes", name: str, curve: Mapping[Any, Estimate], at: Mapping[A
         axes.axhline(next(iter(curve.values())).mean, color=style["color"], linewidth=1, linestyle=":", zorder=1)
 
 
-def _levels(axes: "Axes", unquantized: Mapping[str, Estimate]) -> None:
+def _levels(axes: Axes, unquantized: Mapping[str, Estimate]) -> None:
     """Networks that have no bits to vary, as horizontal lines with their intervals as bands."""
     for name, e in unquantized.items():
         style = line_style(name)
@@ -98,7 +99,7 @@ def _span(at: Mapping[Any, float]) -> float:
     return max(at.values()) - min(at.values()) or 1.0
 
 
-def _ticks(axes: "Axes", at: Mapping[Any, float], names: Mapping[Any, str]) -> None:
+def _ticks(axes: Axes, at: Mapping[Any, float], names: Mapping[Any, str]) -> None:
     """As many names of places as there is room for, from the right; a line between 0 and a log scale."""
     kept: list[Any] = []
     for p in sorted(at, key=lambda p: -at[p]):
@@ -111,7 +112,7 @@ def _ticks(axes: "Axes", at: Mapping[Any, float], names: Mapping[Any, str]) -> N
         axes.axvline((at[0] + min(v for p, v in at.items() if p != 0)) / 2, color=GREY, linewidth=1)
 
 
-def _stretch(axes: "Axes", apart: float) -> None:
+def _stretch(axes: Axes, apart: float) -> None:
     """Accuracy on a scale of the errors' logarithm: 97 and 98.5 % differ as 40 and 70 %; guessing, where it is near.
 
     apart: the least distance of two ticks, as a share of the height.

@@ -1,4 +1,5 @@
 """What the claims page shows: narrow pictures that a phone can hold, each with what it shows in words."""
+from __future__ import annotations
 
 import math
 import textwrap
@@ -28,7 +29,7 @@ def bars(records: Sequence[Any], _: Sequence[Any], *, value: str, title: str,
 
 
 @styled
-def _bars(found: Mapping[str, Estimate], quantity: Quantity, title: str, log_x: bool) -> "Figure":
+def _bars(found: Mapping[str, Estimate], quantity: Quantity, title: str, log_x: bool) -> Figure:
     drawn, axes = figure(1.2 + 0.5 * len(found), WIDTH)
     largest = max(e.mean + (e.half_width or 0) for e in found.values()) or 1
     smallest = min((e.mean for e in found.values() if e.mean > 0), default=1)
@@ -79,7 +80,7 @@ def effects(_: Sequence[Any], outcomes: Sequence[Any], *, title: str, unit: str 
 
 @styled
 def _effects(outcomes: Sequence[Any], margins: Sequence[float], names: Sequence[str], title: str,
-             unit: str) -> "Figure":
+             unit: str) -> Figure:
     place: Callable[[float], float] = math.log10 if unit == "factor" else float
     tops = [sum(1.5 + 0.75 * n.count("\n") for n in names[:i]) for i in range(len(names) + 1)]
     drawn, axes = figure(1.5 + 0.4 * tops[-1], WIDTH)
@@ -109,7 +110,7 @@ def _effects(outcomes: Sequence[Any], margins: Sequence[float], names: Sequence[
     return drawn
 
 
-def _factors(axes: "Axes") -> None:
+def _factors(axes: Axes) -> None:
     """Name the places of logarithms by their factors."""
     lo, hi = axes.get_xlim()
     lo, hi = min(lo, -0.35), max(hi, 0.35)

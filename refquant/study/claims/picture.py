@@ -1,4 +1,5 @@
 """What the pictures of the claims page have in common: a width, quantities and their units, means of records."""
+from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ Curves: TypeAlias = dict[str, dict[Any, Estimate]]
 class Picture(NamedTuple):
     """A figure, what it shows in words and figures, and what its intervals are."""
 
-    drawn: "Figure"
+    drawn: Figure
     alt: str
     caption: str
 
@@ -68,6 +69,6 @@ def seeds(records: Sequence[Any]) -> int:
     return len({r["seed"] for r in records})
 
 
-def titled(drawn: "Figure", title: str) -> None:
+def titled(drawn: Figure, title: str) -> None:
     """The title in two lines if it must be, flush left."""
     drawn.suptitle(textwrap.fill(title, 40), x=0.01, ha="left", fontsize=14, fontweight="bold")

@@ -1,4 +1,5 @@
 """`refquant compare`: train one network, quantize it by every method, print the table."""
+from __future__ import annotations
 
 import argparse
 import os
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def plan_of(options: argparse.Namespace) -> "Plan":
+def plan_of(options: argparse.Namespace) -> Plan:
     """What the options ask for, checked against the data."""
     from ..datasets import digits, idx
     from .methods import GROUPS, METHODS

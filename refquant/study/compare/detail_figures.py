@@ -1,4 +1,5 @@
 """A closer look at one seed."""
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def sqnr_by_layer(errors: Sequence[Any]) -> "Figure":
+def sqnr_by_layer(errors: Sequence[Any]) -> Figure:
     """Where the error is made: each layer's output, given float inputs (left), given the layers before it (right)."""
     bits = sorted({e.bits for e in errors}, reverse=True)
     methods = list(dict.fromkeys(e.method for e in errors))
@@ -39,7 +40,7 @@ def sqnr_by_layer(errors: Sequence[Any]) -> "Figure":
 
 
 @styled
-def weight_histograms(steps: Mapping[tuple[str, int], Any], layer: int) -> "Figure":
+def weight_histograms(steps: Mapping[tuple[str, int], Any], layer: int) -> Figure:
     """One layer's weights in steps of each method's scale: the float network's, and under them the codes."""
     widths = sorted({bits for _, bits in steps})
     shown = widths[1] if len(widths) > 1 else widths[0]
@@ -71,7 +72,7 @@ def weight_histograms(steps: Mapping[tuple[str, int], Any], layer: int) -> "Figu
 
 
 @styled
-def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], bits: int) -> "Figure":
+def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], bits: int) -> Figure:
     """Test accuracy after every epoch: in float, then fine-tuned with quantization, or with it from scratch."""
     drawn, axes = figure(6, 9)
     for method, points in curves.items():
@@ -88,7 +89,7 @@ def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], bits: int
 
 
 @styled
-def activation_ranges(layers: Sequence[tuple[float, float, Reals, Reals]]) -> "Figure":
+def activation_ranges(layers: Sequence[tuple[float, float, Reals, Reals]]) -> Figure:
     """Per layer: the largest and the smallest input of each image, beside the one range that a static network fixed."""
     drawn, panels = figure(4.8, 4 * len(layers), ncols=len(layers), squeeze=False)
     for i, (axes, (lo, hi, smallest, largest)) in enumerate(zip(panels[0], layers, strict=True)):
@@ -108,7 +109,7 @@ def activation_ranges(layers: Sequence[tuple[float, float, Reals, Reals]]) -> "F
 
 
 @styled
-def misread(x: Reals, labels: Codes, runs: Sequence[tuple[str, int, Codes]]) -> "Figure":
+def misread(x: Reals, labels: Codes, runs: Sequence[tuple[str, int, Codes]]) -> Figure:
     """The first misread images of each method and width: what they are, and what was read."""
     methods, shown = list(dict.fromkeys(method for method, b, _ in runs if b < 32)), 8
     bits, side = sorted({b for _, b, _ in runs}, reverse=True), round(x.shape[1] ** 0.5)

@@ -1,4 +1,5 @@
 """A closer look at one seed: where the error is made, what the codes are, how training went, what is misread."""
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +29,7 @@ class LayerError(NamedTuple):
     so_far_db: float
 
 
-def details(task: Task, runs: Sequence[Run]) -> dict[str, "Figure"]:
+def details(task: Task, runs: Sequence[Run]) -> dict[str, Figure]:
     """File name -> figure, of this seed's networks; figures that need a method that was left out are left out."""
     x, labels = task.data.test
     errors = [e for run in runs if run.method.startswith("ptq") and isinstance(run.network, mlp.QuantizedNet)

@@ -1,4 +1,5 @@
 """What the comparison shows: methods against bits, the quantized after training left, the trained with it right."""
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ MANY = 7  # more lines than a legend inside a panel has room for
 
 
 @styled
-def accuracy_against_bits(rows: Sequence[Row]) -> "Figure":
+def accuracy_against_bits(rows: Sequence[Row]) -> Figure:
     """Test accuracy of each method, with its 95 % interval, at falling widths."""
     drawn, panels = _panels(rows, lambda row: row.accuracy, "Fewer bits: how many images are still read right")
     for axes in panels:
@@ -31,7 +32,7 @@ def accuracy_against_bits(rows: Sequence[Row]) -> "Figure":
 
 
 @styled
-def cross_entropy_against_bits(rows: Sequence[Row]) -> "Figure":
+def cross_entropy_against_bits(rows: Sequence[Row]) -> Figure:
     """Test cross-entropy of each method, with its 95 % interval, at falling widths; it moves before accuracy does."""
     drawn, panels = _panels(rows, lambda row: row.cross_entropy, "Fewer bits: how wrong the probabilities are")
     panels[0].set(ylabel="test cross-entropy, nats (log scale)", yscale="log")
@@ -45,7 +46,7 @@ def cross_entropy_against_bits(rows: Sequence[Row]) -> "Figure":
 
 
 @styled
-def sqnr_against_bits(rows: Sequence[Row]) -> "Figure":
+def sqnr_against_bits(rows: Sequence[Row]) -> Figure:
     """Signal-to-quantization-noise ratio of the logits, against the float network's, at falling widths."""
     drawn, panels = _panels(rows, lambda row: row.sqnr_db, "Fewer bits: how near the logits stay to the float ones")
     for axes in panels:
@@ -60,7 +61,7 @@ def sqnr_against_bits(rows: Sequence[Row]) -> "Figure":
     return drawn
 
 
-def _legend(axes: "Axes", **options: Any) -> None:
+def _legend(axes: Axes, **options: Any) -> None:
     """A legend where anything has a name; below the panel if it is long."""
     names = len(axes.get_legend_handles_labels()[0])
     if names > MANY:
@@ -69,7 +70,7 @@ def _legend(axes: "Axes", **options: Any) -> None:
         axes.legend(**options)
 
 
-def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple["Figure", Any]:
+def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]:
     """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
     names = {"ptq": "quantized after training (PTQ)", "qat": "trained with quantization (QAT)"}
     kinds = [kind for kind in names if any(row.method.startswith(kind) for row in rows)] or ["ptq"]
@@ -89,7 +90,7 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple["Figure", An
     return drawn, panels
 
 
-def _lines(axes: "Axes", rows: Sequence[Row], bits: Sequence[int], value: Value) -> None:
+def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -> None:
     """One line with error bars per method, side by side so that none hides another."""
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
@@ -100,7 +101,7 @@ def _lines(axes: "Axes", rows: Sequence[Row], bits: Sequence[int], value: Value)
                       capsize=4, **line_style(method))
 
 
-def _levels(axes: "Axes", rows: Sequence[Row], value: Value) -> None:
+def _levels(axes: Axes, rows: Sequence[Row], value: Value) -> None:
     """The float networks as horizontal lines with their intervals as bands."""
     for row in rows:
         e, style = value(row), line_style(row.method)

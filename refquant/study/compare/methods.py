@@ -1,4 +1,5 @@
 """The methods that a comparison compares: one table from names to functions, and the networks that they make."""
+from __future__ import annotations
 
 import math
 import time

@@ -1,4 +1,5 @@
 """The staircase of each engine around a tie, float by float."""
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ MARKERS = {BLUE: "o", RED: "s"}
 
 
 @styled
-def engines_around_ties(panels: Sequence[Any]) -> "Figure":
+def engines_around_ties(panels: Sequence[Any]) -> Figure:
     """A lane for each group of engines that agree; its step shows at which float the code goes up."""
     lanes = max(len(panel.lanes) for panel in panels)
     drawn, axes = figure(4.2 + 2.6 * lanes, 14, nrows=2, ncols=2)

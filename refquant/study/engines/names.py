@@ -1,4 +1,5 @@
 """What table and picture call the engines' operators: short names."""
+from __future__ import annotations
 
 SHORT = {
     "ONNX Runtime QuantizeLinear": "ONNX Runtime",

@@ -1,6 +1,7 @@
 """Every quantizer that takes a number, a scale and a zero point, and its way; the blocks of gguf, which take no zero
 point, brought to the same question.
 """
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

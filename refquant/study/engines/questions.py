@@ -3,6 +3,7 @@
 An answer is what the engine gives beside what its formula, written out here once more, gives; `engine_steps.agreed`
 compares the two, so that what is told is what happens.
 """
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

@@ -1,4 +1,5 @@
 """What engines make of a range: scale and zero point. Each beside its formula, written out once more."""
+from __future__ import annotations
 
 from typing import Any, NamedTuple
 

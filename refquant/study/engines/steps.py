@@ -3,6 +3,7 @@
 A way names what an engine does; `steps` follows it with the numbers at hand. Nothing is told of an engine whose own
 code differs from that of its way (`agreed`), so that no step is told wrongly.
 """
+from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction

@@ -1,4 +1,5 @@
 """`refquant explain`: one number's way to its code."""
+from __future__ import annotations
 
 import argparse
 import re

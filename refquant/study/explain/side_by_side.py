@@ -3,6 +3,7 @@
 A way is four choices: how to divide (R3), when to add the zero point (R5), where ties go (R4), what becomes of numbers
 beyond the codes (R6). The codes are those of refquant.engines; the steps before them are these choices', computed.
 """
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import combinations

@@ -3,6 +3,7 @@
 The numbers are the library's own; only what is said about them (exact quotients, ties, errors) is computed here, in
 fractions.
 """
+from __future__ import annotations
 
 import math
 import re
@@ -254,8 +255,7 @@ def parameters(where: str, scale: str, zero_point: str, bits: str, signed: bool,
     """Parameters from the words of a command line; the scale in the dtype of the arithmetic (R3).
 
     >>> parameters("docs", "0.1", "3", "4", True, False, "float16")
-    AffineParams(scale=array(0.1, dtype=float32), zero_point=array(3, dtype=int16), grid=IntGrid(bits=4, signed=True, \
-narrow=False))
+    AffineParams(scale=array(0.1, dtype=float32), zero_point=array(3, dtype=int16), grid=INT4)
 
     Raises:
         ValueError, TypeError: whatever AffineParams and IntGrid refuse, and text that is no number.

@@ -1,4 +1,5 @@
 """What `refquant inspect` shows of one array: where the rules end its range, and what a clip costs."""
+from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def tensor_ranges(report: Report) -> "Figure":
+def tensor_ranges(report: Report) -> Figure:
     """The histogram, counts on a logarithmic scale, and below it each rule's range, per tensor, with its SQNR."""
     record, (edges, counts, unit) = report.record, report.histogram
     schemes = {(s["fit"], s["rule"]): s for s in record["schemes"] if s["granularity"] == "tensor"}
@@ -42,7 +43,7 @@ def tensor_ranges(report: Report) -> "Figure":
 
 
 @styled
-def error_against_clip(report: Report) -> "Figure":
+def error_against_clip(report: Report) -> Figure:
     """The rounding part, the clipping part and their sum against the clip, symmetric per tensor; the least marked."""
     errors, best = report.clip_error, report.record["best_clip"]
     drawn, axes = figure(5.4, 9)

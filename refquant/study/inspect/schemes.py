@@ -3,6 +3,7 @@
 Arrays are read in pieces (passes.py), so memory does not grow with them. Where a slice holds more than LONG values, its
 range is chosen from their histogram; where the slices hold more than BUDGET, rules that search see some of them.
 """
+from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -2,6 +2,7 @@
 
 Colours are those of Okabe and Ito 2008, and one of Tol 2021. matplotlib is imported when a figure is drawn, not before.
 """
+from __future__ import annotations
 
 import io
 from collections.abc import Callable
@@ -74,10 +75,10 @@ VERDICTS: dict[str, dict[str, Any]] = {
 }
 
 
-def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Draw in type large enough to be projected, on a quiet grid."""
     @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> "Figure":
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
         from matplotlib import rc_context
 
         with rc_context({"font.size": 13, "axes.titlesize": 15, "axes.spines.top": False, "axes.spines.right": False,
@@ -87,7 +88,7 @@ def styled(draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
     return drawn
 
 
-def figure(height: float = 4.8, width: float = 8, **subplots: Any) -> tuple["Figure", Any]:
+def figure(height: float = 4.8, width: float = 8, **subplots: Any) -> tuple[Figure, Any]:
     """An empty figure, in inches, and its axes."""
     from matplotlib.figure import Figure
 
@@ -100,7 +101,7 @@ def line_style(method: str) -> dict[str, Any]:
     return STYLES.get(method) or VARIANTS.get(method, {"color": GREY, "label": method})
 
 
-def png(drawn: "Figure", dpi: int = 120) -> bytes:
+def png(drawn: Figure, dpi: int = 120) -> bytes:
     """The figure as a PNG file's bytes, the same for the same figure."""
     buffer = io.BytesIO()
     drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})

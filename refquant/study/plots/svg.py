@@ -1,4 +1,5 @@
 """Figures as SVG text that follows the reader's light or dark mode; the same figure gives the same bytes."""
+from __future__ import annotations
 
 import io
 import re
@@ -24,7 +25,7 @@ def theme() -> str:
             f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}")
 
 
-def svg(drawn: "Figure") -> str:
+def svg(drawn: Figure) -> str:
     """The figure, its text as text, its colours as variables of the theme."""
     from matplotlib import rc_context
 

@@ -3,6 +3,7 @@ degenerate, sums at the bound of int32.
 
 Cases are only ever added at the end of a function: their numbers are stable.
 """
+from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator

@@ -2,6 +2,7 @@
 
 Weights have 16 bits throughout, as good as float: what is seen is the activations' doing.
 """
+from __future__ import annotations
 
 from functools import partial
 
