@@ -21,10 +21,23 @@ quiet = np.errstate(all="ignore")  # saturation is the rule (R6), not an acciden
 
 
 class Value:
-    """A frozen dataclass whose arrays are read-only: its copies and pickles are built anew, so that theirs are too."""
+    """A frozen dataclass whose arrays are read-only. == and hash go by bits; copies and pickles are built anew."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), **vars(self)), ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and _bits(vars(self)) == _bits(vars(other))
+
+    def __hash__(self) -> int:
+        return hash(_bits(vars(self)))
+
+
+def _bits(v: Any) -> Any:
+    """`v` with its arrays as their dtype, shape and bytes, so that -0.0 and 0.0 differ."""
+    if isinstance(v, np.ndarray):
+        return v.dtype.str, v.shape, v.tobytes()
+    return tuple(map(_bits, v.values() if isinstance(v, dict) else v)) if isinstance(v, dict | tuple) else v
 
 
 def error(kind: type[Exception], where: str, rule: str, got: object, hint: str) -> Exception:

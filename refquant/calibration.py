@@ -10,12 +10,12 @@ from . import arguments
 from .affine import AffineParams
 from .clipping import Axis, Clip, minmax
 from .clipping.rule import ranged
-from .grids import IntGrid
+from .grids import Grid
 from .observers import Observer, minmax_observer
 from .ranges import Fit, affine_params
 
 
-def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = None,
+def static_params(batches: Iterable[ArrayLike], grid: Grid, *, axis: Axis = None,
                   observer: Observer = minmax_observer, fit: Fit = affine_params) -> AffineParams:
     """fit(range of all batches together): one range, fixed before the inputs that it will serve.
 
@@ -29,7 +29,8 @@ def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = N
     A bare array is refused: its rows would be taken for batches, and axis would mean another axis.
 
     >>> import numpy as np
-    >>> params = static_params([np.float32([0, 1]), np.float32([3])], IntGrid(2, signed=False))
+    >>> from refquant import UINT2
+    >>> params = static_params([np.float32([0, 1]), np.float32([3])], UINT2)
     >>> float(params.scale), int(params.zero_point)
     (1.0, 0)
 
@@ -43,7 +44,7 @@ def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = N
     return fit(*observer.range(reduce(observer.merge, states, observer.empty)), grid)
 
 
-def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
+def dynamic_params(x: ArrayLike, grid: Grid, axis: Axis = None, *,
                    clip: Clip = minmax, fit: Fit = affine_params) -> AffineParams:
     """fit(clip(x)): the range of this very input.
 
@@ -55,7 +56,8 @@ def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
         clip: how data become a range, any function (x, axis=) -> (lo, hi) that keeps the reduced axes as 1.
         fit: how a range becomes parameters, affine_params or symmetric_params.
 
-    >>> dynamic_params([[0.0, 3.0], [0.0, 30.0]], IntGrid(2, signed=False), axis=-1).scale
+    >>> from refquant import UINT2
+    >>> dynamic_params([[0.0, 3.0], [0.0, 30.0]], UINT2, axis=-1).scale
     array([[ 1.],
            [10.]])
 
