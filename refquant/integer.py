@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from . import arguments
 from .arguments import Codes
-from .grids import IntGrid, known
+from .grids import Grid, stepped
 
 
 @arguments.quiet
@@ -94,7 +94,7 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
     return np.asarray(mantissa), np.asarray(shift)
 
 
-def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> Codes:
+def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike, grid: Grid) -> Codes:
     """q = clip(round(acc * mantissa * 2**(shift - 31)) + zero_point, qmin, qmax), one rounding of the exact product.
 
     Args:
@@ -128,20 +128,21 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
 
 
 def fixed_point(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                grid: IntGrid) -> list[Codes]:
+                grid: Grid) -> list[Codes]:
     """acc, mantissa, shift and zero_point in int64, within R14's limits; the others broadcast to acc.
 
-    >>> [int(v) for v in fixed_point("f", np.int8(-5), 2**30, 0, 3, IntGrid(4))]
+    >>> from refquant import INT4
+    >>> [int(v) for v in fixed_point("f", np.int8(-5), 2**30, 0, 3, INT4)]
     [-5, 1073741824, 0, 3]
     """
-    known(where, grid)
+    stepped(where, grid)
     values: list[Codes] = [
         arguments.within(where, v, least, most, name, "R14", hint).astype(np.int64)
         for v, name, least, most, hint in (
             (acc, "acc", -(2**31), 2**31 - 1, "accumulate fewer products, or codes of fewer bits"),
             (mantissa, "mantissa", 2**30, 2**31 - 1, "take it from quantize_multiplier"),
             (shift, "shift", -(2**31), 30, "take it from quantize_multiplier"),
-            (zero_point, "zero_point", grid.qmin, grid.qmax, "0.0 must have a code"))]
+            (zero_point, "zero_point", *grid.zero_points, "0.0 must have a code"))]
     for other in values[1:]:
         arguments.broadcastable(where, other.shape, values[0].shape)
     return values

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from .arguments import Codes, Reals
 from .grids import Grid, known, stepped
 
 Fit: TypeAlias = Callable[[Reals, Reals, Grid], AffineParams]
+RawFit: TypeAlias = Callable[[Reals, Reals, Grid], tuple[Reals, Reals]]
 TINY = {dtype: np.finfo(dtype).tiny for dtype in ("f", "d")}  # the smallest normal numbers
 
 
@@ -95,6 +96,21 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     return scale, np.full_like(scale, zero_point)[()]
 
 
+def unchecked(fit: Fit) -> RawFit:
+    """The fit as (lo, hi, grid) -> (scale, zero_point), for inner loops: raw formulas where there are some.
+
+    >>> from refquant import INT4
+    >>> unchecked(symmetric_params) is symmetric_formula
+    True
+    """
+    def fitted(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
+        params = fit(lo, hi, grid)
+        return params.scale, params.zero_point.astype(params.scale.dtype)
+
+    raw: dict[Any, RawFit] = {affine_params: affine_formula, symmetric_params: symmetric_formula}
+    return raw.get(fit, fitted)
+
+
 def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
     """R11: 1 for an all-zero range, otherwise no less than the smallest normal number."""
     return np.maximum(scale, TINY[scale.dtype.char]) + all_zero  # tiny + 1 is 1, scale + 0 is scale
@@ -117,4 +133,3 @@ def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, 
                               "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite "
                               "range")
     return a, b
-
