@@ -12,7 +12,8 @@ from ....mlp.model import flatten, net_of, targets
 from ....mlp.optim import sgd
 from ....mlp.qat import learned_steps_problem, straight_through_problem
 from ....mlp.train import Problem, descend, minibatches
-from ...compare.methods import float_longer, logits
+from ...compare.during_training import float_longer
+from ...compare.network import logits
 from ...compare.tasks import Task, stream
 from ...datasets import Data
 from .after_training import NAIVE, STRONG
