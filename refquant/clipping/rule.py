@@ -8,16 +8,34 @@ says how often each value occurs: so a rule reads a histogram (bins.py).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..arguments import Codes, Reals
+from ..grids import IntGrid
+from ..ranges import Fit, affine_params
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 Clip: TypeAlias = Callable[..., tuple[Reals, Reals]]
+
+
+class ClippingRule(NamedTuple):
+    """A rule that has a name, and which of the options of `on` it takes.
+
+    clip takes x and axis; every rule except minmax takes counts as well.
+    """
+
+    clip: Clip
+    takes: tuple[str, ...] = ()
+
+    def on(self, grid: IntGrid, fit: Fit = affine_params, *, one_sided: bool = False, percent: float = 99.9) -> Clip:
+        """The rule with these options, as far as it takes them: a function (x, axis=None) -> (lo, hi)."""
+        options = {"grid": grid, "fit": fit, "one_sided": one_sided, "percent": percent}
+        return partial(self.clip, **{name: options[name] for name in self.takes}) if self.takes else self.clip
 
 
 def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None) -> Reals:

@@ -19,9 +19,8 @@ def clipping_rules_look_at_each_slice_alone(subject: Any, case: tuple[Any, Any, 
     x, axis, grid = case
     x, grid = x.astype(np.float64), subject.INT4 if grid.bits > 8 else grid
     reduced = np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
-    for clip in (partial(subject.percentile, percent=90.0), partial(subject.percentile, percent=75.0, one_sided=True),
-                 *(partial(rule, grid=grid) for rule in (subject.mse_optimal, subject.entropy, subject.aciq_gaussian,
-                                                         subject.aciq_laplace))):
+    for clip in (rule.on(grid, one_sided=one_sided, percent=90.0) for rule in subject.clipping.CLIPPING_RULES.values()
+                 for one_sided in (False, True) if not one_sided or "one_sided" in rule.takes):
         ends = clip(x, axis=axis)
         last = tuple(n - 1 for n in ends[0].shape)
         part = x[tuple(slice(None) if a in reduced else slice(k, k + 1) for a, k in enumerate(last))]

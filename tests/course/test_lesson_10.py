@@ -9,7 +9,7 @@ import pytest
 
 from refquant.course.lesson_10 import checks, figures, predictions
 from refquant.course.lesson_10.checks import FAULTS, STUDIES, Study, decided, faults, paired
-from refquant.study.claims import SENTENCES, Rule, measured, verdict
+from refquant.study.claims import Rule, measured, sentences, verdict
 from refquant.study.plots.style import png
 from refquant.study.stats import Estimate, estimate, t_quantile
 
@@ -304,7 +304,7 @@ EVERYBODY = {id: "confirmed" for ids in predictions.GROUPS.values() for id in id
 def test_the_claims_to_predict_are_among_the_sentences_and_were_measured() -> None:
     ids = [id for ids in predictions.GROUPS.values() for id in ids]
     assert len(ids) == len(set(ids)) >= 19
-    assert set(ids) <= {r.id for s in SENTENCES for r in s.readings} & {
+    assert set(ids) <= {r.id for s in sentences() for r in s.readings} & {
         claim["id"] for claim in measured() if claim["effect"] is not None}
     for id in ids:
         _, reading = predictions.looked_up(id)

@@ -12,6 +12,7 @@ import refquant as rq
 from refquant.methods import adaround
 from refquant.mlp.reconstruct import nearest, reconstruct
 from refquant.study.compare import methods, tasks
+from refquant.study.compare.network import logits
 
 PLAN = tasks.Plan(methods=(), epochs=20)
 GRIDS = {bits: (rq.IntGrid(bits, narrow=True), rq.IntGrid(bits, signed=False)) for bits in (8, 3, 2)}
@@ -91,7 +92,7 @@ def test_equalization_repairs_what_a_rescaling_breaks(task: tasks.Task) -> None:
     x, labels = task.data.test
 
     def accuracy(network: Any) -> float:
-        return rq.mlp.accuracy(methods.logits(network, x), labels)
+        return rq.mlp.accuracy(logits(network, x), labels)
 
     whole = accuracy(task.net)
     assert accuracy(rescaled.net) == whole

@@ -146,7 +146,7 @@ def test_the_same_on_data_in_mnists_format(tmp_path: Path, monkeypatch: pytest.M
         for kind, array in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels[rows].astype(np.uint8))):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             (tmp_path / f"{name}-{kind}").write_bytes(header + array.tobytes())
-    monkeypatch.setattr("refquant.study.compare.results.details", lambda *_: {})  # pictures are drawn in other tests
+    monkeypatch.setattr("refquant.study.compare.output.FIGURES", {})  # pictures are drawn in other tests
     assert main(["compare", "--seeds", "1", "--quick", "--bits", "8", "2", "--methods", "ptq-static-minmax", "qat-lsq",
                  "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     accuracy = {(r["method"], r["weight_bits"]): r["accuracy"]

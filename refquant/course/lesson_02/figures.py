@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from ...affine import dequantize
 from ...clipping import minmax
 from ...grids import IntGrid
 from ...ranges import affine_params, symmetric_params
-from ...study.plots.style import BLUE, ORANGE, SKY, figure, styled
+from ...study.plots.style import FIT_STYLES, SKY, figure, styled
 from ..lesson_01.figures import number_lines
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ __all__ = ["codes_under_histograms", "number_lines", "sqnr_of_fits"]
 
 
 FITS = {"symmetric": symmetric_params, "affine": affine_params}
-FIT_STYLES: dict[str, dict[str, Any]] = {
-    "symmetric": {"color": ORANGE, "marker": "o", "label": "symmetric"},
-    "affine": {"color": BLUE, "marker": "s", "label": "affine"},
-}
 
 
 @styled

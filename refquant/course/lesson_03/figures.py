@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...study.plots import style
 from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, WINE, figure, styled
 from ...study.stats import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: By the rule's label; the same styles as in `refquant compare`.
 RULE_STYLES: dict[str, dict[str, Any]] = {
-    "min-max": {"color": RED, "marker": "o"},
-    "percentile 99.9": {"color": ORANGE, "marker": "v"},
+    **{look["label"]: look for look in style.RULE_STYLES.values()},
     "percentile 99": {"color": ORANGE, "marker": ">", "markerfacecolor": "white"},
     "percentile 95": {"color": ORANGE, "marker": "s", "markerfacecolor": "white"},
-    "least MSE": {"color": PINK, "marker": "D"},
-    "entropy": {"color": WINE, "marker": "*", "markersize": 12},
-    "ACIQ, Gaussian": {"color": SKY, "marker": "P"},
-    "ACIQ, Laplace": {"color": SKY, "marker": "X"},
-    "OCTAV": {"color": BLUE, "marker": "s"},
 }
 
 
@@ -141,7 +137,7 @@ def modelled_and_true(panels: Mapping[int, tuple[ArrayLike, ArrayLike, ArrayLike
     drawn, axes = figure(3.8, 9, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (bits, (clips, modelled, true)) in zip(axes[0], panels.items(), strict=True):
         c = np.asarray(clips)
-        for y, color, line, marker, label in ((np.asarray(modelled), SKY, "--", "P", "ACIQ's model"),
+        for y, color, line, marker, label in ((np.asarray(modelled), WINE, "--", "<", "ACIQ's model"),
                                               (np.asarray(true), BLACK, "-", "o", "the quantizer itself")):
             panel.plot(c, y, color=color, linestyle=line, label=label)
             panel.plot(c[np.argmin(y)], y.min(), color=color, marker=marker, markersize=10)

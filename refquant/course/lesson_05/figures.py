@@ -11,20 +11,21 @@ from numpy.typing import ArrayLike
 from ...affine import AffineParams, dequantize, quantize
 from ...calibration import dynamic_params
 from ...observers import Observer
-from ...study.plots.style import BLACK, BLUE, GREY, RED, STYLES, figure, styled
+from ...study.compare.methods import line_style
+from ...study.plots.style import BLACK, BLUE, GREY, RED, figure, styled
 from ...study.stats import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RANGES: dict[str, dict[str, Any]] = {
-    "float32": STYLES["float"],
-    "min-max": STYLES["ptq-static-minmax"],
-    "percentile 99": {**STYLES["ptq-static-percentile-99.9"], "label": "static, percentile 99"},
-    "least MSE": {**STYLES["ptq-static-mse"], "label": "static, least MSE"},
+    "float32": line_style("float"),
+    "min-max": line_style("ptq-static-minmax"),
+    "percentile 99": {**line_style("ptq-static-percentile-99.9"), "label": "static, percentile 99"},
+    "least MSE": {**line_style("ptq-static-mse"), "label": "static, least MSE"},
     "moving average": {"color": BLACK, "marker": "^", "label": "static, moving average"},
-    "per batch": STYLES["ptq-dynamic-tensor"],
-    "per image": STYLES["ptq-dynamic-row"],
+    "per batch": line_style("ptq-dynamic-tensor"),
+    "per image": line_style("ptq-dynamic-row"),
 }
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ...study.claims import SENTENCES, Outcome, Reading, Sentence, measured
+from ...study.claims import Outcome, Reading, Sentence, measured, sentences
 from ...study.claims.report import effect, unit
 from .figures import Foretold
 
@@ -119,7 +119,7 @@ def found_of() -> dict[str, dict[str, Any]]:
 
 def looked_up(id: str) -> tuple[Sentence, Reading]:
     """The reading of that id, and its sentence."""
-    return next((s, r) for s in SENTENCES for r in s.readings if r.id == id)
+    return next((s, r) for s in sentences() for r in s.readings if r.id == id)
 
 
 def told(claim: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ PTQ = (
                     {"method": MSE, "bits": 4, "images": 0}, {"method": MSE, "bits": 4, "images": 1257}, SAME, False)),
         "Static ranges of activations were set by 1, 2, 4, ... and all training images, and by noise of the pixels' "
         "mean and deviation. One image shows too little of the range: the logits move away by many "
-        "decibels, and hardly a digit is read otherwise. Min-max ranges can only grow with more images, which few bits "
+        "decibels, and hardly a prediction changes. Min-max ranges can only grow with more images, which few bits "
         "need not like; ranges of least error settle.",
         "Mostly: about 200 to 1,000 images are usual for vision networks. Language models need text like the text "
         "they will see.", (WHITE_PAPER, WU),

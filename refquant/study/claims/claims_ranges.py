@@ -52,22 +52,22 @@ RANGES = (
         "Number of different ranges"),
     Sentence(
         "dynamic-each", "Dynamic computes the range for each activation.", "dynamic", (
-            Reading("dynamic-each.image", "per image: no image is read otherwise among other batch mates",
+            Reading("dynamic-each.image", "per image: no prediction depends on the other images of the batch",
                     "changed_by_batch_mates", {"method": PER_IMAGE}, rule=NEVER),
-            Reading("dynamic-each.batch", "per batch: no image is read otherwise among other batch mates",
+            Reading("dynamic-each.batch", "per batch: no prediction depends on the other images of the batch",
                     "changed_by_batch_mates", {"method": PER_BATCH}, rule=NEVER),
-            *(Reading(f"dynamic-each.batch.{bits}", f"A{bits}, per batch of 64: images that keep their reading "
-                      "among other batch mates, minus all", "changed_by_batch_mates",
+            *(Reading(f"dynamic-each.batch.{bits}", f"A{bits}, per batch of 64: share of predictions "
+                      "that stay the same in another batch, minus 100 %", "changed_by_batch_mates",
                       {"method": PER_BATCH, "bits": bits}, on_top=bits == 4)
               for bits in (8, 4, 2))),
         "Per tensor, the sentence hides a batch: an image's range then depends on the images that happen to be beside "
-        "it, and some are read otherwise when the batches are drawn again. A range for each image (row, token) has no "
+        "it, and some predictions change when the batches are drawn again. A range for each image (row, token) has no "
         "such side effect.",
         "Yes: ONNX's DynamicQuantizeLinear is per tensor; language models use a range for each token for this reason.",
         (ZEROQUANT,),
         partial(lines, x="bits", value="changed_by_batch_mates", methods=(NAIVE, PER_BATCH, PER_IMAGE),
-                xlabel="bits of activations (weights: 16)", title="Images read otherwise among other batch mates"),
-        "Share of images read otherwise among other batch mates"),
+                xlabel="bits of activations (weights: 16)", title="Predictions that depend on the batch"),
+        "Share of predictions that differ when the images are batched in another order"),
     Sentence(
         "dynamic-precise", "Dynamic is more precise.", "dynamic", (
             *_dynamic("logit_sqnr_db", MORE_DB, NAIVE, "by min-max", (8, 4, 2)),
@@ -91,7 +91,7 @@ RANGES = (
         "dynamic ranges gain over static min-max, a well chosen static range gains too.",
         "Often claimed, seldom measured. It holds where inputs differ in size (the next sentence) and in language "
         "models with outliers in few tokens.", (SURVEY, WU),
-        partial(lines, x="bits", xlabel="bits of activations (weights: 16)", title="How many images are read right"),
+        partial(lines, x="bits", xlabel="bits of activations (weights: 16)", title="How many predictions are right"),
         "Accuracy of static and dynamic ranges"),
     Sentence(
         "dynamic-always", "Dynamic is more accurate whatever the data.", "shifts", (

@@ -83,7 +83,7 @@ REST = (
                     "99", "accuracy", {"method": "float", "place": "a hot pixel in 2 %"},
                     {"method": P99, "bits": bits, "place": "a hot pixel in 2 %"}) for bits in (8, 4)),
         "A static range cuts off what lies outside it. Where that is a fault of the sensor, the quantized network "
-        "reads such images better than the float one, although its logits are farther from the float ones.",
+        "predicts such images better than the float one, although its logits are farther from the float ones.",
         "In kind: clipping outliers of activations is a method of its own.", (PACT,),
         partial(effects, title="Float minus static, by percentile"), "Effects on images with a hot pixel"),
 )

@@ -19,13 +19,13 @@ def add(commands: Commands) -> None:
     add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 20)")
     add("--quick", action="store_true", help="3 seeds and a fifth of the epochs: a first look, not a measurement")
     add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
-        help="processes (default: one per core); the records do not depend on it, but for seconds")
+        help="processes (default: one per core); the records do not depend on it, except for seconds")
     add("--out", metavar="DIR", help="folder for the files (default claims, or claims-quick)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    from . import SENTENCES
+    from . import sentences
     from .experiments import EXPERIMENTS
     from .report import to_text
     from .run import measure, publish, settings
@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         for name, experiment in EXPERIMENTS.items():
             print(f"{name}: {' '.join((experiment.__doc__ or '').split())}",
-                  *(f"    {s.id:20} {s.says}" for s in SENTENCES if s.experiment == name), sep="\n")
+                  *(f"    {s.id:20} {s.says}" for s in sentences() if s.experiment == name), sep="\n")
         return 0
-    of_claim = {**{name: name for name in EXPERIMENTS}, **{s.id: s.experiment for s in SENTENCES}}
+    of_claim = {**{name: name for name in EXPERIMENTS}, **{s.id: s.experiment for s in sentences()}}
     asked = known("claims", "--only", options.only, of_claim, "--list says what each is")
     names = [name for name in EXPERIMENTS if name in {of_claim[a] for a in asked or EXPERIMENTS}]
     seeds = number("claims", "--seeds", given(options.seeds, "3" if options.quick else "20"), 1, 1_000)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots.style import GREY, figure, line_style, styled
+from ..plots.style import GREY, figure, styled
 from ..stats import Estimate
 from .picture import MEANS, QUANTITIES, WIDTH, Curves, Picture, Quantity, kept, levels, means, seeds, titled
+from .styles import line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,11 +141,11 @@ def _stretch(axes: Axes, apart: float) -> None:
 def _in_words(panels: Mapping[str, Curves], unquantized: Mapping[str, Estimate], names: Mapping[Any, str], xlabel: str,
               quantity: Quantity) -> str:
     """Of each line at most six points."""
-    def told(curve: Mapping[Any, Estimate]) -> str:
+    def points(curve: Mapping[Any, Estimate]) -> str:
         few = [*list(curve)[:-1:-(-len(curve) // 5)], list(curve)[-1]]
         return ", ".join(f"{quantity.form.format(curve[p].mean)} ({names[p]})" for p in few)
 
     parts = [f"{line_style(name)['label']} {quantity.form.format(e.mean)}" for name, e in unquantized.items()]
     for name, panel in panels.items():
-        parts += [f"{name and f'{name}, '}{line_style(one)['label']}: {told(curve)}" for one, curve in panel.items()]
+        parts += [f"{name and f'{name}, '}{line_style(one)['label']}: {points(curve)}" for one, curve in panel.items()]
     return f"{quantity.name}, against {xlabel}. {'; '.join(parts)}."

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..plots.style import BLACK, GREY, VERDICTS, figure, line_style, styled
+from ..plots.style import BLACK, GREY, VERDICTS, figure, styled
 from ..stats import Estimate
 from .figure_lines import lines
 from .picture import MEANS, QUANTITIES, WIDTH, Picture, Quantity, kept, levels, seeds, titled
+from .styles import line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,9 +23,9 @@ def bars(records: Sequence[Any], _: Sequence[Any], *, value: str, title: str,
          methods: Sequence[str] | None = None, where: Mapping[str, Any] | None = None, log_x: bool = False) -> Picture:
     """A bar for each method, its mean beside it; 0 has no bar, on a log scale too."""
     found = levels(kept(records, value, where, methods), value)
-    told = "; ".join(f"{line_style(m)['label']} {QUANTITIES[value].form.format(e.mean)}" for m, e in found.items())
+    words = "; ".join(f"{line_style(m)['label']} {QUANTITIES[value].form.format(e.mean)}" for m, e in found.items())
     same = all(e.half_width == 0 for e in found.values())
-    return Picture(_bars(found, QUANTITIES[value], title, log_x), f"{QUANTITIES[value].name}: {told}.",
+    return Picture(_bars(found, QUANTITIES[value], title, log_x), f"{QUANTITIES[value].name}: {words}.",
                    f"The same for each of {seeds(records)} seeds." if same else MEANS.format(seeds(records)))
 
 
@@ -68,12 +69,13 @@ def effects(_: Sequence[Any], outcomes: Sequence[Any], *, title: str, unit: str 
     unit: "factor" for ratios, which stand on a log scale. If all compare the same, only the places are named.
     """
     found = [(r, o) for r, o in outcomes if o.effect is not None and r.rule.kind in ("more", "same")]
-    told = "; ".join(f"{r.says} {o.effect:.3g}{'' if o.interval is None else ' ({:.3g} to {:.3g})'.format(*o.interval)}"
-                     f", {o.verdict}" for r, o in found)
+    words = "; ".join(f"{r.says} {o.effect:.3g}"
+                      f"{'' if o.interval is None else ' ({:.3g} to {:.3g})'.format(*o.interval)}, {o.verdict}"
+                      for r, o in found)
     same = len({r.says.partition(": ")[2] for r, _ in found}) == 1
     names = [textwrap.fill(r.says.partition(": ")[0] if same else r.says, 52) for r, _ in found]
     return Picture(_effects([o for _, o in found], [r.rule.same for r, _ in found], names, title, unit),
-                   f"Effects, {unit}, with 95 % intervals: {told}.",
+                   f"Effects, {unit}, with 95 % intervals: {words}.",
                    "Effects with their corrected 95 % intervals; right of the line they speak for the sentence. Within "
                    "the grey band a difference does not matter.")
 

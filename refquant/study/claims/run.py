@@ -16,7 +16,7 @@ from ... import __version__, arguments
 from ...files import writable_folder, write
 from ..compare.tasks import Plan, Task, prepare
 from ..jobs import run
-from . import SENTENCES
+from . import sentences
 from .experiments import EXPERIMENTS, Observation
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
@@ -79,7 +79,7 @@ def versions() -> dict[str, str]:
 def _report(folder: Path, asked: Settings) -> Report:
     kept = _kept(folder, asked)
     made = [file["versions"] for file in kept.values()]
-    return report(SENTENCES, {name: file["records"] for name, file in kept.items()}, asked,
+    return report(sentences(), {name: file["records"] for name, file in kept.items()}, asked,
                   {name: " and ".join(sorted({v[name] for v in made})) for name in versions()})
 
 
@@ -140,7 +140,7 @@ def _load(path: Path, name: str, asked: Settings) -> Any:
         seeds = sorted({r["seed"] for r in found["records"]})
         "".join(itemgetter(*versions())(found["versions"]))
         _whole(found["records"], seeds)
-        to_json(report([s for s in SENTENCES if s.experiment == name], {name: found["records"]}, asked, {}))
+        to_json(report([s for s in sentences() if s.experiment == name], {name: found["records"]}, asked, {}))
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, OSError, RecursionError) as cause:
         raise arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
                               f"{str(path)!r} ({type(cause).__name__}: {cause})",

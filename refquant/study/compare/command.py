@@ -22,8 +22,8 @@ def add(commands: Commands) -> None:
     add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 10)")
     add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
         help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
-    add("--methods", nargs="+", metavar="M", help="which methods, or "
-        "groups of them: default, rules, granularities, all; float is always there")
+    add("--methods", nargs="+", metavar="M", help="which methods, or groups of them: default, rules, granularities, "
+        "strong, all; float is always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
     add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
     add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
@@ -39,12 +39,14 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .methods import GROUPS, METHODS
-    from .results import compare, save, table
+    from .methods import about, groups
+    from .output import save
+    from .run import compare
+    from .table import table
 
     if options.list_methods:
-        print("\n".join(f"{name:27} {(make.__doc__ or '').splitlines()[0]}" for name, make in METHODS.items()))
-        print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in GROUPS.items()), sep="\n")
+        print("\n".join(f"{name:27} {what}" for name, what in about().items()))
+        print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in groups().items()), sep="\n")
         return 0
     seeds = number("compare", "--seeds", given(options.seeds, "2" if options.quick else "10"), 1, 10_000)
     jobs, plan = number("compare", "--jobs", options.jobs), plan_of(options)
@@ -75,11 +77,12 @@ def run(options: argparse.Namespace) -> int:
 def plan_of(options: argparse.Namespace) -> Plan:
     """What the options ask for, checked against the data."""
     from ..datasets import digits, idx
-    from .methods import GROUPS, METHODS
+    from .methods import all_methods, groups
     from .tasks import Plan
 
-    named = known("compare", "--methods", options.methods, {**METHODS, **GROUPS}, "--list-methods says what each does")
-    methods = [method for name in named or ["default"] for method in GROUPS.get(name, (name,))]
+    named = known("compare", "--methods", options.methods, {**all_methods(), **groups()},
+                  "--list-methods says what each does")
+    methods = [method for name in named or ["default"] for method in groups().get(name, (name,))]
     bits = {number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
     data = idx(options.data) if options.data else digits()
     train = data.train if isinstance(data, Split) else data

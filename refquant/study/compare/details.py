@@ -1,7 +1,7 @@
-"""A closer look at one seed: where the error is made, what the codes are, how training went, what is misread."""
+"""A closer look at one seed: where the error is made, what the codes are, how training went, wrong predictions."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,11 +12,14 @@ from ...arguments import Reals
 from ...grids import IntGrid
 from ...metrics import sqnr_db
 from . import detail_figures as figures
-from .methods import logits
-from .tasks import Run, Task, stream
+from .methods import kind
+from .network import logits
+from .tasks import Finished, Run, Task, stream
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+MINMAX = "ptq-static-minmax"
 
 
 class LayerError(NamedTuple):
@@ -29,27 +32,43 @@ class LayerError(NamedTuple):
     so_far_db: float
 
 
-def details(task: Task, runs: Sequence[Run]) -> dict[str, Figure]:
-    """File name -> figure, of this seed's networks; figures that need a method that was left out are left out."""
-    x, labels = task.data.test
-    errors = [e for run in runs if run.method.startswith("ptq") and isinstance(run.network, mlp.QuantizedNet)
-              for e in layer_errors(run, task.net, x)]
-    codes = {(run.method, run.bits): weight_steps(run.network, task.net, layer=len(task.net.weights) // 2)
-             for run in runs if isinstance(run.network, mlp.QuantizedNet)}
-    static = [run for run in runs if run.method == "ptq-static-minmax"]
-    drawn: dict[str, Figure] = {}
-    if errors:
-        drawn["layer_sqnr.png"] = figures.sqnr_by_layer(errors)
-    if codes:
-        drawn["weights.png"] = figures.weight_histograms(codes, layer=len(task.net.weights) // 2 + 1)
-    if any(run.method.startswith("qat") for run in runs):
-        drawn["training.png"] = figures.training_curves(training_curves(task), min(task.plan.bits))
-    if static:
-        drawn["ranges.png"] = figures.activation_ranges(activation_ranges(static[0].network, task.net, x))
-    if static and round(x.shape[1] ** 0.5) ** 2 == x.shape[1]:
-        drawn["misread.png"] = figures.misread(x, labels, [(run.method, run.bits, _read(run.network, x)) for run in runs
-                                                         if run.method in ("float", "ptq-static-minmax", "qat-lsq")])
-    return drawn
+def layer_sqnr(seen: Finished) -> Figure | None:
+    """The error of every layer, of the networks of integer codes that were quantized after training."""
+    errors = [e for run in seen.runs if kind(run.method) == "PTQ" and isinstance(run.network, mlp.QuantizedNet)
+              for e in layer_errors(run, seen.task.net, seen.task.data.test.x)]
+    return figures.sqnr_by_layer(errors) if errors else None
+
+
+def weights(seen: Finished) -> Figure | None:
+    """The codes of the middle layer."""
+    net = seen.task.net
+    layer = len(net.weights) // 2
+    codes = {(run.method, run.bits): weight_steps(run.network, net, layer)
+             for run in seen.runs if isinstance(run.network, mlp.QuantizedNet)}
+    return figures.weight_histograms(codes, layer=layer + 1) if codes else None
+
+
+def training(seen: Finished) -> Figure | None:
+    """The accuracy after every epoch, where there is QAT."""
+    if all(kind(run.method) != "QAT" for run in seen.runs):
+        return None
+    return figures.training_curves(training_curves(seen.task), min(seen.task.plan.bits))
+
+
+def ranges(seen: Finished) -> Figure | None:
+    """The static min-max ranges beside those of each image."""
+    static = [run.network for run in seen.runs if run.method == MINMAX]
+    return figures.activation_ranges(activation_ranges(static[0], seen.task.net, seen.task.data.test.x)) if static \
+        else None
+
+
+def misread(seen: Finished) -> Figure | None:
+    """The first wrong predictions, where images are square."""
+    x, labels = seen.task.data.test
+    shown = [run for run in seen.runs if run.method in ("float", MINMAX, "qat-lsq")]
+    if MINMAX not in {run.method for run in shown} or math.isqrt(x.shape[1]) ** 2 != x.shape[1]:
+        return None
+    return figures.misread(x, labels, [(run.method, run.bits, logits(run.network, x).argmax(axis=1)) for run in shown])
 
 
 def layer_errors(run: Run, net: mlp.Net, x: Reals) -> list[LayerError]:
@@ -118,7 +137,3 @@ def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
         mlp.train_lsq(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer, **grids,
                       each_epoch=watch("qat-lsq", plan.epochs))
     return curves
-
-
-def _read(network: Any, x: Reals) -> Any:
-    return np.argmax(logits(network, x), axis=1)

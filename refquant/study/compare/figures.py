@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots.style import GREY, figure, line_style, styled
+from ..plots.style import GREY, figure, styled
 from ..records import Row
 from ..stats import Estimate
+from .methods import kind, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Value = Callable[[Row], Estimate | None]
-FLOATS = ("float", "float-longer")
 MANY = 7  # more lines than a legend inside a panel has room for
 
 
 @styled
 def accuracy_against_bits(rows: Sequence[Row]) -> Figure:
     """Test accuracy of each method, with its 95 % interval, at falling widths."""
-    drawn, panels = _panels(rows, lambda row: row.accuracy, "Fewer bits: how many images are still read right")
+    drawn, panels = _panels(rows, lambda row: row.accuracy, "Fewer bits: how many predictions are still right")
     for axes in panels:
         axes.axhline(10, color=GREY, linewidth=1, linestyle=":")
         axes.text(-0.35, 11, "guessing", color=GREY, fontsize=12, in_layout=False)
@@ -54,7 +54,7 @@ def sqnr_against_bits(rows: Sequence[Row]) -> Figure:
         axes.text(-0.35, 0.5, "error as large as the logits", color=GREY, fontsize=12, in_layout=False)
         _legend(axes, loc="upper right")
     panels[0].set(ylabel="logit signal to noise (SQNR), dB\n(higher is nearer)")
-    if any(row.method.startswith("qat") for row in rows):
+    if any(kind(row.method) == "QAT" for row in rows):
         panels[-1].annotate("training on moves the logits,\nquantized or not (the grey line)", (0.03, 0.5),
                             xycoords="axes fraction",
                             color=GREY, fontsize=12, in_layout=False)
@@ -72,18 +72,20 @@ def _legend(axes: Axes, **options: Any) -> None:
 
 def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]:
     """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
-    names = {"ptq": "quantized after training (PTQ)", "qat": "trained with quantization (QAT)"}
-    kinds = [kind for kind in names if any(row.method.startswith(kind) for row in rows)] or ["ptq"]
-    lines = max(len({row.method for row in rows if row.method.startswith((kind, "float"))}) for kind in kinds)
+    names = {"PTQ": "quantized after training (PTQ)", "QAT": "trained with quantization (QAT)"}
+    by_kind = {each: [row for row in rows if kind(row.method) == each] for each in names}
+    kinds = [each for each in names if by_kind[each]] or ["PTQ"]
+    floats = len({row.method for row in rows if row.bits == 32})
+    lines = floats + max(len({row.method for row in by_kind[each]}) for each in kinds)
     drawn, grid = figure(5.2 + 0.17 * lines * (lines > MANY), max(9, 2 + 5 * len(kinds)), ncols=len(kinds),
                          sharey=True, squeeze=False)
     bits, panels = sorted({row.bits for row in rows if row.bits < 32}, reverse=True), grid[0]
     n = max(row.accuracy.n for row in rows)
-    for axes, kind in zip(panels, kinds, strict=True):
-        _lines(axes, [row for row in rows if row.method.startswith(kind)], bits, value)
-        _levels(axes, [row for row in rows if row.method == "float" or (kind == "qat" and row.method in FLOATS)], value)
+    for axes, each in zip(panels, kinds, strict=True):
+        _lines(axes, by_kind[each], bits, value)
+        _levels(axes, [row for row in rows if row.method == "float" or (each == "QAT" and row.bits == 32)], value)
         axes.set_xticks(range(len(bits)), [f"W{b}A{b}" for b in bits])
-        axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[kind])
+        axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[each])
     drawn.suptitle(title, fontsize=17)
     spread = f"bars and bands: 95 % interval of the mean over {n} seeds" if n > 1 else "one seed"
     drawn.supxlabel(f"bits of weights (W) and activations (A); {spread}", fontsize=13)

@@ -2,19 +2,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ... import mlp
 from ...arguments import Reals
 from ..datasets import Data, Split, digits, split
-
-if TYPE_CHECKING:
-    from .methods import BlockNet
+from ..records import Row
+from .network import Network
 
 BITS = (8, 4, 3, 2)
-Network: TypeAlias = "mlp.Net | mlp.QuantizedNet | BlockNet"
 
 
 class Plan(NamedTuple):
@@ -55,6 +54,14 @@ class Run(NamedTuple):
     bits: int
     network: Network
     seconds: float
+
+
+class Finished(NamedTuple):
+    """What the figures are drawn from: the rows of all seeds; the task and the networks of seed 0."""
+
+    rows: Sequence[Row]
+    task: Task
+    runs: Sequence[Run]
 
 
 def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:

@@ -22,8 +22,8 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .files import job, run
-    from .report import Options
+    from .job import job, run
+    from .settings import Options
 
     axis = None if options.channel_axis is None else number("inspect", "--channel-axis", options.channel_axis, -64, 63)
     block = None if options.block is None else number("inspect", "--block", options.block, example=32)

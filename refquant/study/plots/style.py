@@ -20,53 +20,20 @@ GREY = "#767676"
 WINE = "#882255"  # of Tol's muted scheme
 INDIGO = "#4B4BC8"  # lighter than his, so that it is not taken for wine
 
-STYLES: dict[str, dict[str, Any]] = {
-    "float": {"color": BLACK, "marker": "", "linestyle": "--", "label": "float32"},
-    "float-longer": {"color": GREY, "marker": "", "linestyle": "-.", "label": "float32, trained longer"},
-    "ptq-static-minmax": {"color": RED, "marker": "o", "label": "static, min-max"},
-    "ptq-static-percentile-99.9": {"color": ORANGE, "marker": "v", "label": "static, percentile 99.9"},
-    "ptq-static-mse": {"color": PINK, "marker": "D", "label": "static, least MSE, per channel"},
-    "ptq-dynamic-tensor": {"color": SKY, "marker": "P", "label": "dynamic, per batch"},
-    "ptq-dynamic-row": {"color": BLUE, "marker": "s", "label": "dynamic, per image"},
-    "ptq-static-mse-tensor": {"color": PINK, "marker": "D", "markerfacecolor": "white", "linestyle": "-",
-                              "label": "static, least MSE, per tensor"},
-    "ptq-static-l3": {"color": PINK, "marker": "d", "linestyle": ":", "label": "static, least |error|³"},
-    "ptq-static-entropy": {"color": GREEN, "marker": "X", "label": "static, entropy"},
-    "ptq-static-aciq-gaussian": {"color": WINE, "marker": "<", "label": "static, ACIQ, Gaussian"},
-    "ptq-static-aciq-laplace": {"color": WINE, "marker": ">", "linestyle": ":", "label": "static, ACIQ, Laplace"},
-    "ptq-static-octav": {"color": BLACK, "marker": "p", "label": "static, OCTAV"},
-    "ptq-static-channel": {"color": RED, "marker": "o", "markerfacecolor": "white", "linestyle": "--",
-                           "label": "static, min-max, per channel"},
-    "ptq-static-block-16": {"color": RED, "marker": "h", "linestyle": ":", "label": "static, min-max, blocks of 16"},
-    "qat-ste": {"color": GREEN, "marker": "^", "label": "straight-through, fine-tuned"},
-    "qat-ste-scratch": {"color": GREEN, "marker": "^", "linestyle": ":", "markerfacecolor": "white",
-                        "label": "straight-through, from scratch"},
-    "qat-lsq": {"color": WINE, "marker": "*", "markersize": 11, "label": "learned steps (LSQ)"},
-    "ptq-static-cle": {"color": RED, "marker": "<", "linestyle": "-.", "label": "static, min-max, equalized (CLE)"},
-    "ptq-static-bias-correction": {"color": ORANGE, "marker": "8", "linestyle": "-.",
-                                   "label": "static, biases corrected"},
-    "ptq-static-adaround": {"color": INDIGO, "marker": "s", "label": "static, AdaRound"},
-    "ptq-static-percentile-99": {"color": ORANGE, "marker": "v", "markerfacecolor": "white", "linestyle": ":",
-                                 "label": "static, percentile 99"},
-    "ptq-static-best": {"color": GREY, "marker": "D", "label": "static, the best of those tested"},
-    "longer-ptq-static-minmax": {"color": RED, "marker": "o", "markerfacecolor": "white", "linestyle": "-.",
-                                 "label": "static, min-max, after longer training"},
-    "longer-ptq-static-adaround": {"color": INDIGO, "marker": "s", "markerfacecolor": "white", "linestyle": "-.",
-                                   "label": "static, AdaRound, after longer training"},
-    "qat-ste-in-float": {"color": GREEN, "marker": "^", "markerfacecolor": "white", "linestyle": "-.",
-                         "label": "straight-through's weights in float"},
-    "qat-lsq-in-float": {"color": WINE, "marker": "*", "markersize": 11, "markerfacecolor": "white", "linestyle": "-.",
-                         "label": "learned steps' weights in float"},
+#: Clipping rules, by their names in refquant.clipping.CLIPPING_RULES. A rule without an entry here is grey.
+RULE_STYLES: dict[str, dict[str, Any]] = {
+    "minmax": {"color": RED, "marker": "o", "label": "min-max"},
+    "percentile": {"color": ORANGE, "marker": "v", "label": "percentile 99.9"},
+    "mse_optimal": {"color": PINK, "marker": "D", "markerfacecolor": "white", "label": "least MSE"},
+    "lp_optimal": {"color": PINK, "marker": "d", "label": "least |error|³"},
+    "entropy": {"color": GREEN, "marker": "X", "label": "entropy"},
+    "aciq_gaussian": {"color": WINE, "marker": "<", "label": "ACIQ, Gaussian"},
+    "aciq_laplace": {"color": WINE, "marker": ">", "label": "ACIQ, Laplace"},
+    "octav": {"color": BLACK, "marker": "p", "label": "OCTAV"},
 }
-#: What the same method differs by.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "weights": {"color": ORANGE, "marker": "v", "label": "weights"},
-    "activations": {"color": BLUE, "marker": "s", "label": "activations"},
-    "both": {"color": RED, "marker": "o", "label": "both"},
-    "labels": {**STYLES["qat-lsq"], "label": "by labels"},
-    "teacher": {"color": SKY, "marker": "o", "linestyle": "--", "label": "by the float network's opinions"},
-    "Adam": {**STYLES["qat-lsq"], "label": "Adam"},
-    "SGD": {"color": SKY, "marker": "o", "linestyle": "--", "label": "SGD"},
+FIT_STYLES: dict[str, dict[str, Any]] = {
+    "symmetric": {"color": ORANGE, "marker": "o", "label": "symmetric"},
+    "affine": {"color": BLUE, "marker": "s", "label": "affine"},
 }
 VERDICTS: dict[str, dict[str, Any]] = {
     "confirmed": {"color": BLUE, "marker": "o"}, "null": {"color": GREY, "marker": "s"},
@@ -96,9 +63,9 @@ def figure(height: float = 4.8, width: float = 8, **subplots: Any) -> tuple[Figu
     return drawn, drawn.subplots(**subplots)
 
 
-def line_style(method: str) -> dict[str, Any]:
-    """The colour, marker and name of a method, or of a variant."""
-    return STYLES.get(method) or VARIANTS.get(method, {"color": GREY, "label": method})
+def rule_style(rule: str) -> dict[str, Any]:
+    """The colour, marker and label of a clipping rule."""
+    return RULE_STYLES.get(rule, {"color": GREY, "marker": "o", "label": rule})
 
 
 def png(drawn: Figure, dpi: int = 120) -> bytes:

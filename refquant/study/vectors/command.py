@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .files import save
+    from .documents import save
 
     print("Written: " + ", ".join(map(str, save(options.out))))
     return 0

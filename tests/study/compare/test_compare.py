@@ -7,7 +7,7 @@ import pytest
 from helpers import slow
 
 from refquant.study import compare, jobs
-from refquant.study.compare import results
+from refquant.study.compare import methods, run
 from refquant.study.records import Record, summarize
 
 KEYS = ["method", "weight_bits", "activation_bits", "seed", "accuracy", "cross_entropy", "logit_sqnr_db", "seconds",
@@ -77,18 +77,29 @@ def test_files(records: list[Record], tmp_path: Path) -> None:
 def test_infinite_sqnr_is_null() -> None:
     task, base = compare.prepare(PLAN._replace(epochs=1), 0)
     x = compare.logits(base.network, task.data.test.x)
-    assert results._record(base, x, x, task)["logit_sqnr_db"] is None
+    assert run._record(base, x, x, task)["logit_sqnr_db"] is None
 
 
 def test_all_methods_run_and_are_described() -> None:
-    plan = compare.Plan(methods=tuple(compare.METHODS), bits=(8,), epochs=2)
+    plan = compare.Plan(methods=tuple(methods.all_methods()), bits=(8,), epochs=2)
     records = compare.compare(plan, seeds=1, jobs=1)
-    assert [r["method"] for r in records] == list(compare.METHODS)
+    assert [r["method"] for r in records] == list(plan.methods)
     assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 19
-    assert all(set(group) <= set(compare.METHODS) for group in compare.GROUPS.values())
     longer = records[1]
     assert longer["logit_sqnr_db"] is not None and longer["model_bytes"] == records[0]["model_bytes"]
-    assert all(make.__doc__ for make in compare.METHODS.values())
+    assert all(methods.about().values())
+
+
+def test_groups_are_made_of_the_entries() -> None:
+    groups = methods.groups()
+    assert groups["default"] == (
+        "float", "float-longer", "ptq-static-minmax", "ptq-static-percentile-99.9", "ptq-static-mse",
+        "ptq-dynamic-tensor", "ptq-dynamic-row", "qat-ste", "qat-ste-scratch", "qat-lsq")
+    assert groups["rules"] == (
+        "ptq-static-minmax", "ptq-static-percentile-99.9", "ptq-static-mse-tensor", "ptq-static-l3",
+        "ptq-static-entropy", "ptq-static-aciq-gaussian", "ptq-static-aciq-laplace", "ptq-static-octav")
+    assert groups["all"] == (*groups["default"], *groups["rules"][2:], "ptq-static-channel", "ptq-static-block-16",
+                             *groups["strong"][1:])
 
 
 def test_one_job_imports_no_multiprocessing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from helpers import refused
 import refquant as rq
 from refquant.arguments import quiet
 from refquant.study.cli import main
-from refquant.study.vectors import files
+from refquant.study.vectors import documents as files
 from refquant.testing import oracle
 
 NAMES = list(files.ALGORITHMS)

@@ -12,8 +12,8 @@ from ....arguments import Reals
 from ....methods.adaround import adam_step
 from ....mlp import Net, model
 from ....mlp.optim import adam
-from ...compare.methods import BlockNet, logits
-from ...compare.tasks import Network, Task, stream
+from ...compare.network import BlockNet, Network, logits
+from ...compare.tasks import Task, stream
 from ...datasets import Data
 from .observe import Observation, counted, first, made, tested, with_training
 

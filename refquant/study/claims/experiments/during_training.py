@@ -13,7 +13,8 @@ from ....mlp.optim import sgd
 from ....mlp.ptq import WeightRule
 from ....mlp.qat import first_steps, learned_steps_problem, moving_ranges, straight_through_problem
 from ....mlp.train import Problem, descend, minibatches
-from ...compare.methods import float_longer, logits
+from ...compare.during_training import float_longer
+from ...compare.network import logits
 from ...compare.tasks import Task, stream
 from ...datasets import Data
 from .after_training import NAIVE, STRONG

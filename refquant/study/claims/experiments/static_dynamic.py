@@ -15,9 +15,9 @@ from ....clipping import mse_optimal, percentile
 from ....grids import UINT8
 from ....mlp import Net
 from ....observers import Observer, histogram_observer
-from ...compare.methods import logits
-from ...compare.results import changed_by_batch_mates
-from ...compare.tasks import Network, Run, Task, stream
+from ...compare.network import Network, logits
+from ...compare.run import changed_by_batch_mates
+from ...compare.tasks import Run, Task, stream
 from ...datasets import Data, Split
 from .after_training import NAIVE
 from .observe import Observation, grids, made, tested

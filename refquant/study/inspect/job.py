@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__
+from ...clipping import POWER
 from ...files import writable_folder, write
-from .report import Options, Record, Report, Scheme, checked, fitted, inspected, short
-from .schemes import P
+from .report import Record, Report, inspected
+from .settings import Options, checked, fitted
+from .table import printable, table
 from .tensors import Tensor, tensors
 
 WHERE = "refquant inspect"
@@ -100,7 +102,7 @@ def _figures(report: Report, stem: str) -> dict[str, str | bytes]:
 
 
 def _json(todo: Job, records: Sequence[Record]) -> str:
-    return json.dumps({"refquant": __version__, "file": todo.file, **todo.options._asdict(), "lp_optimal_p": P,
+    return json.dumps({"refquant": __version__, "file": todo.file, **todo.options._asdict(), "lp_optimal_p": POWER,
                        "left_out": todo.left_out, "arrays": records}, indent=1, allow_nan=False) + "\n"
 
 
@@ -122,42 +124,3 @@ def file_names(names: Sequence[str]) -> list[str]:
         taken.add(stem.lower())
         found.append(stem)
     return found
-
-
-def printable(name: str) -> str:
-    """The name without what would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in name)
-
-
-# ---------------------------------------------------------------------------------------------- the table
-
-def table(record: Record) -> str:
-    """All schemes, best first by net SQNR, the recommended one marked, and why."""
-    sampled = any(s["values"] < max(t["values"] for t in record["schemes"]) for s in record["schemes"])
-    ordered = sorted(record["schemes"], key=lambda s: (s["net_db"] is None, -(s["net_db"] or 0)))
-    rows = [("", "fit", "granularity", "rule", "range", "SQNR dB", "net dB", "largest error", "clipped", "bytes",
-             "smaller"), *(_row(s, record) for s in ordered)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) if i < 5 else cell.rjust(w) for i, (cell, w) in enumerate(
-        zip(row, widths, strict=True))).rstrip() for row in rows]
-    bad = record["nan"] + record["inf"] + record["minus_inf"]
-    return "\n".join([
-        f"{printable(record['array'])}: {record['dtype']} {tuple(record['shape'])}, {record['values']:,} values from "
-        f"{record['minimum']:.6g} to {record['maximum']:.6g}, {record['bytes']:,} bytes; {record['bits']} bits"
-        + (f"; {bad:,} NaN or infinite values left out" if bad else ""),
-        *lines, *(["~ measured on a sample"] if sampled else []), *(f"({note})" for note in record["notes"]),
-        f"Recommended (*): {record['reason']}.", ""])
-
-
-def _row(scheme: Scheme, record: Record) -> tuple[str, ...]:
-    lo, hi = scheme["range"]
-    largest, net = scheme["largest_error"], scheme["net_db"]
-    sample = "~" if scheme["values"] < max(s["values"] for s in record["schemes"]) else ""
-    return ("*" if scheme == record["recommended"] else "", scheme["fit"], scheme["granularity"], scheme["rule"],
-            f"{lo:.4g} to {hi:.4g}", sample + short(scheme), "-" if net is None else f"{net:.1f}",
-            "overflow" if largest is None else f"{largest:.3g}", _percent(scheme["clipped"]), f"{scheme['bytes']:,}",
-            f"{scheme['compression']:.2f}x")
-
-
-def _percent(share: float) -> str:
-    return "0" if not share else "<0.01 %" if share < 1e-4 else f"{100 * share:.2f} %"

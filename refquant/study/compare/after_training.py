@@ -1,0 +1,91 @@
+"""Methods that quantize a trained network (PTQ)."""
+from __future__ import annotations
+
+from functools import partial
+
+from ... import mlp
+from ...affine import AffineParams
+from ...clipping import ClippingRule, minmax, mse_optimal, percentile
+from ...grids import IntGrid
+from ...methods import adaround, cross_layer_equalization
+from ...mlp.reconstruct import Rounding, nearest, reconstruct
+from ...observers import Observer, histogram_observer, minmax_observer
+from ...ranges import symmetric_params
+from .network import Network, block_net
+from .tasks import Task
+
+
+def ptq_static_minmax(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: weights per tensor by their largest value, inputs by min-max of the calibration images."""
+    return _static(task, weights, activations, minmax_observer)
+
+
+def ptq_static_percentile(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, but inputs by the 0.1th and 99.9th percentile of the calibration images."""
+    return _static(task, weights, activations, histogram_observer(partial(percentile, percent=99.9)))
+
+
+def ptq_static_mse(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: ranges of least mean square error; weights per output channel."""
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_axis=0,
+                          weight_clip=partial(mse_optimal, grid=weights, fit=symmetric_params),
+                          observer=histogram_observer(partial(mse_optimal, grid=activations)))
+
+
+def ptq_dynamic_tensor(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, dynamic per tensor: weights as minmax, inputs by min-max of each batch of 64."""
+    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=None)
+
+
+def ptq_dynamic_row(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, dynamic per row: weights as minmax, inputs by min-max of each image alone."""
+    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=-1)
+
+
+def ptq_static_by(rule: ClippingRule, task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: weights and inputs per tensor, both by one clipping rule; inputs one-sided, if the rule can."""
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
+                          weight_clip=rule.on(weights, symmetric_params),
+                          observer=histogram_observer(rule.on(activations, one_sided=True)))
+
+
+def ptq_static_channel(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, but weights with a scale for each output channel."""
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_axis=0)
+
+
+def ptq_static_block(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output; simulated in float."""
+    static = ptq_static_minmax(task, weights, activations)
+    assert isinstance(static, mlp.QuantizedNet)
+    return block_net(task.net, [layer.activation for layer in static.layers], weights, 16)
+
+
+def ptq_static_cle(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as minmax, after cross-layer equalization of the hidden units' scales (CLE)."""
+    w, b = cross_layer_equalization(task.net.weights, task.net.biases)
+    return ptq_static_minmax(task._replace(net=mlp.Net(weights=w, biases=b)), weights, activations)
+
+
+def ptq_static_bias_correction(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as mse, then each layer's mean error on the calibration images goes into its bias."""
+    return _corrected(task, weights, activations, nearest)
+
+
+def ptq_static_adaround(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    """PTQ, static: as bias-correction, but each weight is rounded to serve its layer's output (AdaRound)."""
+    return _corrected(task, weights, activations, adaround)
+
+
+def _corrected(task: Task, weights: IntGrid, activations: IntGrid, rounding: Rounding) -> Network:
+    """On the ranges of mse, layer by layer, biases corrected."""
+    static = ptq_static_mse(task, weights, activations)
+    assert isinstance(static, mlp.QuantizedNet)
+    inputs = [layer.activation for layer in static.layers if isinstance(layer.activation, AffineParams)]
+    return reconstruct(task.net, task.calibration, [layer.weight for layer in static.layers], inputs,
+                       rounding=rounding, correct=True)
+
+
+def _static(task: Task, weights: IntGrid, activations: IntGrid, observer: Observer) -> Network:
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
+                          weight_clip=minmax, observer=observer)
