@@ -12,22 +12,13 @@ from hypothesis.extra import numpy as hnp
 from .granularity import slice_at, sliced
 from .law import Law, equal
 
-#: Rules that look at data, by (subject, grid); a test may add its own.
-CLIPPING: dict[str, Callable[[Any, Any], Callable[..., Any]]] = {
-    "percentile": lambda subject, _: partial(subject.percentile, percent=90.0),
-    "percentile, one-sided": lambda subject, _: partial(subject.percentile, percent=75.0, one_sided=True),
-    "mse_optimal": lambda subject, grid: partial(subject.mse_optimal, grid=grid),
-    "entropy": lambda subject, grid: partial(subject.entropy, grid=grid),
-    "aciq_gaussian": lambda subject, grid: partial(subject.aciq_gaussian, grid=grid),
-    "aciq_laplace": lambda subject, grid: partial(subject.aciq_laplace, grid=grid),
-}
-
 
 def clipping_rules_look_at_each_slice_alone(subject: Any, case: tuple[Any, Any, Any]) -> None:
     x, axis, grid = case
     x, grid = x.astype(np.float64), subject.INT4 if grid.bits > 8 else grid
-    for chosen in CLIPPING.values():
-        clip = chosen(subject, grid)
+    for clip in (partial(subject.percentile, percent=90.0), partial(subject.percentile, percent=75.0, one_sided=True),
+                 *(partial(rule, grid=grid) for rule in (subject.mse_optimal, subject.entropy, subject.aciq_gaussian,
+                                                         subject.aciq_laplace))):
         ends = clip(x, axis=axis)
         last = tuple(n - 1 for n in ends[0].shape)
         np.testing.assert_allclose([end[last] for end in ends], clip(x[slice_at(last, axis)]), rtol=0,
