@@ -19,7 +19,7 @@ def needs(module: str, extra: str) -> Any:
     """The module of an optional extra; without it the test is skipped with a reason, in CI it fails."""
     if os.environ.get("CI"):
         return importlib.import_module(module)
-    return pytest.importorskip(module, reason=f"needs the extra `{extra}`: pip install -e '.[{extra}]'")
+    return pytest.importorskip(module, reason=f"needs {module}: pip install -e '.[{extra}]'")
 
 
 class Extra:
