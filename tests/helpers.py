@@ -63,8 +63,8 @@ class Bomb:
 
 
 def other_predictions(qnet: mlp.QuantizedNet, x: Any) -> int:
-    """How many rows the integers read otherwise than the simulation; in each of these the two largest logits lie
-    within one INT16 step, or a hidden code differs."""
+    """For how many rows the integers predict another class than the simulation. In each of these the two largest logits
+    lie within one INT16 step, or a hidden code differs."""
     net = mlp.deploy(qnet)
     q, y = rq.quantize(np.asarray(x, np.float32), net.input), np.asarray(x, np.float32)
     hidden = np.zeros(len(q), bool)

@@ -5,10 +5,10 @@ laws in a table at its end. LAWS is all of them, and a plain dict: a test may ad
 """
 from __future__ import annotations
 
-from . import clipping, codes, gradients, granularity, inputs, integers, observers, parameters
+from . import clipping, codes, gradients, granularity, integers, observers, parameters
 from .law import Law, holds
 
-LAWS: dict[str, Law] = {law.name: law for module in (codes, inputs, parameters, granularity, clipping, observers,
-                                                     integers, gradients) for law in module.LAWS}
+LAWS: dict[str, Law] = {law.name: law for module in (codes, parameters, granularity, clipping, observers, integers,
+                                                     gradients) for law in module.LAWS}
 
 __all__ = ["LAWS", "Law", "holds"]

@@ -1,4 +1,4 @@
-"""Laws of grids and codes (R1 to R6, R16): which codes exist, which code a real has, what a code means."""
+"""Laws of grids, codes and reals (R1 to R7, R16): which codes exist, which code a real has, what a code means."""
 from __future__ import annotations
 
 from fractions import Fraction
@@ -135,6 +135,38 @@ def the_error_is_at_most_half_a_step(subject: Any, case: Quantization) -> None:
             assert error <= bound, f"R16: {x[i]!r} became {x_hat[i]!r} with step {float(s)!r}"
 
 
+@st.composite
+def with_nan(draw: st.DrawFn) -> tuple[Any, tuple[int, ...]]:
+    """Data with NaN from a drawn place on, and that place."""
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=3, max_side=4))
+    x = np.zeros(shape, draw(strategies.dtypes()))
+    place = draw(st.integers(0, x.size - 1))
+    x.reshape(-1)[place] = np.nan
+    x.reshape(-1)[draw(st.integers(place, x.size - 1))] = np.nan
+    return draw(strategies.layouts(x)), tuple(int(i) for i in np.unravel_index(place, shape))
+
+
+def nan_is_refused_with_its_place(subject: Any, case: tuple[Any, tuple[int, ...]]) -> None:
+    x, place = case
+    params = subject.AffineParams(scale=1.0, zero_point=0, grid=subject.INT8)
+    for call in (lambda: subject.quantize(x, params), lambda: subject.fake_quantize(x, params),
+                 lambda: subject.minmax(x), lambda: subject.dynamic_params(x, subject.INT8),
+                 lambda: subject.static_params([x], subject.INT8)):
+        refuses(ValueError, "R7", call, saying=f"index {place}")
+
+
+def only_floats_are_reals(subject: Any, x: Any) -> None:
+    params = subject.AffineParams(scale=1.0, zero_point=0, grid=subject.INT8)
+    for f in (lambda v: subject.quantize(v, params), lambda v: subject.fake_quantize(v, params), subject.minmax):
+        refuses(TypeError, "R7", lambda f=f: f(x))  # type: ignore[misc]
+
+
+def numbers_and_lists_count_as_float64(subject: Any, x: Any) -> None:
+    params = subject.AffineParams(scale=0.5, zero_point=3, grid=subject.INT8)
+    equal("R7", subject.quantize(x, params), subject.quantize(np.asarray(x, np.float64), params))
+    equal("R7", subject.fake_quantize(x, params), subject.fake_quantize(np.asarray(x, np.float64), params))
+
+
 LAWS = (
     Law(a_grid_has_its_codes, ("R1",), st.tuples(st.integers(2, 32), st.booleans(), st.booleans())),
     Law(a_grid_has_2_to_32_bits, ("R1",), st.integers(-3, 1) | st.integers(33, 70)),
@@ -152,4 +184,9 @@ LAWS = (
     Law(scaling_both_by_a_power_of_two_changes_no_code, ("R3",), st.tuples(
         strategies.quantizations(max_bits=16), st.integers(-8, 8))),
     Law(the_error_is_at_most_half_a_step, ("R16",), strategies.quantizations()),
+    Law(nan_is_refused_with_its_place, ("R7",), with_nan()),
+    Law(only_floats_are_reals, ("R7",), hnp.arrays(
+        st.sampled_from(["int8", "uint16", "int64", "complex64", "bool"]), (3,), elements=st.integers(0, 1))
+        | st.integers(-3, 3) | st.lists(st.integers(), min_size=1)),
+    Law(numbers_and_lists_count_as_float64, ("R7",), st.lists(st.floats(-300, 300)) | st.floats(-300, 300)),
 )

@@ -6,10 +6,10 @@ may add its own.
 """
 from __future__ import annotations
 
-from . import codes, gradients, granularity, inputs, integers, parameters
+from . import codes, gradients, granularity, integers, parameters
 from .mutant import Mutant
 
-MUTANTS: dict[str, Mutant] = {mutant.name: mutant for module in (codes, inputs, parameters, granularity, integers,
-                                                                 gradients) for mutant in module.MUTANTS}
+MUTANTS: dict[str, Mutant] = {mutant.name: mutant for module in (codes, parameters, granularity, integers, gradients)
+                                for mutant in module.MUTANTS}
 
 __all__ = ["MUTANTS", "Mutant"]

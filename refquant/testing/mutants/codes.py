@@ -1,4 +1,4 @@
-"""Mutants of grids and codes (R1 to R6, R16)."""
+"""Mutants of grids, codes and reals (R1 to R7, R16)."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,7 +10,16 @@ import refquant as rq
 
 from ...arguments import quiet
 from .mutant import Mutant
-from .rounding import half_away, half_up
+
+
+def half_away(v: Any) -> Any:
+    """Ties away from zero, as C's round()."""
+    return np.trunc(v) + np.trunc(2 * (v - np.trunc(v)))
+
+
+def half_up(v: Any) -> Any:
+    """Ties upward."""
+    return np.floor(v) + (v - np.floor(v) >= 0.5)
 
 
 def _params(params: Any, dtype: Any) -> tuple[Any, Any]:
@@ -81,19 +90,15 @@ def _to_float64(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _HighestDropped(rq.IntGrid):
-    @property
-    def qmin(self) -> int:
-        return -(2 ** (self.bits - 1)) if self.signed else 0
-
-    @property
-    def qmax(self) -> int:
-        return int(2 ** (self.bits - self.signed) - 1 - self.narrow)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        vars(self).update(qmin=self.qmin - self.narrow, qmax=self.qmax - self.narrow)
 
 
 class _OneTooMany(rq.IntGrid):
-    @property
-    def qmax(self) -> int:
-        return int(2 ** (self.bits - self.signed))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        vars(self).update(qmax=self.qmax + 1)
 
 
 def _any_bits(bits: int, signed: bool = True, narrow: bool = False) -> Any:
@@ -106,6 +111,21 @@ def _unsigned_narrow(bits: int, signed: bool = True, narrow: bool = False) -> An
 
 def _reciprocal(x: Any, scale: Any) -> Any:
     return x * (x.dtype.type(1) / scale)
+
+
+def _accepting(f: Callable[..., Any], mend: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda x, *args, **options: f(mend(x), *args, **options)
+
+
+def _integers_to_floats(x: Any) -> Any:
+    x = np.asarray(x)
+    return x.astype(np.float64) if x.dtype.kind in "iub" else x
+
+
+def _nan_unplaced(x: Any, params: Any) -> Any:
+    if np.isnan(np.asarray(x, np.float64)).any():
+        raise ValueError("NaN (R7)")
+    return rq.quantize(x, params)
 
 
 MUTANTS = (
@@ -144,6 +164,11 @@ MUTANTS = (
     Mutant("clipped one short", "R6", {"quantize": _quantize(saturate=lambda q, grid: np.clip(
         q, grid.qmin + 1, grid.qmax))}),
     Mutant("an overflowing quotient warns", "R6", {"quantize": _noisy}),
+
+    Mutant("NaN taken for 0", "R7", {name: _accepting(getattr(rq, name), np.nan_to_num) for name in (
+        "quantize", "fake_quantize", "minmax", "dynamic_params")}),
+    Mutant("NaN refused without its place", "R7", {"quantize": _nan_unplaced}),
+    Mutant("integers taken for reals", "R7", {"quantize": _accepting(rq.quantize, _integers_to_floats)}),
 
     Mutant("value of a floored code", "R16", {"fake_quantize": _fake(rounding=np.floor)}),
     Mutant("half a step off", "R16", {"fake_quantize": _fake(offset=0.5)}),

@@ -9,8 +9,8 @@ import numpy as np
 import refquant as rq
 
 from ...arguments import quiet
+from .codes import half_up
 from .mutant import Mutant
-from .rounding import half_up
 
 
 def _matmul(dtype: Callable[[Any, Any], Any]) -> Callable[..., Any]:

@@ -9,8 +9,8 @@ import numpy as np
 import refquant as rq
 
 from ...arguments import quiet
+from .codes import half_away, half_up
 from .mutant import Mutant
-from .rounding import half_away, half_up
 
 
 def _fit(right: Callable[..., Any], change: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
