@@ -13,7 +13,7 @@ from helpers import needs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = {"dask": "distributed", "torch": "conformance", "onnx": "conformance", "onnxruntime": "conformance"}
-CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "data" / "claims.json"
+CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
 BENCHMARKS = ROOT / ".readme" / "benchmarks.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
