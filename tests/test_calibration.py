@@ -126,6 +126,7 @@ def test_the_difference_is_who_gives_the_range() -> None:
             assert rq.static_params([x], rq.INT8, axis=axis, observer=rq.moving_average_observer(0.5, clip)) == dynamic
 
 
+@pytest.mark.distributed
 def test_dask_calibrates_in_several_processes() -> None:
     """The observers run unchanged on an existing engine; min-max parameters are bit for bit those of one process."""
     dask, array = needs("dask", "distributed"), needs("dask.array", "distributed")

@@ -86,6 +86,14 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
 def load(path: str | Path) -> QuantizedNet:
     """The network that save wrote.
 
+    >>> import tempfile
+    >>> from refquant.mlp import init, ptq_dynamic
+    >>> qnet = ptq_dynamic(init(np.random.default_rng(0), (64, 10)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = save(Path(folder) / "net.npz", qnet)
+    ...     load(Path(folder) / "net.npz") == qnet
+    True
+
     Raises:
         ValueError: no such file, a truncated, damaged, compressed or foreign one, a future version, arrays that are
             missing, too many, of other shapes or dtypes, or that claim more than they hold, values out of range.

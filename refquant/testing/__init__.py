@@ -5,8 +5,8 @@
     identify    identify(black_box): which convention is it
     oracle      the formula for one number at a time, in exact fractions
     strategies  data at decision points: ties, one ulp beside them, far outside
-    laws        what must hold, each a named function that cites its rules; those of ranges in range_laws
-    mutants     each formula with one thing wrong: every mutant must break a law of its rule
+    laws        what must hold, each a named function that cites its rules; one module an idea
+    mutants     each formula with one thing wrong: every mutant must break a law of its rule; one module an idea
     kills       how often each mutant dies: python -m refquant.testing.kills
 """
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ..engines.conventions import (
     true_division,
     wrapping,
 )
-from . import oracle, range_laws, strategies  # range_laws enters its laws into LAWS
+from . import oracle, strategies
 from .check import Deviation, check_quantizer, one_axis
 from .identify import Identity, identify
 from .laws import LAWS, Law, holds
@@ -53,5 +53,5 @@ __all__ = [
     "after_rounding", "before_rounding", "before_rounding_in_float64",
     "true_division", "reciprocal", "fused_reciprocal", "in_float64", "reciprocal_in_float64",
     "flushed_reciprocal", "in_float16", "saturating", "through_int32", "through_int64", "sum_through_int64", "wrapping",
-    "LAWS", "Law", "MUTANTS", "Mutant", "holds", "oracle", "range_laws", "strategies",
+    "LAWS", "Law", "MUTANTS", "Mutant", "holds", "oracle", "strategies",
 ]

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from ..affine import AffineParams
 from ..arguments import Codes, Reals, quiet
-from ..grids import IntGrid
+from ..grids import Grid, IntGrid
 
 DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))
 
@@ -54,7 +54,7 @@ def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> IntGrid:
     return IntGrid(bits, signed=signed, narrow=narrow)
 
 
-def codes(grid: IntGrid, beyond: int = 0) -> st.SearchStrategy[int]:
+def codes(grid: Grid, beyond: int = 0) -> st.SearchStrategy[int]:
     """Codes from qmin - beyond to qmax + beyond, the ends and their neighbours more often."""
     middle = (grid.qmin + grid.qmax + 1) // 2
     ends = st.sampled_from([middle, grid.qmin, grid.qmin + 1, grid.qmax - 1, grid.qmax])

@@ -219,7 +219,7 @@ def test_xnnpack_is_onnx_runtime_s_product() -> None:
 
 
 def test_the_kit_says_what_the_lesson_prints() -> None:
-    identify = pytest.importorskip("refquant.testing").identify
+    from refquant.testing import identify
     path = Path(__file__).resolve().parents[2] / "notebooks" / "09_same_model_other_engine.ipynb"
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]}
     text = cells["told-apart-read"]

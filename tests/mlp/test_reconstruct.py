@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused, slow
+from helpers import refused
 
 import refquant as rq
 from refquant.methods import adaround
@@ -69,7 +69,7 @@ def test_correction_equals_the_means_of_each_layer(task: tasks.Task) -> None:
         assert (np.abs(y.mean(axis=0) - wanted) <= 0.5 * step + 1e-5 * np.abs(wanted).max()).all()
 
 
-@slow
+@pytest.mark.slow
 def test_few_bits_gain_by_correction_and_by_rounding(task: tasks.Task) -> None:
     x, labels = task.data.test
 

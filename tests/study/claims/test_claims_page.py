@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import slow
 
 from refquant.study.claims import sentences
 from refquant.study.claims.experiments.after_training import MSE, NAIVE, STRONG
@@ -217,7 +216,7 @@ def test_one_seed_has_no_intervals_and_none_is_made_up() -> None:
     assert "[" not in text.replace("[95 % interval]", "") and "1 seed instead of 20" in text
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium, to lay out the page as a phone does")
 def test_nothing_is_wider_than_a_phone(page: str, tmp_path: Path) -> None:
     said = "let d = document.documentElement; parent.postMessage([innerWidth, d.scrollWidth - d.clientWidth], '*')"
@@ -233,7 +232,7 @@ def test_nothing_is_wider_than_a_phone(page: str, tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------ the pictures
 
-@slow
+@pytest.mark.slow
 @pytest.mark.parametrize("sentence", [s for s in sentences() if s.id != "static-often"], ids=lambda s: s.id)
 def test_every_sentence_is_drawn_from_one_seed_too(sentence: Any) -> None:
     told = report([sentence], {sentence.experiment: made_up(sentence.experiment, 1)}, SETTINGS, VERSIONS).answers[0]

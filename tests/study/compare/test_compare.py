@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import slow
 
 from refquant.study import compare, jobs
 from refquant.study.compare import methods, run
@@ -46,7 +45,7 @@ def test_the_expected_pattern(records: list[Record]) -> None:
     assert mean["qat-ste", 2] > mean["ptq-static-minmax", 2] + 20, "QAT recovers part"
 
 
-@slow
+@pytest.mark.slow
 def test_records_do_not_depend_on_jobs(records: list[Record]) -> None:
     assert timeless(compare.compare(PLAN, seeds=2, jobs=2)) == timeless(records)
 

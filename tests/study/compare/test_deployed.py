@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import other_predictions, refused, slow
+from helpers import other_predictions, refused
 
 import refquant as rq
 from refquant import mlp
@@ -65,7 +65,7 @@ def test_one_hidden_code_moves_logits_that_lie_near_no_tie() -> None:
     assert found.logits >= found.differ > 0 and found.furthest >= 128
 
 
-@slow
+@pytest.mark.slow
 def test_the_command_saves_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, nets = str(tmp_path / "out"), tmp_path / "nets"
     assert cli.main(["compare", "--quick", "--seeds", "1", "--jobs", "1", "--bits", "8", "--methods",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import hears_interrupts, refused, slow
+from helpers import hears_interrupts, refused
 
 import refquant as rq
 from refquant.study.cli import main
@@ -455,7 +455,7 @@ sys.exit(sum(cli.main(["inspect", file, "--out", "out"]) for file in files))
 """
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts the data of a process on Linux alone")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """20 MB are inspected in 12 MB."""
@@ -466,7 +466,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert (end.returncode, end.stderr) == (0, "") and (tmp_path / "out" / "inspect.json").exists()
 
 
-@pytest.mark.skipif(not os.environ.get("CI_LARGE"), reason="takes minutes: set CI_LARGE")
+@pytest.mark.large
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts the data of a process on Linux alone")
 def test_a_gigabyte_within_500_megabytes(tmp_path: Path) -> None:
     sparse(tmp_path / "w.npy", (65536, 4096), np.float32)
@@ -475,7 +475,7 @@ def test_a_gigabyte_within_500_megabytes(tmp_path: Path) -> None:
     assert end.returncode == 0 and end.stderr == ""
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused
+from helpers import needs, refused
 
 import refquant as rq
 from refquant.arguments import quiet
@@ -311,8 +311,9 @@ def test_the_schema_takes_the_files_and_refuses_spoilt_ones(documents: Documents
         assert not fits(whole, SCHEMA), whole
 
 
+@pytest.mark.notebooks
 def test_jsonschema_reads_the_schema_alike(documents: Documents) -> None:
-    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema, which nbformat brings: extra `notebooks`")
+    jsonschema = needs("jsonschema", "notebooks")  # nbformat brings it
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     validator = jsonschema.Draft202012Validator(SCHEMA)
     for whole in documents.values():
