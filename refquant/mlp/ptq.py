@@ -160,6 +160,7 @@ def _coarse_enough(w: Reals, b: Reals, at: AffineParams, weight: AffineParams) -
     steps = np.maximum(finest, np.finfo(np.float32).tiny).reshape(shape).astype(weight.scale.dtype)
     if not np.isfinite(steps).all():
         raise arguments.error(ValueError, "quantize_net", "biases must fit into int32 in steps of scale_x * scale_w, "
-                              f"with a scale_w that {steps.dtype} holds", f"a bias of {np.abs(b).max()!s} where "
-                              f"scale_x is {at.scale}", "scale the inputs up, or use ptq_dynamic, whose biases stay float32")
+                              f"with a scale_w that {steps.dtype} holds",
+                              f"a bias of {np.abs(b).max()!s} where scale_x is {at.scale}",
+                              "scale the inputs up, or use ptq_dynamic, whose biases stay float32")
     return AffineParams(scale=steps, zero_point=weight.zero_point, grid=weight.grid)

@@ -11,7 +11,7 @@ from ...methods import adaround, cross_layer_equalization
 from ...mlp.reconstruct import Rounding, nearest, reconstruct
 from ...observers import Observer, histogram_observer, minmax_observer
 from ...ranges import symmetric_params
-from .network import Network, block_net
+from .network import Network
 from .tasks import Task
 
 
@@ -55,10 +55,8 @@ def ptq_static_channel(task: Task, weights: IntGrid, activations: IntGrid) -> Ne
 
 
 def ptq_static_block(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
-    """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output; simulated in float."""
-    static = ptq_static_minmax(task, weights, activations)
-    assert isinstance(static, mlp.QuantizedNet)
-    return block_net(task.net, [layer.activation for layer in static.layers], weights, 16)
+    """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output."""
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_block=16)
 
 
 def ptq_static_cle(task: Task, weights: IntGrid, activations: IntGrid) -> Network:

@@ -12,7 +12,7 @@ from ....arguments import Reals
 from ....methods.adaround import adam_step
 from ....mlp import Net, model
 from ....mlp.optim import adam
-from ...compare.network import BlockNet, Network, logits
+from ...compare.network import Network, logits
 from ...compare.tasks import Task, stream
 from ...datasets import Data
 from .observe import Observation, counted, first, made, tested, with_training
@@ -122,7 +122,6 @@ def inference(task: Task) -> list[Observation]:
     networks: dict[str, Network] = {"float": task.net, **{m: made(task, m, 8, 8) for m in (
         NAIVE, "ptq-dynamic-tensor", "ptq-dynamic-row")}}
     for method, network in networks.items():
-        assert not isinstance(network, BlockNet)
         records.append({"seed": task.seed, "method": method, "model_bytes": network.nbytes,
                         **_operations(method, task.plan.sizes), "seconds_per_image": _fastest(network, x) / len(x)})
     return records
