@@ -33,7 +33,8 @@ def test_one_zero_point_serves_all_and_one_axis_is_enough() -> None:
     ({"scale": 0.5}, ValueError, "`scale` must be of shape (C,)"),
     ({"scale": [[0.5, 1, 2]]}, ValueError, "shapes (1, 3) and (3,)"),
     ({"zero_point": [1, 2]}, ValueError, "shapes (3,) and (2,)"),
-    ({"axis": 3}, ValueError, "`axis`"), ({"axis": None}, ValueError, "`axis`"), ({"axis": 10**400}, ValueError, "`axis`"),
+    ({"axis": 3}, ValueError, "`axis`"), ({"axis": None}, ValueError, "`axis`"),
+    ({"axis": 10**400}, ValueError, "`axis`"),
     ({"ndim": 0}, ValueError, "`ndim`"), ({"ndim": 65}, ValueError, "`ndim`"), ({"ndim": "3"}, TypeError, "`ndim`"),
     ({"scale": [0.1, -1, 1]}, ValueError, "positive"), ({"zero_point": 200}, ValueError, "`zero_point`"),
     ({"zero_point": 0.0}, TypeError, "`zero_point`"), ({"grid": "int8"}, TypeError, "`grid`")])

@@ -24,7 +24,8 @@ class Powers(rq.Grid):
     bits: int = 3
 
     def __post_init__(self) -> None:
-        vars(self).update(dtype=np.dtype("uint8"), qmin=-4.0, qmax=4.0, zero_points=(0, 0), zero=-0.0, equal_steps=False)
+        vars(self).update(dtype=np.dtype("uint8"), qmin=-4.0, qmax=4.0, zero_points=(0, 0), zero=-0.0,
+                          equal_steps=False)
 
     def round(self, v: Any, out: Any = None) -> Any:
         near = np.searchsorted((VALUES[1:] + VALUES[:-1]) / 2, v, side="left")

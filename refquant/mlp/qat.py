@@ -20,7 +20,7 @@ from ..ranges import Fit, affine_params, symmetric_params, unchecked
 from .model import Net, Pullback, Through, flatten, layer_inputs, loss_gradient, net_of, unflatten
 from .ptq import NARROW8, WeightRule, quantize_net
 from .quantized import QuantizedNet
-from .train import Problem, Rows, fit, training_data
+from .training import Problem, Rows, fit, training_data
 
 
 @arguments.quiet

@@ -10,7 +10,7 @@ from helpers import refused
 
 import refquant as rq
 from refquant.methods import adaround
-from refquant.mlp.reconstruct import nearest, reconstruct
+from refquant.mlp.reconstruction import nearest, reconstruct
 from refquant.study.compare import methods, tasks
 from refquant.study.compare.network import logits
 

@@ -9,7 +9,7 @@ from .claims_ptq import PTQ
 from .claims_qat import QAT
 from .claims_ranges import RANGES
 from .claims_rest import REST
-from .verdict import Outcome, Reading, Rule, Sentence, outcome, verdict
+from .verdicts import Outcome, Reading, Rule, Sentence, outcome, verdict
 
 __all__ = ["CLAIMS", "Outcome", "Reading", "Rule", "Sentence", "measured", "outcome", "sentences", "verdict"]
 

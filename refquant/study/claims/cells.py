@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..stats import Estimate
 from .report import Answer, effect, unit
-from .verdict import Outcome, Reading
+from .verdicts import Outcome, Reading
 
 UNITS = {"points": "percentage points", "dB": "dB", "factor": "ratio"}
 

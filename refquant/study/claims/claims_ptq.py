@@ -6,7 +6,7 @@ from functools import partial
 from .experiments.after_training import MSE, NAIVE, STRONG
 from .experiments.during_training import LSQ
 from .figures import bars, effects, lines
-from .verdict import ALWAYS, MORE_TIMES, MUCH_MORE_TIMES, NEVER, SAME, Reading, Sentence
+from .verdicts import ALWAYS, MORE_TIMES, MUCH_MORE_TIMES, NEVER, SAME, Reading, Sentence
 
 WHITE_PAPER = ("Nagel et al. 2021, arXiv:2106.08295", "https://arxiv.org/abs/2106.08295")
 WU = ("Wu et al. 2020, arXiv:2004.09602", "https://arxiv.org/abs/2004.09602")

@@ -7,7 +7,7 @@ from .claims_ptq import BRECQ, FLOAT, JACOB, WHITE_PAPER
 from .experiments.after_training import NAIVE, STRONG
 from .experiments.during_training import LSQ, STE
 from .figures import bars, lines
-from .verdict import MORE_DB, MUCH_MORE_TIMES, Reading, Sentence
+from .verdicts import MORE_DB, MUCH_MORE_TIMES, Reading, Sentence
 
 ESSER = ("Esser et al. 2020, arXiv:1902.08153", "https://arxiv.org/abs/1902.08153")
 LLM_QAT = ("Liu et al. 2023, arXiv:2305.17888", "https://arxiv.org/abs/2305.17888")

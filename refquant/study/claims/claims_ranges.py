@@ -7,7 +7,7 @@ from .claims_ptq import KRISHNAMOORTHI, WU
 from .experiments.after_training import NAIVE
 from .experiments.static_dynamic import BEST, MSE, PER_BATCH, PER_IMAGE
 from .figures import bars, effects, lines
-from .verdict import ALWAYS, MORE, MORE_DB, MORE_TIMES, NEVER, Reading, Rule, Sentence, Where
+from .verdicts import ALWAYS, MORE, MORE_DB, MORE_TIMES, NEVER, Reading, Rule, Sentence, Where
 
 SURVEY = ("Gholami et al. 2021, arXiv:2103.13630", "https://arxiv.org/abs/2103.13630")
 ZEROQUANT = ("Yao et al. 2022, arXiv:2206.01861", "https://arxiv.org/abs/2206.01861")

@@ -10,7 +10,7 @@ from .experiments.after_training import NAIVE
 from .experiments.during_training import LSQ, STE
 from .experiments.static_dynamic import P99
 from .figures import effects, lines
-from .verdict import Reading, Sentence
+from .verdicts import Reading, Sentence
 
 PACT = ("Choi et al. 2018, arXiv:1805.06085", "https://arxiv.org/abs/1805.06085")
 CHANNEL, BLOCK = "ptq-static-channel", "ptq-static-block-16"

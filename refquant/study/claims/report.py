@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..stats import Estimate
 from .experiments import Observation
-from .verdict import METRICS, Outcome, Reading, Sentence, beside, outcome
+from .verdicts import METRICS, Outcome, Reading, Sentence, beside, outcome
 
 INTERVALS = (
     "An effect is the mean over seeds of a difference within each seed, in percentage points or dB, or of a ratio (×): "

@@ -7,7 +7,7 @@ from html import escape
 from ..plots.svg import svg
 from .cells import Compared, by_comparison, cell, comparison, figures, head, plus_minus, uncorrected, verdict
 from .report import Answer, Report
-from .verdict import beside
+from .verdicts import beside
 
 #: What stands beside accuracy in the table, and in which unit.
 BESIDE = {"cross_entropy": "difference of cross-entropy, nats", "logit_sqnr_db": "difference of logit SQNR, dB"}

@@ -8,7 +8,7 @@ from ...affine import AffineParams
 from ...clipping import ClippingRule, minmax, mse_optimal, percentile
 from ...grids import IntGrid
 from ...methods import adaround, cross_layer_equalization
-from ...mlp.reconstruct import Rounding, nearest, reconstruct
+from ...mlp.reconstruction import Rounding, nearest, reconstruct
 from ...observers import Observer, histogram_observer, minmax_observer
 from ...ranges import symmetric_params
 from .network import Network

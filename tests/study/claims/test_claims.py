@@ -11,7 +11,7 @@ from helpers import refused
 from refquant.study.claims import run, sentences, verdict
 from refquant.study.claims.experiments import EXPERIMENTS
 from refquant.study.claims.report import Report, effect, report, to_json, to_markdown, to_text
-from refquant.study.claims.verdict import ALWAYS, MORE, NEVER, SAME, Outcome, Reading, Rule, effects, outcome
+from refquant.study.claims.verdicts import ALWAYS, MORE, NEVER, SAME, Outcome, Reading, Rule, effects, outcome
 from refquant.study.stats import Estimate, estimate, t_quantile
 
 OVERLAP = 540 / 1257

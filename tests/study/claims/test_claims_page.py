@@ -20,7 +20,7 @@ from refquant.study.claims.page import to_html
 from refquant.study.claims.picture import Picture
 from refquant.study.claims.report import Report, effect, report
 from refquant.study.claims.styles import STYLES, VARIANTS
-from refquant.study.claims.verdict import METRICS, Reading
+from refquant.study.claims.verdicts import METRICS, Reading
 from refquant.study.compare.methods import all_methods
 from refquant.study.plots.style import VERDICTS
 from refquant.study.plots.svg import COLORS

@@ -12,7 +12,7 @@ from ....mlp.model import flatten, net_of, targets
 from ....mlp.optim import sgd
 from ....mlp.ptq import WeightRule
 from ....mlp.qat import first_steps, learned_steps_problem, moving_ranges, straight_through_problem
-from ....mlp.train import Problem, descend, minibatches
+from ....mlp.training import Problem, descend, minibatches
 from ...compare.during_training import float_longer
 from ...compare.network import logits
 from ...compare.tasks import Task, stream
