@@ -37,7 +37,7 @@ def in_chunks(f: Callable[[Any, AffineParams], NDArray[Any]], x: ArrayLike, para
     """
     a = arguments.array("in_chunks", x, "x")
     params = parameters("in_chunks", params)
-    one = AffineParams(scale=params.scale.dtype.type(1), zero_point=params.grid.qmin, grid=params.grid)
+    one = AffineParams(scale=params.scale.dtype.type(1), zero_point=params.grid.zero_points[0], grid=params.grid)
     dtype = f(np.empty(0, a.dtype), one).dtype
     arguments.broadcastable("in_chunks", params.scale.shape, a.shape)
     out = np.empty(a.shape, dtype) if out is None else out

@@ -160,7 +160,7 @@ class IntGrid(Grid):
 
 def known(where: str, grid: object) -> Grid:
     """grid, which must be a Grid."""
-    return arguments.instance(where, grid, Grid, "`grid` must be a grid", "pass rq.INT8, say")
+    return arguments.instance(where, grid, Grid, "`grid` must be an IntGrid, or another grid", "pass rq.INT8, say")
 
 
 def stepped(where: str, grid: object) -> Grid:

@@ -97,7 +97,7 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
 
 
 def unchecked(fit: Fit) -> RawFit:
-    """The fit as (lo, hi, grid) -> (scale, zero_point), for inner loops: raw formulas where there are some.
+    """The fit as (lo, hi, grid) -> (scale, zero_point), for inner loops: a raw formula where there is one.
 
     >>> from refquant import INT4
     >>> unchecked(symmetric_params) is symmetric_formula
@@ -107,8 +107,8 @@ def unchecked(fit: Fit) -> RawFit:
         params = fit(lo, hi, grid)
         return params.scale, params.zero_point.astype(params.scale.dtype)
 
-    raw: dict[Any, RawFit] = {affine_params: affine_formula, symmetric_params: symmetric_formula}
-    return raw.get(fit, fitted)
+    formulas: dict[Any, RawFit] = {affine_params: affine_formula, symmetric_params: symmetric_formula}
+    return formulas.get(fit, fitted)
 
 
 def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
@@ -133,3 +133,6 @@ def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, 
                               "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite "
                               "range")
     return a, b
+
+
+RAW_FITS: tuple[RawFit, ...] = (affine_formula, symmetric_formula)

@@ -6,14 +6,14 @@ from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from ..grids import IntGrid, known
+from ..grids import Grid, stepped
 from .quantiles import minmax
 from .rule import Axis, finite
 from .statistics import mean, no_wider, unit_of
 
 
 @arguments.quiet
-def octav(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: bool = False,
+def octav(x: ArrayLike, grid: Grid, axis: Axis = None, *, one_sided: bool = False,
           counts: Codes | None = None) -> tuple[Reals, Reals]:
     """[-s, s], no wider than x and 0, by s <- sum(|x|, |x| > s) / (4**-bits / 3 * #(0 < |x| <= s) + #(|x| > s)).
 
@@ -37,7 +37,7 @@ def octav(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: bool = F
         TypeError: as minmax.
     Source: Sakr et al. 2022 (arXiv:2206.06501).
     """
-    x, grid = finite("octav", x, axis, counts), known("octav", grid)
+    x, grid = finite("octav", x, axis, counts), stepped("octav", grid)
     lo, hi = minmax(x, axis)
     unit = unit_of(lo, hi)
     v = np.maximum(x / unit, 0) if one_sided else np.abs(x / unit)
