@@ -14,7 +14,7 @@ from helpers import needs
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONAL = ("import dask", "import torch", "import onnx")  # blocks that run where the extra is installed
-CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "data" / "claims.json"
+CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
 BENCHMARKS = ROOT / ".readme" / "benchmarks.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -11,7 +11,8 @@ from helpers import refused, slow
 import refquant as rq
 from refquant.methods import adaround
 from refquant.mlp.reconstruct import nearest, reconstruct
-from refquant.study.compare import methods, tasks
+from refquant.study.compare import after_training as methods
+from refquant.study.compare import tasks
 from refquant.study.compare.network import logits
 
 PLAN = tasks.Plan(methods=(), epochs=20)
