@@ -24,7 +24,7 @@ def mse_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_p
 
     Clipping a few values hard can cost less than a coarse step for all:
 
-    >>> from refquant import INT4, dynamic_params, mse
+    >>> from refquant import INT4, dynamic_params, fake_quantize, mse
     >>> x = np.random.default_rng(0).normal(size=1000)
     >>> wide, best = (dynamic_params(x, INT4, clip=clip) for clip in (
     ...     minmax, lambda x, axis: mse_optimal(x, INT4, axis)))
@@ -76,8 +76,8 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
 
     def error(c: Reals) -> Reals:
         """The error of each c, which has the shape of lo, or an axis of candidates before it."""
-        range_in_dtype = ((c * end).astype(dtype, copy=False) for end in (lo, hi))
-        x_hat, _ = straight_through(x, *formula(*range_in_dtype, grid), grid)
+        scale, zero_point = formula((c * lo).astype(dtype), (c * hi).astype(dtype), grid)
+        x_hat, _ = straight_through(x, scale, zero_point, grid)
         return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, reduced, counts)
 
     together = max(1, CANDIDATES // max(x.size, 1)) if formula in RAW_FITS else 1

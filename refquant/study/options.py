@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, TypeAlias
 
@@ -28,6 +29,24 @@ def known(command: str, option: str, given: Sequence[str] | None, names: Mapping
             raise arguments.error(ValueError, f"refquant {command}", f"`{option}` must take known names", repr(name),
                                   f"did you mean {nearest}? refquant {command} {hint}")
     return asked
+
+
+def add_runs(parser: Parser, seeds: int, quick: int) -> None:
+    """--seeds, --quick and --jobs."""
+    parser.add_argument("--seeds", metavar="N", help=f"how many seeds, 0 to N - 1 (default {seeds})")
+    parser.add_argument("--quick", action="store_true", help=f"{quick} seeds and a fifth of the epochs: a first look, "
+                        "not a measurement")
+    parser.add_argument("--jobs", default=str(os.cpu_count() or 1), metavar="J", help="processes (default: one per "
+                        "core); the records do not depend on it, except for seconds")
+    parser.set_defaults(default_seeds=(seeds, quick))
+
+
+def runs(command: str, options: argparse.Namespace, most: int) -> tuple[int, int, int]:
+    """How many seeds, processes and epochs are asked for."""
+    usual, quick = options.default_seeds
+    seeds = options.seeds if options.seeds is not None else quick if options.quick else usual
+    return (number(command, "--seeds", str(seeds), 1, most), number(command, "--jobs", options.jobs),
+            12 if options.quick else 60)
 
 
 def given(text: str | None, default: str) -> str:

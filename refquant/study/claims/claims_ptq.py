@@ -22,6 +22,13 @@ def _lost(bits: int, method: str, name: str, on_top: bool) -> Reading:
                    {"method": method, "bits": bits}, on_top=on_top)
 
 
+def _few(id: str, seen: str, images: int, bits: int, method: str, on_top: bool = True) -> Reading:
+    rule = "min-max" if method == NAIVE else "least MSE"
+    return Reading(f"ptq-few-images.{id}", f"{seen}, W8A{bits}, {rule}: calibrated by this minus by all", "accuracy",
+                   {"method": method, "bits": bits, "images": images}, {"method": method, "bits": bits, "images": 1257},
+                   SAME, on_top)
+
+
 PTQ = (
     Sentence(
         "ptq-no-training", "PTQ converts an existing model without new training.", "conversion", (
@@ -54,18 +61,9 @@ PTQ = (
         "Accuracy of PTQ and QAT against the number of images"),
     Sentence(
         "ptq-few-images", "A few images calibrate as well as all.", "calibration", (
-            Reading("ptq-few-images.1.A8", "1 image, W8A8, min-max: calibrated by this minus by all", "accuracy",
-                    {"method": NAIVE, "bits": 8, "images": 1}, {"method": NAIVE, "bits": 8, "images": 1257}, SAME),
-            Reading("ptq-few-images.8.A4", "8 images, W8A4, least MSE: calibrated by this minus by all", "accuracy",
-                    {"method": MSE, "bits": 4, "images": 8}, {"method": MSE, "bits": 4, "images": 1257}, SAME, False),
-            Reading("ptq-few-images.8.A3", "8 images, W8A3, least MSE: calibrated by this minus by all", "accuracy",
-                    {"method": MSE, "bits": 3, "images": 8}, {"method": MSE, "bits": 3, "images": 1257}, SAME),
-            Reading("ptq-few-images.minmax.A3", "2 images, W8A3, min-max: calibrated by this minus by all", "accuracy",
-                    {"method": NAIVE, "bits": 3, "images": 2}, {"method": NAIVE, "bits": 3, "images": 1257}, SAME),
-            Reading("ptq-few-images.noise.A8", "noise, W8A8, min-max: calibrated by this minus by all", "accuracy",
-                    {"method": NAIVE, "bits": 8, "images": 0}, {"method": NAIVE, "bits": 8, "images": 1257}, SAME),
-            Reading("ptq-few-images.noise.A4", "noise, W8A4, least MSE: calibrated by this minus by all", "accuracy",
-                    {"method": MSE, "bits": 4, "images": 0}, {"method": MSE, "bits": 4, "images": 1257}, SAME, False)),
+            _few("1.A8", "1 image", 1, 8, NAIVE), _few("8.A4", "8 images", 8, 4, MSE, False),
+            _few("8.A3", "8 images", 8, 3, MSE), _few("minmax.A3", "2 images", 2, 3, NAIVE),
+            _few("noise.A8", "noise", 0, 8, NAIVE), _few("noise.A4", "noise", 0, 4, MSE, False)),
         "Static ranges of activations were set by 1, 2, 4, ... and all training images, and by noise of the pixels' "
         "mean and deviation. One image shows too little of the range: the logits move away by many "
         "decibels, and hardly a prediction changes. Min-max ranges can only grow with more images, which few bits "
@@ -78,12 +76,10 @@ PTQ = (
         "Accuracy against the number of calibration images"),
     Sentence(
         "ptq-fast", "PTQ is much faster to apply than QAT.", "cost", (
-            Reading("ptq-fast.minmax", "min-max: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
-                    {"method": NAIVE}, MUCH_MORE_TIMES),
-            Reading("ptq-fast.mse", "least MSE: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
-                    {"method": MSE}, MUCH_MORE_TIMES),
-            Reading("ptq-fast.strong", "AdaRound: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
-                    {"method": STRONG}, MUCH_MORE_TIMES),
+            *(Reading(f"ptq-fast.{id}", f"{name}: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
+                      {"method": method}, MUCH_MORE_TIMES)
+              for id, name, method in (("minmax", "min-max", NAIVE), ("mse", "least MSE", MSE),
+                                       ("strong", "AdaRound", STRONG))),
             Reading("ptq-fast.labels", "AdaRound: no label was looked at", "labels", {"method": STRONG}, rule=NEVER,
                     on_top=False)),
         "Seconds are the faster of two runs at W4A4 on one thread, all methods in one process, one after the other; "

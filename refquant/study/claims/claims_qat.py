@@ -66,14 +66,12 @@ QAT = (
         "Gradient steps that each method takes"),
     Sentence(
         "qat-steps", "QAT needs many steps of training.", "steps", (
-            Reading("qat-compute.20.3", "W3A3: QAT in all steps minus in a thirtieth", "accuracy",
-                    {"method": LSQ, "bits": 3, "of_usual": "1"}, {"method": LSQ, "bits": 3, "of_usual": "1/30"}),
-            Reading("qat-compute.20.2", "W2A2: QAT in all steps minus in a thirtieth", "accuracy",
-                    {"method": LSQ, "bits": 2, "of_usual": "1"}, {"method": LSQ, "bits": 2, "of_usual": "1/30"}),
-            Reading("qat-compute.ptq.3", "W3A3: strong PTQ minus QAT in a thirtieth of the steps", "accuracy",
-                    {"method": STRONG, "bits": 3}, {"method": LSQ, "bits": 3, "of_usual": "1/30"}),
-            Reading("qat-compute.ptq.2", "W2A2: strong PTQ minus QAT in a thirtieth of the steps", "accuracy",
-                    {"method": STRONG, "bits": 2}, {"method": LSQ, "bits": 2, "of_usual": "1/30"}),
+            *(Reading(f"qat-compute.20.{bits}", f"W{bits}A{bits}: QAT in all steps minus in a thirtieth", "accuracy",
+                      {"method": LSQ, "bits": bits, "of_usual": "1"}, {"method": LSQ, "bits": bits, "of_usual": "1/30"})
+              for bits in (3, 2)),
+            *(Reading(f"qat-compute.ptq.{bits}", f"W{bits}A{bits}: strong PTQ minus QAT in a thirtieth of the steps",
+                      "accuracy", {"method": STRONG, "bits": bits}, {"method": LSQ, "bits": bits, "of_usual": "1/30"})
+              for bits in (3, 2)),
             Reading("qat-compute.more.2", "W2A2: QAT in ten thirds of the steps minus in all", "accuracy",
                     {"method": LSQ, "bits": 2, "of_usual": "10/3"}, {"method": LSQ, "bits": 2, "of_usual": "1"})),
         "All steps means half the epochs of float training, a thirtieth one pass over the data. How much is left for "

@@ -2,10 +2,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from ...files import writable_folder
-from ..options import Commands, given, known, number
+from ..options import Commands, add_runs, known, runs
 
 
 def add(commands: Commands) -> None:
@@ -16,10 +15,7 @@ def add(commands: Commands) -> None:
     add = parser.add_argument
     add("--only", nargs="+", metavar="NAME", help="only these experiments, or those of these claims")
     add("--list", action="store_true", help="say what each experiment does and which claims it tests, and end")
-    add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 20)")
-    add("--quick", action="store_true", help="3 seeds and a fifth of the epochs: a first look, not a measurement")
-    add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
-        help="processes (default: one per core); the records do not depend on it, except for seconds")
+    add_runs(parser, seeds=20, quick=3)
     add("--out", metavar="DIR", help="folder for the files (default claims, or claims-quick)")
     parser.set_defaults(run=run)
 
@@ -38,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
     of_claim = {**{name: name for name in EXPERIMENTS}, **{s.id: s.experiment for s in sentences()}}
     asked = known("claims", "--only", options.only, of_claim, "--list says what each is")
     names = [name for name in EXPERIMENTS if name in {of_claim[a] for a in asked or EXPERIMENTS}]
-    seeds = number("claims", "--seeds", given(options.seeds, "3" if options.quick else "20"), 1, 1_000)
-    jobs, plan = number("claims", "--jobs", options.jobs), settings(seeds, 12 if options.quick else 60)
+    seeds, jobs, epochs = runs("claims", options, 1_000)
+    plan = settings(seeds, epochs)
     out = options.out if options.out is not None else "claims-quick" if options.quick else "claims"
     folder = writable_folder("refquant claims", out)
     written = measure(folder, names, plan, jobs)

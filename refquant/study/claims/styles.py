@@ -4,29 +4,25 @@ from __future__ import annotations
 from typing import Any
 
 from ..compare import methods
-from ..plots.style import BLUE, GREEN, GREY, INDIGO, ORANGE, RED, SKY, WINE
+from ..plots.style import BLUE, GREEN, GREY, INDIGO, ORANGE, RED, SKY, WINE, look
 
+HOLLOW = {"markerfacecolor": "white", "linestyle": "-."}
 STYLES: dict[str, dict[str, Any]] = {
-    "ptq-static-percentile-99": {"color": ORANGE, "marker": "v", "markerfacecolor": "white", "linestyle": ":",
-                                 "label": "static, percentile 99"},
-    "ptq-static-best": {"color": GREY, "marker": "D", "label": "static, the best of those tested"},
-    "longer-ptq-static-minmax": {"color": RED, "marker": "o", "markerfacecolor": "white", "linestyle": "-.",
-                                 "label": "static, min-max, after longer training"},
-    "longer-ptq-static-adaround": {"color": INDIGO, "marker": "s", "markerfacecolor": "white", "linestyle": "-.",
-                                   "label": "static, AdaRound, after longer training"},
-    "qat-ste-in-float": {"color": GREEN, "marker": "^", "markerfacecolor": "white", "linestyle": "-.",
-                         "label": "straight-through's weights in float"},
-    "qat-lsq-in-float": {"color": WINE, "marker": "*", "markersize": 11, "markerfacecolor": "white", "linestyle": "-.",
-                         "label": "learned steps' weights in float"},
+    "ptq-static-percentile-99": look(ORANGE, "v", "static, percentile 99", markerfacecolor="white", linestyle=":"),
+    "ptq-static-best": look(GREY, "D", "static, the best of those tested"),
+    "longer-ptq-static-minmax": look(RED, "o", "static, min-max, after longer training", **HOLLOW),
+    "longer-ptq-static-adaround": look(INDIGO, "s", "static, AdaRound, after longer training", **HOLLOW),
+    "qat-ste-in-float": look(GREEN, "^", "straight-through's weights in float", **HOLLOW),
+    "qat-lsq-in-float": look(WINE, "*", "learned steps' weights in float", markersize=11, **HOLLOW),
 }
 VARIANTS: dict[str, dict[str, Any]] = {
-    "weights": {"color": ORANGE, "marker": "v", "label": "weights"},
-    "activations": {"color": BLUE, "marker": "s", "label": "activations"},
-    "both": {"color": RED, "marker": "o", "label": "both"},
+    "weights": look(ORANGE, "v", "weights"),
+    "activations": look(BLUE, "s", "activations"),
+    "both": look(RED, "o", "both"),
     "labels": {**methods.line_style("qat-lsq"), "label": "by labels"},
-    "teacher": {"color": SKY, "marker": "o", "linestyle": "--", "label": "by the float network's probabilities"},
+    "teacher": look(SKY, "o", "by the float network's probabilities", linestyle="--"),
     "Adam": {**methods.line_style("qat-lsq"), "label": "Adam"},
-    "SGD": {"color": SKY, "marker": "o", "linestyle": "--", "label": "SGD"},
+    "SGD": look(SKY, "o", "SGD", linestyle="--"),
 }
 
 

@@ -2,14 +2,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from ... import mlp
 from ...affine import AffineParams
-from ...clipping import ClippingRule, minmax, mse_optimal, percentile
+from ...clipping import ClippingRule, mse_optimal, percentile
 from ...grids import IntGrid
 from ...methods import adaround, cross_layer_equalization
+<<<<<<< HEAD
 from ...mlp.reconstruction import Rounding, nearest, reconstruct
 from ...observers import Observer, histogram_observer, minmax_observer
+=======
+from ...mlp.reconstruct import Rounding, nearest, reconstruct
+from ...observers import histogram_observer
+>>>>>>> h-study
 from ...ranges import symmetric_params
 from .network import Network
 from .tasks import Task
@@ -17,19 +23,19 @@ from .tasks import Task
 
 def ptq_static_minmax(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: weights per tensor by their largest value, inputs by min-max of the calibration images."""
-    return _static(task, weights, activations, minmax_observer)
+    return _static(task, weights, activations)
 
 
 def ptq_static_percentile(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: as minmax, but inputs by the 0.1th and 99.9th percentile of the calibration images."""
-    return _static(task, weights, activations, histogram_observer(partial(percentile, percent=99.9)))
+    return _static(task, weights, activations, observer=histogram_observer(partial(percentile, percent=99.9)))
 
 
 def ptq_static_mse(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: ranges of least mean square error; weights per output channel."""
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_axis=0,
-                          weight_clip=partial(mse_optimal, grid=weights, fit=symmetric_params),
-                          observer=histogram_observer(partial(mse_optimal, grid=activations)))
+    return _static(task, weights, activations, weight_axis=0,
+                   weight_clip=partial(mse_optimal, grid=weights, fit=symmetric_params),
+                   observer=histogram_observer(partial(mse_optimal, grid=activations)))
 
 
 def ptq_dynamic_tensor(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
@@ -44,19 +50,24 @@ def ptq_dynamic_row(task: Task, weights: IntGrid, activations: IntGrid) -> Netwo
 
 def ptq_static_by(rule: ClippingRule, task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: weights and inputs per tensor, both by one clipping rule; inputs one-sided, if the rule can."""
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
-                          weight_clip=rule.on(weights, symmetric_params),
-                          observer=histogram_observer(rule.on(activations, one_sided=True)))
+    return _static(task, weights, activations, weight_clip=rule.on(weights, symmetric_params),
+                   observer=histogram_observer(rule.on(activations, one_sided=True)))
 
 
 def ptq_static_channel(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: as minmax, but weights with a scale for each output channel."""
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_axis=0)
+    return _static(task, weights, activations, weight_axis=0)
 
 
 def ptq_static_block(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+<<<<<<< HEAD
     """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output."""
     return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_block=16)
+=======
+    """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output; simulated in float."""
+    static = _static(task, weights, activations)
+    return block_net(task.net, [layer.activation for layer in static.layers], weights, 16)
+>>>>>>> h-study
 
 
 def ptq_static_cle(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
@@ -84,6 +95,5 @@ def _corrected(task: Task, weights: IntGrid, activations: IntGrid, rounding: Rou
                        rounding=rounding, correct=True)
 
 
-def _static(task: Task, weights: IntGrid, activations: IntGrid, observer: Observer) -> Network:
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
-                          weight_clip=minmax, observer=observer)
+def _static(task: Task, weights: IntGrid, activations: IntGrid, **ranges: Any) -> mlp.QuantizedNet:
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, **ranges)

@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
 from ... import arguments
 from ...files import writable_folder
 from ..datasets import Split
-from ..options import Commands, given, known, number
+from ..options import Commands, add_runs, known, number, runs
 
 if TYPE_CHECKING:
     from .tasks import Plan
@@ -19,7 +18,7 @@ def add(commands: Commands) -> None:
                                  description="Train a small network on handwritten digits, quantize it after training "
                                  "and train it again with quantization; print the table, write records and figures.")
     add = parser.add_argument
-    add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 10)")
+    add_runs(parser, seeds=10, quick=2)
     add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
         help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
     add("--methods", nargs="+", metavar="M", help="which methods, or groups of them: default, rules, granularities, "
@@ -28,9 +27,6 @@ def add(commands: Commands) -> None:
     add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
     add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
     add("--calibration", default="256", metavar="N", help="training images that static ranges see (default 256)")
-    add("--quick", action="store_true", help="2 seeds and a fifth of the epochs: a first look, not a measurement")
-    add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
-        help="processes (default: one per core); the records do not depend on it")
     add("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
     add("--save", metavar="DIR", help="folder for seed 0's quantized networks, as .npz, compared in integers")
     add("--export", metavar="DIR", help="folder for the same networks as ONNX models, compared in ONNX Runtime; needs "
@@ -39,6 +35,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from . import deployed, exported
     from .methods import about, groups
     from .output import save
     from .run import compare
@@ -48,33 +45,29 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(f"{name:27} {what}" for name, what in about().items()))
         print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in groups().items()), sep="\n")
         return 0
-    seeds = number("compare", "--seeds", given(options.seeds, "2" if options.quick else "10"), 1, 10_000)
-    jobs, plan = number("compare", "--jobs", options.jobs), plan_of(options)
+    seeds, jobs, epochs = runs("compare", options, 10_000)
+    plan = plan_of(options, epochs)
     if options.export is not None:
         from ...mlp.export import onnx_package
 
         onnx_package("refquant compare --export")  # before hours of training
     folder = writable_folder("refquant compare", options.out)
-    nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
-    models = None if options.export is None else writable_folder("refquant compare", options.export, "--export")
+    more = {name: writable_folder("refquant compare", path, f"--{name}") for name, path in (
+        ("save", options.save), ("export", options.export)) if path is not None}
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder)
     print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
-    if nets is not None:
-        from . import deployed
-
-        saved = deployed.save_networks(plan, nets)
-        print("", deployed.table(saved), f"\nWritten: {len(saved)} networks, in {nets}", sep="\n", flush=True)
-    if models is not None:
-        from . import exported
-
-        made = exported.export_networks(plan, models)
-        print("", exported.table(made), f"\nWritten: {sum(not e.refused for e in made)} models, in {models}", sep="\n",
-              flush=True)
+    if "save" in more:
+        saved = deployed.save_networks(plan, more["save"])
+        print("", deployed.table(saved), f"\nWritten: {len(saved)} networks, in {more['save']}", sep="\n", flush=True)
+    if "export" in more:
+        made = exported.export_networks(plan, more["export"])
+        print("", exported.table(made), f"\nWritten: {sum(not e.refused for e in made)} models, in {more['export']}",
+              sep="\n", flush=True)
     return 0
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
+def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     """What the options ask for, checked against the data."""
     from ..datasets import digits, idx
     from .methods import all_methods, groups
@@ -95,4 +88,4 @@ def plan_of(options: argparse.Namespace) -> Plan:
                               f"{classes} classes, as the data", repr(options.sizes),
                               f"--sizes {width},32,32,{classes}")
     return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
-                number("compare", "--calibration", options.calibration), epochs=12 if options.quick else 60)
+                number("compare", "--calibration", options.calibration), epochs=epochs)

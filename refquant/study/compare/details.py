@@ -12,9 +12,10 @@ from ...arguments import Reals
 from ...grids import IntGrid
 from ...metrics import sqnr_db
 from . import detail_figures as figures
+from .during_training import float_longer, qat_lsq, qat_ste, qat_ste_scratch
 from .methods import kind
 from .network import logits
-from .tasks import Finished, Run, Task, stream
+from .tasks import Finished, Run, Task, float_net
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,27 +114,18 @@ def activation_ranges(network: Any, net: mlp.Net, x: Reals) -> list[tuple[float,
 
 def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
     """Method -> (epoch, test accuracy in percent) after every epoch, at the plan's fewest bits."""
-    x, labels = task.data.test
     plan, bits = task.plan, min(task.plan.bits)
-    grids: dict[str, Any] = {"weight_grid": IntGrid(bits, narrow=True), "activation_grid": IntGrid(bits, signed=False)}
-    curves: dict[str, list[tuple[int, float]]] = {}
+    points: dict[str, list[float]] = {}
 
-    def watch(method: str, after: int) -> Any:
-        points = curves.setdefault(method, [])
-        return lambda network: points.append((after + len(points) + 1, 100 * mlp.accuracy(logits(network, x), labels)))
+    def watch(method: str) -> Any:
+        seen, (x, labels) = points.setdefault(method, []), task.data.test
+        return lambda network: seen.append(100 * mlp.accuracy(logits(network, x), labels))
 
-    train, longer = task.data.train, plan.epochs // 2
-    start = mlp.init(stream(task.seed, "init"), plan.sizes)
-    mlp.train(start, *train, rng=stream(task.seed, "train"), epochs=plan.epochs, each_epoch=watch("float", 0))
-    mlp.train(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer,
-              each_epoch=watch("float-longer", plan.epochs))
-    if "qat-ste" in plan.methods:
-        mlp.train_qat(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer, **grids,
-                      each_epoch=watch("qat-ste", plan.epochs))
-    if "qat-ste-scratch" in plan.methods:
-        mlp.train_qat(start, *train, rng=stream(task.seed, "train"), epochs=plan.epochs + longer, **grids,
-                      each_epoch=watch("qat-ste-scratch", 0))
-    if "qat-lsq" in plan.methods:
-        mlp.train_lsq(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer, **grids,
-                      each_epoch=watch("qat-lsq", plan.epochs))
-    return curves
+    float_net(plan, task.data.train, task.seed, each_epoch=watch("float"))
+    float_longer(task, each_epoch=watch("float-longer"))
+    for name, train in {"qat-ste": qat_ste, "qat-ste-scratch": qat_ste_scratch, "qat-lsq": qat_lsq}.items():
+        if name in plan.methods:
+            train(task, IntGrid(bits, narrow=True), IntGrid(bits, signed=False), each_epoch=watch(name))
+    last = plan.epochs + plan.epochs // 2  # of all but the float network, which the others start from
+    return {method: list(enumerate(seen, 1 if method == "float" else last - len(seen) + 1))
+            for method, seen in points.items()}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots.style import GREY, figure, styled
+from ..plots.style import GREY, figure, level, styled
 from ..records import Row
 from ..stats import Estimate
 from .methods import kind, line_style
@@ -83,7 +83,9 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
     n = max(row.accuracy.n for row in rows)
     for axes, each in zip(panels, kinds, strict=True):
         _lines(axes, by_kind[each], bits, value)
-        _levels(axes, [row for row in rows if row.method == "float" or (each == "QAT" and row.bits == 32)], value)
+        for row in rows:
+            if row.bits == 32 and (row.method == "float" or each == "QAT") and (e := value(row)):
+                level(axes, e, line_style(row.method))
         axes.set_xticks(range(len(bits)), [f"W{b}A{b}" for b in bits])
         axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[each])
     drawn.suptitle(title, fontsize=17)
@@ -101,13 +103,3 @@ def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -
                   if (e := value(row)) is not None]
         axes.errorbar([x for x, _ in points], [e.mean for _, e in points], [e.half_width or 0 for _, e in points],
                       capsize=4, **line_style(method))
-
-
-def _levels(axes: Axes, rows: Sequence[Row], value: Value) -> None:
-    """The float networks as horizontal lines with their intervals as bands."""
-    for row in rows:
-        e, style = value(row), line_style(row.method)
-        if e is not None:
-            half = e.half_width or 0
-            axes.axhspan(e.mean - half, e.mean + half, color=style["color"], alpha=0.12, linewidth=0)
-            axes.axhline(e.mean, zorder=1, **style)

@@ -8,21 +8,9 @@ from typing import Any, NamedTuple
 
 from ...clipping import CLIPPING_RULES
 from ...grids import IntGrid
-from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, rule_style
-from .after_training import (
-    ptq_dynamic_row,
-    ptq_dynamic_tensor,
-    ptq_static_adaround,
-    ptq_static_bias_correction,
-    ptq_static_block,
-    ptq_static_by,
-    ptq_static_channel,
-    ptq_static_cle,
-    ptq_static_minmax,
-    ptq_static_mse,
-    ptq_static_percentile,
-)
-from .during_training import float_longer, float_network, qat_lsq, qat_ste, qat_ste_scratch
+from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, look, rule_style
+from . import after_training as ptq
+from . import during_training as training
 from .network import Network
 from .tasks import Run, Task
 
@@ -50,49 +38,43 @@ def _static(rule: str) -> dict[str, Any]:
 
 
 METHODS: dict[str, Method] = {
-    "float": Method(float_network, ("default", "floats"), {
-        "color": BLACK, "marker": "", "linestyle": "--", "label": "float32"}),
-    "float-longer": Method(float_longer, ("default", "floats"), {
-        "color": GREY, "marker": "", "linestyle": "-.", "label": "float32, trained longer"}),
-    "ptq-static-minmax": Method(ptq_static_minmax, ("default", "rules", "granularities"), _static("minmax")),
-    "ptq-static-percentile-99.9": Method(ptq_static_percentile, ("default", "rules"), _static("percentile")),
-    "ptq-static-mse": Method(ptq_static_mse, ("default", "strong"), {
-        "color": PINK, "marker": "D", "label": "static, least MSE, per channel"}),
-    "ptq-dynamic-tensor": Method(ptq_dynamic_tensor, ("default", "granularities"), {
-        "color": SKY, "marker": "P", "label": "dynamic, per batch"}),
-    "ptq-dynamic-row": Method(ptq_dynamic_row, ("default", "granularities"), {
-        "color": BLUE, "marker": "s", "label": "dynamic, per image"}),
-    "qat-ste": Method(qat_ste, ("default", "qat"), {
-        "color": GREEN, "marker": "^", "label": "straight-through, fine-tuned"}),
-    "qat-ste-scratch": Method(qat_ste_scratch, ("default", "qat"), {
-        "color": GREEN, "marker": "^", "linestyle": ":", "markerfacecolor": "white",
-        "label": "straight-through, from scratch"}),
-    "qat-lsq": Method(qat_lsq, ("default", "qat"), {
-        "color": WINE, "marker": "*", "markersize": 11, "label": "learned steps (LSQ)"}),
-    "ptq-static-channel": Method(ptq_static_channel, ("granularities",), {
-        "color": RED, "marker": "o", "markerfacecolor": "white", "linestyle": "--",
-        "label": "static, min-max, per channel"}),
-    "ptq-static-block-16": Method(ptq_static_block, ("granularities",), {
-        "color": RED, "marker": "h", "linestyle": ":", "label": "static, min-max, blocks of 16"}),
-    "ptq-static-cle": Method(ptq_static_cle, ("strong",), {
-        "color": RED, "marker": "<", "linestyle": "-.", "label": "static, min-max, equalized (CLE)"}),
-    "ptq-static-bias-correction": Method(ptq_static_bias_correction, ("strong",), {
-        "color": ORANGE, "marker": "8", "linestyle": "-.", "label": "static, biases corrected"}),
-    "ptq-static-adaround": Method(ptq_static_adaround, ("strong",), {
-        "color": INDIGO, "marker": "s", "label": "static, AdaRound"}),
+    "float": Method(training.float_network, ("default", "floats"), look(BLACK, "", "float32", linestyle="--")),
+    "float-longer": Method(training.float_longer, ("default", "floats"), look(
+        GREY, "", "float32, trained longer", linestyle="-.")),
+    "ptq-static-minmax": Method(ptq.ptq_static_minmax, ("default", "rules", "granularities"), _static("minmax")),
+    "ptq-static-percentile-99.9": Method(ptq.ptq_static_percentile, ("default", "rules"), _static("percentile")),
+    "ptq-static-mse": Method(ptq.ptq_static_mse, ("default", "strong"), look(
+        PINK, "D", "static, least MSE, per channel")),
+    "ptq-dynamic-tensor": Method(ptq.ptq_dynamic_tensor, ("default", "granularities"), look(
+        SKY, "P", "dynamic, per batch")),
+    "ptq-dynamic-row": Method(ptq.ptq_dynamic_row, ("default", "granularities"), look(
+        BLUE, "s", "dynamic, per image")),
+    "qat-ste": Method(training.qat_ste, ("default", "qat"), look(GREEN, "^", "straight-through, fine-tuned")),
+    "qat-ste-scratch": Method(training.qat_ste_scratch, ("default", "qat"), look(
+        GREEN, "^", "straight-through, from scratch", linestyle=":", markerfacecolor="white")),
+    "qat-lsq": Method(training.qat_lsq, ("default", "qat"), look(WINE, "*", "learned steps (LSQ)", markersize=11)),
+    "ptq-static-channel": Method(ptq.ptq_static_channel, ("granularities",), look(
+        RED, "o", "static, min-max, per channel", linestyle="--", markerfacecolor="white")),
+    "ptq-static-block-16": Method(ptq.ptq_static_block, ("granularities",), look(
+        RED, "h", "static, min-max, blocks of 16", linestyle=":")),
+    "ptq-static-cle": Method(ptq.ptq_static_cle, ("strong",), look(
+        RED, "<", "static, min-max, equalized (CLE)", linestyle="-.")),
+    "ptq-static-bias-correction": Method(ptq.ptq_static_bias_correction, ("strong",), look(
+        ORANGE, "8", "static, biases corrected", linestyle="-.")),
+    "ptq-static-adaround": Method(ptq.ptq_static_adaround, ("strong",), look(INDIGO, "s", "static, AdaRound")),
 }
 #: The methods of clipping rules that are not named after them; the first two stand in METHODS.
 NAMES = {"minmax": "ptq-static-minmax", "percentile": "ptq-static-percentile-99.9",
          "mse_optimal": "ptq-static-mse-tensor", "lp_optimal": "ptq-static-l3"}
 
-OTHER = Method(float_network, (), {})  # how figures show a name that is no method
+OTHER = Method(training.float_network, (), {})  # how figures show a name that is no method
 
 
 def by_rule(rule: str) -> Method:
     """The method that takes the ranges of weights and inputs by a clipping rule."""
     style, chosen = _static(rule), CLIPPING_RULES[rule]
     about = f"PTQ, static: ranges of weights and inputs per tensor, by {rule_style(rule)['label']}"
-    return Method(partial(ptq_static_by, chosen), ("rules",), style,
+    return Method(partial(ptq.ptq_static_by, chosen), ("rules",), style,
                   about + ("; inputs one-sided." if "one_sided" in chosen.takes else "."))
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,11 +64,16 @@ class Finished(NamedTuple):
     runs: Sequence[Run]
 
 
+def float_net(plan: Plan, train: Data, seed: int, **options: Any) -> mlp.Net:
+    """The seed's float network, trained from its initial weights. options: mlp.train's."""
+    return mlp.train(mlp.init(stream(seed, "init"), plan.sizes), *train, rng=stream(seed, "train"),
+                     **{"epochs": plan.epochs, **options})
+
+
 def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
     """The seed's data and float network."""
     data = digits() if plan.data is None else plan.data
     data = data if isinstance(data, Split) else split(data, stream(seed, "split"))
     began = time.perf_counter()
-    net = mlp.train(mlp.init(stream(seed, "init"), plan.sizes), *data.train, rng=stream(seed, "train"),
-                    epochs=plan.epochs)
+    net = float_net(plan, data.train, seed)
     return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)

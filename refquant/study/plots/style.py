@@ -9,7 +9,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from ..stats import Estimate
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
@@ -20,20 +23,26 @@ GREY = "#767676"
 WINE = "#882255"  # of Tol's muted scheme
 INDIGO = "#4B4BC8"  # lighter than his, so that it is not taken for wine
 
+
+def look(color: str, marker: str, label: str, **more: Any) -> dict[str, Any]:
+    """How a line is drawn; more: other options of matplotlib's plot."""
+    return {"color": color, "marker": marker, "label": label, **more}
+
+
 #: Clipping rules, by their names in refquant.clipping.CLIPPING_RULES. A rule without an entry here is grey.
 RULE_STYLES: dict[str, dict[str, Any]] = {
-    "minmax": {"color": RED, "marker": "o", "label": "min-max"},
-    "percentile": {"color": ORANGE, "marker": "v", "label": "percentile 99.9"},
-    "mse_optimal": {"color": PINK, "marker": "D", "markerfacecolor": "white", "label": "least MSE"},
-    "lp_optimal": {"color": PINK, "marker": "d", "label": "least |error|³"},
-    "entropy": {"color": GREEN, "marker": "X", "label": "entropy"},
-    "aciq_gaussian": {"color": WINE, "marker": "<", "label": "ACIQ, Gaussian"},
-    "aciq_laplace": {"color": WINE, "marker": ">", "label": "ACIQ, Laplace"},
-    "octav": {"color": BLACK, "marker": "p", "label": "OCTAV"},
+    "minmax": look(RED, "o", "min-max"),
+    "percentile": look(ORANGE, "v", "percentile 99.9"),
+    "mse_optimal": look(PINK, "D", "least MSE", markerfacecolor="white"),
+    "lp_optimal": look(PINK, "d", "least |error|³"),
+    "entropy": look(GREEN, "X", "entropy"),
+    "aciq_gaussian": look(WINE, "<", "ACIQ, Gaussian"),
+    "aciq_laplace": look(WINE, ">", "ACIQ, Laplace"),
+    "octav": look(BLACK, "p", "OCTAV"),
 }
 FIT_STYLES: dict[str, dict[str, Any]] = {
-    "symmetric": {"color": ORANGE, "marker": "o", "label": "symmetric"},
-    "affine": {"color": BLUE, "marker": "s", "label": "affine"},
+    "symmetric": look(ORANGE, "o", "symmetric"),
+    "affine": look(BLUE, "s", "affine"),
 }
 VERDICTS: dict[str, dict[str, Any]] = {
     "confirmed": {"color": BLUE, "marker": "o"}, "null": {"color": GREY, "marker": "s"},
@@ -65,7 +74,14 @@ def figure(height: float = 4.8, width: float = 8, **subplots: Any) -> tuple[Figu
 
 def rule_style(rule: str) -> dict[str, Any]:
     """The colour, marker and label of a clipping rule."""
-    return RULE_STYLES.get(rule, {"color": GREY, "marker": "o", "label": rule})
+    return RULE_STYLES.get(rule, look(GREY, "o", rule))
+
+
+def level(axes: Axes, e: Estimate, style: dict[str, Any]) -> None:
+    """What has no place on the x axis: a horizontal line, its interval as a band."""
+    half = e.half_width or 0
+    axes.axhspan(e.mean - half, e.mean + half, color=style["color"], alpha=0.12, linewidth=0)
+    axes.axhline(e.mean, zorder=1, **style)
 
 
 def png(drawn: Figure, dpi: int = 120) -> bytes:

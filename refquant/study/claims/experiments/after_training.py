@@ -11,8 +11,14 @@ import numpy as np
 from ....arguments import Reals
 from ....methods.adam import adam_step
 from ....mlp import Net, model
+<<<<<<< HEAD
 from ...compare.network import Network, logits
 from ...compare.tasks import Task, stream
+=======
+from ....mlp.optim import adam
+from ...compare.network import BlockNet, Network, logits
+from ...compare.tasks import Task, float_net, stream
+>>>>>>> h-study
 from ...datasets import Data
 from .observe import Observation, counted, first, made, tested, with_training
 
@@ -70,7 +76,7 @@ def _labels(task: Task, method: str) -> int:
     hidden: Any = None
     blind = task._replace(data=task.data._replace(train=Data(task.data.train.x, hidden)))
     try:
-        _retrained(blind) if method == "float" else made(blind, method, 4, 4)
+        _made(blind, method)
     except (TypeError, ValueError):
         return len(task.data.train.x)
     return 0
@@ -78,27 +84,24 @@ def _labels(task: Task, method: str) -> int:
 
 def _timed(task: Task, method: str) -> tuple[float, int]:
     """The faster of two runs, and the gradient steps of a third: counting takes time."""
-    def run() -> None:
-        if method == "float":
-            _retrained(task)
-        else:
-            made(task, method, 4, 4)
-
     seconds = []
     for _ in range(2):
         began = time.perf_counter()
-        run()
+        _made(task, method)
         seconds.append(time.perf_counter() - began)
+<<<<<<< HEAD
     with counted(adam_step) as calls:
         run()
     return min(seconds), calls["adam_step"]
+=======
+    with counted(adam, adam_step) as calls:
+        _made(task, method)
+    return min(seconds), sum(calls.values())
+>>>>>>> h-study
 
 
-def _retrained(task: Task) -> Net:
-    from .... import mlp
-
-    return mlp.train(mlp.init(stream(task.seed, "init"), task.plan.sizes), *task.data.train,
-                     rng=stream(task.seed, "train"), epochs=task.plan.epochs)
+def _made(task: Task, method: str) -> Network:
+    return float_net(task.plan, task.data.train, task.seed) if method == "float" else made(task, method, 4, 4)
 
 
 def granularity(task: Task) -> list[Observation]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .... import mlp
 from ....affine import AffineParams, fake_quantize
 from ....arguments import Reals
 from ....metrics import sqnr_db
@@ -15,7 +14,7 @@ from ....mlp.qat import first_steps, learned_steps_problem, moving_ranges, strai
 from ....mlp.training import Problem, descend, minibatches
 from ...compare.during_training import float_longer
 from ...compare.network import logits
-from ...compare.tasks import Task, stream
+from ...compare.tasks import Task, float_net, stream
 from ...datasets import Data
 from .after_training import NAIVE, STRONG
 from .observe import Observation, first, grids, made, tested, with_training
@@ -144,8 +143,7 @@ def schedule(task: Task) -> list[Observation]:
     total, records = task.plan.epochs * 3 // 2, []
     for share in (0.0, 0.1, 1 / 3, 2 / 3, 1.0):
         epochs = round(total * share)
-        net = mlp.init(stream(task.seed, "init"), task.plan.sizes)
-        net = mlp.train(net, *task.data.train, rng=stream(task.seed, "train"), epochs=total - epochs)
+        net = float_net(task.plan, task.data.train, task.seed, epochs=total - epochs)
         here, percent = task._replace(net=net), round(100 * share)
         for bits in (3, 2):
             if not epochs:

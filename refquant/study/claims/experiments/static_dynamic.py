@@ -17,7 +17,7 @@ from ....mlp import Net
 from ....observers import Observer, histogram_observer
 from ...compare.network import Network, logits
 from ...compare.run import changed_by_batch_mates
-from ...compare.tasks import Run, Task, stream
+from ...compare.tasks import Run, Task, float_net, stream
 from ...datasets import Data, Split
 from .after_training import NAIVE
 from .observe import Observation, grids, made, tested
@@ -82,8 +82,7 @@ def _places(task: Task) -> dict[str, tuple[Task, tuple[str, ...]]]:
         return x
 
     loud = gained(train.x)
-    by_gain = mlp.train(mlp.init(stream(task.seed, "init"), task.plan.sizes), loud, train.labels,
-                        rng=stream(task.seed, "train"), epochs=task.plan.epochs)
+    by_gain = float_net(task.plan, Data(loud, train.labels), task.seed)
     brightness = {f"{factor:g} times as bright": (on(train.x, test.x * np.float32(factor)), usual)
                   for factor in (1, 2, 4, 0.25)}
     return {**brightness, "images of different gain": (on(loud, gained(test.x), by_gain), usual),
