@@ -15,6 +15,7 @@ from ...clipping import Clip, minmax, percentile
 from ...grids import INT4, IntGrid
 from ...metrics import sqnr_db
 from ...ranges import symmetric_params
+from ..answers import ask, mistake
 
 Array: TypeAlias = NDArray[Any]
 
@@ -33,10 +34,11 @@ def two_errors(x: ArrayLike, clip: float, grid: IntGrid, granular: float | None,
     right, wrong = parts(v, clip, grid), mistaken_parts(v, clip, grid)
     if np.allclose((granular, overload), right[::-1], rtol=1e-3, atol=0):
         return "Not yet: you swapped them. Granular is the rounding inside the range, overload what lies outside."
-    for name, given, expected, table in zip(("granular", "overload"), (granular, overload), right, wrong, strict=True):
+    for name, where, given, expected, table in zip(("granular", "overload"), ("in", "out"), (granular, overload), right,
+                                                   wrong, strict=True):
         if not math.isclose(given, expected, rel_tol=1e-3):
-            why = next((why for why, value in table.items() if math.isclose(given, value, rel_tol=1e-3)),
-                       "the sum of (x - x_hat)**2 over the values that it is about, divided by the number of all")
+            why = mistake(table, partial(math.isclose, given, rel_tol=1e-3),
+                          f"the sum of (x - x_hat)**2 over the values {where}side the range, divided by {v.size}")
             return f"Not yet: the {name} part is {why}."
     return f"Right: {right[0]:.3g} and {right[1]:.3g}, together the mean square error {sum(right):.3g}."
 
@@ -96,12 +98,9 @@ def rule(yours: Callable[..., Any]) -> str:
     found: list[tuple[Array, Array]] = []
     for axis in (None, -1):
         seen = x.copy()
-        try:
-            answer = yours(seen, axis=axis)
-        except Exception as error:
-            return f"Not yet: your rule raised {type(error).__name__}: {error} for axis={axis}."
-        if answer is None:
-            return "Not answered yet: your rule returns None."
+        answer, message = ask(partial(yours, axis=axis), seen)
+        if message:
+            return message
         if not np.array_equal(seen, x):
             return "Not yet: your rule wrote to what it was passed. Make new arrays."
         if not isinstance(answer, tuple | list) or len(answer) != 2:
@@ -190,12 +189,9 @@ def triangular(yours: Callable[[int], Any]) -> str:
     """
     given: list[float] = []
     for bits in range(2, 9):
-        try:
-            answer = yours(bits)
-        except Exception as error:
-            return f"Not yet: your function raised {type(error).__name__}: {error} for {bits} bits."
-        if answer is None:
-            return "Not answered yet: your function returns None."
+        answer, message = ask(yours, bits)
+        if message:
+            return message
         try:
             given.append(float(answer))
         except (TypeError, ValueError):
@@ -206,9 +202,10 @@ def triangular(yours: Callable[[int], Any]) -> str:
                 f"{given[0]:.3f}, {given[1]:.3f}, {given[2]:.3f} ... for 2, 3, 4 ... bits.")
     if np.allclose(given, right, rtol=0, atol=5e-3):
         return "Not yet: nearly. You are within 0.005 of the minimum; search finer, to four places, or solve for it."
-    for why, wrong in MISTAKEN_WIDTHS.items():
-        if np.allclose(given, [_where(partial(wrong, 4.0**bits)) for bits in range(2, 9)], rtol=0, atol=1e-3):
-            return f"Not yet: {why}."
+    why = mistake(MISTAKEN_WIDTHS, lambda wrong: np.allclose(
+        given, [_where(partial(wrong, 4.0**bits)) for bits in range(2, 9)], rtol=0, atol=1e-3), "")
+    if why:
+        return f"Not yet: {why}."
     if not all(0 < a < 1 for a in given):
         return f"Not yet: the data lie in [-1, 1], so the clip lies between 0 and 1; yours are {np.round(given, 3)}."
     if np.ptp(given) < 1e-9:
