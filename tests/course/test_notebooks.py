@@ -1,6 +1,6 @@
 """The course: small files, short cells, and outputs that a clean kernel gives again.
 
-`python tests/test_notebooks.py` executes the notebooks anew and stores what they print.
+`python tests/course/test_notebooks.py` executes the notebooks anew and stores what they print.
 """
 
 import json

@@ -89,7 +89,7 @@ ENOUGH_DB = 15.0
 
 
 def rule(yours: Callable[..., Any]) -> str:
-    """Exercise 2: whether yours(x, axis=None) -> (lo, hi) is a clipping rule that no broken value impresses.
+    """Exercise 2: whether yours(x, axis=None) -> (lo, hi) is a clipping rule that broken values do not widen.
 
     >>> rule(lambda x, axis=None: (x.min(axis=axis), x.max(axis=axis)))
     'Not yet: you drop the reduced axis. For axis=-1 lo has shape (3,), not (3, 1): pass keepdims=axis is not None.'
@@ -140,7 +140,7 @@ def _judged(yours: Clip, lo: Array, hi: Array, x: Array, broken: Array) -> str:
     rows = ("normal", "ReLU", "uniform")
     for i in np.flatnonzero((hi > np.maximum(largest, 0)) | (lo < np.minimum(smallest, 0))):
         return (f"Not yet: on the {rows[i]} row [{lo[i, 0]:.3g}, {hi[i, 0]:.3g}] is wider than the data, "
-                f"[{smallest[i, 0]:.3g}, {largest[i, 0]:.3g}]. Codes for what does not occur are lost: cut it with "
+                f"[{smallest[i, 0]:.3g}, {largest[i, 0]:.3g}]. Spend no code outside the data's range: cut it with "
                 "rq.minmax.")
     db = good_db(yours, x, broken)
     for i in np.flatnonzero(np.array(db) < ENOUGH_DB):
@@ -148,7 +148,7 @@ def _judged(yours: Clip, lo: Array, hi: Array, x: Array, broken: Array) -> str:
         measured = f"{db[i]:.1f} dB on the good values of the {rows[i]} row, less than {ENOUGH_DB:.0f}"
         if far > 1.5 * np.abs(good).max():
             return (f"Not yet: {measured}. Broken values still decide: the range reaches to {far:.3g}, the good values "
-                    f"to {np.abs(good).max():.3g}. Two in a hundred are broken, all on one side perhaps.")
+                    f"to {np.abs(good).max():.3g}. Two values in a hundred are broken, perhaps all on one side.")
         return (f"Not yet: {measured}. The range [{lo[i, 0]:.3g}, {hi[i, 0]:.3g}] cuts off "
                 f"{np.mean((good > hi[i, 0]) | (good < lo[i, 0])):.0%} of them. Let it out.")
     given = good_db(partial(percentile, percent=99.9), x, broken)
@@ -163,7 +163,7 @@ def good_db(clip: Clip, x: Array, broken: Array) -> list[float]:
 
 
 def broken_data() -> tuple[Array, Array]:
-    """Three rows: normal, ReLU and uniform values; two in a hundred of the first two are broken; and which they are.
+    """Three rows of normal, ReLU and uniform values, and which are broken: two in a hundred of the first two rows.
 
     >>> x, broken = broken_data()
     >>> x.shape, broken.sum(axis=1)
