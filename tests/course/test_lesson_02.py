@@ -106,8 +106,8 @@ def test_the_right_fold_is_none_of_the_mistakes() -> None:
     (np.r_[np.zeros(9), 1:7], "at least 8 different values; you give 7"),
     (np.linspace(0, 1, 16), "on one side of 0"),
     (-np.linspace(0, 1, 16), "on one side of 0"),
-    (np.linspace(-1, 3, 50), "Your ends -1 and 3 are not alike"),
-    (np.arange(-8, 8), "Your ends -8 and 7 are not alike"),
+    (np.linspace(-1, 3, 50), "Your ends -1 and 3 are not equally far"),
+    (np.arange(-8, 8), "Your ends -8 and 7 are not equally far"),
     (np.arange(-7.5, 8) * 2, "Where do the symmetric codes stand?"),
     (np.linspace(-1, 1, 1000), "Where do the symmetric codes stand?"),
 ])

@@ -134,7 +134,7 @@ def test_cheapest(bits: Any, along: int | None, block_size: int | None, said: st
     assert message.startswith(begins(said))
 
 
-def test_blocks_that_are_cut_wrongly_are_told_so() -> None:
+def test_blocks_that_are_cut_wrongly_get_a_hint() -> None:
     assert cheapest(KEYS.T, 21, 8, 1, 8).endswith("Can the blocks run the other way, or do you need blocks at all?")
     assert cheapest(KEYS, 20, 5, 0, 256).endswith("Smaller blocks cost less than the last bit.")
     assert "or do you need blocks at all?" in cheapest(np.ones((8, 8)), 21, 8, 0, 8)

@@ -89,7 +89,7 @@ def quantizer(yours: Callable[..., Any]) -> str:
 
 
 class Probe(NamedTuple):
-    """Values at which one rule decides, and what to say to a mistake that is not in the table."""
+    """Values at which one rule decides; `otherwise` is the message to a mistake that is not in the table."""
 
     x: Array
     scale: np.float32
@@ -177,7 +177,7 @@ PROBES: tuple[Probe, ...] = (
 
 
 def disagreement(x: ArrayLike | None, scale: float | None) -> str:
-    """Exercise 3: whether ties to even and ties away from zero part on half of x (float32, INT8, zero point 0).
+    """Exercise 3: whether ties to even and ties away from zero differ on half of x (float32, INT8, zero point 0).
 
     >>> disagreement([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5], scale=1.0)
     'Right: 4 of 8 codes differ. They are ties whose even neighbour lies nearer to zero.'
@@ -209,7 +209,7 @@ def disagreement(x: ArrayLike | None, scale: float | None) -> str:
     if 2 * ties < n:
         return f"Not yet: only {ties} of {n} quotients x / scale are ties. The rules differ nowhere else."
     return (f"Not yet: {ties} of {n} are ties, but only {differ} of the codes differ. Both rules send 1.5 to 2; they "
-            "part where the even neighbour lies nearer to zero, as at 0.5.")
+            "differ where the even neighbour lies nearer to zero, as at 0.5.")
 
 
 def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0, zero_point: int = 0) -> str:
@@ -229,7 +229,7 @@ def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0,
         return "Not answered yet: set x."
     values = np.asarray(x, np.float32).ravel()
     if np.isnan(values).any():
-        return "Not yet: NaN is too cheap. The kit does not try it, and no code is right (R7). Take numbers."
+        return "Not yet: NaN is too easy. The kit does not try it, and no code is right (R7). Take numbers."
     params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=INT8)
     try:
         if _call(cheat, values.copy(), params) is None:
@@ -247,7 +247,7 @@ def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0,
         return f"Not yet: {caught}"
     if again != wrong:
         return (f"Not yet: the same x gave {wrong} wrong codes before the rounds and {again} after. "
-                "It may neither remember nor draw lots.")
+                "It must neither remember earlier calls nor use random numbers.")
     return f"Right: it survives all three rounds, and {wrong} of {values.size} codes on your x are wrong."
 
 
@@ -264,7 +264,7 @@ def _call(yours: Callable[..., Any], x: Any, params: AffineParams) -> Any:
 
 def _caught(yours: Callable[..., Any]) -> str:
     """What the first round that notices something says; nothing if none does."""
-    from ...testing import Deviation, check_quantizer  # needs hypothesis, which only the game does
+    from ...testing import Deviation, check_quantizer  # only the game needs hypothesis
 
     plain = np.random.default_rng(0).standard_normal(500, dtype=np.float32)
     wrong = _wrong_codes(yours, plain, AffineParams(scale=np.float32(0.03), zero_point=3, grid=INT8))

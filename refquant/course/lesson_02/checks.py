@@ -160,10 +160,10 @@ def adversary(x: ArrayLike | None) -> str:
         return (f"Right: {measured}. The symmetric codes fit these values, the affine ones miss them. "
                 f"{where} on the symmetric ticks.")
     if lo >= 0 or hi <= 0:
-        return f"Not yet: {measured}. All on one side of 0 is where affine wins a bit. Let x reach both ways."
+        return f"Not yet: {measured}. On data on one side of 0 affine gains a bit. Let x reach to both sides."
     if not 14 / 15 < -lo / hi < 15 / 14:
-        return (f"Not yet: {measured}. Your ends {lo:.4g} and {hi:.4g} are not alike, so affine has the finer step. "
-                "Make them alike.")
+        return (f"Not yet: {measured}. Your ends {lo:.4g} and {hi:.4g} are not equally far from 0, so affine has "
+                "the finer step. Make them equally far.")
     if aff > 100:
         return f"Not yet: {measured}. Your values stand where the affine codes stand; choose the symmetric ones."
     return f"Not yet: {measured}. Where do the symmetric codes stand? Put the values there."

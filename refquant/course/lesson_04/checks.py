@@ -22,7 +22,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 class Situation(NamedTuple):
-    """An array, and the axes to reduce over so that those share a scale who should."""
+    """An array, the axes to reduce over, and the scales that this gives."""
 
     shape: tuple[int, ...]
     reduced: frozenset[int]

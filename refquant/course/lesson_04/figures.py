@@ -28,7 +28,7 @@ BITS_COLORS = dict(zip(range(2, 9), (BLACK, RED, BLUE, GREEN, ORANGE, PINK, SKY)
 def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> Figure:
     """The values of a matrix, once per granularity; the colour of a cell is the scale (of x's shape) that it has.
 
-    A line parts neighbours that do not share a scale.
+    A white line separates neighbours that do not share a scale.
     """
     from matplotlib.colors import LogNorm
 

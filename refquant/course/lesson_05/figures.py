@@ -76,7 +76,7 @@ def two_metrics(decibels: Mapping[str, Mapping[int, Estimate]],
     bits = list(next(iter(decibels.values())))
     for panel, differences, title, unit, form in (
             (panels[0], decibels, "nearer to float: SQNR of the logits", "dB", "+.1f"),
-            (panels[1], points, "right more often: accuracy", "points", "+.2f")):
+            (panels[1], points, "correct more often: accuracy", "points", "+.2f")):
         for i, (rival, by_bits) in enumerate(differences.items()):
             style = {k: v for k, v in RANGES[rival].items() if k in ("color", "marker")}
             for row, e in enumerate(by_bits.values()):

@@ -70,7 +70,7 @@ FAULTS: dict[str, Fault] = {
                         lambda s: f"both sides were trained for {s.first_epochs} epochs",
                         "What differs between the sides besides what the claim names?"),
     "weak rival": Fault(lambda s: "naive" in s.second, lambda s: f"{s.second} was not chosen to lose",
-                        "Who is the rival? Is there a stronger one?"),
+                        "Which rival is it? Is there a stronger one?"),
     "not corrected": Fault(lambda s: not s.corrected and len(s.first_seeds) > 1,
                            lambda s: "its interval is corrected" if s.corrected else "one seed has no interval",
                            "Which images do the seeds share?"),
