@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("course", ROOT / "notebooks" / "course.py")
 assert spec is not None and spec.loader is not None
 course: Any = importlib.util.module_from_spec(spec)
@@ -76,7 +75,8 @@ def test_three_exercises_each_checked_and_solved(path: Path) -> None:
 def test_right_and_wrong_answers_are_run_against_every_check(path: Path) -> None:
     number = path.stem[:2]
     code = "\n".join(course.source(cell) for cell in course.read(path)["cells"] if cell["cell_type"] == "code")
-    tests = "\n".join(file.read_text("utf-8") for file in HERE.glob(f"test_lesson_{number}*.py"))
+    files = Path(__file__).parent.glob(f"test_lesson_{number}*.py")
+    tests = "\n".join(file.read_text("utf-8") for file in files)
     assert {name for name in calls(code, "checks") if not re.search(rf"\b{name}\(", tests)} == set()
     assert "Right" in tests and "Not yet" in tests
 
@@ -225,7 +225,7 @@ def test_lessons_run_in_the_browser(tmp_path: Path) -> None:
     pyodide = Path(runtime.origin).parent / "assets" / "pyodide"
     assert course.main(["site", str(tmp_path / "site"), "--runtime", str(pyodide)]) == 0
     names = [course.LESSONS[number].name for number in ("01", "03", "08")]  # which met what a browser has not
-    done = subprocess.run([sys.executable, HERE / "browser.py", chromium, tmp_path / "site", *names],
+    done = subprocess.run([sys.executable, Path(__file__).parent / "browser.py", chromium, tmp_path / "site", *names],
                           capture_output=True, text=True)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
