@@ -38,7 +38,10 @@ def code_table(columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> 
 
 @styled
 def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> Figure:
-    """counts[data][what] = (codes that differ, all codes): bars on a log scale."""
+    """The share of codes that differ, for each kind of data, on a log scale.
+
+    counts[data][engine] = (codes that differ, all codes).
+    """
     drawn, axes = figure(0.9 * len(counts) + 1.2, 9.5)
     for i, each in enumerate(counts.values()):
         for k, ((what, (differ, made)), color) in enumerate(zip(each.items(), (ORANGE, BLUE), strict=False)):
@@ -57,7 +60,10 @@ def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> Figure:
 
 @styled
 def by_layer(differ: Mapping[str, Mapping[str, float]]) -> Figure:
-    """differ[arithmetic][stage], in parts of 1: the share of codes, and of predictions, that are not R14's."""
+    """The share of codes, and of predictions, that are not R14's.
+
+    differ[arithmetic][stage], in parts of 1.
+    """
     drawn, axes = figure(4.2, 9)
     colors, marks = (SKY, GREY, RED, ORANGE), "osXv"
     stages = list(next(iter(differ.values())))
@@ -98,7 +104,10 @@ def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, Array
 
 @styled
 def distinguished(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], most: int) -> Figure:
-    """curves[kind of probe] = (how many probes, how many groups of conventions they distinguish)."""
+    """How many groups of conventions a number of probes distinguishes.
+
+    curves[kind of probe] = (numbers of probes, numbers of groups).
+    """
     drawn, axes = figure(4.4, 8.6)
     for (name, (probes, groups)), color, marker in zip(curves.items(), (RED, BLUE), "Xo", strict=False):
         axes.plot(probes, groups, color=color, marker=marker, label=name)

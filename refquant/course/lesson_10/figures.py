@@ -74,7 +74,10 @@ def pairs(first: ArrayLike, second: ArrayLike, names: tuple[str, str], ylabel: s
 
 @styled
 def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) -> Figure:
-    """panels[title]: an interval for each world; red intervals miss the truth."""
+    """An interval for each world; red intervals miss the truth.
+
+    panels[title]: the estimates.
+    """
     drawn, axes = figure(5.2, 11, ncols=len(panels), sharex=True, sharey=True, squeeze=False)
     for panel, (title, estimates) in zip(axes[0], panels.items(), strict=True):
         for i, (mean, half, _) in enumerate(estimates):
@@ -94,7 +97,10 @@ def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) 
 
 @styled
 def half_widths(seeds: Sequence[int], curves: Mapping[str, ArrayLike], floor: float) -> Figure:
-    """curves[name]: the interval's half-width against the number of seeds, and the limit for many seeds."""
+    """The interval's half-width against the number of seeds, and its limit for many seeds.
+
+    curves[name]: half-widths, in s.
+    """
     drawn, axes = figure(4.0, 8)
     for (name, curve), color, marker in zip(curves.items(), (RED, BLUE), "ov", strict=False):
         axes.plot(seeds, np.asarray(curve), color=color, marker=marker, label=name)
