@@ -163,8 +163,8 @@ def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, f
 def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False, digits: int = 1) -> Figure:
     """Differences in points of accuracy: means with their 95 % intervals.
 
-    groups[panel][difference]. shared: all panels have one axis, so that the length of a bar may be compared across them. digits: of the numbers
-    beside the bars, after the point.
+    groups[panel][difference]. shared: all panels have one axis, so that the lengths of bars can be compared across
+    panels. digits: of the numbers beside the bars, after the point.
     """
     lines = [len(group) for group in groups.values()]
     drawn, axes = figure(1.3 + 0.5 * sum(lines), 8, nrows=len(groups), squeeze=False, sharex=shared,
