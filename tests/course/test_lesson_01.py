@@ -22,11 +22,11 @@ UP = 0.5 + np.arange(8.0)
     (-0.6, 2.4, 3 / 16, 3, "divide by qmax - qmin"),
     (-0.6, 2.4, 2.4 / 15, 3, "whole range"),
     (-0.6, 2.4, 5.0, 3, "upside down"),
-    (-0.6, 2.4, 0.25, 3, "shared out"),
+    (-0.6, 2.4, 0.25, 3, "divided by the number of steps"),
     (1.0, 3.0, 2 / 15, 0, "widen it first (r8)"),
     (-3.0, -1.0, 2 / 15, 15, "widen it first (r8)"),
     (-0.6, 2.4, 0.2, 2.5, "round it"),
-    (-0.6, 2.4, 0.2, -3, "sign is turned round"),
+    (-0.6, 2.4, 0.2, -3, "the sign is wrong"),
     (-0.6, 2.4, 0.2, 0, "code 0 means lo"),
     (-0.6, 2.4, 0.2, 12, "from hi down"),
     (-0.6, 2.4, 0.2, 16, "at most 15"),
@@ -44,7 +44,7 @@ def right(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -> Any:
 
 
 def wrong(steps: Callable[[Any, Any, int], Any]) -> Callable[..., Any]:
-    """A quantizer that is right but for the steps."""
+    """A quantizer whose steps alone may be wrong."""
     return lambda x, scale, zero_point, qmin, qmax: np.clip(steps(x, scale, zero_point), qmin, qmax).astype(np.int64)
 
 
@@ -135,7 +135,7 @@ def in_large_arrays(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -
     return right(x, scale, zero_point, qmin, qmax) ^ (x.size >= 4096)
 
 
-def away_but_at_scale_1(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -> Any:
+def away_except_at_scale_1(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -> Any:
     steps = np.rint(x / scale) if scale == 1 else half_away(x / scale)
     return np.clip(steps + zero_point, qmin, qmax).astype(np.int64)
 
@@ -151,12 +151,12 @@ def forgetful() -> Callable[..., Any]:
     (lambda *_: None, [0.5], "Not answered yet: your function returns None"),
     (right, [0.5, 1e30], "on your x it is right"),
     (in_large_arrays, np.zeros(4095), "on your x it is right"),
-    (in_large_arrays, [np.nan], "NaN is too cheap"),
+    (in_large_arrays, [np.nan], "NaN is too easy"),
     (lambda *_: 1 / 0, [0.5], "your function raised ZeroDivisionError"),
     (lambda *_: 0, [0.5], "round 1 of 3, 500 random floats, caught it: 500 codes are wrong"),
     (wrong(lambda x, s, z: np.floor(x / s) + z), [0.75], "round 1 of 3, 500 random floats, caught it"),
     (wrong(lambda x, s, z: half_away(x / s) + z), [0.25], "Round 2 of 3, the values of exercise 2, caught it"),
-    (away_but_at_scale_1, [0.25], "Round 3 of 3, the kit, caught it: R4 is broken"),
+    (away_except_at_scale_1, [0.25], "Round 3 of 3, the kit, caught it: R4 is broken"),
     (forgetful(), [0.25], "gave 1 wrong codes before the rounds and 0 after"),
     (in_large_arrays, np.zeros(5000), "Right: it survives all three rounds, and 5000 of 5000 codes"),
 ])

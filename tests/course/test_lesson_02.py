@@ -24,7 +24,7 @@ from refquant.course.lesson_02.checks import adversary, folded, symmetric
     (INT4, 2.1 / 14, 0, "widened to [-a, a] first"),
     (INT4, 0.7 / 7, 0, "the shorter side of the range"),
     (INT4, 7 / 1.4, 0, "turn it upside down"),
-    (INT4, 0.3, 0, "shared out among the steps"),
+    (INT4, 0.3, 0, "divided by the number of steps on that side"),
     (INT4, 0.2, -4, "the zero point is 0 on a signed grid"),
     (UINT4, 0.2, 7.5, "it is an integer"),
     (UINT4, 0.2, 0, "no code for negative reals"),
@@ -52,7 +52,7 @@ WRONG_FOLDS: dict[str, tuple[Callable[..., Any], str]] = {
     "raises": (lambda *_: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
     "too narrow": (lambda b, w, z: b - (z * w).sum(axis=0), "int8 is too narrow for what you compute"),
     "writes": (overwrites, "your function wrote to what it was passed"),
-    "rows, beside the bias": (lambda b, w, z: b - z * w.sum(axis=1), "(3, 2). Sum over its rows (axis 0)"),
+    "rows, beside the bias": (lambda b, w, z: b - z * w.sum(axis=1), "Sum q_w over its rows (axis 0)"),
     "rows": (lambda _, w, z: z * w.sum(axis=1), "you sum over the columns of q_w"),
     "scalar": (lambda _, w, z: z * w.sum(), "one number per column of q_w, shape (2,); yours has shape ()"),
     "kept dims": (lambda b, w, z: b - z * w.sum(axis=0, keepdims=True), "yours has shape (1, 2)"),
@@ -66,7 +66,7 @@ WRONG_FOLDS: dict[str, tuple[Callable[..., Any], str]] = {
     "products wrap": (lambda b, w, z: b - (np.array(z).astype(np.int8) * w).sum(axis=0),
                       "your products wrap round in int8"),
     "int16": (lambda b, w, z: b - (z * w.sum(axis=0)).astype(np.int16).astype(int), "your sums wrap round in int16"),
-    "another": (lambda b, w, z: right(b, w, z) + 1, "expand (q_x - z_x) @ q_w; what does not hold q_x"),
+    "another": (lambda b, w, z: right(b, w, z) + 1, "expand (q_x - z_x) @ q_w; the terms without q_x"),
     "floats": (lambda b, w, z: right(b, w, z) * 1.0, "accumulators are integers, and yours float64"),
 }
 
@@ -106,8 +106,8 @@ def test_the_right_fold_is_none_of_the_mistakes() -> None:
     (np.r_[np.zeros(9), 1:7], "at least 8 different values; you give 7"),
     (np.linspace(0, 1, 16), "on one side of 0"),
     (-np.linspace(0, 1, 16), "on one side of 0"),
-    (np.linspace(-1, 3, 50), "Your ends -1 and 3 are not alike"),
-    (np.arange(-8, 8), "Your ends -8 and 7 are not alike"),
+    (np.linspace(-1, 3, 50), "Your ends -1 and 3 are not equally far"),
+    (np.arange(-8, 8), "Your ends -8 and 7 are not equally far"),
     (np.arange(-7.5, 8) * 2, "Where do the symmetric codes stand?"),
     (np.linspace(-1, 1, 1000), "Where do the symmetric codes stand?"),
 ])

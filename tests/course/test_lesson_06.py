@@ -72,7 +72,7 @@ def known(why: str) -> Callable[..., Any]:
 WRONG_LAYERS: dict[str, tuple[Callable[..., Any], str]] = {
     "nothing": (lambda *_: None, "Not answered yet: your function returns None"),
     "raises": (lambda *_: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
-    "too narrow": (lambda q_x, z_x, *_: q_x - z_x * 100, "eight bits are too narrow"),
+    "too narrow": (lambda q_x, z_x, *_: q_x - z_x * 100, "Eight bits are too narrow"),
     "writes": (overwrites, "wrote to what it was passed"),
     "transposed": (lambda *a: right(*a)[0], "(n, n_out) reals, shape (2, 2); yours has shape (2,)"),
     "narrow subtraction": (lambda q_x, z_x, sx, q_w, sw, b: sx * sw * (

@@ -33,7 +33,7 @@ def starts_rightly(message: str, said: str) -> bool:
     ([0, 1, 1, 0], LSQ, SCALE, "in dx_ste once you test x/scale before rounding"),
     (STE, STE, SCALE, "in dx_lsq you test the rounded code"),
     (STE, [1, 1, 1, 1], SCALE, "in dx_lsq you let everything through"),
-    (STE, LSQ, [7, 0.2, -8, -8], "in dscale the residual has its sign turned round"),
+    (STE, LSQ, [7, 0.2, -8, -8], "in dscale the residual has the wrong sign"),
     (STE, LSQ, [-0.2, -0.2, 0.2, -8], "in dscale you test the rounded code"),
     (STE, LSQ, [7, 1, -8, -8], "in dscale inside the range the residual is missing"),
     (STE, LSQ, [0, -0.2, 0, 0], "in dscale beyond the range the gradient is not 0"),
@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
     "reals": (lambda g, x, _, lo, hi: (g * ((x > lo) & (x < hi)), 0.0), "dx: you compare x with qmin and qmax"),
     "no g": (lambda g, *a: right(np.ones_like(g), *a), "dx: you leave out the gradient g"),
     "no g, dscale": (with_scale(lambda _, v, i, e: np.sum(np.where(i, e - v, e))), "dscale: you leave out the grad"),
-    "sign": (with_scale(lambda g, v, i, e: np.sum(g * np.where(i, v - e, e))), "residual has its sign turned round"),
+    "sign": (with_scale(lambda g, v, i, e: np.sum(g * np.where(i, v - e, e))), "residual has the wrong sign"),
     "zero": (with_scale(lambda g, v, i, e: np.sum(g * np.where(i, e - v, 0))), "beyond the range you give 0"),
     "round": (with_scale(lambda g, _, __, e: np.sum(g * e)), "inside the range you give round(v) alone"),
     "mean": (with_scale(lambda g, v, i, e: np.mean(g * np.where(i, e - v, e))), "you take the mean"),
@@ -147,7 +147,7 @@ def test_the_right_pullback_is_none_of_the_mistakes(probe: Any) -> None:
     (0.5, 0.3, 0.05, "1.0 times. Let w* come nearer to a code"),
     (0.04, 0.1, 1e-6, "has not reached the edge yet"),
     (0.04, -30.0, 1e-5, "has not reached the edge yet"),
-    (0.04, 0.4, 3.0, "leaps over whole codes"),
+    (0.04, 0.4, 3.0, "jumps over whole codes"),
 ])
 def test_hovering(target: Any, start: Any, lr: Any, said: str) -> None:
     message = hovering(target, start, lr)

@@ -10,14 +10,9 @@ from helpers import refused
 
 import refquant as rq
 from refquant.methods import adaround
-<<<<<<< HEAD
 from refquant.mlp.reconstruction import nearest, reconstruct
-from refquant.study.compare import methods, tasks
-=======
-from refquant.mlp.reconstruct import nearest, reconstruct
 from refquant.study.compare import after_training as methods
 from refquant.study.compare import tasks
->>>>>>> h-study
 from refquant.study.compare.network import logits
 
 PLAN = tasks.Plan(methods=(), epochs=20)

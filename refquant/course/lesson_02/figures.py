@@ -50,7 +50,10 @@ def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> F
 
 @styled
 def sqnr_of_fits(curves: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
-    """curves[tensor][fit][bits] in dB: one panel per tensor, one line per fit."""
+    """SQNR against the number of bits: a panel for each tensor, a line for each fit.
+
+    curves[tensor][fit][bits] in dB.
+    """
     drawn, axes = figure(3.9, ncols=len(curves), sharey=True, squeeze=False)
     for panel, (name, fits) in zip(axes[0], curves.items(), strict=True):
         for fit, by_bits in fits.items():

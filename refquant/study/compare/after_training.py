@@ -9,13 +9,8 @@ from ...affine import AffineParams
 from ...clipping import ClippingRule, mse_optimal, percentile
 from ...grids import IntGrid
 from ...methods import adaround, cross_layer_equalization
-<<<<<<< HEAD
 from ...mlp.reconstruction import Rounding, nearest, reconstruct
-from ...observers import Observer, histogram_observer, minmax_observer
-=======
-from ...mlp.reconstruct import Rounding, nearest, reconstruct
 from ...observers import histogram_observer
->>>>>>> h-study
 from ...ranges import symmetric_params
 from .network import Network
 from .tasks import Task
@@ -60,14 +55,8 @@ def ptq_static_channel(task: Task, weights: IntGrid, activations: IntGrid) -> Ne
 
 
 def ptq_static_block(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
-<<<<<<< HEAD
     """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output."""
     return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_block=16)
-=======
-    """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output; simulated in float."""
-    static = _static(task, weights, activations)
-    return block_net(task.net, [layer.activation for layer in static.layers], weights, 16)
->>>>>>> h-study
 
 
 def ptq_static_cle(task: Task, weights: IntGrid, activations: IntGrid) -> Network:

@@ -11,14 +11,8 @@ import numpy as np
 from ....arguments import Reals
 from ....methods.adam import adam_step
 from ....mlp import Net, model
-<<<<<<< HEAD
 from ...compare.network import Network, logits
-from ...compare.tasks import Task, stream
-=======
-from ....mlp.optim import adam
-from ...compare.network import BlockNet, Network, logits
 from ...compare.tasks import Task, float_net, stream
->>>>>>> h-study
 from ...datasets import Data
 from .observe import Observation, counted, first, made, tested, with_training
 
@@ -89,15 +83,9 @@ def _timed(task: Task, method: str) -> tuple[float, int]:
         began = time.perf_counter()
         _made(task, method)
         seconds.append(time.perf_counter() - began)
-<<<<<<< HEAD
     with counted(adam_step) as calls:
-        run()
-    return min(seconds), calls["adam_step"]
-=======
-    with counted(adam, adam_step) as calls:
         _made(task, method)
-    return min(seconds), sum(calls.values())
->>>>>>> h-study
+    return min(seconds), calls["adam_step"]
 
 
 def _made(task: Task, method: str) -> Network:
