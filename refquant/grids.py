@@ -25,6 +25,9 @@ class Grid(ABC):
     zero            what is added to a rounded value: 0.0 takes the sign from zero, -0.0 leaves it
     equal_steps     whether neighbouring values are one apart throughout
     arithmetic      the dtype in which reals meet these values (R3)
+
+    >>> INT4.encode(INT4.round(np.array([2.5]))), INT4.equal_steps
+    (array([2], dtype=int8), True)
     """
 
     bits: int

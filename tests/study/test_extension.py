@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import Phase
-from refquant.study.claims.verdict import Reading, Sentence
+from refquant.study.claims.verdicts import Reading, Sentence
 
 from refquant import mse_optimal
 from refquant.clipping import CLIPPING_RULES, ClippingRule, minmax
@@ -90,7 +90,7 @@ def test_a_rule_is_in_the_table_of_inspect(rule: str) -> None:
 
 
 def test_the_laws_try_a_rule(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    law = next(law for law in LAWS if law.name == "clipping_rules_look_at_each_slice_alone")
+    law = LAWS["clipping_rules_look_at_each_slice_alone"]
     for name in set(CLIPPING_RULES) - {rule}:
         monkeypatch.delitem(CLIPPING_RULES, name)  # the others are tested elsewhere
     holds(law, max_examples=25)
