@@ -130,6 +130,13 @@ class QuantizedLayer(arguments.Value):
         return join_blocks(dequantize(split_blocks(self.codes, self.block_size, 0), self.weight), 0, len(self.codes))
 
     @property
+    def real_bias(self) -> Reals:
+        """(n_out,): what the bias means."""
+        if not self.summed_in_codes or not isinstance(self.activation, AffineParams):
+            return self.bias
+        return np.asarray(self.bias * (np.float64(self.activation.scale) * self.weight.scale.reshape(-1)))
+
+    @property
     def nbytes(self) -> int:
         """Payload in bytes: packed codes, 4 for each scale and bias, a static activation's scale and zero point."""
         static = 4 + -(-self.activation.grid.bits // 8) if isinstance(self.activation, AffineParams) else 0

@@ -10,7 +10,7 @@ from ...clipping import ClippingRule, mse_optimal, percentile
 from ...grids import IntGrid
 from ...methods import adaround, cross_layer_equalization
 from ...mlp.reconstruction import Rounding, nearest, reconstruct
-from ...observers import histogram_observer
+from ...observers import Observer, histogram_observer
 from ...ranges import symmetric_params
 from .network import Network
 from .tasks import Task
@@ -28,9 +28,22 @@ def ptq_static_percentile(task: Task, weights: IntGrid, activations: IntGrid) ->
 
 def ptq_static_mse(task: Task, weights: IntGrid, activations: IntGrid) -> Network:
     """PTQ, static: ranges of least mean square error; weights per output channel."""
-    return _static(task, weights, activations, weight_axis=0,
-                   weight_clip=partial(mse_optimal, grid=weights, fit=symmetric_params),
-                   observer=histogram_observer(partial(mse_optimal, grid=activations)))
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
+                          observer=_least_observer(activations), **least(weights))
+
+
+def least(weights: IntGrid) -> dict[str, Any]:
+    """The options that give weights ranges of least mean square error, per output channel."""
+    return {"weight_axis": 0, "weight_clip": partial(mse_optimal, grid=weights, fit=symmetric_params)}
+
+
+def least_inputs(task: Task, net: mlp.Net, activations: IntGrid) -> list[AffineParams]:
+    """Each layer's input on the range of least mean square error over the calibration images."""
+    return mlp.input_params(net, task.calibration, activations, _least_observer(activations))
+
+
+def _least_observer(activations: IntGrid) -> Observer:
+    return histogram_observer(partial(mse_optimal, grid=activations))
 
 
 def ptq_dynamic_tensor(task: Task, weights: IntGrid, activations: IntGrid) -> Network:

@@ -12,10 +12,10 @@ from ...arguments import Reals
 from ...grids import IntGrid
 from ...metrics import sqnr_db
 from . import detail_figures as figures
-from .during_training import float_longer, qat_lsq, qat_ste, qat_ste_scratch
-from .methods import kind
+from .during_training import float_longer
+from .methods import all_methods, kind
 from .network import logits
-from .tasks import Finished, Run, Task, float_net
+from .tasks import Finished, Run, Task, float_net, grids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,9 +123,9 @@ def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
 
     float_net(plan, task.data.train, task.seed, each_epoch=watch("float"))
     float_longer(task, each_epoch=watch("float-longer"))
-    for name, train in {"qat-ste": qat_ste, "qat-ste-scratch": qat_ste_scratch, "qat-lsq": qat_lsq}.items():
-        if name in plan.methods:
-            train(task, IntGrid(bits, narrow=True), IntGrid(bits, signed=False), each_epoch=watch(name))
+    for name, method in all_methods().items():
+        if name in plan.methods and kind(name) == "QAT":
+            method.make(task, *grids(bits, bits), each_epoch=watch(name))
     last = plan.epochs + plan.epochs // 2  # of all but the float network, which the others start from
     return {method: list(enumerate(seen, 1 if method == "float" else last - len(seen) + 1))
             for method, seen in points.items()}

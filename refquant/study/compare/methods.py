@@ -8,24 +8,47 @@ from typing import Any, NamedTuple
 
 from ...clipping import CLIPPING_RULES
 from ...grids import IntGrid
-from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, look, rule_style
-from . import after_training as ptq
-from . import during_training as training
+from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, look, rule_style
+from .after_training import (
+    ptq_dynamic_row,
+    ptq_dynamic_tensor,
+    ptq_static_adaround,
+    ptq_static_bias_correction,
+    ptq_static_block,
+    ptq_static_by,
+    ptq_static_channel,
+    ptq_static_cle,
+    ptq_static_minmax,
+    ptq_static_mse,
+    ptq_static_percentile,
+)
+from .during_training import (
+    float_longer,
+    float_network,
+    qat_lsq,
+    qat_ste_minmax,
+    qat_ste_moving,
+    qat_ste_mse,
+    qat_ste_mse_recalibrated,
+    qat_ste_scratch,
+)
 from .network import Network
-from .tasks import Run, Task
+from .recipe import FLOAT, LEAST, MINMAX, Recipe
+from .tasks import Run, Task, grids
 
 
 class Method(NamedTuple):
     """A way to a network: METHODS[name](task, weight_grid, activation_grid) makes it.
 
-    groups: names that stand for several methods on the command line. Methods of the group `floats` run once, in
-    float32; those of `qat` train with quantization; all others quantize after training. style: colour, marker, label.
-    about: what it does, in a line, if the function's docstring does not say it.
+    groups: names that stand for several methods on the command line. style: colour, marker, label. recipe: what the
+    network is made by; `refquant compare` trains no float network twice, so those run once, in float32. about: what it
+    does, in a line, if the function's docstring does not say it.
     """
 
-    make: Callable[[Task, IntGrid, IntGrid], Network]
+    make: Callable[..., Network]
     groups: tuple[str, ...]
     style: dict[str, Any]
+    recipe: Recipe = MINMAX
     about: str = ""
 
     def __call__(self, task: Task, weights: IntGrid, activations: IntGrid) -> Network:
@@ -37,44 +60,61 @@ def _static(rule: str) -> dict[str, Any]:
     return {**style, "label": f"static, {style['label']}"}
 
 
+#: Pairs share their ranges and a colour; the marker says how the weights moved.
 METHODS: dict[str, Method] = {
-    "float": Method(training.float_network, ("default", "floats"), look(BLACK, "", "float32", linestyle="--")),
-    "float-longer": Method(training.float_longer, ("default", "floats"), look(
-        GREY, "", "float32, trained longer", linestyle="-.")),
-    "ptq-static-minmax": Method(ptq.ptq_static_minmax, ("default", "rules", "granularities"), _static("minmax")),
-    "ptq-static-percentile-99.9": Method(ptq.ptq_static_percentile, ("default", "rules"), _static("percentile")),
-    "ptq-static-mse": Method(ptq.ptq_static_mse, ("default", "strong"), look(
-        PINK, "D", "static, least MSE, per channel")),
-    "ptq-dynamic-tensor": Method(ptq.ptq_dynamic_tensor, ("default", "granularities"), look(
-        SKY, "P", "dynamic, per batch")),
-    "ptq-dynamic-row": Method(ptq.ptq_dynamic_row, ("default", "granularities"), look(
-        BLUE, "s", "dynamic, per image")),
-    "qat-ste": Method(training.qat_ste, ("default", "qat"), look(GREEN, "^", "straight-through, fine-tuned")),
-    "qat-ste-scratch": Method(training.qat_ste_scratch, ("default", "qat"), look(
-        GREEN, "^", "straight-through, from scratch", linestyle=":", markerfacecolor="white")),
-    "qat-lsq": Method(training.qat_lsq, ("default", "qat"), look(WINE, "*", "learned steps (LSQ)", markersize=11)),
-    "ptq-static-channel": Method(ptq.ptq_static_channel, ("granularities",), look(
-        RED, "o", "static, min-max, per channel", linestyle="--", markerfacecolor="white")),
-    "ptq-static-block-16": Method(ptq.ptq_static_block, ("granularities",), look(
-        RED, "h", "static, min-max, blocks of 16", linestyle=":")),
-    "ptq-static-cle": Method(ptq.ptq_static_cle, ("strong",), look(
-        RED, "<", "static, min-max, equalized (CLE)", linestyle="-.")),
-    "ptq-static-bias-correction": Method(ptq.ptq_static_bias_correction, ("strong",), look(
-        ORANGE, "8", "static, biases corrected", linestyle="-.")),
-    "ptq-static-adaround": Method(ptq.ptq_static_adaround, ("strong",), look(INDIGO, "s", "static, AdaRound")),
+    "float": Method(float_network, ("default",), look(BLACK, "", "float32", linestyle="--"), FLOAT),
+    "float-longer": Method(float_longer, ("default",), look(GREY, "", "float32, trained longer", linestyle="-."),
+                           FLOAT._replace(training="float", epochs=0.5)),
+    "ptq-static-minmax": Method(ptq_static_minmax, ("default", "pairs", "rules", "granularities"), _static("minmax")),
+    "qat-ste-minmax": Method(qat_ste_minmax, ("default", "pairs"), look(RED, "^", "straight-through, min-max"),
+                             MINMAX._replace(training="straight-through", epochs=0.5)),
+    "ptq-static-mse": Method(ptq_static_mse, ("default", "pairs", "strong"), look(
+        PINK, "D", "static, least MSE, per channel"), LEAST),
+    "qat-ste-mse": Method(
+        qat_ste_mse, ("default", "pairs"), look(PINK, "^", "straight-through, least MSE, per channel"),
+        LEAST._replace(training="straight-through", epochs=0.5)),
+    "qat-lsq": Method(qat_lsq, ("default", "pairs"), look(
+        PINK, "*", "learned steps from least MSE, per channel", linestyle="--", markersize=11),
+        LEAST._replace(training="learned steps", epochs=0.5)),
+    "ptq-static-percentile-99.9": Method(ptq_static_percentile, ("default", "rules"), _static("percentile"),
+                                         MINMAX._replace(inputs="percentile 99.9")),
+    "ptq-dynamic-tensor": Method(ptq_dynamic_tensor, ("default", "granularities"), look(
+        SKY, "P", "dynamic, per batch"), MINMAX._replace(seen="each batch")),
+    "ptq-dynamic-row": Method(ptq_dynamic_row, ("default", "granularities"), look(
+        BLUE, "s", "dynamic, per image"), MINMAX._replace(seen="each image")),
+    "qat-ste-mse-recalibrated": Method(qat_ste_mse_recalibrated, ("qat",), look(
+        PINK, "v", "straight-through, least MSE, recalibrated", linestyle=":"),
+        LEAST._replace(seen="calibration, before and after training", training="straight-through", epochs=0.5)),
+    "qat-ste-moving": Method(qat_ste_moving, ("qat",), look(GREEN, "^", "straight-through, moving min-max"),
+                             MINMAX._replace(seen="moving average", training="straight-through", epochs=0.5)),
+    "qat-ste-scratch": Method(qat_ste_scratch, ("qat",), look(
+        GREEN, "^", "straight-through, moving min-max, from scratch", linestyle=":", markerfacecolor="white"),
+        MINMAX._replace(seen="moving average", training="straight-through, from scratch", epochs=1.5)),
+    "ptq-static-channel": Method(ptq_static_channel, ("granularities",), look(
+        RED, "o", "static, min-max, per channel", markerfacecolor="white", linestyle="--"),
+        MINMAX._replace(share="output")),
+    "ptq-static-block-16": Method(ptq_static_block, ("granularities",), look(
+        RED, "h", "static, min-max, blocks of 16", linestyle=":"), MINMAX._replace(share="16 inputs of an output")),
+    "ptq-static-cle": Method(ptq_static_cle, ("strong",), look(
+        RED, "<", "static, min-max, equalized (CLE)", linestyle="-."), MINMAX._replace(scales="equalized")),
+    "ptq-static-bias-correction": Method(ptq_static_bias_correction, ("strong",), look(
+        ORANGE, "8", "static, least MSE, biases corrected", linestyle="-."), LEAST._replace(biases="corrected")),
+    "ptq-static-adaround": Method(ptq_static_adaround, ("strong",), look(INDIGO, "s", "static, least MSE, AdaRound"),
+                                  LEAST._replace(biases="corrected", rounding="AdaRound")),
 }
 #: The methods of clipping rules that are not named after them; the first two stand in METHODS.
 NAMES = {"minmax": "ptq-static-minmax", "percentile": "ptq-static-percentile-99.9",
          "mse_optimal": "ptq-static-mse-tensor", "lp_optimal": "ptq-static-l3"}
 
-OTHER = Method(training.float_network, (), {})  # how figures show a name that is no method
+OTHER = Method(float_network, (), {}, FLOAT)  # how figures show a name that is no method
 
 
 def by_rule(rule: str) -> Method:
     """The method that takes the ranges of weights and inputs by a clipping rule."""
     style, chosen = _static(rule), CLIPPING_RULES[rule]
     about = f"PTQ, static: ranges of weights and inputs per tensor, by {rule_style(rule)['label']}"
-    return Method(partial(ptq.ptq_static_by, chosen), ("rules",), style,
+    recipe = MINMAX._replace(weights=rule_style(rule)["label"], inputs=rule_style(rule)["label"])
+    return Method(partial(ptq_static_by, chosen), ("rules",), style, recipe,
                   about + ("; inputs one-sided." if "one_sided" in chosen.takes else "."))
 
 
@@ -104,8 +144,8 @@ def about() -> dict[str, str]:
 
 def kind(name: str) -> str:
     """PTQ or QAT; nothing for the float networks."""
-    found = all_methods().get(name, OTHER).groups
-    return "" if "floats" in found else "QAT" if "qat" in found else "PTQ"
+    recipe = all_methods().get(name, OTHER).recipe
+    return "" if recipe.rounding == "none" else "PTQ" if recipe.training == "none" else "QAT"
 
 
 def line_style(name: str) -> dict[str, Any]:
@@ -118,8 +158,7 @@ def networks(task: Task) -> Iterator[Run]:
     for name, method in all_methods().items():
         if name == "float" or name not in task.plan.methods:
             continue
-        for bits in (32,) if "floats" in method.groups else task.plan.bits:
-            grids = IntGrid(min(bits, 16), narrow=True), IntGrid(min(bits, 16), signed=False)
+        for bits in task.plan.bits if kind(name) else (32,):
             began = time.perf_counter()
-            network = method(task, *grids)
+            network = method(task, *grids(min(bits, 16), min(bits, 16)))
             yield Run(name, bits, network, time.perf_counter() - began)

@@ -10,9 +10,10 @@ from ... import mlp
 from ...arguments import Reals
 from ...metrics import sqnr_db
 from ..jobs import run
-from ..records import Record
+from ..records import Measured, Record
 from .methods import all_methods, networks
 from .network import logits
+from .recipe import made_by
 from .tasks import Plan, Run, Task, prepare, stream
 
 
@@ -38,10 +39,14 @@ def changed_by_batch_mates(run: Run, got: Reals, task: Task) -> float:
 
 def _record(run: Run, got: Reals, expected: Reals, task: Task) -> Record:
     labels, sqnr = task.data.test.labels, sqnr_db(expected, got)
-    return Record(method=run.method, weight_bits=run.bits, activation_bits=run.bits, seed=task.seed,
-                  accuracy=mlp.accuracy(got, labels), cross_entropy=mlp.cross_entropy(got, labels)[0],
-                  logit_sqnr_db=sqnr if math.isfinite(sqnr) else None, seconds=run.seconds,
-                  model_bytes=run.network.nbytes, changed_by_batch_mates=changed_by_batch_mates(run, got, task))
+    made = made_by(all_methods()[run.method].recipe, run.grids, task.plan.epochs, len(task.data.train.x),
+                   task.plan.calibration)
+    measured = Measured(
+        method=run.method, weight_bits=run.bits, activation_bits=run.bits, seed=task.seed,
+        accuracy=mlp.accuracy(got, labels), cross_entropy=mlp.cross_entropy(got, labels)[0],
+        logit_sqnr_db=sqnr if math.isfinite(sqnr) else None, seconds=run.seconds,
+        model_bytes=run.network.nbytes, changed_by_batch_mates=changed_by_batch_mates(run, got, task))
+    return Record(**measured, **made)
 
 
 def compare(plan: Plan, seeds: int, jobs: int) -> list[Record]:

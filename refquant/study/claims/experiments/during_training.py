@@ -14,10 +14,10 @@ from ....mlp.qat import first_steps, learned_steps_problem, moving_ranges, strai
 from ....mlp.training import Problem, descend, minibatches
 from ...compare.during_training import float_longer
 from ...compare.network import logits
-from ...compare.tasks import Task, float_net, stream
+from ...compare.tasks import Task, float_net, grids, stream
 from ...datasets import Data
 from .after_training import NAIVE, STRONG
-from .observe import Observation, first, grids, made, tested, with_training
+from .observe import Observation, first, made, tested, with_training
 
 LSQ, STE = "qat-lsq", "qat-ste"
 

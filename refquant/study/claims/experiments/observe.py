@@ -7,20 +7,14 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from .... import mlp
-from ....grids import IntGrid
 from ....metrics import sqnr_db
 from ...compare.methods import all_methods
 from ...compare.network import Network, logits
-from ...compare.tasks import Task
+from ...compare.tasks import Task, grids
 from ...datasets import Data, Split
 
 #: seed, method, where it was tested (bits, images, ...), and what was measured: JSON's types only.
 Observation: TypeAlias = dict[str, Any]
-
-
-def grids(weights: int, activations: int) -> tuple[IntGrid, IntGrid]:
-    """Narrow signed codes for weights, unsigned ones for activations."""
-    return IntGrid(weights, narrow=True), IntGrid(activations, signed=False)
 
 
 def made(task: Task, method: str, weights: int, activations: int) -> Network:

@@ -17,10 +17,10 @@ from ....mlp import Net
 from ....observers import Observer, histogram_observer
 from ...compare.network import Network, logits
 from ...compare.run import changed_by_batch_mates
-from ...compare.tasks import Run, Task, float_net, stream
+from ...compare.tasks import Run, Task, float_net, grids, stream
 from ...datasets import Data, Split
 from .after_training import NAIVE
-from .observe import Observation, grids, made, tested
+from .observe import Observation, made, tested
 
 MSE, PER_BATCH, PER_IMAGE = "ptq-static-mse-tensor", "ptq-dynamic-tensor", "ptq-dynamic-row"
 P99, CLE = "ptq-static-percentile-99", "ptq-static-cle"
