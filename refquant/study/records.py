@@ -10,7 +10,7 @@ from .stats import Estimate, estimate
 class Record(TypedDict):
     """One network's result; accuracy from 0 to 1, cross-entropy in nats, seconds to train or to quantize it.
 
-    changed_by_batch_mates: the share of test images, from 0 to 1, that are read otherwise in other batches of 64.
+    changed_by_batch_mates: the share of test images, from 0 to 1, predicted differently in other batches of 64.
     """
 
     method: str

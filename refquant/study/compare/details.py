@@ -126,6 +126,6 @@ def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
     for name, train in {"qat-ste": qat_ste, "qat-ste-scratch": qat_ste_scratch, "qat-lsq": qat_lsq}.items():
         if name in plan.methods:
             train(task, IntGrid(bits, narrow=True), IntGrid(bits, signed=False), each_epoch=watch(name))
-    last = plan.epochs + plan.epochs // 2  # of all but the float network, which the others start from
+    last = plan.epochs + plan.epochs // 2  # where all methods end, except the float network
     return {method: list(enumerate(seen, 1 if method == "float" else last - len(seen) + 1))
             for method, seen in points.items()}
