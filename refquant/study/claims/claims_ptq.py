@@ -42,8 +42,7 @@ PTQ = (
         "learns by gradient which weights to round up, layer by layer, without labels. So PTQ may use gradients of a "
         "layer's own output, but not of the task's loss.",
         "Yes, by definition: a method that trains on the task's loss is no longer called PTQ.", (WHITE_PAPER, ADAROUND),
-        partial(bars, value="gradient_steps", title="Gradient steps in one conversion",
-                where={"bits": 4}),
+        partial(bars, value="gradient_steps", title="Gradient steps in one conversion", where={"bits": 4}),
         "Gradient steps taken by each conversion"),
     Sentence(
         "ptq-little-data", "PTQ needs little data, and less than QAT.", "data-size", (
@@ -71,8 +70,7 @@ PTQ = (
         "Mostly: about 200 to 1,000 images are usual for vision networks. Language models need text like the text "
         "they will see.", (WHITE_PAPER, WU),
         partial(lines, x="images", split="bits", panel="W8A{0}", xlabel="calibration images (log scale)", log_x=True,
-                zero="noise",
-                title="How many images calibration needs"),
+                zero="noise", title="How many images calibration needs"),
         "Accuracy against the number of calibration images"),
     Sentence(
         "ptq-fast", "PTQ is much faster to apply than QAT.", "cost", (
@@ -97,8 +95,7 @@ PTQ = (
         "bits because biases and scales keep their width, and this network has few weights for each.",
         "Yes, and nearer to 32 / bits: large layers have thousands of weights for each bias.", (JACOB,),
         partial(lines, x="bits", value="model_bytes", methods=("float", NAIVE, MSE),
-                xlabel="bits of weights and activations",
-                title="Bytes of the network"),
+                xlabel="bits of weights and activations", title="Bytes of the network"),
         "Bytes of the network against bits"),
     Sentence(
         "ptq-efficient", "Quantization makes inference more efficient.", "inference", (
