@@ -44,8 +44,8 @@ QAT = (
                     {"method": STE, "bits": 2}, {"method": STRONG, "bits": 2})),
         "Beside plain min-max ranges any training looks good; the fair opponent is strong PTQ, of the same network and "
         "of one trained as long. (Strong PTQ has a scale for each output channel, QAT here one for each tensor.)",
-        "In kind: below 4 bits papers report large gains by QAT, at 8 small ones or none; at 4 bits reconstruction "
-        "(BRECQ) claims to match it. The sizes are this network's.", (WHITE_PAPER, BRECQ, ESSER),
+        "Qualitatively: below 4 bits papers report large gains by QAT, at 8 small ones or none; at 4 bits "
+        "reconstruction (BRECQ) claims to match it. The sizes are this network's.", (WHITE_PAPER, BRECQ, ESSER),
         partial(lines, x="bits", xlabel="bits of weights and activations",
                 methods=("float", NAIVE, STRONG, STE, LSQ, f"{LSQ}-in-float"), title="PTQ, QAT and their controls"),
         "Accuracy of PTQ, QAT and controls from 8 to 2 bits"),
@@ -76,8 +76,8 @@ QAT = (
                     {"method": LSQ, "bits": 2, "of_usual": "10/3"}, {"method": LSQ, "bits": 2, "of_usual": "1"})),
         "All steps means half the epochs of float training, a thirtieth one pass over the data. How much is left for "
         "the rest to win grows as the bits fall.",
-        "In kind. How much compute QAT should get is open: for language models its best share was found to grow with "
-        "the whole budget.", (APPLE, WHITE_PAPER),
+        "Qualitatively. How much compute QAT should get is open: for language models its best share was found to grow "
+        "with the whole budget.", (APPLE, WHITE_PAPER),
         partial(lines, x="steps", split="bits", xlabel="gradient steps of QAT (log scale)", log_x=True, zero="PTQ",
                 title="Accuracy that gradient steps buy"),
         "Accuracy against gradient steps"),
@@ -103,7 +103,7 @@ QAT = (
         "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. Training "
         "without a digit can unlearn it, calibrating without it costs less on average; another brightness gives both "
         "the wrong ranges.",
-        "In kind: fine-tuning forgets what it no longer sees. For language models the original training data are "
+        "Qualitatively: fine-tuning forgets what it no longer sees. For language models the original training data are "
         "often not to be had, so data are generated.", (LLM_QAT, WHITE_PAPER),
         partial(lines, x="data", split="bits", xlabel="what QAT, or calibration, saw",
                 title="Quantized on data unlike those to come"),
@@ -132,8 +132,8 @@ QAT = (
         "Every network got the same number of epochs, float and QAT together; only QAT's share of them differs, from "
         "none to all. QAT of the model that was trained for two thirds of them is judged against more float training "
         "and PTQ, and against QAT from the start, which here has three times as much QAT.",
-        "That fine-tuning pays does: it is how QAT is mostly done. That QAT from the start is at least as good does "
-        "not: for language models float first and QAT after was found better than QAT alone.", (APPLE, WHITE_PAPER),
+        "Fine-tuning pays elsewhere, too: it is how QAT is mostly done. QAT from the start is not as good elsewhere: "
+        "for language models, float training first, then QAT, was found better than QAT alone.", (APPLE, WHITE_PAPER),
         partial(lines, x="qat_percent", split="bits", xlabel="QAT's share of the epochs, %", zero="PTQ",
                 title="When to begin with quantization"),
         "Accuracy against QAT's share of the epochs"),

@@ -75,7 +75,7 @@ RANGES = (
         "Precision is the distance of the logits from the float network's, in decibels. Against a static min-max range "
         "the gain is plain at every width; against a static range of least error it shrinks as bits fall, because a "
         "range that clips well need not be the input's own.",
-        "In kind. The gain depends on how much inputs differ from each other, and digits differ little.",
+        "Qualitatively. The gain depends on how much inputs differ from each other, and digits differ little.",
         (SURVEY, ZEROQUANT),
         partial(lines, x="bits", value="logit_sqnr_db", xlabel="bits of activations (weights: 16)",
                 title="How near the logits stay to float"),
@@ -104,8 +104,8 @@ RANGES = (
         "not the range: channels of different size need equalization, with which the best static is equalized. (The "
         "best static of each seed, of min-max, least MSE, percentile 99, is chosen by the test images, which flatters "
         "it.)",
-        "In kind: tokens differ in size, so language models use dynamic ranges per token; outlier channels defeat "
-        "those too, and are smoothed away beforehand.", (ZEROQUANT, SMOOTH, DFQ),
+        "Qualitatively: tokens differ in size, so language models use dynamic ranges per token; outlier channels "
+        "defeat those too, and are smoothed away beforehand.", (ZEROQUANT, SMOOTH, DFQ),
         partial(effects, title="Dynamic per image, minus its rival"),
         "Effects of dynamic ranges on several kinds of data"),
     Sentence(

@@ -49,7 +49,7 @@ REST = (
                     {"method": STE, "bits": bits, "optimizer": "Adam"}) for bits in (4, 3, 2)),
         "Straight-through training takes its steps from the largest weight and a moving range; learned steps "
         "are parameters that descend too. The fewer the codes, the more their places matter.",
-        "In kind: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER),
+        "Qualitatively: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER),
         partial(lines, x="bits", series="method", where={"optimizer": "Adam"}, xlabel="bits of weights and activations",
                 title="Learned steps and straight-through"),
         "Accuracy of learned steps and straight-through"),
@@ -84,6 +84,6 @@ REST = (
                     {"method": P99, "bits": bits, "place": "a hot pixel in 2 %"}) for bits in (8, 4)),
         "A static range cuts off what lies outside it. Where that is a fault of the sensor, the quantized network "
         "predicts such images better than the float one, although its logits are farther from the float ones.",
-        "In kind: clipping outliers of activations is a method of its own.", (PACT,),
+        "Qualitatively: clipping outliers of activations is a method of its own.", (PACT,),
         partial(effects, title="Float minus static, by percentile"), "Effects on images with a hot pixel"),
 )

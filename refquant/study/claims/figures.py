@@ -35,19 +35,12 @@ def _bars(found: Mapping[str, Estimate], quantity: Quantity, title: str, log_x: 
     largest = max(e.mean + (e.half_width or 0) for e in found.values()) or 1
     smallest = min((e.mean for e in found.values() if e.mean > 0), default=1)
     left = smallest / 2 if log_x else 0
-    for i, (name, e) in enumerate(found.items()):
-        style, half = line_style(name), e.half_width or 0
-        if e.mean > 0 and log_x:  # a bar's length would mean nothing
-            axes.plot([e.mean], [-i], **{"marker": "o", **style, "markersize": 10, "linestyle": ""})
-        elif e.mean > 0:
-            axes.barh(-i, e.mean - left, left=left, height=0.34, edgecolor=style["color"], linewidth=2,
-                      color=style.get("markerfacecolor", style["color"]))
-        if half:
-            axes.plot([max(e.mean - half, left), e.mean + half], [-i, -i], color=BLACK, linewidth=1.2, marker="|",
-                      markersize=9)
-        axes.annotate(quantity.form.format(e.mean), (max(e.mean + half, left), -i), (5, 0), va="center",
+    for y, (name, e) in zip(range(0, -len(found), -1), found.items(), strict=True):
+        style = line_style(name)
+        _bar(axes, y, e, style, left, log_x)
+        axes.annotate(quantity.form.format(e.mean), (max(e.mean + (e.half_width or 0), left), y), (5, 0), va="center",
                       textcoords="offset points")
-        axes.annotate(style["label"], (0, -i + 0.2), (1, 1), xycoords=axes.get_yaxis_transform(), va="bottom",
+        axes.annotate(style["label"], (0, y + 0.2), (1, 1), xycoords=axes.get_yaxis_transform(), va="bottom",
                       textcoords="offset points")
     if log_x:
         axes.set_xscale("log")
@@ -61,6 +54,18 @@ def _bars(found: Mapping[str, Estimate], quantity: Quantity, title: str, log_x: 
         axes.set_xticks([0])
     titled(drawn, title)
     return drawn
+
+
+def _bar(axes: Axes, y: float, e: Estimate, style: dict[str, Any], left: float, log_x: bool) -> None:
+    """A bar; on a log scale, where its length would mean nothing, a mark; and the interval."""
+    if e.mean > 0 and log_x:
+        axes.plot([e.mean], [y], **{"marker": "o", **style, "markersize": 10, "linestyle": ""})
+    elif e.mean > 0:
+        axes.barh(y, e.mean - left, left=left, height=0.34, edgecolor=style["color"], linewidth=2,
+                  color=style.get("markerfacecolor", style["color"]))
+    if e.half_width:
+        axes.plot([max(e.mean - e.half_width, left), e.mean + e.half_width], [y, y], color=BLACK, linewidth=1.2,
+                  marker="|", markersize=9)
 
 
 def effects(_: Sequence[Any], outcomes: Sequence[Any], *, title: str, unit: str = "points of accuracy") -> Picture:

@@ -18,8 +18,8 @@ INTERVALS = (
 MEANINGS = {
     "confirmed": "the interval excludes “no effect”, and the mean effect is larger than the margin.",
     "null": "the interval lies within the margin: if there is a difference, it is too small to matter.",
-    "inconclusive": "none of the others: the interval leaves it open.",
-    "refuted": "confirmed, but the other way round; or an exception to what should have none.",
+    "inconclusive": "the interval leaves it open.",
+    "refuted": "the opposite is confirmed; or there is an exception to a claim without exceptions.",
 }
 MARGINS = (
     "The margin is half a point of accuracy, 1 dB, or a factor of 1.1; “much” asks for a factor of 10, and is "

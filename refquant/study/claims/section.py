@@ -34,7 +34,7 @@ def command(found: Report, experiments: str) -> str:
 
 
 def _picture(answer: Answer) -> str:
-    """The figure, what it shows in words and figures, what its intervals are; none if nothing was measured."""
+    """The figure, what it shows in words and numbers, what its intervals are; empty if nothing was measured."""
     if all(o.effect is None for _, o in answer.outcomes):
         return ""
     drawn, alt, caption = answer.sentence.draw(answer.records, answer.outcomes)

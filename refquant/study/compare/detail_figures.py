@@ -25,7 +25,7 @@ def sqnr_by_layer(errors: Sequence[Any]) -> Figure:
         for axes, field in zip(row, ("alone_db", "so_far_db"), strict=True):
             for method in methods:
                 chosen = [e for e in errors if (e.method, e.bits) == (method, b)]
-                # side by side, so that none hides another
+                # side by side, so that no line hides another
                 shift = min(0.04, 0.3 / len(methods)) * (methods.index(method) - (len(methods) - 1) / 2)
                 axes.plot([e.layer + shift for e in chosen], [getattr(e, field) for e in chosen], **line_style(method))
             axes.set_xticks(sorted({e.layer for e in errors}))

@@ -126,6 +126,6 @@ def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
     for name, method in all_methods().items():
         if name in plan.methods and kind(name) == "QAT":
             method.make(task, *grids(bits, bits), each_epoch=watch(name))
-    last = plan.epochs + plan.epochs // 2  # of all but the float network, which the others start from
+    last = plan.epochs + plan.epochs // 2  # where all methods end, except the float network
     return {method: list(enumerate(seen, 1 if method == "float" else last - len(seen) + 1))
             for method, seen in points.items()}

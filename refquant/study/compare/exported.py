@@ -71,7 +71,7 @@ def compare_qdq(qnet: mlp.QuantizedNet, x: ArrayLike, optimized: bool = True) ->
 def compare_integer_operators(qnet: mlp.QuantizedNet, x: ArrayLike, optimized: bool = True) -> Comparison:
     """to_integer_operators in ONNX Runtime; its predictions beside forward_integer's: they differ with logit codes.
 
-    A code is unexplained, too, where it is not what `composed` foretells.
+    A code is unexplained, too, where it differs from what `composed` computes.
     """
     x, seen = _run(qnet, to_integer_operators, x, optimized)
     codes = mlp.forward_integer(qnet, x)

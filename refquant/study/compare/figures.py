@@ -95,7 +95,7 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
 
 
 def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -> None:
-    """One line with error bars per method, side by side so that none hides another."""
+    """One line with error bars per method, side by side so that no line hides another."""
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
         shift = min(0.06, 0.6 / len(methods)) * (i - (len(methods) - 1) / 2)

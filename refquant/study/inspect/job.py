@@ -40,7 +40,7 @@ def job(path: str, options: Options) -> Job:
 
 
 def _fitted(options: Options, tensor: Tensor, others: Sequence[Tensor]) -> Options:
-    """The tensor's options, without what it has not but another has."""
+    """The tensor's options, without an axis or a block that only other tensors have."""
     without: dict[str, Any] = {}
     for name in ("channel_axis", "block"):
         alone = Options()._replace(**{name: getattr(options, name)})

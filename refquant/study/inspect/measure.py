@@ -110,7 +110,7 @@ class Measure(NamedTuple):
 
 
 def stride(cut: Slices) -> int:
-    """1 where every rule sees every slice; n where all but minmax see every n-th only, as searching takes long."""
+    """1: every rule sees every slice. n: all rules except minmax see every n-th slice, because searching takes long."""
     return -(-cut.scales * (cut.size if cut.size <= passes.PIECE else slice_ranges.LONG) // BUDGET)
 
 

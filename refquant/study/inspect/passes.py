@@ -43,7 +43,7 @@ def each(work: Callable[[Task], Result], tasks: Sequence[Task], label: str) -> I
 
 
 def _ahead(work: Callable[[Task], Result], tasks: Sequence[Task], threads: int) -> Iterator[Result]:
-    """In threads, few results ahead of who takes them, so that not all wait in memory."""
+    """In threads, only a few results ahead of their use, so that they do not fill the memory."""
     pool, running = ThreadPoolExecutor(threads), deque[Future[Result]]()
     try:
         for task in tasks:

@@ -32,7 +32,7 @@ class Scheme(TypedDict):
 
 
 def recommend(schemes: Sequence[Scheme]) -> tuple[Scheme, str]:
-    """The first, as the simplest stand first, whose net SQNR lies within 1 dB of the best; and why.
+    """The first scheme whose net SQNR lies within 1 dB of the best, the simplest standing first; and why.
 
     net dB = SQNR - 6.02 dB for each bit per value spent on scales and zero points: one more bit buys 6.02 dB. An SQNR
     beyond the precision of the data's own dtype counts as that precision.

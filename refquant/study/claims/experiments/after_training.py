@@ -66,7 +66,7 @@ def cost(task: Task) -> list[Observation]:
 
 
 def _labels(task: Task, method: str) -> int:
-    """How many labels it looks at: none, if it runs where there are none."""
+    """How many labels it looks at: 0 if it runs without labels."""
     hidden: Any = None
     blind = task._replace(data=task.data._replace(train=Data(task.data.train.x, hidden)))
     try:

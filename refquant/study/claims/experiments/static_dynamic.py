@@ -1,6 +1,6 @@
 """Experiments on static and dynamic ranges of activations: each a pure function of a task.
 
-Weights have 16 bits throughout, as good as float: what is seen is the activations' doing.
+Weights have 16 bits throughout, as good as float, so only the ranges of activations matter.
 """
 from __future__ import annotations
 
