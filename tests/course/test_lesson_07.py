@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from messages import says
 
 from refquant import IntGrid
 from refquant.course.lesson_07 import checks
@@ -12,10 +13,6 @@ from refquant.course.lesson_07.checks import hovering, learned, slopes
 from refquant.gradients import lsq
 
 STE, LSQ, SCALE = [1, 1, 1, 0], [0, 1, 0, 0], [7, -0.2, -8, -8]
-
-
-def starts_rightly(message: str, said: str) -> bool:
-    return message.startswith(said[:5] if said.startswith(("Right", "Not ")) else "Not yet: ")
 
 
 @pytest.mark.parametrize(("dx_ste", "dx_lsq", "dscale", "said"), [
@@ -45,8 +42,7 @@ def starts_rightly(message: str, said: str) -> bool:
 ])
 def test_slopes(dx_ste: Any, dx_lsq: Any, dscale: Any, said: str) -> None:
     message = slopes(dx_ste, dx_lsq, dscale)
-    assert said in message
-    assert starts_rightly(message, said)
+    assert says(message, said)
 
 
 def right(g: Any, x: Any, scale: float, qmin: int, qmax: int) -> Any:
@@ -105,8 +101,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
 def test_wrong_pullback(name: str) -> None:
     yours, said = WRONG[name]
     message = learned(yours)
-    assert said in message
-    assert starts_rightly(message, said)
+    assert says(message, said)
 
 
 @pytest.mark.parametrize("yours", [right, lambda *a: list(right(*a)),
@@ -151,5 +146,4 @@ def test_the_right_pullback_is_none_of_the_mistakes(probe: Any) -> None:
 ])
 def test_hovering(target: Any, start: Any, lr: Any, said: str) -> None:
     message = hovering(target, start, lr)
-    assert said in message
-    assert starts_rightly(message, said)
+    assert says(message, said)
