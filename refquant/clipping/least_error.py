@@ -12,7 +12,7 @@ from ..gradients import straight_through
 from ..grids import Grid
 from ..ranges import RAW_FITS, Fit, affine_params, unchecked
 from .quantiles import minmax
-from .rule import Axis, finite
+from .rule import Axis, finite, fitted
 from .statistics import mean, unit_of
 
 CANDIDATES = 2**17  # how many values a search holds at once, when the data are fewer: ranges are then tried together
@@ -62,14 +62,13 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
         TypeError: as minmax.
     Source: Nahshan et al. 2019 (arXiv:1911.07190, LAPQ).
     """
-    x = finite("lp_optimal" if p != 2 else "mse_optimal", x, axis, counts)
-    if not (isinstance(p, int | float | np.number) and 1 <= p < np.inf):
-        raise arguments.error(ValueError, "lp_optimal", "`p` must be a number of at least 1", repr(p),
-                              "2 is mse_optimal")
+    p = arguments.real("lp_optimal", p, "p", "of at least 1", lambda v: 1 <= v < np.inf, "2")
+    where = "mse_optimal" if p == 2 else "lp_optimal"
+    x, counts = finite(where, x, axis, counts)
     ends = minmax(x, axis)
-    fit(*ends, grid)  # refuses what it cannot do on this grid
+    fitted(where, fit, *ends, grid)  # refuses what it cannot do on this grid
     unit = unit_of(*ends)  # relative errors neither overflow nor underflow
-    reduced = tuple(i - x.ndim for i in arguments.axes("lp_optimal", x.shape, axis))
+    reduced = tuple(i - x.ndim for i in arguments.axes(where, x.shape, axis))
     shape = [1 if i - x.ndim in reduced else n for i, n in enumerate(x.shape)]
     lo, hi, unit = (v.reshape(shape) for v in (*ends, unit))
     formula, dtype = unchecked(fit), grid.arithmetic(x.dtype)

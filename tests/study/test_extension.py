@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import Phase
-from refquant.study.claims.verdicts import Reading, Sentence
 
 from refquant import mse_optimal
 from refquant.clipping import CLIPPING_RULES, ClippingRule, minmax
@@ -18,6 +17,7 @@ from refquant.study import claims
 from refquant.study.claims import run as claims_run
 from refquant.study.claims.experiments import EXPERIMENTS
 from refquant.study.claims.figures import bars
+from refquant.study.claims.verdicts import Reading, Sentence
 from refquant.study.cli import main
 from refquant.study.compare import METHODS, Plan, output, run_seed
 from refquant.study.compare import command as compare_command

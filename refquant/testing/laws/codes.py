@@ -152,7 +152,7 @@ def nan_is_refused_with_its_place(subject: Any, case: tuple[Any, tuple[int, ...]
     for call in (lambda: subject.quantize(x, params), lambda: subject.fake_quantize(x, params),
                  lambda: subject.minmax(x), lambda: subject.dynamic_params(x, subject.INT8),
                  lambda: subject.static_params([x], subject.INT8)):
-        refuses(ValueError, "R7", call, saying=f"index {place}")
+        refuses(ValueError, "R7", call, saying=f"index {place}" if place else "got NaN.")
 
 
 def only_floats_are_reals(subject: Any, x: Any) -> None:
