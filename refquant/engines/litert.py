@@ -18,6 +18,7 @@ from ..affine import AffineParams, parameters
 from ..arguments import Codes, Reals
 from ..grids import INT4, INT8, INT16, UINT8, IntGrid, known
 from ..integer import integer_matmul
+from .choices import half_away
 
 
 @arguments.quiet
@@ -48,7 +49,7 @@ def quantize_reference(x: ArrayLike, params: AffineParams) -> Codes:
     Source: tflite/kernels/internal/reference/quantize.h, AffineQuantize and PerChannelQuantize.
     """
     x, scale, zero_point = _quantization("quantize_reference", x, params, (INT8, UINT8, INT16, INT4))
-    return _codes(_int32(_away(x / scale)), zero_point, params.grid)
+    return _codes(_int32(half_away(x / scale)), zero_point, params.grid)
 
 
 @arguments.quiet
@@ -242,7 +243,7 @@ def fully_connected_reference(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None
     """
     acc, s_x, s_w, s_y = _layer("fully_connected_reference", x, w, bias, x_params, w_params, y_params)
     m = s_x.astype(np.float64) * s_w / s_y
-    return _codes(_int32(_away(acc * m)), y_params.zero_point.astype(np.int32), INT8)
+    return _codes(_int32(half_away(acc * m)), y_params.zero_point.astype(np.int32), INT8)
 
 
 @arguments.quiet
@@ -277,12 +278,6 @@ def fully_connected_xnnpack(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, 
     """
     acc, s_x, s_w, s_y = _layer("fully_connected_xnnpack", x, w, bias, x_params, w_params, y_params)
     return requantize_xnnpack(acc, s_x * s_w / s_y, y_params.zero_point.reshape(()), INT8)
-
-
-def _away(q: Reals) -> Reals:
-    """To the nearest integer, ties away from zero."""
-    whole = np.trunc(q)
-    return np.asarray(whole + np.copysign(np.abs(q - whole) >= 0.5, q), q.dtype)
 
 
 def _int32(q: Reals) -> Codes:

@@ -16,8 +16,7 @@ try:
 except ImportError as cause:
     raise ImportError("refquant.testing: needs hypothesis. Hint: pip install 'refquant[test]'.") from cause
 
-from ..engines import conventions
-from ..engines.conventions import (
+from ..engines.choices import (
     after_rounding,
     before_rounding,
     before_rounding_in_float64,
@@ -29,8 +28,10 @@ from ..engines.conventions import (
     half_down,
     half_even,
     half_up,
+    highest,
     in_float16,
     in_float64,
+    lowest,
     reciprocal,
     reciprocal_in_float64,
     saturating,
@@ -48,10 +49,11 @@ from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant
 
 __all__ = [
-    "check_quantizer", "one_axis", "Deviation", "identify", "Identity", "conventions",
+    "check_quantizer", "one_axis", "Deviation", "identify", "Identity",
     "half_even", "half_away", "half_up", "half_down", "half_added", "half_added_away", "toward_zero",
     "after_rounding", "before_rounding", "before_rounding_in_float64",
     "true_division", "reciprocal", "fused_reciprocal", "in_float64", "reciprocal_in_float64",
     "flushed_reciprocal", "in_float16", "saturating", "through_int32", "through_int64", "sum_through_int64", "wrapping",
+    "lowest", "highest",
     "LAWS", "Law", "MUTANTS", "Mutant", "holds", "oracle", "range_laws", "strategies",
 ]

@@ -16,19 +16,20 @@ from ..affine import AffineParams
 from ..affine import dequantize as right_dequantize
 from ..affine import quantize as right_quantize
 from ..arguments import error, quiet, whole
-from ..engines.conventions import (
-    NAMED,
+from ..engines.choices import (
     Cast,
-    Convention,
     Division,
+    Nan,
     Rounding,
     ZeroPoint,
     after_rounding,
-    exact,
     half_even,
+    refused,
     saturating,
     true_division,
 )
+from ..engines.conventions import NAMED, RULE_OF, Convention
+from ..engines.exact import exact
 from ..grids import INT8, UINT8, IntGrid, known
 from . import strategies
 from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
@@ -53,7 +54,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
                     grids: Sequence[IntGrid] | IntGrid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
                     symmetric: bool = False, per_channel: bool = True, rounding: Rounding = half_even,
                     zero_point: ZeroPoint = after_rounding, division: Division = true_division,
-                    cast: Cast = saturating, examples: int = 100, random: bool = False) -> None:
+                    cast: Cast = saturating, nan: Nan = refused, examples: int = 100, random: bool = False) -> None:
     """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
 
     Args:
@@ -64,7 +65,8 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
         symmetric: try zero point 0 alone.
         per_channel: try a scale per slice along one axis too.
-        rounding, zero_point, division, cast: the convention to hold it to (refquant.testing.conventions).
+        rounding, zero_point, division, cast, nan: the convention to hold it to (refquant.engines.choices); nan where
+            its division gives NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
         random: draw other examples every time, instead of the same ones.
 
@@ -95,7 +97,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         ValueError, TypeError: arguments that are none of these, a function that cannot be called so.
     """
     for name, f in {"quantize": quantize, "dequantize": dequantize or quantize, "rounding": rounding,
-                    "zero_point": zero_point, "division": division, "cast": cast}.items():
+                    "zero_point": zero_point, "division": division, "cast": cast, "nan": nan}.items():
         if not callable(f):
             raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
                         "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
@@ -107,7 +109,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
     whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
-    convention = Convention(division, zero_point, rounding, cast)
+    convention = Convention(division, zero_point, rounding, cast, nan)
     first = own[0] if own else IntGrid(min(bits, 8))
     takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
@@ -150,7 +152,7 @@ def one_axis(f: OneAxis) -> Quantize:
     return adapted
 
 
-DECIDES = {"R3": "division", "R4": "rounding", "R5": "zero_point", "R6": "cast"}
+DECIDES = {rule: kind for kind, rule in RULE_OF.items()}
 SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
         "R3": "x / scale is one true division in x's dtype", "R4": "ties go to the even integer",
         "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "

@@ -14,18 +14,9 @@ import numpy as np
 
 from ..affine import AffineParams
 from ..arguments import error, quiet
-from ..engines.conventions import (
-    ENGINES,
-    NAMED,
-    OWN,
-    PECULIAR,
-    Convention,
-    after_rounding,
-    half_down,
-    half_up,
-    saturating,
-    sum_through_int64,
-)
+from ..engines.choices import after_rounding, half_down, half_up, refused, saturating, sum_through_int64
+from ..engines.conventions import NAMED, OWN, PECULIAR, Convention
+from ..engines.operators import OPERATORS
 from ..grids import INT8, IntGrid
 from .check import Quantize, silent, takes
 
@@ -117,7 +108,8 @@ class Identity(NamedTuple):
             lines += [self.unlike]
         if self.conventions and str(self.conventions[0]) == OWN:
             lines += ["This is refquant's own convention."]
-        alike = [name for name, convention in ENGINES.items() if self.conventions == (convention,)]
+        alike = [operator.name for operator in OPERATORS.values()
+                 if self.conventions == (operator.convention._replace(nan=refused),)]
         if alike:
             lines += [f"As in: {'; '.join(alike)}."]
         return "\n".join(lines)

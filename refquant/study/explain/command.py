@@ -1,4 +1,4 @@
-"""`refquant explain`: one number's way to its code."""
+"""`refquant explain`: the steps of one number to its code."""
 from __future__ import annotations
 
 import argparse
@@ -9,7 +9,7 @@ from ..options import Commands, known
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("explain", allow_abbrev=False, help="one value's way to its code and back",
+    parser = commands.add_parser("explain", allow_abbrev=False, help="one value's steps to its code and back",
                                  description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, "
                                  "qmax) -> scale * (q - zero_point), exactly, with the rule it follows.")
     parser._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)  # argparse: -1e30 is an option
@@ -28,17 +28,19 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .trace import explain, parameters
+    from .parameters import parameters
+    from .trace import explain
 
     params = parameters("refquant explain", options.scale, options.zero_point, options.bits, options.signed,
                         options.narrow, options.dtype)
     if options.engine is None:
         print(explain(options.x, params, options.dtype))
         return 0
-    from .side_by_side import ENGINES, side_by_side
+    from .side_by_side import engines, side_by_side
 
     if options.dtype != "float32":
         raise arguments.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
                               f"--dtype {options.dtype}", "drop --dtype")
-    print(side_by_side(options.x, params, known("explain", "--engine", [options.engine], ENGINES, "--help names all")))
+    names = known("explain", "--engine", [options.engine], engines(), "--help names all")
+    print(side_by_side(options.x, params, names))
     return 0

@@ -1,0 +1,78 @@
+"""A case of the disagreement table: one input, what the rule makes of it, what each engine makes of it, and how."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from ...affine import AffineParams
+from ...engines.exact import Scalar, show
+from ...grids import INT8, IntGrid
+
+T = TypeVar("T")
+
+
+class Point(NamedTuple):
+    """One number and its parameters; x and scale of one dtype."""
+
+    x: Scalar
+    scale: Scalar
+    zero_point: int
+    grid: IntGrid = INT8
+
+    @property
+    def params(self) -> AffineParams:
+        """The parameters alone."""
+        return AffineParams(scale=self.scale, zero_point=self.zero_point, grid=self.grid)
+
+    def __str__(self) -> str:
+        scale, data = ("" if self.x.dtype == np.float32 else f" ({self.x.dtype})"), exactly(self.x)
+        return f"x = {data}, scale = {show(self.scale)}{scale}, zero point {self.zero_point}, {name_of(self.grid)}"
+
+
+class Outcome(NamedTuple):
+    """What an engine gives, and how it comes about."""
+
+    gives: str
+    how: str
+
+
+class Case(NamedTuple):
+    """One input, what the rule says, what each engine that has such an operator gives."""
+
+    given: str
+    rule: Outcome
+    engines: Mapping[str, Outcome]
+
+    @property
+    def departing(self) -> dict[str, Outcome]:
+        """The engines that give something else."""
+        return {name: outcome for name, outcome in self.engines.items() if outcome.gives != self.rule.gives}
+
+
+def agreed(name: str, given: T, computed: T, how: str = "") -> T:
+    """What an engine gives, which must be what its steps lead to; so no step is shown that does not happen.
+
+    >>> agreed("an engine", 3, 3)
+    3
+    """
+    if given != computed:
+        raise RuntimeError(f"{name} gives {given}, its steps {computed}: {how}")
+    return given
+
+
+def name_of(grid: IntGrid) -> str:
+    """int8, uint4."""
+    return f"{'' if grid.signed else 'u'}int{grid.bits}"
+
+
+def exactly(v: Scalar) -> str:
+    """The shortest decimal, and the number itself in hexadecimal where they differ.
+
+    >>> exactly(np.float32(2.5)), exactly(np.float32(1.65))
+    ('2.5', '1.65 (0x1.a66666p+0)')
+    """
+    digits, _, exponent = float(v).hex().partition("p")
+    short = show(v)
+    return short if float(short) == float(v) or not np.isfinite(v) else f"{short} ({digits.rstrip('0')}p{exponent})"
