@@ -28,19 +28,17 @@ def exact(v: Any) -> Exact:
 def nearest(v: Fraction, dtype: type[Scalar]) -> Scalar:
     """The float of the dtype nearest to v, ties to even: rounded once.
 
+    On the way to float32 or float16, float64 is rounded to odd: no tie of theirs is odd, so none is false.
+
     >>> nearest(1 + Fraction(1, 2**24) + Fraction(1, 2**80), np.float32)
     np.float32(1.0000001)
     """
-    near = dtype(float(v)) if abs(v) < 2**1024 - 2**970 else dtype(math.inf if v > 0 else -math.inf)
-    if not np.isfinite(near) or Fraction(float(near)) == v:
-        return near
-    other = np.nextafter(near, dtype(math.inf if v > Fraction(float(near)) else -math.inf))
-    if not np.isfinite(other):
-        return near
-    gaps = [abs(v - Fraction(float(end))) for end in (near, other)]
-    if gaps[0] == gaps[1]:
-        return near if int(near.view(f"i{near.itemsize}")) % 2 == 0 else dtype(other)
-    return near if gaps[0] < gaps[1] else dtype(other)
+    if abs(v) >= 2**1024 - 2**970:
+        return dtype(math.copysign(math.inf, v))
+    near = np.float64(float(v))
+    if dtype != np.float64 and near != v and near.view(np.int64) % 2 == 0:
+        near = np.nextafter(near, math.copysign(math.inf, v - Fraction(float(near))))
+    return dtype(near)
 
 
 @quiet
@@ -67,3 +65,13 @@ def quotient(v: Any, x: Any, scale: Any) -> str:
         return f"{float(v):.10g}, unrounded"
     is_exact = not np.isfinite(v) or exact(v) * exact(scale) == exact(x)
     return show(v) if is_exact else f"{show(v)} in {v.dtype}"
+
+
+def hexadecimal(v: Any) -> str:
+    """A finite float as C writes it, exactly, without zeros at the end.
+
+    >>> hexadecimal(np.float32(1.65)), hexadecimal(2.0)
+    ('0x1.a66666p+0', '0x1p+1')
+    """
+    digits, _, exponent = float(v).hex().partition("p")
+    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}p{exponent}"

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import arguments
-from ..affine import AffineParams
+from ..affine import AffineParams, quantize
 from ..arguments import Codes, Reals
 from ..grids import INT8, INT16, UINT8, IntGrid
 from . import blocks, choices, litert, onnxruntime, pytorch, torchao
 from .conventions import Convention
+from .steps import Step, sentence
 
 Dtypes: TypeAlias = Mapping[type[Any], type[Any]]
 SINGLE: Dtypes = {np.float32: np.float32}
@@ -45,6 +46,25 @@ class Operator(NamedTuple):
     grids: tuple[IntGrid, ...] = (INT8, UINT8)
     dtypes: Dtypes = SINGLE
     engine: str = ""
+
+    def steps(self, x: Any, params: AffineParams) -> list[Step]:
+        """The steps of one number to its code, which must be the function's.
+
+        >>> from refquant import INT8
+        >>> params = AffineParams(scale=np.float32(1), zero_point=0, grid=INT8)
+        >>> OPERATORS["LiteRT QUANTIZE, reference"].steps(np.float32(2.5), params)[-1].value
+        3
+
+        Raises:
+            ValueError: a number or parameters that the operator does not take.
+            RuntimeError: a convention that is not the function's.
+        """
+        code = int(self.function(x.reshape(1), params)[0])
+        dtype = self.dtypes[x.dtype.type]
+        steps = self.convention.steps(dtype(x), dtype(params.scale), int(params.zero_point), params.grid)
+        if steps[-1].value != code:
+            raise RuntimeError(f"{self.name} gives {code}, its steps {steps[-1].value}: {sentence(steps)}")
+        return steps
 
 
 # ---------------------------------------------------------------------------------------------- called in one way
@@ -113,6 +133,8 @@ _RECORDS = (
     Operator("gguf Q4_0", "gguf Q4_0", blocks.q4_0, blocks.Q4_0, (INT8,)),
     Operator("gguf Q4_1", "gguf Q4_1", blocks.q4_1, blocks.Q4_1, (INT8,)),
 )
+#: The formula itself.
+RULE = Operator("refquant", "refquant", quantize, Convention(), THREE, {**WIDENED, np.float64: np.float64})
 #: Name -> operator. More may be entered.
 OPERATORS = {operator.name: operator for operator in _RECORDS}
 

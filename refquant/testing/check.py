@@ -1,7 +1,6 @@
 """Is a quantizer right? check_quantizer(yours) holds the rules against it and shows the smallest counter-example."""
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -16,20 +15,10 @@ from ..affine import AffineParams
 from ..affine import dequantize as right_dequantize
 from ..affine import quantize as right_quantize
 from ..arguments import error, quiet, whole
-from ..engines.choices import (
-    Cast,
-    Division,
-    Nan,
-    Rounding,
-    ZeroPoint,
-    after_rounding,
-    half_even,
-    refused,
-    saturating,
-    true_division,
-)
+from ..engines import choices
+from ..engines.choices import Cast, Division, Nan, Rounding, ZeroPoint
 from ..engines.conventions import NAMED, RULE_OF, Convention
-from ..engines.exact import exact
+from ..engines.exact import exact, hexadecimal
 from ..grids import INT8, UINT8, IntGrid, known
 from . import strategies
 from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
@@ -52,9 +41,10 @@ class Deviation(AssertionError):
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
                     grids: Sequence[IntGrid] | IntGrid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
-                    symmetric: bool = False, per_channel: bool = True, rounding: Rounding = half_even,
-                    zero_point: ZeroPoint = after_rounding, division: Division = true_division,
-                    cast: Cast = saturating, nan: Nan = refused, examples: int = 100, random: bool = False) -> None:
+                    symmetric: bool = False, per_channel: bool = True, rounding: Rounding = choices.half_even,
+                    zero_point: ZeroPoint = choices.after_rounding, division: Division = choices.true_division,
+                    cast: Cast = choices.saturating, nan: Nan = choices.refused, examples: int = 100,
+                    random: bool = False) -> None:
     """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
 
     Args:
@@ -101,7 +91,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         if not callable(f):
             raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
                         "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
-                        "functions of refquant.testing")
+                        "functions of refquant.engines.choices")
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
@@ -291,7 +281,7 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
     for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
         raise Deviation("R2", "\n".join([
             f"R2 is broken: {SAYS['R2']}.", "", _call(dequantize, q[i:i + 1], params), "",
-            f"expected   {_hex(float(expected[i]))} = {expected[i]}", f"got        {_hex(float(got[i]))} = {got[i]}"]))
+            f"expected   {hexadecimal(float(expected[i]))} = {expected[i]}", f"got        {hexadecimal(float(got[i]))} = {got[i]}"]))
 
 
 def _first(params: AffineParams) -> AffineParams:
@@ -315,16 +305,12 @@ def _array(a: Any) -> str:
     def text(v: Any) -> Any:
         if isinstance(v, list):
             return [text(w) for w in v]
-        return f"float.fromhex('{_hex(v)}')" if isinstance(v, float) else str(v)
+        return f"float.fromhex('{hexadecimal(v)}')" if isinstance(v, float) else str(v)
 
     def joined(v: Any) -> str:
         return f"[{', '.join(map(joined, v))}]" if isinstance(v, list) else v
     body = joined(text(a.tolist()))
     return f"np.array({body}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({body})"
-
-
-def _hex(v: float) -> str:
-    return re.sub(r"\.?0*p", "p", v.hex())
 
 
 def _quotient(x: Any, scale: Any) -> str:

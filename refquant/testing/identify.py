@@ -16,6 +16,7 @@ from ..affine import AffineParams
 from ..arguments import error, quiet
 from ..engines.choices import after_rounding, half_down, half_up, refused, saturating, sum_through_int64
 from ..engines.conventions import NAMED, OWN, PECULIAR, Convention
+from ..engines.exact import hexadecimal
 from ..engines.operators import OPERATORS
 from ..grids import INT8, IntGrid
 from .check import Quantize, silent, takes
@@ -227,11 +228,6 @@ def _unlike(nearest: Convention, wrong: Sequence[int], probes: Sequence[Any], go
     if not wrong:
         return f"On ordinary values it is {nearest}; what overflows is like none of those known."
     x, s, z = probes[wrong[0]]
-    return (f"Nearest is {nearest}; it differs at\n    x=float.fromhex('{_short(x)}'), "
-            f"scale=float.fromhex('{_short(s)}'), zero_point={z}: {got[wrong[0]]} instead of "
+    return (f"Nearest is {nearest}; it differs at\n    x=float.fromhex('{hexadecimal(x)}'), "
+            f"scale=float.fromhex('{hexadecimal(s)}'), zero_point={z}: {got[wrong[0]]} instead of "
             f"{nearest.quantize(x, s, z, grid)}")
-
-
-def _short(v: Any) -> str:
-    digits, exponent = float(v).hex().split("p")
-    return f"{digits.rstrip('0').rstrip('.')}p{exponent}"

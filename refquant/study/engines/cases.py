@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from ...affine import AffineParams
-from ...engines.exact import Scalar, show
+from ...engines.exact import Scalar, hexadecimal, show
 from ...grids import INT8, IntGrid
 
 T = TypeVar("T")
@@ -73,6 +73,5 @@ def exactly(v: Scalar) -> str:
     >>> exactly(np.float32(2.5)), exactly(np.float32(1.65))
     ('2.5', '1.65 (0x1.a66666p+0)')
     """
-    digits, _, exponent = float(v).hex().partition("p")
     short = show(v)
-    return short if float(short) == float(v) or not np.isfinite(v) else f"{short} ({digits.rstrip('0')}p{exponent})"
+    return short if float(short) == float(v) or not np.isfinite(v) else f"{short} ({hexadecimal(v)})"

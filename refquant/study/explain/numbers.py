@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ... import arguments
-from ...engines.exact import Scalar
+from ...engines.exact import Scalar, hexadecimal, nearest
 
 Float: TypeAlias = np.dtype[np.floating[Any]]
 
@@ -33,21 +33,19 @@ def read(where: str, name: str, text: str, dtype: Float) -> tuple[Fraction | Non
     """
     is_hex = "x" in text.lower()
     try:
-        nearest = float.fromhex(text) if is_hex else float(text)
+        value = float.fromhex(text) if is_hex else float(text)
     except OverflowError:
-        nearest = -math.inf if text.strip().startswith("-") else math.inf
+        value = -math.inf if text.strip().startswith("-") else math.inf
     except ValueError as cause:
         raise arguments.error(ValueError, where, f"`{name}` must be a number", repr(text),
                               "write it as 0.35, 3.5e-1, 0x1.8p-2 or inf") from cause
-    if math.isnan(nearest):
+    if math.isnan(value):
         raise arguments.error(ValueError, where, f"`{name}` must not be NaN (R7)", repr(text), "NaN has no code")
-    if math.isinf(nearest) or nearest == 0:
+    if math.isinf(value) or value == 0:
         zero = re.fullmatch(r"\s*[+-]?(0x)?[0_.]*([ep].*)?\s*", text.lower(), re.DOTALL)
-        return Fraction(0) if zero else None, dtype.type(nearest)
+        return Fraction(0) if zero else None, dtype.type(value)
     given = _hexadecimal(text) if is_hex else Fraction(Decimal(text))
-    if dtype != np.float64 and given != nearest and np.float64(nearest).view(np.int64) % 2 == 0:
-        nearest = math.nextafter(nearest, math.inf if given > nearest else -math.inf)  # to odd: now no tie is false
-    return given, dtype.type(nearest)
+    return given, nearest(given, dtype.type)
 
 
 def _hexadecimal(text: str) -> Fraction:
@@ -89,9 +87,7 @@ def place(value: Scalar) -> int:
 
 def both(value: Scalar) -> str:
     """The exact decimal and the exact hexadecimal form."""
-    mantissa, p, exponent = float(value).hex().partition("p")
-    short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"{decimal(value)} = {short}{p}{exponent}" if np.isfinite(value) and value else decimal(value)
+    return f"{decimal(value)} = {hexadecimal(value)}" if np.isfinite(value) and value else decimal(value)
 
 
 def decimal(value: Scalar) -> str:

@@ -14,9 +14,9 @@ from ... import arguments
 from ...affine import AffineParams
 from ...engines.conventions import Convention
 from ...engines.exact import Scalar, show
-from ...engines.operators import OPERATORS, Operator
+from ...engines.operators import OPERATORS, RULE, Operator
 from ...engines.steps import Step
-from ..engines.cases import Point, agreed
+from ..engines.cases import Point
 from .trace import explain
 
 
@@ -42,16 +42,11 @@ def why(convention: Convention, p: Point, right: int) -> str:
     """
     departs = convention.departs
     for count in range(1, len(departs) + 1):
-        found = [kinds for kinds in combinations(departs, count)
-                 if _steps(convention._replace(**{kind: getattr(Convention(), kind) for kind in kinds}), p)[-1].value
-                 == right]
+        found = [kinds for kinds in combinations(departs, count) if right == convention._replace(
+            **{kind: getattr(Convention(), kind) for kind in kinds}).steps(*p)[-1].value]
         if found:
             return ", and ".join(dict.fromkeys(departs[kind] for kinds in found for kind in kinds))
     raise RuntimeError(f"no choice of {convention} explains the code of {p}")
-
-
-def _steps(convention: Convention, p: Point) -> list[Step]:
-    return convention.steps(p.x, p.scale, p.zero_point, p.grid)
 
 
 @arguments.quiet
@@ -85,16 +80,17 @@ def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[
     params = AffineParams(scale=np.asarray(params.scale, np.float32), zero_point=params.zero_point, grid=params.grid)
     trace = explain(x, params, np.float32)
     p = Point(np.float32(trace.x), np.float32(params.scale), int(params.zero_point), params.grid)
-    columns, lines, refusals = [_column("refquant", Convention(), p, trace.code)], [], []
+    columns, lines, refusals = [_column("refquant", RULE.steps(p.x, params), p)], [], []
     for operator in operators:
         try:
-            code = int(operator.function(p.x.reshape(1), params)[0])
+            steps = operator.steps(p.x, params)
         except (ValueError, TypeError) as complaint:
             refusals.append(complaint)
             lines.append(f"{operator.name} does not take this: {complaint}")
             continue
-        columns.append(_column(operator.name, operator.convention, p, code))
-        other = f", not {trace.code}: {why(operator.convention, p, trace.code)}" if code != trace.code else " too"
+        columns.append(_column(operator.name, steps, p))
+        code, right = steps[-1].value, trace.code
+        other = f", not {right}: {why(operator.convention, p, right)}" if code != right else " too"
         lines.append(f"{operator.name} gives {code}{other}.")
     if len(refusals) == len(operators):
         raise refusals[0]
@@ -116,10 +112,8 @@ def _known(params: Any, names: Sequence[str]) -> list[Operator]:
     return [operator for name in dict.fromkeys(names) for operator in known[name]]
 
 
-def _column(name: str, convention: Convention, p: Point, code: int) -> list[str]:
-    steps = _steps(convention, p)
-    agreed(name, code, steps[-1].value)
-    back = Step("x_hat", np.float32(code - p.zero_point) * p.scale)
+def _column(name: str, steps: Sequence[Step], p: Point) -> list[str]:
+    back = Step("x_hat", np.float32(steps[-1].value - p.zero_point) * p.scale)
     shown = [(step.label, show(step.value)) for step in (*steps, back) if step.label]
     left, right = (max(map(len, texts)) for texts in zip(*shown, strict=True))
     left = max(left, len(name) - right - 2)
