@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -68,10 +69,9 @@ def quotient(v: Any, x: Any, scale: Any) -> str:
 
 
 def hexadecimal(v: Any) -> str:
-    """A finite float as C writes it, exactly, without zeros at the end.
+    """A float as C writes it, exactly, without zeros at the end.
 
-    >>> hexadecimal(np.float32(1.65)), hexadecimal(2.0)
-    ('0x1.a66666p+0', '0x1p+1')
+    >>> hexadecimal(np.float32(1.65)), hexadecimal(2.0), hexadecimal(np.inf)
+    ('0x1.a66666p+0', '0x1p+1', 'inf')
     """
-    digits, _, exponent = float(v).hex().partition("p")
-    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}p{exponent}"
+    return re.sub(r"\.?0*p", "p", float(v).hex())

@@ -316,13 +316,9 @@ def _float32(where: str, x: ArrayLike, name: str) -> Reals:
 
 def _one_of(where: str, params: AffineParams, grids: tuple[IntGrid, ...]) -> AffineParams:
     if parameters(where, params).grid not in grids:
-        raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(_named(g) for g in grids)}",
+        raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(map(repr, grids))}",
                               repr(params.grid), "this kernel has no others")
     return params
-
-
-def _named(grid: IntGrid) -> str:
-    return f"{'' if grid.signed else 'u'}int{grid.bits}"
 
 
 def _quantization(where: str, x: ArrayLike, params: AffineParams,

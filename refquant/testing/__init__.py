@@ -22,5 +22,5 @@ from .identify import Identity, identify
 from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant
 
-__all__ = ["check_quantizer", "one_axis", "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant", "holds",
-           "oracle", "range_laws", "strategies"]
+__all__ = ["check_quantizer", "one_axis", "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant",
+           "holds", "oracle", "range_laws", "strategies"]

@@ -281,7 +281,7 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
     for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
         raise Deviation("R2", "\n".join([
             f"R2 is broken: {SAYS['R2']}.", "", _call(dequantize, q[i:i + 1], params), "",
-            f"expected   {hexadecimal(float(expected[i]))} = {expected[i]}", f"got        {hexadecimal(float(got[i]))} = {got[i]}"]))
+            *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
 
 
 def _first(params: AffineParams) -> AffineParams:
@@ -302,15 +302,11 @@ def _grid(grid: IntGrid) -> str:
 
 
 def _array(a: Any) -> str:
-    def text(v: Any) -> Any:
+    def text(v: Any) -> str:
         if isinstance(v, list):
-            return [text(w) for w in v]
+            return f"[{', '.join(map(text, v))}]"
         return f"float.fromhex('{hexadecimal(v)}')" if isinstance(v, float) else str(v)
-
-    def joined(v: Any) -> str:
-        return f"[{', '.join(map(joined, v))}]" if isinstance(v, list) else v
-    body = joined(text(a.tolist()))
-    return f"np.array({body}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({body})"
+    return f"np.array({text(a.tolist())}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({text(a.tolist())})"
 
 
 def _quotient(x: Any, scale: Any) -> str:

@@ -14,7 +14,7 @@ from ... import arguments
 from ...engines import pytorch
 from ...engines.exact import quotient, show
 from ...gradients import lsq, straight_through
-from ...grids import INT4, INT8, UINT4, UINT8, IntGrid
+from ...grids import INT4, INT8, UINT4, UINT8
 from .cases import Case, Outcome, Point, agreed
 from .points import ask
 from .ranges import Range, ask_range, ask_stored_scale, ask_symmetric, ask_zero, ask_zero_block
@@ -49,45 +49,34 @@ def ask_subnormal() -> list[Case]:
 # ---------------------------------------------------------------------------------------------- gradients
 
 @arguments.quiet
-def ask_gradient(x: Any, scale: Any, zero_point: int = 0) -> Case:
+def ask_gradient(x: Any, scale: Any) -> Case:
     """Whether the gradient passes, beside the value."""
-    p = Point(f32(x), f32(scale), zero_point)
+    p = Point(f32(x), f32(scale), 0)
     one, ones, v, inverse = np.array([p.x]), np.ones(1, f32), p.x / p.scale, p.x * (f32(1) / p.scale)
-    x_hat, pullback = straight_through(one, p.scale, zero_point, p.grid)
-    fake = {"torch.fake_quantize_per_tensor_affine": pytorch.fake_quantize_per_tensor_affine(
-                one, float(scale), zero_point, p.grid),
-            "torch.fake_quantize_per_channel_affine": pytorch.fake_quantize_per_channel_affine(
-                one, [scale], [zero_point], 0, p.grid)}
-    how = f"x * (1 / scale) = {quotient(inverse, p.x, p.scale)}, rounded"
-    engines = {name: _mask(*found, np.rint(inverse) + zero_point, p.grid, how) for name, found in fake.items()}
-    learned, pull = lsq(one, p.scale, zero_point, p.grid)
-    engines["LSQ, as published (refquant.lsq)"] = _between(learned, pull(ones)[0], v, p)
-    return Case(str(p), _mask(x_hat, pullback(ones), np.rint(v) + zero_point, p.grid,
-                              f"x / scale = {quotient(v, p.x, p.scale)}, rounded"), engines)
+    x_hat, pullback = straight_through(one, p.scale, 0, p.grid)
+    learned, pull = lsq(one, p.scale, 0, p.grid)
+    divided, multiplied = (f"{formula} = {quotient(each, p.x, p.scale)}" for formula, each in (
+        ("x / scale", v), ("x * (1 / scale)", inverse)))
+    per_tensor = pytorch.fake_quantize_per_tensor_affine(one, float(scale), 0, p.grid)
+    per_channel = pytorch.fake_quantize_per_channel_affine(one, [scale], [0], 0, p.grid)
+    ends = (p.grid.qmin, p.grid.qmax)
+    return Case(str(p), _rounded(x_hat, pullback(ones), v, divided, *ends), {
+        "torch.fake_quantize_per_tensor_affine": _rounded(*per_tensor, inverse, multiplied, *ends),
+        "torch.fake_quantize_per_channel_affine": _rounded(*per_channel, inverse, multiplied, *ends),
+        "LSQ, as published (refquant.lsq)": _passes(learned, pull(ones)[0], ends[0] < v < ends[1],
+                                                    f"{divided}, not rounded, {{}} between {ends[0]} and {ends[1]}")})
 
 
-def _mask(x_hat: Any, passes: Any, code: Any, grid: IntGrid, how: str) -> Outcome:
-    """Where a gradient passes by its code."""
-    how = f"{how} {show(code)}, {_within(grid.qmin <= code <= grid.qmax, passes, 'within', grid.qmin, 'to', grid.qmax)}"
-    return _gradient(x_hat, passes, how + ": these arrays are not checked, so NaN stays" * bool(np.isnan(x_hat[0])))
+def _rounded(x_hat: Any, gradient: Any, v: Any, how: str, qmin: int, qmax: int) -> Outcome:
+    n, kept = np.rint(v), ": these arrays are not checked, so NaN stays" * bool(np.isnan(x_hat[0]))
+    return _passes(x_hat, gradient, qmin <= n <= qmax, f"{how}, rounded {show(n)}, {{}} within {qmin} to {qmax}{kept}")
 
 
-def _between(x_hat: Any, passes: Any, v: Any, p: Point) -> Outcome:
-    """Where a gradient passes by x / scale itself."""
-    low, high = p.grid.qmin - p.zero_point, p.grid.qmax - p.zero_point
-    return _gradient(x_hat, passes, f"x / scale = {quotient(v, p.x, p.scale)}, not rounded, "
-                     + _within(low < v < high, passes, "between", low, "and", high))
-
-
-def _within(inside: Any, passes: Any, *where: Any) -> str:
-    """Where the code lies, which must say whether the gradient passes."""
-    said = f"{'is' if inside else 'is not'} {' '.join(map(str, where))}"
-    agreed("a gradient", bool(passes[0] == 1), bool(inside), said)
-    return said
-
-
-def _gradient(x_hat: Any, passes: Any, how: str) -> Outcome:
-    return Outcome(f"gradient {'passes' if passes[0] == 1 else 'is 0'}, x_hat = {show(x_hat[0])}", how)
+def _passes(x_hat: Any, gradient: Any, inside: Any, how: str) -> Outcome:
+    """Whether the gradient passes, which it does where what is looked at lies inside."""
+    passes = agreed("a gradient", bool(gradient[0] == 1), bool(inside), how)
+    return Outcome(f"gradient {'passes' if passes else 'is 0'}, x_hat = {show(x_hat[0])}",
+                   how.format("is" if passes else "is not"))
 
 
 # ---------------------------------------------------------------------------------------------- the questions

@@ -1,7 +1,6 @@
-"""What engines make of a range: scale and zero point. Each beside its formula, written out once more."""
+"""What engines make of a range: scale and zero point. The tests compute each scale again from the words beside it."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +11,10 @@ from ...engines import gguf, onnxruntime, pytorch, torchao
 from ...engines.exact import show
 from ...grids import INT4, INT8, UINT8, IntGrid
 from ...ranges import affine_params, symmetric_params
-from .cases import Case, Outcome, agreed, name_of
+from .cases import Case, Outcome, name_of
 
 f32 = np.float32
-TINY = np.finfo(f32).tiny
+TINY, EPS = np.finfo(f32).tiny, f32(pytorch.EPS)
 ALL_ZERO = "all is 0: scale 1"
 
 
@@ -41,20 +40,14 @@ class Range(NamedTuple):
         return f"data {ends}, {name_of(self.grid)}"
 
 
-def _outcome(found: tuple[Any, Any], formula: Any, how: str) -> Outcome:
-    """The scale, which must be that of the formula, and the zero point, unless it is NaN."""
-    scale, zero_point = agreed("a scale", show(f32(found[0])), show(f32(formula)), how), found[1]
-    return Outcome(f"scale {scale}" + (f", zero point {int(zero_point)}" if np.isfinite(zero_point) else ""), how)
+def _outcome(scale: Any, zero_point: Any, how: str, least: Any = None) -> Outcome:
+    """A scale and a zero point, unless it is NaN; and whether it is the least scale."""
+    how += f"; eps, the least scale, is {show(least)}" if scale == least else ""
+    return Outcome(f"scale {show(f32(scale))}" + f", zero point {zero_point:.0f}" * bool(np.isfinite(zero_point)), how)
 
 
-def _at_least(eps: Any, found: tuple[Any, Any], formula: Any, how: str) -> Outcome:
-    """As _outcome, where eps is the least scale."""
-    least = f"; eps, the least scale, is {show(eps)}" if formula < eps else ""
-    return _outcome(found, np.maximum(formula, eps), how + least)
-
-
-def _torchao(mapping: Any) -> Callable[[Range], tuple[Any, Any]]:
-    return lambda r: torchao.choose_qparams_affine(r.ends, mapping, (2,), r.grid)
+def _torchao(mapping: Any, r: Range) -> tuple[Any, Any]:
+    return torchao.choose_qparams_affine(r.ends, mapping, (2,), r.grid)
 
 
 # ---------------------------------------------------------------------------------------------- symmetric
@@ -62,81 +55,66 @@ def _torchao(mapping: Any) -> Callable[[Range], tuple[Any, Any]]:
 @arguments.quiet
 def ask_symmetric(r: Range) -> Case:
     """The scale that each engine chooses for symmetric codes."""
-    top, steps = max(r.hi, -r.lo), f32((r.grid.qmax - r.grid.qmin) / 2)
-    middle, ends = (r.grid.qmin + r.grid.qmax + 1) // 2, f"{r.grid.qmin} + {r.grid.qmax}"
-    own, largest = symmetric_params(r.lo, r.hi, r.grid), f"max |x| = {show(top)}"
-    halves = f"{largest}, / {show(steps)}: half of qmax - qmin"
-    down, up = ("", "") if r.grid.signed else (f"; zero point ({ends}) // 2", f"; zero point ({ends} + 1) // 2")
-    of_torch, of_torchao = pytorch.symmetric_qparams(r.lo, r.hi, r.grid), _torchao(torchao.symmetric)(r)
-    agreed("zero points", [int(of_torch[1]), int(of_torchao[1]), int(own.zero_point)],
-           [(r.grid.qmin + r.grid.qmax + r.grid.signed) // 2, middle, middle])
-    engines = {"torch observers, symmetric": _at_least(f32(pytorch.EPS), of_torch, top / steps, halves + down),
-               "torchao symmetric": _at_least(TINY, of_torchao, top / steps, halves + up)}
+    qmin, qmax, own = r.grid.qmin, r.grid.qmax, symmetric_params(*r)
+    top, ends = max(r.hi, -r.lo), f"; zero point ({qmin} + {qmax}"
+    down, up = ("", "") if r.grid.signed else (f"{ends}) // 2", f"{ends} + 1) // 2")
+    largest = f"max |x| = {show(top)}, / "
+    halves = f"{largest}{show((qmax - qmin) / 2)}: half of qmax - qmin"
+    engines = {"torch observers, symmetric": _outcome(*pytorch.symmetric_qparams(*r), halves + down, EPS),
+               "torchao symmetric": _outcome(*_torchao(torchao.symmetric, r), halves + up, TINY)}
     if r.grid.signed:
-        engines["torchao symmetric_no_clipping_err"] = _at_least(
-            TINY, _torchao(torchao.symmetric_no_clipping_err)(r),
-            max(r.lo / f32(r.grid.qmin), r.hi / f32(r.grid.qmax)),
-            f"the larger of {show(r.lo)} / {r.grid.qmin} and {show(r.hi)} / {r.grid.qmax}")
+        engines["torchao symmetric_no_clipping_err"] = _outcome(
+            *_torchao(torchao.symmetric_no_clipping_err, r),
+            f"the larger of {show(r.lo)} / {qmin} and {show(r.hi)} / {qmax}", TINY)
     if r.grid == INT4:
-        first, stored = r.lo if -r.lo >= r.hi else r.hi, gguf.quantize_q4_0(r.block)[:2].view("<f2")[0]
-        engines["gguf Q4_0"] = _outcome((stored, 0), np.float16(first / f32(-8)),
-                                        f"the value of the largest |x|, {show(first)}, / -8, in float16")
-    n = min(r.grid.qmax - middle, middle - r.grid.qmin)
-    of_rule, how = (top / f32(n), f"{largest}, / {n}{up}") if top else (1, ALL_ZERO)
-    return Case(str(r), _outcome((own.scale, own.zero_point), of_rule, how), engines)
+        first = show(r.lo if -r.lo >= r.hi else r.hi)
+        engines["gguf Q4_0"] = _outcome(_scale(gguf.quantize_q4_0(r.block)), 0,
+                                        f"the value of the largest |x|, {first}, / -8, in float16")
+    how = f"{largest}{2 ** (r.grid.bits - 1) - 1}{up}" if top else ALL_ZERO
+    return Case(str(r), _outcome(own.scale, own.zero_point, how), engines)
+
+
+def _scale(stored: Any) -> Any:
+    """The scale of a block."""
+    return stored[:2].view("<f2")[0]
 
 
 # ---------------------------------------------------------------------------------------------- affine
 
-def _dynamic(r: Range) -> tuple[Any, Any]:
-    return onnxruntime.dynamic_quantize_linear(r.ends)[1:]
-
-
-#: Name -> its (scale, zero point) of a range, and its least scale; 0 where a range of zeros gets scale 1 instead.
-FITS: dict[str, tuple[Callable[[Range], tuple[Any, Any]], Any]] = {
-    "torch observers, affine": (lambda r: pytorch.affine_qparams(r.lo, r.hi, r.grid), f32(pytorch.EPS)),
-    "torchao asymmetric": (_torchao(torchao.asymmetric), TINY),
-    "ONNX Runtime DynamicQuantizeLinear": (_dynamic, f32(0)),
-}
-
-
 def _fits(r: Range) -> dict[str, tuple[tuple[Any, Any], Any]]:
-    """What each of FITS that takes this range finds, and its least scale."""
-    return {name: (fit(r), eps) for name, (fit, eps) in FITS.items()
-            if fit is not _dynamic or (r.grid == UINT8 and not np.isnan(r.hi))}
+    """What each engine finds that takes this range, and its least scale."""
+    fits: dict[str, Any] = {"torch observers, affine": (pytorch.affine_qparams(*r), EPS),
+                            "torchao asymmetric": (_torchao(torchao.asymmetric, r), TINY)}
+    if r.grid == UINT8 and not np.isnan(r.hi):
+        fits["ONNX Runtime DynamicQuantizeLinear"] = onnxruntime.dynamic_quantize_linear(r.ends)[1:], None
+    return fits
 
 
 @arguments.quiet
 def ask_range(r: Range) -> Case:
     """What each makes of [lo, hi]: scale and zero point."""
-    lo, hi = min(r.lo, f32(0)), max(r.hi, f32(0))
-    n, width = f32(r.grid.qmax - r.grid.qmin), hi - lo
-    across = f"(hi - lo) / {show(n)} = {show(width)} / {show(n)} = {show(width / n)}"
-    return Case(str(r), _own(r, lo, hi), {
-        name: _at_least(eps, found, width / n, across + _zero_point(lo, *found, r.grid)) if width or eps else
-        _outcome(found, 1, ALL_ZERO) for name, (found, eps) in _fits(r).items()})
+    lo, hi, n = min(r.lo, f32(0)), max(r.hi, f32(0)), f32(r.grid.qmax - r.grid.qmin)
+    across = f"(hi - lo) / {show(n)} = {show(hi - lo)} / {show(n)} = {show((hi - lo) / n)}"
+    return Case(str(r), _own(r), {
+        name: _outcome(*found, ALL_ZERO if hi == lo and least is None else across + _zero_point(lo, *found), least)
+        for name, (found, least) in _fits(r).items()})
 
 
-def _own(r: Range, lo: Any, hi: Any) -> Outcome:
+def _own(r: Range) -> Outcome:
     """What the rule makes of [lo, hi]."""
     try:
-        params = affine_params(r.lo, r.hi, r.grid)
+        params = affine_params(*r)
     except ValueError:
         return Outcome("refused", "NaN has no place in a range" if np.isnan(r.lo) else "a range must be finite")
-    if lo == hi:
-        return _outcome((params.scale, params.zero_point), 1, ALL_ZERO)
-    n = f32(r.grid.qmax - r.grid.qmin)
-    half = max((hi / 2 - lo / 2) / (n / 2), TINY)
-    why = f"(hi/2 - lo/2) / ({show(n)}/2)" + ", and no less than the smallest normal number" * bool(half == TINY)
-    return _outcome((params.scale, params.zero_point), half, why)
+    how = f"(hi/2 - lo/2) / ({r.grid.qmax - r.grid.qmin}/2)"
+    how += ", and no less than the smallest normal number" * bool(params.scale == TINY)
+    return _outcome(params.scale, params.zero_point, how if r.lo or r.hi else ALL_ZERO)
 
 
-def _zero_point(lo: Any, scale: Any, zero_point: Any, grid: IntGrid) -> str:
+def _zero_point(lo: Any, scale: Any, zero_point: Any) -> str:
     """Where the zero point comes from, if the scale is no ordinary number."""
     v = lo / f32(scale)
-    if not np.isnan(v):
-        agreed("a zero point", int(zero_point), int(np.clip(grid.qmin - np.rint(v), grid.qmin, grid.qmax)))
-    ends = f"nan: zero point {int(zero_point)} comes out" if np.isnan(v) else f"{show(v)}"
+    ends = f"nan: zero point {int(zero_point)} comes out" if np.isnan(v) else show(v)
     return "" if 0 < scale < np.inf else f"; lo / scale = {ends}"
 
 
@@ -145,31 +123,28 @@ def _zero_point(lo: Any, scale: Any, zero_point: Any, grid: IntGrid) -> str:
 @arguments.quiet
 def ask_zero_block() -> Case:
     """The scale of a block that is all 0."""
-    block, zero = np.zeros(32, f32), f32(0)
-    formats = {"gguf Q8_0": (gguf.quantize_q8_0, "max |x| / 127", zero / 127),
-               "gguf Q4_0": (gguf.quantize_q4_0, "the value of the largest |x| / -8", zero / -8),
-               "gguf Q4_1": (gguf.quantize_q4_1, "(max - min) / 15", zero / 15)}
-    own = symmetric_params(zero, zero, INT8)
-    return Case("a block of 32 zeros", Outcome(f"scale {show(own.scale[()])}", ALL_ZERO), {
-        name: _outcome((f(block)[:2].view("<f2")[0], np.nan), formula,
-                       f"{how} = {show(formula)}; 1 / scale is taken as 0")
-        for name, (f, how, formula) in formats.items()})
+    block, own = np.zeros(32, f32), symmetric_params(f32(0), f32(0), INT8)
+    formats = {"gguf Q8_0": (gguf.quantize_q8_0, "max |x| / 127"),
+               "gguf Q4_0": (gguf.quantize_q4_0, "the value of the largest |x| / -8"),
+               "gguf Q4_1": (gguf.quantize_q4_1, "(max - min) / 15")}
+    scales = {name: _scale(quantize(block)) for name, (quantize, _) in formats.items()}
+    return Case("a block of 32 zeros", _outcome(own.scale, np.nan, ALL_ZERO), {
+        name: _outcome(scales[name], np.nan, f"{how} = {show(scales[name])}; 1 / scale is taken as 0")
+        for name, (_, how) in formats.items()})
 
 
 @arguments.quiet
 def ask_zero(r: Range) -> Case:
     """From where to where the codes reach: 0.0 among them or not."""
-    own, free = affine_params(r.lo, r.hi, r.grid), _torchao(torchao.asymmetric_dont_preserve_zero)(r)
-    n, width, widened = f32(r.grid.qmax - r.grid.qmin), r.hi - r.lo, "the range is widened to contain 0"
-    scale, stored = width / n, gguf.quantize_q4_1(r.block)[:4].view("<f2").astype(f32)
-    agreed("dont_preserve_zero", float(free[0]), float(scale))
-    agreed("Q4_1", stored.tolist(), [float(np.float16(width / f32(15))), float(np.float16(r.lo))])
+    own, free = affine_params(*r), _torchao(torchao.asymmetric_dont_preserve_zero, r)
+    n, widened = f32(r.grid.qmax - r.grid.qmin), "the range is widened to contain 0"
+    scale, low = gguf.quantize_q4_1(r.block)[:4].view("<f2").astype(f32)
     return Case(str(r), Outcome(_reach(own.scale, own.zero_point, r.grid), widened), {
         **{name: Outcome(_reach(*found, r.grid), widened) for name, (found, _) in _fits(r).items()},
         "torchao asymmetric_dont_preserve_zero": Outcome(
-            _reach(*free, r.grid), f"(hi - lo) / {show(n)} = {show(scale)}, not widened; the zero point "
-            f"{r.grid.qmin - round(float(r.lo / scale))} is no code and clipped to {int(free[1])}"),
-        "gguf Q4_1": Outcome(f"codes reach from {stored[1]:.4g} to {stored[1] + 15 * stored[0]:.4g}",
+            _reach(*free, r.grid), f"(hi - lo) / {show(n)} = {show((r.hi - r.lo) / n)}, not widened; the zero point "
+            f"{r.grid.qmin - round(float(r.lo / free[0]))} is no code and clipped to {int(free[1])}"),
+        "gguf Q4_1": Outcome(f"codes reach from {low:.4g} to {low + 15 * scale:.4g}",
                              "4-bit codes; min and scale = (max - min) / 15, in float16: x_hat = scale * q + min, so "
                              "0.0 has no code")})
 
@@ -182,16 +157,10 @@ def _reach(scale: Any, zero_point: Any, grid: IntGrid) -> str:
 @arguments.quiet
 def ask_stored_scale(x: Any, top: Any) -> Case:
     """The error of one value where the scale is stored in float16."""
-    block = np.array([top, x] + 30 * [0], f32)
-    stored, params = gguf.quantize_q8_0(block), symmetric_params(-top, top, INT8)
-    d, code = stored[:2].view("<f2")[0], int(stored.view(np.int8)[3])
-    x_hat = agreed("Q8_0", float(gguf.dequantize_q8_0(stored)[1]), float(f32(d) * f32(code)))
+    stored, params = gguf.quantize_q8_0(np.array([top, x] + 30 * [0], f32)), symmetric_params(-top, top, INT8)
+    how = (f"code {stored.view(np.int8)[3]} chosen by scale {show(top / f32(127))}, read by "
+           f"{show(f32(_scale(stored)))}: it is stored in float16")
+    off, found = "x_hat is off by {:.2f} of the scale", (fake_quantize(f32(x), params), gguf.dequantize_q8_0(stored)[1])
+    own, theirs = (off.format(abs(float(x) - float(x_hat)) / float(params.scale)) for x_hat in found)
     return Case(f"x = {show(x)}, where max |x| is {show(top)}, int8",
-                Outcome(_off(x, fake_quantize(f32(x), params), params.scale),
-                        f"scale {show(params.scale[()])} both ways"),
-                {"gguf Q8_0": Outcome(_off(x, x_hat, params.scale), f"code {code} chosen by scale "
-                                      f"{show(top / f32(127))}, read by {show(f32(d))}: it is stored in float16")})
-
-
-def _off(x: Any, x_hat: Any, scale: Any) -> str:
-    return f"x_hat is off by {abs(float(x) - float(x_hat)) / float(scale):.2f} of the scale"
+                Outcome(own, f"scale {show(params.scale[()])} both ways"), {"gguf Q8_0": Outcome(theirs, how)})

@@ -80,9 +80,8 @@ def ask_text(x: str, scale: str, zero_point: str, unsigned: bool = False) -> Cas
     Raises:
         ValueError: text that is no number, NaN, a scale or a zero point that AffineParams refuses.
     """
-    where = "refquant engines"
-    params = parameters(where, scale, zero_point, "8", not unsigned, False, "float32")
-    value = read(where, "--x", x, np.dtype(np.float32))[1]
+    params = parameters("engines", scale, zero_point, "8", not unsigned, False, "float32")
+    value = read("refquant engines", "--x", x, np.dtype(np.float32))[1]
     return ask(Point(np.float32(value), np.float32(params.scale), int(params.zero_point), params.grid))
 
 

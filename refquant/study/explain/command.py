@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     from .parameters import parameters
     from .trace import explain
 
-    params = parameters("refquant explain", options.scale, options.zero_point, options.bits, options.signed,
+    params = parameters("explain", options.scale, options.zero_point, options.bits, options.signed,
                         options.narrow, options.dtype)
     if options.engine is None:
         print(explain(options.x, params, options.dtype))
