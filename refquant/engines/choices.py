@@ -266,16 +266,6 @@ def before_rounding_in_float64(v: Scalar | Exact, z: int, _: type[Scalar]) -> tu
 
 # ---------------------------------------------------------------------------------------------- cast
 
-def clip(n: Whole, grid: IntGrid) -> int:
-    """min(max(n, qmin), qmax).
-
-    >>> from refquant import INT8
-    >>> clip(300, INT8), clip(-math.inf, INT8)
-    (127, -128)
-    """
-    return int(min(max(n, grid.qmin), grid.qmax))
-
-
 def _late_sum(n: Whole, rest: int, dtype: type[Scalar]) -> str:
     return f"; + {rest} = {show(dtype(n + rest))}" if rest and not math.isnan(n) else ""
 
@@ -285,33 +275,18 @@ def _not_held(n: Whole, bits: int) -> str:
     return "" if _fitting(n, bits) == n else f"; int{bits} does not hold {what}: -2**{bits - 1}"
 
 
-def _at_the_end(n: Whole, grid: IntGrid, how: str = "clipped to") -> str:
-    return "" if math.isnan(n) or clip(n, grid) == n else f"; {how} {clip(n, grid)}"
-
-
-def _saturated(n: Whole, rest: int, grid: IntGrid, q: Whole) -> str:
-    return _late_sum(n, rest, np.float32) + _at_the_end(q, grid, "saturates at")
-
-
-def _cast(bits: int) -> Words:
-    def words(n: Whole, rest: int, grid: IntGrid, q: Whole) -> str:
+def _through(bits: int) -> Words:
+    """Of a cast to an integer, then the zero point, which may wrap."""
+    def words(n: Whole, rest: int, _: IntGrid, q: Whole) -> str:
         how = "=" if q == _fitting(n, bits) + rest else "wraps to"
-        return _not_held(n, bits) + (f"; + {rest} {how} {q}" if rest else "") + _at_the_end(q, grid)
+        return _not_held(n, bits) + (f"; + {rest} {how} {q}" if rest else "")
     return words
-
-
-def _cast_sum(n: Whole, rest: int, grid: IntGrid, q: Whole) -> str:
-    return _late_sum(n, rest, np.float64) + _not_held(n + rest, 64) + _at_the_end(q, grid)
-
-
-def _lowest_bits(n: Whole, rest: int, grid: IntGrid, q: Whole) -> str:
-    return _late_sum(n, rest, np.float64) + (f"; its lowest {grid.bits} bits are {q}" if q != n + rest else "")
 
 
 CAST_FIRST = "it casts to an integer before it clips, and what does not fit becomes the lowest"
 
 
-@told("{}", _saturated)
+@told("{}", lambda n, rest, *_: _late_sum(n, rest, np.float32))
 def saturating(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Clipped before the cast (R6): what is too large becomes qmax, and infinity too.
 
@@ -322,7 +297,7 @@ def saturating(n: Whole, rest: int, _: IntGrid) -> Whole:
     return n + rest
 
 
-@told("int32, {}", _cast(32), CAST_FIRST)
+@told("int32, {}", _through(32), CAST_FIRST)
 def through_int32(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Cast to int32 before the clip, as x86 does: what does not fit becomes -2**31, and so qmin; then sums wrap.
 
@@ -333,7 +308,7 @@ def through_int32(n: Whole, rest: int, _: IntGrid) -> Whole:
     return _wrapped(_fitting(n, 32) + rest, 32)
 
 
-@told("int64, {}", _cast(64), CAST_FIRST)
+@told("int64, {}", _through(64), CAST_FIRST)
 def through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Cast to int64 before the clip, as x86 does: what does not fit becomes -2**63, and so qmin; then sums wrap.
 
@@ -344,7 +319,7 @@ def through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     return _wrapped(_fitting(n, 64) + rest, 64)
 
 
-@told("{}, int64", _cast_sum, CAST_FIRST)
+@told("{}, int64", lambda n, rest, *_: _late_sum(n, rest, np.float64) + _not_held(n + rest, 64), CAST_FIRST)
 def sum_through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Cast to int64 with the zero point added before, so that no sum wraps: torch.fake_quantize_per_channel_affine.
 
@@ -355,7 +330,8 @@ def sum_through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     return _fitting(n + rest, 64)
 
 
-@told("{}, lowest bits", _lowest_bits, "it does not clip, and keeps the lowest bits")
+@told("{}, lowest bits", lambda _, rest, grid, q: f"; + {rest}, the lowest {grid.bits} bits: {q}",
+      "it does not clip, and keeps the lowest bits")
 def wrapping(n: Whole, rest: int, grid: IntGrid) -> Whole:
     """Not clipped at all: the lowest bits of the integer (of int64's, if it does not fit there).
 
@@ -374,6 +350,17 @@ def _fitting(n: Whole, bits: int) -> int:
 def _wrapped(n: int, bits: int) -> int:
     half = 1 << (bits - 1)
     return (n + half) % (2 * half) - half
+
+
+@told("clip", lambda n, _, code: "" if code == n else f"; clipped to {code}")
+def clip(n: Whole, grid: IntGrid) -> int:
+    """min(max(n, qmin), qmax).
+
+    >>> from refquant import INT8
+    >>> clip(300, INT8), clip(-math.inf, INT8)
+    (127, -128)
+    """
+    return int(min(max(n, grid.qmin), grid.qmax))
 
 
 # ---------------------------------------------------------------------------------------------- NaN

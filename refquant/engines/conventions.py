@@ -63,7 +63,7 @@ class Convention(NamedTuple):
                 Step.of(self.rounding, whole, value=n),
                 Step.of(self.cast, n, rest, grid, value=q, label=choice(self.cast).label.format(late).strip(", ")),
                 Step.of(self.nan, grid, value=self.nan(grid), label="clip") if math.isnan(q) else
-                Step("clip", choices.clip(q, grid))]
+                Step.of(choices.clip, q, grid, value=choices.clip(q, grid))]
 
     def quantize(self, x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> int:
         """The code of one number; NaN, of x or of 0 / 0, must have one.

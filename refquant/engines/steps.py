@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial, update_wrapper
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
@@ -13,18 +14,22 @@ T = TypeVar("T")
 Words: TypeAlias = Callable[..., str]
 
 
+@dataclass(eq=False)
 class Choice(Generic[P, T]):
-    """A function of `conventions`, with the words for what it does.
+    """A function of `choices`, with the words for what it does.
 
     label: in a column. words(*arguments, result): in a sentence, after what came before; "" where nothing happens.
     departs: what an engine does that chooses so; "" for refquant's own choice.
     """
 
-    __name__: str
+    function: Callable[P, T]
+    label: str
+    words: Words
+    departs: str = ""
+    __name__ = ""
 
-    def __init__(self, function: Callable[P, T], label: str, words: Words, departs: str = "") -> None:
-        update_wrapper(self, function)
-        self.function, self.label, self.words, self.departs = function, label, words, departs
+    def __post_init__(self) -> None:
+        update_wrapper(self, self.function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.function(*args, **kwargs)

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import arguments
 from ..arguments import Codes, Reals
 from ..grids import IntGrid, known
+from .inputs import take_reals
 
 Mapping: TypeAlias = "Callable[[Reals, Reals, IntGrid, float], tuple[Reals, Reals]]"
 
@@ -211,12 +212,8 @@ def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLik
 # ---------------------------------------------------------------------------------------------- what the engine refuses
 
 def _reals(where: str, x: ArrayLike, grid: IntGrid, name: str = "x") -> Reals:
-    """`x` in float16 or float32; numbers and lists without a dtype are float32, as torch.tensor makes them."""
-    a = arguments.array(where, x, name)
-    a = a if hasattr(x, "dtype") or a.dtype.kind not in "iuf" else a.astype(np.float32)
-    if a.dtype not in (np.float16, np.float32):
-        raise arguments.error(TypeError, where, f"`{name}` must be float16 or float32", f"dtype {a.dtype}",
-                              f"convert it first, for example np.asarray({name}, np.float32)")
+    """`x` in float16 or float32, on a grid that its clip reaches exactly."""
+    a = take_reals(where, x, name, np.float16, np.float32)
     if known(where, grid).bits > (8 if a.dtype == np.float16 else 16):
         raise arguments.error(ValueError, where, "`grid` must have at most 16 bits, 8 for float16", grid,
                               "beyond, the engine's clip is not exact in the data's dtype")

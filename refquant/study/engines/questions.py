@@ -15,8 +15,7 @@ from ...engines import pytorch
 from ...engines.exact import quotient, show
 from ...gradients import lsq, straight_through
 from ...grids import INT4, INT8, UINT4, UINT8
-from .cases import Case, Outcome, Point, agreed
-from .points import ask
+from .cases import Case, Outcome, Point, agreed, ask
 from .ranges import Range, ask_range, ask_stored_scale, ask_symmetric, ask_zero, ask_zero_block
 from .sums import Sum, ask_meaning, ask_multiplier, ask_overflow, ask_sum
 

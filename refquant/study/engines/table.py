@@ -19,12 +19,10 @@ from ...engines.choices import before_rounding
 from ...engines.exact import Scalar, show
 from ...engines.operators import OPERATORS, short
 from ...files import writable_folder, write
-from ..explain.numbers import read
-from ..explain.parameters import parameters
+from ..explain.numbers import parameters, read
 from ..plots.style import png
-from .cases import Case, Point
+from .cases import Case, Point, ask
 from .figures import engines_around_ties
-from .points import ask
 from .questions import QUESTIONS, Question
 
 WIDTH, NO_BREAK = 112, "\N{NO-BREAK SPACE}"

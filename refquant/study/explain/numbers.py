@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ... import arguments
+from ...affine import AffineParams
 from ...engines.exact import Scalar, hexadecimal, nearest
+from ...grids import IntGrid
+from ..options import number
 
 Float: TypeAlias = np.dtype[np.floating[Any]]
 
@@ -64,6 +67,27 @@ def float_dtype(where: str, dtype: DTypeLike) -> Float:
         raise arguments.error(TypeError, where, "`dtype` must be float16, float32 or float64 (R7)", repr(dtype),
                               "float32 is usual")
     return np.dtype(name)
+
+
+def parameters(command: str, scale: str, zero_point: str, bits: str, signed: bool, narrow: bool,
+               dtype: str) -> AffineParams:
+    """Parameters from the words of a command line; the scale in the dtype of the arithmetic (R3).
+
+    >>> parameters("explain", "0.1", "3", "4", True, False, "float16")
+    AffineParams(scale=array(0.1, dtype=float32), zero_point=array(3, dtype=int16), grid=INT4)
+
+    Raises:
+        ValueError, TypeError: whatever AffineParams and IntGrid refuse, and text that is no number.
+    """
+    where = f"refquant {command}"
+    grid = IntGrid(number(command, "--bits", bits, 2, 32, 8), signed=signed, narrow=narrow)
+    arithmetic = grid.arithmetic(float_dtype(where, dtype))
+    step = read(where, "--scale", scale, arithmetic)[1]
+    if not 0 < step < np.inf:
+        raise arguments.error(ValueError, where, f"`--scale` must be positive and finite in {arithmetic} (R11)",
+                              repr(scale), "--scale 0.1, say")
+    return AffineParams(scale=step, zero_point=number(command, "--zero-point", zero_point, grid.qmin, grid.qmax, 3),
+                        grid=grid)
 
 
 # ---------------------------------------------------------------------------------------------- shown
