@@ -19,7 +19,7 @@ from . import gguf
 from .choices import Whole, half_away, reciprocal
 from .conventions import Convention
 from .exact import Exact, Scalar, exact, nearest, quotient, show
-from .steps import Choice, Step, told
+from .steps import Choice, Step, described
 
 
 @arguments.quiet
@@ -68,14 +68,14 @@ def _blocks(x: Reals, params: AffineParams, first: Any, last: Any, scale: Any, l
 
 # ---------------------------------------------------------------------------------------------- their conventions
 
-@told("", lambda *_: "", "it has no zero point")
+@described("", lambda *_: "", "it has no zero point")
 def no_zero_point(v: Scalar | Exact, *_: Any) -> tuple[Scalar | Exact, int]:
     """v, and nothing to be added."""
     return v, 0
 
 
-@told("(x - min) * (1 / scale)", lambda x, scale, v: f"(x - min) * (1 / scale), min = -8 steps, = "
-      f"{quotient(v, x + 8 * scale, scale)}")
+@described("(x - min) * (1 / scale)", lambda x, scale, v: f"(x - min) * (1 / scale), min = -8 steps, = "
+           f"{quotient(v, x + 8 * scale, scale)}")
 def above_min(x: Scalar, scale: Scalar) -> Scalar:
     """(x - min) * (1 / scale), min being -8 steps."""
     return (x + 8 * scale) * (1 / scale)

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..grids import IntGrid
 from .exact import Exact, Scalar, exact, nearest, quotient, show
-from .steps import Words, told
+from .steps import Words, described
 
 Whole: TypeAlias = "int | float"  # a float only where it is infinite or NaN
 Rounding: TypeAlias = Callable[[Fraction], int]
@@ -41,7 +41,7 @@ def _ties(where: str) -> Words:
     return words
 
 
-@told("round, ties to even", _ties("to the even"))
+@described("round, ties to even", _ties("to the even"))
 def half_even(v: Fraction) -> int:
     """Ties to the even integer (R4): IEEE 754's default, np.rint, torch.round.
 
@@ -51,7 +51,7 @@ def half_even(v: Fraction) -> int:
     return round(v)
 
 
-@told("round, ties away from 0", _ties("away from zero"), "it rounds ties away from 0")
+@described("round, ties away from 0", _ties("away from zero"), "it rounds ties away from 0")
 def half_away(v: Any) -> Any:
     """Ties away from zero, of a fraction or of floats: C's round(), TFLite's reference kernels, gguf.
 
@@ -64,7 +64,7 @@ def half_away(v: Any) -> Any:
     return whole + np.trunc(2 * (v - whole))
 
 
-@told("round, ties up", _ties("up"), "it rounds ties up")
+@described("round, ties up", _ties("up"), "it rounds ties up")
 def half_up(v: Fraction) -> int:
     """Ties upward: floor(v + 1/2).
 
@@ -74,7 +74,7 @@ def half_up(v: Fraction) -> int:
     return math.floor(v + Fraction(1, 2))
 
 
-@told("round, ties down", _ties("down"), "it rounds ties down")
+@described("round, ties down", _ties("down"), "it rounds ties down")
 def half_down(v: Fraction) -> int:
     """Ties downward: ceil(v - 1/2).
 
@@ -84,7 +84,7 @@ def half_down(v: Fraction) -> int:
     return math.ceil(v - Fraction(1, 2))
 
 
-@told("round toward 0", _ties("toward zero"), "it drops the fraction")
+@described("round toward 0", _ties("toward zero"), "it drops the fraction")
 def toward_zero(v: Fraction) -> int:
     """The fraction dropped: a C cast.
 
@@ -94,7 +94,7 @@ def toward_zero(v: Fraction) -> int:
     return math.trunc(v)
 
 
-@told("round down", _ties("down"), "it rounds down")
+@described("round down", _ties("down"), "it rounds down")
 def downward(v: Fraction) -> int:
     """floor(v).
 
@@ -104,7 +104,7 @@ def downward(v: Fraction) -> int:
     return math.floor(v)
 
 
-@told("floor of + 0.5 in float32", _ties("as + 0.5 is rounded to float32:"), "it adds 0.5 in float32 and rounds down")
+@described("floor of + 0.5 in float32", _ties("as + 0.5 is rounded to float32:"), "it adds 0.5 in float32")
 def half_added(v: Fraction) -> int:
     """floor(v + 0.5), the sum in float32: 0.49999997 + 0.5 is 1 there, so what lies below the tie goes up too.
 
@@ -116,8 +116,8 @@ def half_added(v: Fraction) -> int:
     return math.floor(total) if isinstance(total, Fraction) else half_up(v)
 
 
-@told("+- 0.5 in float32, toward 0", _ties("as + 0.5 is rounded to float32:"),
-      "it adds 0.5 in float32, with the number's sign, and drops the fraction")
+@described("+- 0.5 in float32, toward 0", _ties("as + 0.5 is rounded to float32:"),
+           "it adds 0.5 in float32, with the sign of x")
 def half_added_away(v: Fraction) -> int:
     """trunc(|v| + 0.5) with v's sign, the sum in float32: the usual (int)(v + 0.5f) on positive numbers; gguf.
 
@@ -146,7 +146,7 @@ def _with_flush(x: Scalar, scale: Scalar, v: Scalar) -> str:
     return f"x * (1 / scale) = {show(abs(v))}: a subnormal number counts as 0" if lost else plain(x, scale, v)
 
 
-@told("x / scale", _by("x / scale"))
+@described("x / scale", _by("x / scale"))
 def true_division(x: Scalar, scale: Scalar) -> Scalar:
     """x / scale, rounded once in the data's dtype (R3): ONNX Runtime.
 
@@ -156,7 +156,7 @@ def true_division(x: Scalar, scale: Scalar) -> Scalar:
     return x / scale
 
 
-@told("x * (1 / scale)", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
+@described("x * (1 / scale)", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
 def reciprocal(x: Scalar, scale: Scalar) -> Scalar:
     """x * (1 / scale), rounded twice: PyTorch, torchao, XNNPACK.
 
@@ -166,7 +166,7 @@ def reciprocal(x: Scalar, scale: Scalar) -> Scalar:
     return x * (type(x)(1) / scale)
 
 
-@told("x * (1 / scale), exactly", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
+@described("x * (1 / scale), exactly", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
 def fused_reciprocal(x: Scalar, scale: Scalar) -> Exact:
     """x * (1 / scale) with the product unrounded, as in a fused multiply-add: torch.quantize_per_tensor.
 
@@ -179,7 +179,7 @@ def fused_reciprocal(x: Scalar, scale: Scalar) -> Exact:
     return exact(x) * exact(type(x)(1) / scale)  # inf * 0 does not occur: scales are normal numbers
 
 
-@told("x / scale in float64", _by("x / scale"), "it divides in float64")
+@described("x / scale in float64", _by("x / scale"), "it divides in float64")
 def in_float64(x: Scalar, scale: Scalar) -> Scalar:
     """x / scale in float64, whatever the data's dtype: NumPy with a Python float for a scale array in float64.
 
@@ -189,7 +189,7 @@ def in_float64(x: Scalar, scale: Scalar) -> Scalar:
     return np.float64(x) / np.float64(scale)
 
 
-@told("x * (1 / scale) in float64", _by("x * (1 / scale)"), "it multiplies by 1 / scale, in float64")
+@described("x * (1 / scale) in float64", _by("x * (1 / scale)"), "it multiplies by 1 / scale, in float64")
 def reciprocal_in_float64(x: Scalar, scale: Scalar) -> Scalar:
     """x * (1 / scale) in float64.
 
@@ -199,7 +199,7 @@ def reciprocal_in_float64(x: Scalar, scale: Scalar) -> Scalar:
     return np.float64(x) * (np.float64(1) / np.float64(scale))
 
 
-@told("x * (1 / scale), flushed", _with_flush, "it multiplies by 1 / scale, rounded")
+@described("x * (1 / scale), flushed", _with_flush, "it multiplies by 1 / scale, rounded")
 def flushed_reciprocal(x: Scalar, scale: Scalar) -> Scalar:
     """x * (1 / scale), where subnormal numbers count as 0, x and the reciprocal alike: XNNPACK on x86.
 
@@ -210,7 +210,7 @@ def flushed_reciprocal(x: Scalar, scale: Scalar) -> Scalar:
     return _flushed(x) * _flushed(type(x)(1) / scale)
 
 
-@told("x / scale in float16", _narrowed, "it divides in float16")
+@described("x / scale in float16", _narrowed, "it divides in float16")
 def in_float16(x: Scalar, scale: Scalar) -> Scalar:
     """x / scale, both rounded to float16 and divided there: ONNX Runtime's QuantizeLinear with precision=float16.
 
@@ -233,7 +233,7 @@ def _early_sum(v: Scalar | Exact, z: int, _: type[Scalar], total: Scalar | Exact
     return f", + {z} = {show(total)}" if isinstance(v, np.floating) else f"; + {z}, rounded once, = {show(total)}"
 
 
-@told("", lambda *_: "")
+@described("", lambda *_: "")
 def after_rounding(v: Scalar | Exact, z: int, _: type[Scalar]) -> tuple[Scalar | Exact, int]:
     """round(v), and z to be added (R5): which code a tie gets depends on where zero lies.
 
@@ -243,7 +243,7 @@ def after_rounding(v: Scalar | Exact, z: int, _: type[Scalar]) -> tuple[Scalar |
     return v, z
 
 
-@told("+ zero point", _early_sum, "it adds the zero point before it rounds")
+@described("+ zero point", _early_sum, "it adds the zero point before it rounds")
 def before_rounding(v: Scalar | Exact, z: int, dtype: type[Scalar]) -> tuple[Scalar | Exact, int]:
     """round(v + z), the sum rounded in the data's dtype: torch.quantize_per_tensor, brevitas, qwix.
 
@@ -254,7 +254,7 @@ def before_rounding(v: Scalar | Exact, z: int, dtype: type[Scalar]) -> tuple[Sca
     return (nearest(whole + z, dtype) if isinstance(whole, Fraction) else v), 0
 
 
-@told("+ zero point, in float64", _early_sum, "it adds the zero point before it rounds, in float64")
+@described("+ zero point, in float64", _early_sum, "it adds the zero point before it rounds, in float64")
 def before_rounding_in_float64(v: Scalar | Exact, z: int, _: type[Scalar]) -> tuple[Scalar | Exact, int]:
     """round(v + z), the sum in float64.
 
@@ -286,7 +286,7 @@ def _through(bits: int) -> Words:
 CAST_FIRST = "it casts to an integer before it clips, and what does not fit becomes the lowest"
 
 
-@told("{}", lambda n, rest, *_: _late_sum(n, rest, np.float32))
+@described("{}", lambda n, rest, *_: _late_sum(n, rest, np.float32))
 def saturating(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Clipped before the cast (R6): what is too large becomes qmax, and infinity too.
 
@@ -297,7 +297,7 @@ def saturating(n: Whole, rest: int, _: IntGrid) -> Whole:
     return n + rest
 
 
-@told("int32, {}", _through(32), CAST_FIRST)
+@described("int32, {}", _through(32), CAST_FIRST)
 def through_int32(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Cast to int32 before the clip, as x86 does: what does not fit becomes -2**31, and so qmin; then sums wrap.
 
@@ -308,7 +308,7 @@ def through_int32(n: Whole, rest: int, _: IntGrid) -> Whole:
     return _wrapped(_fitting(n, 32) + rest, 32)
 
 
-@told("int64, {}", _through(64), CAST_FIRST)
+@described("int64, {}", _through(64), CAST_FIRST)
 def through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Cast to int64 before the clip, as x86 does: what does not fit becomes -2**63, and so qmin; then sums wrap.
 
@@ -319,7 +319,7 @@ def through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     return _wrapped(_fitting(n, 64) + rest, 64)
 
 
-@told("{}, int64", lambda n, rest, *_: _late_sum(n, rest, np.float64) + _not_held(n + rest, 64), CAST_FIRST)
+@described("{}, int64", lambda n, rest, *_: _late_sum(n, rest, np.float64) + _not_held(n + rest, 64), CAST_FIRST)
 def sum_through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     """Cast to int64 with the zero point added before, so that no sum wraps: torch.fake_quantize_per_channel_affine.
 
@@ -330,8 +330,8 @@ def sum_through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
     return _fitting(n + rest, 64)
 
 
-@told("{}, lowest bits", lambda _, rest, grid, q: f"; + {rest}, the lowest {grid.bits} bits: {q}",
-      "it does not clip, and keeps the lowest bits")
+@described("{}, lowest bits", lambda n, rest, grid, q: _late_sum(n, rest, np.float64) + (
+           f"; the lowest {grid.bits} bits are {q}" if q != n + rest else ""), "it does not clip: the lowest bits stay")
 def wrapping(n: Whole, rest: int, grid: IntGrid) -> Whole:
     """Not clipped at all: the lowest bits of the integer (of int64's, if it does not fit there).
 
@@ -352,7 +352,7 @@ def _wrapped(n: int, bits: int) -> int:
     return (n + half) % (2 * half) - half
 
 
-@told("clip", lambda n, _, code: "" if code == n else f"; clipped to {code}")
+@described("clip", lambda n, _, code: "" if code == n else f"; clipped to {code}")
 def clip(n: Whole, grid: IntGrid) -> int:
     """min(max(n, qmin), qmax).
 
@@ -369,12 +369,12 @@ def _unseen(comes: str) -> Words:
     return lambda *_: f"; NaN is not looked for: {comes} comes out"
 
 
-@told("", lambda *_: "; NaN has no code")
+@described("", lambda *_: "; NaN has no code")
 def refused(_: IntGrid) -> None:
     """NaN has no code (R7)."""
 
 
-@told("", _unseen("qmin"), "NaN becomes qmin")
+@described("", _unseen("qmin"), "NaN becomes qmin")
 def lowest(grid: IntGrid) -> int:
     """NaN becomes qmin: the clip takes the larger of NaN and qmin, which is qmin.
 
@@ -385,13 +385,13 @@ def lowest(grid: IntGrid) -> int:
     return grid.qmin
 
 
-@told("", _unseen("qmax"), "NaN becomes qmax")
+@described("", _unseen("qmax"), "NaN becomes qmax")
 def highest(grid: IntGrid) -> int:
     """NaN becomes qmax: the clip takes the smaller of NaN and qmax, which is qmax."""
     return grid.qmax
 
 
-@told("", _unseen("0"), "NaN becomes 0")
+@described("", _unseen("0"), "NaN becomes 0")
 def zero(_: IntGrid) -> int:
     """NaN becomes code 0, whatever the zero point: NaN passes the clip, and its cast gives 0."""
     return 0

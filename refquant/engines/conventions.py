@@ -85,11 +85,11 @@ class Convention(NamedTuple):
         {'rounding': 'it rounds ties away from 0 (R4)'}
         """
         own = self._field_defaults
-        return {kind: f"{choice(f).departs or f'its {kind} is {f.__name__}'} ({RULE_OF[kind]})"
+        return {kind: f"{choice(f).departs or f'its {kind} is {choice(f).__name__}'} ({RULE_OF[kind]})"
                 for kind, f in self._asdict().items() if f is not own[kind]}
 
     def __str__(self) -> str:
-        return ", ".join(f"{kind}={getattr(self, kind).__name__}" for kind in self.departs) or OWN
+        return ", ".join(f"{kind}={choice(getattr(self, kind)).__name__}" for kind in self.departs) or OWN
 
 
 #: Every named choice of each kind that a quantizer's codes tell apart, refquant's first.

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial, update_wrapper
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
@@ -14,7 +13,6 @@ T = TypeVar("T")
 Words: TypeAlias = Callable[..., str]
 
 
-@dataclass(eq=False)
 class Choice(Generic[P, T]):
     """A function of `choices`, with the words for what it does.
 
@@ -22,24 +20,22 @@ class Choice(Generic[P, T]):
     departs: what an engine does that chooses so; "" for refquant's own choice.
     """
 
-    function: Callable[P, T]
-    label: str
-    words: Words
-    departs: str = ""
-    __name__ = ""
+    __name__: str
 
-    def __post_init__(self) -> None:
-        update_wrapper(self, self.function)
+    def __init__(self, function: Callable[P, T], label: str, words: Words, departs: str = "") -> None:
+        update_wrapper(self, function)
+        self.function, self.label, self.words, self.departs = function, label, words, departs
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.function(*args, **kwargs)
 
-    def __reduce__(self) -> str:
-        """Copies and pickles are the choice itself, as with any function."""
+    def __repr__(self) -> str:
         return self.__name__
 
+    __reduce__ = __repr__  # copies and pickles are the choice itself, as with any function
 
-def told(label: str, words: Words, departs: str = "") -> Callable[[Callable[P, T]], Choice[P, T]]:
+
+def described(label: str, words: Words, departs: str = "") -> Callable[[Callable[P, T]], Choice[P, T]]:
     """The choice that the function below it computes."""
     return lambda function: Choice(function, label, words, departs)
 
@@ -54,8 +50,10 @@ def choice(function: Callable[..., Any]) -> Choice[..., Any]:
     """
     if isinstance(function, Choice):
         return function
-    name = function.__name__.replace("_", " ")
-    return Choice(function, name, lambda *given: f"; {name}: {show(given[-1])}")
+    name = getattr(function, "__name__", type(function).__name__)
+    plain = Choice(function, name.replace("_", " "), lambda *given: f"; {plain.label}: {show(given[-1])}")
+    plain.__name__ = name
+    return plain
 
 
 class Step(NamedTuple):
@@ -68,8 +66,8 @@ class Step(NamedTuple):
     @classmethod
     def of(cls, function: Callable[..., Any], *given: Any, value: Any, label: str | None = None) -> Step:
         """The step of a choice whose result is known."""
-        told_by = choice(function)
-        return cls(told_by.label if label is None else label, value, partial(told_by.words, *given, value))
+        chosen = choice(function)
+        return cls(chosen.label if label is None else label, value, partial(chosen.words, *given, value))
 
 
 @quiet

@@ -86,8 +86,8 @@ def parameters(command: str, scale: str, zero_point: str, bits: str, signed: boo
     if not 0 < step < np.inf:
         raise arguments.error(ValueError, where, f"`--scale` must be positive and finite in {arithmetic} (R11)",
                               repr(scale), "--scale 0.1, say")
-    return AffineParams(scale=step, zero_point=number(command, "--zero-point", zero_point, grid.qmin, grid.qmax, 3),
-                        grid=grid)
+    code = number(command, "--zero-point", zero_point, grid.qmin, grid.qmax, 3)
+    return AffineParams(scale=step, zero_point=code, grid=grid)
 
 
 # ---------------------------------------------------------------------------------------------- shown
