@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..arguments import quiet
 from ..grids import IntGrid
 from .exact import Exact, Scalar, exact, nearest, quotient, show
 from .steps import Words, described
@@ -52,16 +53,18 @@ def half_even(v: Fraction) -> int:
 
 
 @described("round, ties away from 0", _ties("away from zero"), "it rounds ties away from 0")
+@quiet
 def half_away(v: Any) -> Any:
     """Ties away from zero, of a fraction or of floats: C's round(), TFLite's reference kernels, gguf.
 
     >>> [half_away(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
     [-2, -1, 1, 2, 3]
-    >>> half_away(np.array([-2.5, 0.49999999999999994]))
-    array([-3.,  0.])
+    >>> half_away(np.array([-2.5, 0.49999999999999994, np.inf]))
+    array([-3.,  0., inf])
     """
     whole = np.trunc(v)
-    return whole + np.trunc(2 * (v - whole))
+    farther = np.abs(v - whole) >= 0.5
+    return whole + np.sign(v) * farther
 
 
 @described("round, ties up", _ties("up"), "it rounds ties up")

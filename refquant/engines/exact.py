@@ -35,10 +35,10 @@ def nearest(v: Fraction, dtype: type[Scalar]) -> Scalar:
     np.float32(1.0000001)
     """
     if abs(v) >= 2**1024 - 2**970:
-        return dtype(math.copysign(math.inf, v))
+        return dtype(math.inf if v > 0 else -math.inf)
     near = np.float64(float(v))
     if dtype != np.float64 and near != v and near.view(np.int64) % 2 == 0:
-        near = np.nextafter(near, math.copysign(math.inf, v - Fraction(float(near))))
+        near = np.nextafter(near, math.inf if v > near else -math.inf)
     return dtype(near)
 
 

@@ -8,19 +8,17 @@ from helpers import needs, refused
 
 import refquant as rq
 from refquant.engines import litert, onnxruntime, pytorch, torchao
-from refquant.engines.conventions import (
-    ENGINES,
-    NAMED,
-    PECULIAR,
-    Convention,
+from refquant.engines.choices import (
     after_rounding,
     in_float16,
-    nearest,
     saturating,
     sum_through_int64,
     through_int32,
     through_int64,
 )
+from refquant.engines.conventions import NAMED, PECULIAR, Convention
+from refquant.engines.exact import nearest
+from refquant.engines.operators import OPERATORS
 from refquant.testing import Identity, identify
 from refquant.testing.identify import PROBES
 
@@ -80,35 +78,6 @@ def test_what_is_peculiar_is_found_again(peculiar: Convention, cast: Any) -> Non
         assert found == (convention,)
 
 
-def per_channel(f: Any) -> Any:
-    return lambda x, p: f(x.reshape(1, -1), p.scale.reshape(1), p.zero_point.reshape(1), 0, p.grid)
-
-
-def faked(f: Any) -> Any:
-    """The codes that a fake-quantized array means."""
-    return lambda x, p: np.rint(f(x, p)[0].ravel() / p.scale.astype(np.float64)) + p.zero_point
-
-
-def linear(**options: Any) -> Any:
-    return lambda x, p: onnxruntime.quantize_linear(x, p.scale, p.zero_point.astype(p.grid.dtype), **options)
-
-
-#: Looked up when called: tests/conformance/test_engines_table.py puts the installed engines in their place.
-QUANTIZERS: dict[str, Any] = {
-    "ONNX Runtime QuantizeLinear": linear(),
-    "ONNX Runtime QuantizeLinear, precision=float16": linear(precision=np.float16),
-    "torch.quantize_per_tensor":
-        lambda x, p: pytorch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), p.grid),
-    "torch.quantize_per_channel": lambda x, p: per_channel(lambda *a: pytorch.quantize_per_channel(*a))(x, p).ravel(),
-    "torch.fake_quantize_per_tensor_affine": faked(
-        lambda x, p: pytorch.fake_quantize_per_tensor_affine(x, float(p.scale), int(p.zero_point), p.grid)),
-    "torch.fake_quantize_per_channel_affine": faked(per_channel(
-        lambda *a: pytorch.fake_quantize_per_channel_affine(*a))),
-    "torchao quantize_affine":
-        lambda x, p: torchao.quantize_affine(x, x.shape, p.scale.reshape(1), p.zero_point.reshape(1), p.grid),
-    "LiteRT QUANTIZE, reference": lambda x, p: litert.quantize_reference(x, p),
-    "LiteRT QUANTIZE, XNNPACK": lambda x, p: litert.quantize_xnnpack(x, p),
-}
 INT32_ENDS = ("+inf: qmin, code -128, -inf: qmin, code -128; "
               "with zero point -3: +inf: qmax, code 127, -inf: qmax, code 127")
 #: division, zero point, rounding, cast, infinities, NaN: as the docstrings of refquant.engines tell them.
@@ -141,17 +110,17 @@ def test_each_engine_s_conventions_are_named(name: str) -> None:
 
 
 def named_rightly(name: str) -> None:
-    found = identify(QUANTIZERS[name])
+    found = identify(OPERATORS[name].function)
     *named, infinities, nan = EXPECTED[name]
     assert found.named == dict(zip(NAMED, ((each,) for each in named), strict=True))
     assert (found.infinities, found.nan, found.narrow) == (infinities, nan, False)
-    assert found.conventions == (ENGINES[name],)
+    assert found.conventions == (OPERATORS[name].convention._replace(nan=Convention().nan),)
     alike = str(found).splitlines()[-1]
     assert alike.startswith("As in: ") and name in alike.removesuffix(".").removeprefix("As in: ").split("; ")
 
 
 def test_every_engine_with_a_zero_point_is_there() -> None:
-    assert list(ENGINES) == list(EXPECTED) == list(QUANTIZERS)
+    assert [name for name in OPERATORS if not name.startswith("gguf")] == list(EXPECTED)
     quantizers = {f"{m.__name__}.{name}" for m in (litert, onnxruntime, pytorch, torchao) for name in vars(m)
                   if "quantize" in name and not any(part in name for part in ("dequantize", "dynamic", "requantize",
                                                                               "multiplier", "fake"))}

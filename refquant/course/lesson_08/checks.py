@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engines.choices import half_away
 from ...engines.litert import requantize_gemmlowp
 from ...grids import INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, IntGrid
 from ...integer import requantize
@@ -227,7 +229,7 @@ def _half(n: int) -> int:
 
 
 def _away(p: Array, n: int) -> Array:
-    return np.asarray(np.sign(p) * ((np.abs(p) + _half(n)) >> n))
+    return np.asarray(half_away(p * Fraction(1, 2**n))).astype(np.int64)
 
 
 def _even(p: Array, n: int) -> Array:

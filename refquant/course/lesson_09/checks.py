@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from ... import arguments
 from ...affine import AffineParams, quantize
 from ...engines import litert, onnxruntime, pytorch, torchao
+from ...engines.choices import half_away
+from ...engines.operators import OPERATORS
 from ...grids import INT8, UINT8, IntGrid
 from ...integer import integer_matmul, quantize_multiplier, requantize
 from ...ranges import affine_params, symmetric_params
@@ -27,34 +29,15 @@ Probe: TypeAlias = tuple[float, float, int]
 
 # ---------------------------------------------------------------------------------------------- what is compared
 
-def _onnxruntime(x: Array, params: AffineParams) -> Array:
-    return onnxruntime.quantize_linear(x, params.scale, params.zero_point.astype(params.grid.dtype))
-
-
-def _per_tensor(x: Array, params: AffineParams) -> Array:
-    return pytorch.quantize_per_tensor(x, float(params.scale), int(params.zero_point), params.grid)
-
-
-def _per_channel(x: Array, params: AffineParams) -> Array:
-    channel = x.reshape(1, -1)
-    codes = pytorch.quantize_per_channel(channel, [float(params.scale)], [int(params.zero_point)], 0, params.grid)
-    return codes.reshape(x.shape)
-
-
-def _torchao(x: Array, params: AffineParams) -> Array:
-    return torchao.quantize_affine(x, x.shape, params.scale, params.zero_point, params.grid)
-
-
 #: engine(x, params) -> codes: one scale and one zero point for all of x, float32 to INT8.
-ENGINES: dict[str, Engine] = {
-    "refquant": quantize,
-    "ONNX Runtime": _onnxruntime,
-    "LiteRT, reference": litert.quantize_reference,
-    "LiteRT, XNNPACK": litert.quantize_xnnpack,
-    "torchao": _torchao,
-    "PyTorch, per channel": _per_channel,
-    "PyTorch, per tensor": _per_tensor,
-}
+ENGINES: dict[str, Engine] = {"refquant": quantize, **{name: OPERATORS[operator].function for name, operator in {
+    "ONNX Runtime": "ONNX Runtime QuantizeLinear",
+    "LiteRT, reference": "LiteRT QUANTIZE, reference",
+    "LiteRT, XNNPACK": "LiteRT QUANTIZE, XNNPACK",
+    "torchao": "torchao quantize_affine",
+    "PyTorch, per channel": "torch.quantize_per_channel",
+    "PyTorch, per tensor": "torch.quantize_per_tensor",
+}.items()}}
 
 
 def code_of(engine: Engine, x: float, scale: float, zero_point: int) -> int | str:
@@ -139,18 +122,13 @@ def _multiply(x: Array, scale: Array) -> Array:
     return np.asarray(x * (np.float32(1) / scale))
 
 
-def _away(v: Array) -> Array:
-    whole = np.trunc(v)
-    return np.asarray(whole + np.sign(v) * (np.abs(v - whole) >= 0.5))
-
-
 def _up(v: Array) -> Array:
     whole = np.floor(v)
     return np.asarray(whole + (v - whole >= 0.5))
 
 
 DIVISIONS: dict[str, Callable[[Array, Array], Array]] = {"division": _divide, "reciprocal": _multiply}
-TIES: dict[str, Callable[[Array], Array]] = {"even": np.rint, "away": _away, "up": _up, "cut off": np.trunc}
+TIES: dict[str, Callable[[Array], Array]] = {"even": np.rint, "away": half_away, "up": _up, "cut off": np.trunc}
 ORDERS = ("after", "before")
 
 

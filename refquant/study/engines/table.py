@@ -151,7 +151,7 @@ def _departs(answered: Sequence[Answered]) -> list[tuple[str, str]]:
 
 def to_markdown(answered: Sequence[Answered]) -> str:
     """Two tables: a row for each engine, a row for each input."""
-    rows = [_cell(HEAD), "", "| operator | below | where it departs |", "|---|---|---|"]
+    rows = [_cell(HEAD), "", "| operator | short name | where it departs |", "|---|---|---|"]
     rows += [f"| {name} | {_other(name)} | {where} |" for name, where in _departs(answered)]
     rows += ["", "| question | input | the rule says | who departs, giving what, and why |", "|---|---|---|---|"]
     for a in answered:

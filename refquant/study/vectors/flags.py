@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...arguments import quiet
+from ...engines.choices import half_away
 from ...grids import IntGrid
 
 Scalar = np.floating[Any]
@@ -228,7 +229,7 @@ def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: In
     before = round(exact) + zero_point
     q, tie = _clipped(before, grid), exact.denominator == 2
     high = (acc * 2**max(shift, 0) * mantissa + 2**30) >> 31  # gemmlowp: half up, then half away from zero
-    twice = Fraction(abs(high), 2**max(-max(shift, -99), 0)) + Fraction(1, 2)
+    twice = half_away(Fraction(high, 2**max(-max(shift, -99), 0)))
     one = Fraction(mantissa) * Fraction(2) ** (max(shift, -99) - 31)
     real = np.float32(acc) * np.float32(np.ldexp(float(mantissa), max(shift, -999) - 31))
     return _named({
@@ -239,7 +240,7 @@ def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: In
         "ulp": not tie and (_across(exact, exact + one) or _across(exact, exact - one)),
         "zero": acc == 0,
         "accumulator_bound": acc in (-2**31, 2**31 - 1),
-        "double_rounding": _clipped((twice.__floor__() if high >= 0 else -twice.__floor__()) + zero_point, grid) != q,
+        "double_rounding": _clipped(twice + zero_point, grid) != q,
         "float32_multiplier": _clipped(_rounded(real) + zero_point, grid) != q,
         "shift_bound": shift == 30 or shift <= -31,
     })
