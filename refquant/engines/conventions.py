@@ -73,7 +73,7 @@ class Convention(NamedTuple):
         """
         code = self.steps(x, scale, int(zero_point), grid)[-1].value
         if code is None:
-            raise error(ValueError, "Convention.quantize", "x / scale must not be NaN (R7)", f"{x} / {scale}",
+            raise error(ValueError, "Convention", "x / scale must not be NaN (R7)", f"{x} / {scale}",
                         "say which code NaN has: nan=lowest, highest or zero")
         return int(code)
 

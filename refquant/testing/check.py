@@ -86,8 +86,8 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         Deviation: an AssertionError that names the rule.
         ValueError, TypeError: arguments that are none of these, a function that cannot be called so.
     """
-    for name, f in {"quantize": quantize, "dequantize": dequantize or quantize, "rounding": rounding,
-                    "zero_point": zero_point, "division": division, "cast": cast, "nan": nan}.items():
+    convention = Convention(division, zero_point, rounding, cast, nan)
+    for name, f in {"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()}.items():
         if not callable(f):
             raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
                         "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
@@ -99,7 +99,6 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
     whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
-    convention = Convention(division, zero_point, rounding, cast, nan)
     first = own[0] if own else IntGrid(min(bits, 8))
     takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
