@@ -143,8 +143,7 @@ def _narrowed(x: Scalar, scale: Scalar, v: Scalar) -> str:
 
 
 def _with_flush(x: Scalar, scale: Scalar, v: Scalar) -> str:
-    inverse = type(x)(1) / scale
-    lost = x != 0 and (_flushed(x), _flushed(inverse)) != (x, inverse)
+    lost = x != 0 and not (_flushed(x) == x and _flushed(1 / scale) == 1 / scale)
     plain = _by("x * (1 / scale)")
     return f"x * (1 / scale) = {show(abs(v))}: a subnormal number counts as 0" if lost else plain(x, scale, v)
 
@@ -203,14 +202,14 @@ def reciprocal_in_float64(x: Scalar, scale: Scalar) -> Scalar:
 
 
 @described("x * (1 / scale), flushed", _with_flush, "it multiplies by 1 / scale, rounded")
-def flushed_reciprocal(x: Scalar, scale: Scalar) -> Scalar:
-    """x * (1 / scale), where subnormal numbers count as 0, x and the reciprocal alike: XNNPACK on x86.
+def flushed_reciprocal(x: Any, scale: Any) -> Any:
+    """x * (1 / scale), of numbers or arrays, where subnormal numbers count as 0, x and 1 / scale alike: XNNPACK on x86.
 
     >>> x, scale = np.float32(2.0**-127), np.float32(2.0**-126)
     >>> reciprocal(x, scale), flushed_reciprocal(x, scale)
     (np.float32(0.5), np.float32(0.0))
     """
-    return _flushed(x) * _flushed(type(x)(1) / scale)
+    return _flushed(x) * _flushed(x.dtype.type(1) / scale)
 
 
 @described("x / scale in float16", _narrowed, "it divides in float16")
@@ -224,8 +223,8 @@ def in_float16(x: Scalar, scale: Scalar) -> Scalar:
     return np.float16(x) / np.float16(scale)
 
 
-def _flushed(v: Scalar) -> Scalar:
-    return type(v)(0) if abs(v) < np.finfo(v.dtype).tiny else v
+def _flushed(v: Any) -> Any:
+    return np.where(np.abs(v) < np.finfo(v.dtype).tiny, v.dtype.type(0), v)
 
 
 # ---------------------------------------------------------------------------------------------- zero point

@@ -18,7 +18,7 @@ from ..affine import AffineParams, parameters
 from ..arguments import Codes, Reals
 from ..grids import INT4, INT8, INT16, UINT8, IntGrid, known
 from ..integer import integer_matmul
-from .choices import half_away
+from .choices import flushed_reciprocal, half_away
 
 
 @arguments.quiet
@@ -81,7 +81,7 @@ def quantize_xnnpack(x: ArrayLike, params: AffineParams) -> Codes:
     if scale.size != 1 or scale < np.finfo(np.float32).tiny:
         raise arguments.error(ValueError, where, "`params` must hold one scale, which float32 holds as a normal number",
                               f"scale {params.scale}", "quantize_reference takes one per channel, and subnormal ones")
-    steps = np.rint(_flushed(x) * _flushed(1 / scale))
+    steps = np.rint(flushed_reciprocal(x, scale))
     steps = np.where(np.isnan(steps), np.inf, steps)
     return _saturated(steps, zero_point.astype(np.float32), params.grid)
 
@@ -283,11 +283,6 @@ def fully_connected_xnnpack(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, 
 def _int32(q: Reals) -> Codes:
     """As x86 converts: what lies beyond int32, and NaN, becomes -2**31."""
     return np.where(np.abs(q) < 2**31, q, -(2**31)).astype(np.int32)
-
-
-def _flushed(x: Reals) -> Reals:
-    """Subnormal numbers are 0."""
-    return np.where(np.abs(x) < np.finfo(np.float32).tiny, np.float32(0), x)
 
 
 def _codes(steps: Codes, zero_point: Codes, grid: IntGrid) -> Codes:
