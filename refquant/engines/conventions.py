@@ -79,7 +79,7 @@ class Convention(NamedTuple):
 
     @property
     def departs(self) -> dict[str, str]:
-        """What it chooses otherwise than refquant does, with the rule: kind -> words.
+        """What it does and refquant does not, with the rule: kind -> words.
 
         >>> Convention(rounding=choices.half_away).departs
         {'rounding': 'it rounds ties away from 0 (R4)'}

@@ -35,7 +35,7 @@ class Operator(NamedTuple):
         convention: the choices that give these codes, and tell the steps.
         grids: what it takes.
         dtypes: of the data it takes, and for each the dtype in which it computes.
-        engine: what `refquant explain --engine` calls it by; "" where its way back is not scale * (q - zero_point),
+        engine: what `refquant explain --engine` calls it by; "" where a code does not mean scale * (q - zero_point),
             or where it is no engine's default.
     """
 
@@ -110,7 +110,10 @@ def _torchao(x: Reals, params: AffineParams) -> Codes:
 # ---------------------------------------------------------------------------------------------- the records
 
 THREE = (INT8, UINT8, INT16)
-_RECORDS = (
+#: The formula itself.
+RULE = Operator("refquant", "refquant", quantize, Convention(), THREE, {**WIDENED, np.float64: np.float64})
+#: Name -> operator. More may be entered.
+OPERATORS = {operator.name: operator for operator in (
     Operator("ONNX Runtime QuantizeLinear", "ONNX Runtime", _linear(), Convention(nan=choices.lowest), THREE, WIDENED,
              "onnxruntime"),
     Operator("ONNX Runtime QuantizeLinear, precision=float16", "ONNX Runtime float16", _linear(precision=np.float16),
@@ -132,11 +135,7 @@ _RECORDS = (
     Operator("gguf Q8_0", "gguf Q8_0", blocks.q8_0, blocks.Q8_0, (INT8,)),
     Operator("gguf Q4_0", "gguf Q4_0", blocks.q4_0, blocks.Q4_0, (INT8,)),
     Operator("gguf Q4_1", "gguf Q4_1", blocks.q4_1, blocks.Q4_1, (INT8,)),
-)
-#: The formula itself.
-RULE = Operator("refquant", "refquant", quantize, Convention(), THREE, {**WIDENED, np.float64: np.float64})
-#: Name -> operator. More may be entered.
-OPERATORS = {operator.name: operator for operator in _RECORDS}
+)}
 
 
 def short(name: str) -> str:

@@ -16,7 +16,8 @@ Words: TypeAlias = Callable[..., str]
 class Choice(Generic[P, T]):
     """A function of `choices`, with the words for what it does.
 
-    label: in a column. words(*arguments, result): in a sentence, after what came before; "" where nothing happens.
+    label: in a column; {} in a cast's stands for the zero point, if it is added there. words(*arguments, result): in a
+    sentence, after what came before; "" where nothing happens.
     departs: what an engine does that chooses so; "" for refquant's own choice.
     """
 
@@ -41,7 +42,7 @@ def described(label: str, words: Words, departs: str = "") -> Callable[[Callable
 
 
 def choice(function: Callable[..., Any]) -> Choice[..., Any]:
-    """The function as a choice; one without words is told by its name and its result.
+    """The function as a choice; one without words is shown by its name and its result.
 
     >>> def stochastic(v):
     ...     return 3

@@ -22,8 +22,8 @@ def add(commands: Commands) -> None:
     sign.add_argument("--unsigned", action="store_false", dest="signed", help="codes from 0 up")
     parser.add_argument("--narrow", action="store_true", help="drop the lowest signed code")
     parser.add_argument("--dtype", default="float32", metavar="T", help="float16, float32 or float64 (default float32)")
-    parser.add_argument("--engine", metavar="E", help="the same value in these engines, side by side: onnxruntime, "
-                        "pytorch, torchao, litert; separated by commas")
+    parser.add_argument("--engine", metavar="E", help="the same value in these engines, side by side, separated by "
+                        "commas: onnxruntime,pytorch; a wrong name lists all")
     parser.set_defaults(run=run)
 
 
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dtype != "float32":
         raise arguments.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
                               f"--dtype {options.dtype}", "drop --dtype")
-    names = known("explain", "--engine", [options.engine], engines(), "--help names all")
+    found = engines()
+    names = known("explain", "--engine", [options.engine], found, f"X --engine {','.join(found)} shows all")
     print(side_by_side(options.x, params, names))
     return 0

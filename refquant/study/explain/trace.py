@@ -1,4 +1,4 @@
-"""One number's way through q = clip(round(x / scale) + zero_point, qmin, qmax), x_hat = scale * (q - zero_point).
+"""One number's steps through q = clip(round(x / scale) + zero_point, qmin, qmax), x_hat = scale * (q - zero_point).
 
 The numbers are the library's own; exact quotients, ties and errors are computed here, in fractions.
 """
