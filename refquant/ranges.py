@@ -122,14 +122,12 @@ def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, 
     # a plain Python number takes the other end's dtype, as everywhere in NumPy
     weak = (end if type(end) in (int, float) else known for end, known in ((lo, a), (hi, b)))
     dtype = grid.arithmetic(np.result_type(*weak))
-    if not arguments.compatible(a.shape, b.shape):
-        raise arguments.error(ValueError, where, "`lo` and `hi` must broadcast together (R12)",
-                              f"shapes {a.shape} and {b.shape}", "take both from one call of minmax")
-    a, b = np.broadcast_arrays(a.astype(dtype), b.astype(dtype))
+    a, b = arguments.broadcast(where, a.astype(dtype), b.astype(dtype), "`lo` and `hi`",
+                               "take both from one call of minmax")
     bad = ~(np.isfinite(a) & np.isfinite(b) & (a <= b))
     if bad.any():
         raise arguments.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",
-                              f"[{a[bad][0]}, {b[bad][0]}] at index {arguments.first(bad)} of shape {bad.shape}",
+                              f"[{a[bad][0]}, {b[bad][0]}]{arguments.place(bad)}",
                               "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite "
                               "range")
     return a, b
