@@ -9,7 +9,7 @@ import numpy as np
 from ..plots.style import GREY, figure, level, styled
 from ..records import Row
 from ..stats import Estimate
-from .methods import kind, line_style
+from .methods import kind, line_style, partner
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def _legend(axes: Axes, **options: Any) -> None:
 
 def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]:
     """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
-    names = {"PTQ": "quantized after training (PTQ)", "QAT": "trained with quantization (QAT)"}
+    names = {"PTQ": "quantized after training (PTQ)", "QAT": "trained with quantization (QAT)\npale: PTQ on the same ranges"}
     by_kind = {each: [row for row in rows if kind(row.method) == each] for each in names}
     kinds = [each for each in names if by_kind[each]] or ["PTQ"]
     floats = len({row.method for row in rows if row.bits == 32})
@@ -82,6 +82,8 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
     bits, panels = sorted({row.bits for row in rows if row.bits < 32}, reverse=True), grid[0]
     n = max(row.accuracy.n for row in rows)
     for axes, each in zip(panels, kinds, strict=True):
+        pairs = {partner(row.method) for row in by_kind[each]} if each == "QAT" else set()
+        _lines(axes, [row for row in rows if row.method in pairs], bits, value, alpha=0.35, linewidth=4, label=None)
         _lines(axes, by_kind[each], bits, value)
         for row in rows:
             if row.bits == 32 and (row.method == "float" or each == "QAT") and (e := value(row)):
@@ -94,7 +96,7 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
     return drawn, panels
 
 
-def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -> None:
+def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value, **style: Any) -> None:
     """One line with error bars per method, side by side so that no line hides another."""
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
@@ -102,4 +104,4 @@ def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -
         points = [(bits.index(row.bits) + shift, e) for row in rows if row.method == method
                   if (e := value(row)) is not None]
         axes.errorbar([x for x, _ in points], [e.mean for _, e in points], [e.half_width or 0 for _, e in points],
-                      capsize=4, **line_style(method))
+                      capsize=4, **{**line_style(method), **style})

@@ -148,6 +148,16 @@ def kind(name: str) -> str:
     return "" if recipe.rounding == "none" else "PTQ" if recipe.training == "none" else "QAT"
 
 
+def partner(name: str) -> str | None:
+    """The method that PTQ's side of a pair is for a QAT method: the same recipe, without training.
+
+    >>> partner("qat-lsq"), partner("qat-ste-moving")
+    ('ptq-static-mse', None)
+    """
+    alike = all_methods()[name].recipe._replace(training="none", epochs=0.0)
+    return next((other for other, method in all_methods().items() if method.recipe == alike and other != name), None)
+
+
 def line_style(name: str) -> dict[str, Any]:
     """The method's colour, marker and label; grey where it has none."""
     return {"color": GREY, "label": name, **all_methods().get(name, OTHER).style}
