@@ -43,17 +43,17 @@ def write_all(contents: Mapping[Path, Content], removed: Iterable[Path] = ()) ->
     Raises:
         OSError: it names the file that could not be written.
     """
-    steps = [*removed, *contents]
     with ExitStack() as temporary, ExitStack() as undo:
         new = {path: temporary.enter_context(_beside(path, content)) for path, content in contents.items()}
-        for path in steps:
+        last = [*contents][-1]  # of which one change of names is all or nothing
+        for path in [*removed, *contents]:
             with _naming(path):
-                if path not in contents or path != steps[-1]:  # of the last, one change of names is all or nothing
+                if path != last:
                     old = temporary.enter_context(_beside(path))
                     undo.callback(_back, path, old, new.get(path))
                     if os.path.lexists(path):
                         os.replace(path, old)
-                if path in contents:
+                if path in new:
                     os.replace(new[path], path)
         undo.pop_all()
 

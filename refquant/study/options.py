@@ -1,12 +1,14 @@
-"""What the commands' options share: a parser whose help ends with examples, whole numbers, known names."""
+"""What the commands' options share: a parser whose help ends with examples, whole numbers, names and their meaning."""
 from __future__ import annotations
 
 import argparse
 import difflib
+import inspect
 import os
+import re
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from .. import arguments
@@ -44,6 +46,18 @@ def refuse_empty(parser: Parser, options: argparse.Namespace) -> None:
             name = action.option_strings[-1] if action.option_strings else action.metavar
             raise arguments.error(ValueError, parser.prog, f"`{name}` must not be empty", repr(value),
                                   "is a variable of the shell unset? Without the option its default counts")
+
+
+def meaning(function: Callable[..., Any]) -> str:
+    """The docstring behind a name, from the source where python -OO dropped it.
+
+    >>> meaning(meaning).split(",")[0]
+    'The docstring behind a name'
+    """
+    if function.__doc__ is not None:
+        return function.__doc__
+    found = re.search(r'"""(.*?)"""', inspect.getsource(function), re.DOTALL)
+    return found[1] if found else function.__name__
 
 
 def known(command: str, option: str, given: Sequence[str] | None, names: Mapping[str, object], hint: str) -> list[str]:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 class Written(list[Path]):
     """The files that a run wrote; as text: how many, where, and what became of those that were there."""
 
-    def __init__(self, paths: Sequence[Path], replaced: Sequence[str] = (), removed: Sequence[str] = ()) -> None:
-        super().__init__(paths)
-        self.replaced, self.removed = replaced, removed
+    replaced: Sequence[str] = ()
+    removed: Sequence[str] = ()
 
     def __str__(self) -> str:
         lines = [f"Written: {count(len(self), 'file')} in {self[0].parent}{os.sep}"]
@@ -50,18 +49,18 @@ def pictures(command: str, drawn: Mapping[str, Figure], with_svg: bool) -> dict[
     found: dict[str, Content] = {}
     for name, figure in drawn.items():
         found[name] = png(figure, mark=_mark(command, name))
-        if with_svg:
-            vector = str(Path(name).with_suffix(".svg"))
-            found[vector] = svg.plain(figure, _mark(command, vector))
+        vector = name.replace(".png", ".svg")
+        found |= {vector: svg.plain(figure, _mark(command, vector))} if with_svg else {}
     return found
 
 
 def save(command: str, folder: Path, contents: Mapping[str, Content]) -> Written:
     """Write all of them or none. Pictures that the command drew here before, and now does not, are removed."""
-    replaced = [name for name in contents if os.path.lexists(folder / name)]
-    removed = [path.name for path in sorted(folder.iterdir()) if path.name not in contents and _drawn(command, path)]
-    write_all({folder / name: content for name, content in contents.items()}, [folder / name for name in removed])
-    return Written([folder / name for name in contents], replaced, removed)
+    files = {folder / name: content for name, content in contents.items()}
+    written, idle = Written(files), [path for path in sorted({*folder.iterdir()} - {*files}) if _drawn(command, path)]
+    written.replaced, written.removed = [path.name for path in files if path.exists()], [path.name for path in idle]
+    write_all(files, idle)
+    return written
 
 
 def _mark(command: str, name: str) -> str:

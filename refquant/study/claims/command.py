@@ -5,8 +5,7 @@ import argparse
 
 from ...files import writable_folder
 from ..aligned import fitted
-from ..docs import docstring
-from ..options import Commands, add_runs, echo, folder_for, known, runs
+from ..options import Commands, add_runs, echo, folder_for, known, meaning, runs
 from ..results import Written
 
 
@@ -30,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.list:
         for name, experiment in EXPERIMENTS.items():
-            echo(fitted(f"{name}: {' '.join(docstring(experiment).split())}"), *(
+            echo(fitted(f"{name}: {' '.join(meaning(experiment).split())}"), *(
                 fitted(f"    {s.id:20} {s.says}", 25) for s in sentences() if s.experiment == name))
         return 0
     of_claim = {**{name: name for name in EXPERIMENTS}, **{s.id: s.experiment for s in sentences()}}

@@ -15,8 +15,8 @@ import numpy as np
 from ... import __version__, arguments
 from ...files import writable_folder, write, write_all
 from ..compare.tasks import Plan, Task, prepare
-from ..docs import docstring
 from ..jobs import run
+from ..options import meaning
 from . import sentences
 from .experiments import EXPERIMENTS, Observation
 from .page import to_html
@@ -99,7 +99,7 @@ def _observe(plan: Plan, task: tuple[str, int]) -> list[Observation]:
 
 
 def _save(folder: Path, name: str, asked: Settings, records: list[Observation]) -> Path:
-    head = {"experiment": name, "about": docstring(EXPERIMENTS[name]), "version": __version__,
+    head = {"experiment": name, "about": meaning(EXPERIMENTS[name]), "version": __version__,
             "versions": versions(), "settings": asked}
     lines = ",\n".join(json.dumps(r, allow_nan=False) for r in records)
     path = folder / "records" / f"{name}.json"

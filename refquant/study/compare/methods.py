@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ...clipping import CLIPPING_RULES
 from ...grids import IntGrid
-from ..docs import docstring
+from ..options import meaning
 from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, look, rule_style
 from .after_training import (
     ptq_dynamic_row,
@@ -139,7 +139,7 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 def about() -> dict[str, str]:
     """Name -> what the method does, in a line."""
-    return {name: method.about or docstring(method.make).splitlines()[0] for name, method in all_methods().items()}
+    return {name: method.about or meaning(method.make).splitlines()[0] for name, method in all_methods().items()}
 
 
 def kind(name: str) -> str:

@@ -64,7 +64,9 @@ def run(todo: Job, out: str, svg: bool = False) -> Iterator[str]:
         records: list[Record] = []
         figures: dict[str, Content] = {}
         largest = sorted(todo.arrays, key=lambda a: -a[0].size)[:FIGURES]
-        _begin(todo)
+        if (values := sum(tensor.size for tensor, _ in todo.arrays)) > LONG:
+            jobs.say(f"{results.count(len(todo.arrays), 'array')} of {todo.file}, {values:,} values")
+            jobs.speak()
         for (tensor, options), stem in zip(todo.arrays, file_names([t.name for t, _ in todo.arrays]), strict=True):
             with tensor.opened(folder) as x:
                 report = inspected(WHERE, x, tensor.name, options)
@@ -77,14 +79,6 @@ def run(todo: Job, out: str, svg: bool = False) -> Iterator[str]:
         if len(records) > FIGURES:
             yield f"Drawn: the {FIGURES} largest of {len(records)} arrays."
         yield str(results.save("inspect", folder, {**figures, "inspect.json": _json(todo, records)}))
-
-
-def _begin(todo: Job) -> None:
-    """Work that takes more than a few seconds says so."""
-    values = sum(tensor.size for tensor, _ in todo.arrays)
-    if values > LONG:
-        jobs.say(f"{results.count(len(todo.arrays), 'array')} of {todo.file}, {values:,} values")
-        jobs.speak()
 
 
 @contextmanager
