@@ -6,6 +6,7 @@ The names below stand in reading order. rules.py is the specification on one scr
 """
 from __future__ import annotations
 
+from . import _start  # noqa: F401  # first: it takes care of Ctrl-C while the command line loads
 from . import methods, mlp
 from .rules import RULES
 from .grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, Grid, IntGrid

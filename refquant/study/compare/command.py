@@ -2,32 +2,38 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from ... import arguments
 from ...files import writable_folder
+from ..aligned import fitted, listed
 from ..datasets import Split
-from ..options import Commands, add_runs, known, number, runs
+from ..options import Commands, add_runs, echo, folder_for, known, number, runs
+from ..results import count
 
 if TYPE_CHECKING:
     from .tasks import Plan
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("compare", allow_abbrev=False, help="float, PTQ and QAT of one network on real data",
-                                 description="Train a small network on handwritten digits, quantize it after training "
-                                 "and train it again with quantization; print the table, write records and figures.")
+    from .methods import groups
+
+    parser = commands.add_parser("compare", help="float, PTQ and QAT of one network on real data", examples=(
+        "refquant compare --quick", "refquant compare --methods strong,qat-lsq --bits 4,2 --seeds 20"),
+        description="Train a small network on handwritten digits, quantize it after training and train it again with "
+        "quantization; print the table, write records and figures.")
     add = parser.add_argument
-    add_runs(parser, seeds=10, quick=2)
+    add_runs(parser, seeds=10, quick=2, out="comparison")
     add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
         help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
-    add("--methods", nargs="+", metavar="M", help="which methods, or groups of them: default, rules, granularities, "
-        "strong, all; float is always there")
+    add("--methods", nargs="+", metavar="M", help=f"which methods, or groups of them: {', '.join(groups())}; float is "
+        "always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
     add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
     add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
     add("--calibration", default="256", metavar="N", help="training images that static ranges see (default 256)")
-    add("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
+    add("--svg", action="store_true", help="each figure as SVG, too")
     add("--save", metavar="DIR", help="folder for seed 0's quantized networks, as .npz, compared in integers")
     add("--export", metavar="DIR", help="folder for the same networks as ONNX models, compared in ONNX Runtime; needs "
         "the extra `onnx`")
@@ -42,8 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from .table import table
 
     if options.list_methods:
-        print("\n".join(f"{name:27} {what}" for name, what in about().items()))
-        print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in groups().items()), sep="\n")
+        echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
         return 0
     seeds, jobs, epochs = runs("compare", options, 10_000)
     plan = plan_of(options, epochs)
@@ -51,19 +56,22 @@ def run(options: argparse.Namespace) -> int:
         from ...mlp.export import onnx_package
 
         onnx_package("refquant compare --export")  # before hours of training
-    folder = writable_folder("refquant compare", options.out)
+    folder = writable_folder("refquant compare", folder_for(options))
     more = {name: writable_folder("refquant compare", path, f"--{name}") for name, path in (
         ("save", options.save), ("export", options.export)) if path is not None}
+    if (folder / "comparison.json").exists():
+        print(f"refquant compare: {folder} holds the results of another run; this one will replace them when it ends.",
+              file=sys.stderr)
     records = compare(plan, seeds, jobs)
-    written = save(records, plan, folder)
-    print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
+    written = save(records, plan, folder, options.svg)
+    echo(fitted(table(records)), f"\n{written}")
     if "save" in more:
         saved = deployed.save_networks(plan, more["save"])
-        print("", deployed.table(saved), f"\nWritten: {len(saved)} networks, in {more['save']}", sep="\n", flush=True)
+        echo("", deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {more['save']}")
     if "export" in more:
         made = exported.export_networks(plan, more["export"])
-        print("", exported.table(made), f"\nWritten: {sum(not e.refused for e in made)} models, in {more['export']}",
-              sep="\n", flush=True)
+        models = sum(not each.refused for each in made)
+        echo("", exported.table(made), f"\nWritten: {count(models, 'model')}, in {more['export']}")
     return 0
 
 

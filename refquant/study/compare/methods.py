@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...clipping import CLIPPING_RULES
 from ...grids import IntGrid
+from ..options import meaning
 from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, look, rule_style
 from .after_training import (
     ptq_dynamic_row,
@@ -138,8 +139,7 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 def about() -> dict[str, str]:
     """Name -> what the method does, in a line."""
-    return {name: method.about or (method.make.__doc__ or "").splitlines()[0]
-            for name, method in all_methods().items()}
+    return {name: method.about or meaning(method.make).splitlines()[0] for name, method in all_methods().items()}
 
 
 def kind(name: str) -> str:
