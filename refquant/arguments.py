@@ -40,8 +40,8 @@ def quiet(f: Callable[P, T]) -> Callable[P, T]:
         named = {name: p for name, p in inspect.signature(f).parameters.items() if name != "self"}
         form = ", ".join(f"{name}=" if p.kind is p.KEYWORD_ONLY else name for name, p in named.items())
         places = len(args) - ("self" in inspect.signature(f).parameters)
-        raise error(TypeError, f.__qualname__.split(".")[0], f"the arguments must be ({form})", f"{places} by place and "
-                    f"{', '.join(kwargs) or 'none'} by name", "scale, zero point and grid are one value: "
+        raise error(TypeError, f.__qualname__.split(".")[0], f"the arguments must be ({form})", f"{places} by place "
+                    f"and {', '.join(kwargs) or 'none'} by name", "scale, zero point and grid are one value: "
                     "rq.AffineParams(scale=, zero_point=, grid=)")
     return called
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
 from ..arguments import Codes, Reals
+from .choices import half_away
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -48,9 +49,7 @@ def quantize_q8_0(x: ArrayLike) -> Bytes:
     """
     x = _blocks("quantize_q8_0", x)
     d = np.abs(x).max(axis=-1, keepdims=True) / np.float32(127)
-    v = x * _inverse(d)
-    whole = np.trunc(v)
-    q = _whole(whole + np.copysign(np.abs(v - whole) >= 0.5, v)).astype(np.int8)
+    q = _whole(half_away(x * _inverse(d))).astype(np.int8)
     return _joined(_half(d), q.view(np.uint8))
 
 

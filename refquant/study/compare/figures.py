@@ -72,7 +72,8 @@ def _legend(axes: Axes, **options: Any) -> None:
 
 def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]:
     """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
-    names = {"PTQ": "quantized after training (PTQ)", "QAT": "trained with quantization (QAT)\npale: PTQ on the same ranges"}
+    names = {"PTQ": "quantized after training (PTQ)",
+             "QAT": "trained with quantization (QAT)\npale: PTQ on the same ranges"}
     by_kind = {each: [row for row in rows if kind(row.method) == each] for each in names}
     kinds = [each for each in names if by_kind[each]] or ["PTQ"]
     floats = len({row.method for row in rows if row.bits == 32})

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...clipping import CLIPPING_RULES
-from ...grids import IntGrid
+from ...grids import Grid
 from ..options import meaning
 from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, look, rule_style
 from .after_training import (
@@ -52,7 +52,7 @@ class Method(NamedTuple):
     recipe: Recipe = MINMAX
     about: str = ""
 
-    def __call__(self, task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    def __call__(self, task: Task, weights: Grid, activations: Grid) -> Network:
         return self.make(task, weights, activations)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import mlp
 from ...arguments import Reals
-from ...grids import IntGrid
+from ...grids import Grid, IntGrid
 from ..datasets import Data, Split, digits, split
 from ..records import Row
 from .network import Network
@@ -57,12 +57,12 @@ class Run(NamedTuple):
     seconds: float
 
     @property
-    def grids(self) -> tuple[IntGrid, IntGrid] | None:
+    def grids(self) -> tuple[Grid, Grid] | None:
         """Of weights, narrow and signed, and of activations, unsigned; None for float32."""
         return grids(self.bits, self.bits) if self.bits <= 16 else None
 
 
-def grids(weights: int, activations: int) -> tuple[IntGrid, IntGrid]:
+def grids(weights: int, activations: int) -> tuple[Grid, Grid]:
     """Narrow signed codes for weights, unsigned ones for activations."""
     return IntGrid(weights, narrow=True), IntGrid(activations, signed=False)
 

@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from .questions import QUESTIONS
-    from .table import of_case, of_text, save, table, to_markdown, to_text
+    from .table import ask_text, case_text, save, table, to_markdown, to_text
 
     if options.list:
         echo(listed({q.name: f"{', '.join(q.rules):8} {q.asks}" for q in QUESTIONS}))
@@ -45,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
                                   f"{'without' if options.x is not None else 'with'} `--x`",
                                   repr(getattr(options, name)), "--x asks all engines about one number")
     if options.x is not None:
-        echo(fitted(of_case(of_text(options.x, given(options.scale, "1"), given(options.zero_point, "0"),
-                                    options.unsigned))))
+        echo(fitted(case_text(ask_text(options.x, given(options.scale, "1"), given(options.zero_point, "0"),
+                                       options.unsigned))))
         return 0
     answered = table(names)
     written = None if options.out is None else save(answered, options.out, options.svg)

@@ -4,13 +4,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...engines.operators import short
 from ..plots.style import BLUE, GREY, RED, figure, styled
-from .names import short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Told apart without colour too.
+#: Distinct without colour too.
 MARKERS = {BLUE: "o", RED: "s"}
 
 

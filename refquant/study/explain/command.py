@@ -1,4 +1,4 @@
-"""`refquant explain`: one number's way to its code."""
+"""`refquant explain`: the steps of one number to its code."""
 from __future__ import annotations
 
 import argparse
@@ -10,7 +10,7 @@ from ..options import Commands, echo, known
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("explain", help="one value's way to its code and back", examples=(
+    parser = commands.add_parser("explain", help="one value's steps to its code and back", examples=(
         "refquant explain 0.35 --scale 0.1 --zero-point 3", "refquant explain 2.5 --scale 1 --engine litert,pytorch"),
         description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, qmax) -> scale * (q - "
         "zero_point), exactly, with the rule it follows.")
@@ -30,17 +30,19 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .trace import explain, parameters
+    from .numbers import parameters
+    from .trace import explain
 
-    params = parameters("refquant explain", options.scale, options.zero_point, options.bits, options.signed,
+    params = parameters("explain", options.scale, options.zero_point, options.bits, options.signed,
                         options.narrow, options.dtype)
     if options.engine is None:
         echo(fitted(str(explain(options.x, params, options.dtype))))
         return 0
-    from .side_by_side import ENGINES, side_by_side
+    from .side_by_side import engines, side_by_side
 
     if options.dtype != "float32":
         raise arguments.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
                               f"--dtype {options.dtype}", "drop --dtype")
-    echo(side_by_side(options.x, params, known("explain", "--engine", [options.engine], ENGINES, "--help names all")))
+    names = known("explain", "--engine", [options.engine], engines(), "--help names all")
+    echo(side_by_side(options.x, params, names))
     return 0
