@@ -101,7 +101,7 @@ def executed(notebook: Any, before: str = "") -> Any:
 
 
 def students(folder: Path, lessons: Sequence[Path]) -> list[Path]:
-    """Write the copies, all or none; a file that is there and differs is someone's work."""
+    """Write the copies, all or none; an existing file that differs is someone's work, and is not overwritten."""
     copies = {folder / path.name: text(student(read(path))) for path in lessons}
     for path, content in copies.items():
         if path.exists() and path.read_bytes() != content.encode():
@@ -178,7 +178,7 @@ def figures(folder: Path, lessons: Sequence[Path]) -> list[Path]:
 
 
 def ran(where: Path, *command: object) -> None:
-    """Run a Python module quietly, in a folder that may be littered; if it fails, its last line is the error."""
+    """Run a Python module quietly; if it fails, its last line is the error. It may leave files in the folder."""
     done = subprocess.run([sys.executable, "-m", *map(str, command)], cwd=where, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True)
     if done.returncode:
@@ -197,7 +197,7 @@ def wheels(folder: Path) -> None:
 
 
 def configuration(runtime: Path | None) -> Any:
-    """What the site says of itself; the runtime is on the web, unless one is inside."""
+    """The site's configuration; the runtime is on the web, unless one is inside."""
     page = {"appName": "refquant, the course", "exposeAppInBrowser": True}
     if runtime is None:
         page |= {"litePluginSettings": {KERNEL: {"pyodideUrl": PYODIDE}}}

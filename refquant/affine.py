@@ -1,8 +1,9 @@
 """THE FORMULA, both ways.
 
-    q = clip(round(x / scale) + zero_point, qmin, qmax)        x_hat = scale * (q - zero_point)
+    q = encode(clip(round(x / scale) + zero_point, qmin, qmax))        x_hat = scale * (decode(q) - zero_point)
 
-This is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, NaN apart. PyTorch multiplies by
+The grid says what round, encode and decode are; on integers round is rint, and encode and decode change nothing. Then
+this is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, NaN apart. PyTorch multiplies by
 1 / scale instead of dividing; torch.quantize_per_tensor and brevitas add the zero point before rounding; the TFLite
 reference rounds ties away from zero.
 """
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from . import arguments
 from .arguments import Codes, Reals
-from .grids import IntGrid, known
+from .grids import Grid, known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +32,8 @@ class AffineParams(arguments.Value):
     (1, C) for one per column of an (N, C) array, and so on (R12). A value: the arrays are read-only copies; ==
     compares grid, dtype and bits.
 
-    >>> AffineParams(scale=0.1, zero_point=3, grid=IntGrid(4))
+    >>> from refquant import INT4
+    >>> AffineParams(scale=0.1, zero_point=3, grid=INT4)
     AffineParams(scale=array(0.1), zero_point=array(3, dtype=int16), grid=INT4)
 
     Raises:
@@ -42,37 +44,27 @@ class AffineParams(arguments.Value):
 
     scale: Reals
     zero_point: Codes
-    grid: IntGrid
+    grid: Grid
 
-    def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> None:
+    @arguments.quiet
+    def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: Grid) -> None:
         known("AffineParams", grid)
         steps = arguments.number("AffineParams", scale, "scale")
         arguments.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps,
                        "`scale` must be positive and finite (R11)",
                        "affine_params and symmetric_params give a valid scale for every finite range")
-        zeros = arguments.within("AffineParams", zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
+        zeros = arguments.within("AffineParams", zero_point, *grid.zero_points, "zero_point", "R2",
                                  "it is the code of 0.0; take one of the grid's")
-        if not arguments.compatible(steps.shape, zeros.shape):
-            raise arguments.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
-                                  f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
-        steps, zeros = np.broadcast_arrays(steps, zeros)
+        steps, zeros = arguments.broadcast("AffineParams", steps, zeros, "`scale` and `zero_point`",
+                                           "give both one shape")
         object.__setattr__(self, "scale", arguments.frozen(steps.astype(np.float64) if grid.bits > 16 else steps))
         object.__setattr__(self, "zero_point", arguments.frozen(zeros.astype(grid.zero_point_dtype)))
         object.__setattr__(self, "grid", grid)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AffineParams) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
-
-    def _identity(self) -> tuple[object, ...]:
-        return self.grid, self.scale.shape, self.scale.dtype, self.scale.tobytes(), self.zero_point.tobytes()
-
 
 @arguments.quiet
 def quantize(x: ArrayLike, params: AffineParams) -> Codes:
-    """q = clip(round(x / scale) + zero_point, qmin, qmax), ties to the even integer.
+    """q = encode(clip(round(x / scale) + zero_point, qmin, qmax)), ties to the even integer.
 
     Args:
         x: (*S) reals, float16, float32 or float64; scalars and lists of floats are taken. Infinities saturate (R6),
@@ -83,7 +75,8 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
 
     A tie goes to the even integer (R4) before the zero point is added (R5): with zero_point 1, the codes are odd.
 
-    >>> params = AffineParams(scale=1.0, zero_point=1, grid=IntGrid(8))
+    >>> from refquant import INT8
+    >>> params = AffineParams(scale=1.0, zero_point=1, grid=INT8)
     >>> quantize([0.5, 1.5, 2.5, 1000.0, -np.inf], params)
     array([   1,    3,    3,  127, -128], dtype=int8)
 
@@ -96,16 +89,16 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     """
     x = arguments.reals("quantize", x)
     scale, zero_point = _fit("quantize", x, params)
-    q = np.asarray(np.divide(x, scale, dtype=scale.dtype))
-    np.rint(q, out=q)
-    np.add(q, zero_point, out=q)
-    np.clip(q, params.grid.qmin, params.grid.qmax, out=q)
-    return q.astype(params.grid.dtype)
+    grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
+    grid.round(v, out=v)
+    np.add(v, zero_point, out=v)
+    np.clip(v, grid.qmin, grid.qmax, out=v)
+    return grid.encode(v)
 
 
 @arguments.quiet
 def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
-    """x_hat = scale * (q - zero_point).
+    """x_hat = scale * (decode(q) - zero_point).
 
     Args:
         q: (*S) codes on the grid, of any integer dtype.
@@ -114,7 +107,8 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
         (*S) reals in the scale's dtype (R2). Within one step of the dtype's largest number the product may overflow
         to infinity (R11).
 
-    >>> dequantize([-8, 3, 7], AffineParams(scale=0.5, zero_point=3, grid=IntGrid(4)))
+    >>> from refquant import INT4
+    >>> dequantize([-8, 3, 7], AffineParams(scale=0.5, zero_point=3, grid=INT4))
     array([-5.5,  0. ,  2. ])
 
     Raises:
@@ -123,16 +117,15 @@ def dequantize(q: ArrayLike, params: AffineParams) -> Reals:
     Source: ONNX DequantizeLinear, opset 21.
     """
     grid, scale = parameters("dequantize", params).grid, params.scale
-    q = arguments.within("dequantize", q, grid.qmin, grid.qmax, "q", "R2",
-                         "codes come from quantize with the same grid")
+    q = grid.check("dequantize", q)
     arguments.broadcastable("dequantize", scale.shape, q.shape)
-    steps = np.asarray(q.astype(params.zero_point.dtype) - params.zero_point)
+    steps = np.asarray(grid.decode(q) - params.zero_point)
     return np.multiply(steps, scale, dtype=grid.arithmetic(scale.dtype), out=np.empty_like(steps, dtype=scale.dtype))
 
 
 @arguments.quiet
 def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
-    """x_hat = scale * (quantize(x) - zero_point): x moved to the nearest real that has a code.
+    """x_hat = scale * clip(round(x / scale), qmin - zero_point, qmax - zero_point): x moved to a real that has a code.
 
     Args:
         x: (*S) reals, as for quantize.
@@ -140,19 +133,24 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     Returns:
         (*S) reals in x's dtype (R2; float64 beyond 16 bits, R3).
 
-    >>> fake_quantize(np.float32([0.26, 0.74, 9.0]), AffineParams(scale=0.5, zero_point=0, grid=IntGrid(3)))
-    array([0.5, 0.5, 1.5], dtype=float32)
+    >>> from refquant import INT2
+    >>> fake_quantize(np.float32([0.26, 0.24, 9.0]), AffineParams(scale=0.5, zero_point=0, grid=INT2))
+    array([0.5, 0. , 0.5], dtype=float32)
 
-    Between the values of qmin and qmax the error is at most scale * (1/2 + (qmax - qmin) * eps) (R16).
+    The clipped value is decode(quantize(x)) - zero_point; no code is needed on the way. Between the values of qmin and
+    qmax the error is at most scale * (1/2 + (qmax - qmin) * eps) (R16).
 
     Raises: as quantize.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3, "simulated quantization".
     """
     x = arguments.reals("fake_quantize", x)
-    scale, _ = _fit("fake_quantize", x, params)
-    steps = np.asarray(quantize(x, params).astype(params.zero_point.dtype) - params.zero_point)
-    dtype = scale.dtype if params.grid.bits > 16 else x.dtype
-    return np.multiply(steps, scale, dtype=scale.dtype, out=np.empty_like(steps, dtype=dtype))
+    scale, zero_point = _fit("fake_quantize", x, params)
+    grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
+    grid.round(v, out=v)
+    np.clip(v, grid.qmin - zero_point, grid.qmax - zero_point, out=v)
+    v += grid.zero
+    v *= scale
+    return v if grid.bits > 16 else v.astype(x.dtype, copy=False)
 
 
 def parameters(where: str, params: AffineParams) -> AffineParams:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from . import arguments
 from .affine import AffineParams, parameters
 from .arguments import Reals
+from .grids import Grid
 
 
 def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
@@ -28,10 +29,12 @@ def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
     (2, 2, 1)
 
     Raises:
-        ValueError: a block size outside 1 to n, an axis that x does not have.
+        ValueError: a block size outside 1 to n, an axis that x does not have, 64 axes: NumPy has no more.
+        TypeError: no numbers.
     Source: VS-Quant (arXiv:2102.04503); block formats of ONNX (block_size, opset 21) and gguf.
     """
     a = arguments.array("split_blocks", x, "x")
+    arguments.room_for_an_axis("split_blocks", a)
     i = arguments.one_axis("split_blocks", a.shape, axis)
     n = a.shape[i]
     size = arguments.whole("split_blocks", block_size, "block_size", 1, max(n, 1))
@@ -54,6 +57,7 @@ def join_blocks(blocks: ArrayLike, axis: int = -1, length: int | None = None) ->
 
     Raises:
         ValueError: fewer than two axes, a length that does not end in the last block.
+        TypeError: no numbers.
     """
     a = arguments.array("join_blocks", blocks, "blocks")
     i = arguments.one_axis("join_blocks", a.shape[1:], axis)
@@ -61,6 +65,40 @@ def join_blocks(blocks: ArrayLike, axis: int = -1, length: int | None = None) ->
     whole = count * size
     n = arguments.whole("join_blocks", whole if length is None else length, "length", max(0, whole - size + 1), whole)
     return a.reshape(*a.shape[:i], whole, *a.shape[i + 2:])[(slice(None),) * i + (slice(n),)]
+
+
+def channel_params(scale: ArrayLike, zero_point: ArrayLike, grid: Grid, *, axis: int, ndim: int) -> AffineParams:
+    """AffineParams with the scales of channels along the axis that is KEPT, of data with ndim axes.
+
+    Args:
+        scale: (C,) reals per step, as engines store them.
+        zero_point: (C,) codes of 0.0, or one for all.
+        grid: which values exist.
+        axis: the axis of the C channels: ONNX's `axis`, PyTorch's ch_axis. (minmax's `axis` is the one reduced over.)
+        ndim: how many axes the data have.
+
+    An array of shape (C,) would broadcast along the last axis, whichever axis holds the channels:
+
+    >>> from refquant import INT8, quantize
+    >>> rows = channel_params([0.5, 0.25], 0, INT8, axis=0, ndim=2)
+    >>> rows.scale.shape, quantize([[1.0, 1.0], [1.0, 1.0]], rows)
+    ((2, 1), array([[2, 2],
+           [4, 4]], dtype=int8))
+
+    Raises:
+        ValueError: scales or zero points of other shapes, an axis that the data do not have; as AffineParams.
+        TypeError: as AffineParams.
+    Source: ONNX QuantizeLinear, attribute axis.
+    """
+    steps = arguments.number("channel_params", scale, "scale")
+    zeros = arguments.integers("channel_params", zero_point, "zero_point")
+    if steps.ndim != 1 or zeros.shape not in ((), steps.shape):
+        raise arguments.error(ValueError, "channel_params", "`scale` must be of shape (C,), `zero_point` of () or (C,)",
+                              f"shapes {steps.shape} and {zeros.shape}", "AffineParams takes other granularities")
+    shape = [1] * arguments.whole("channel_params", ndim, "ndim", 1, 64)
+    shape[arguments.one_axis("channel_params", tuple(shape), axis)] = steps.size
+    return AffineParams(scale=steps.reshape(shape), zero_point=np.broadcast_to(zeros, steps.shape).reshape(shape),
+                        grid=grid)
 
 
 def bits_per_value(params: AffineParams, size: int) -> float:

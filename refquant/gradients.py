@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike
 
 from . import arguments
 from .arguments import Reals
-from .grids import IntGrid
+from .grids import Grid
 
 
 @arguments.quiet
 def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
-                     grid: IntGrid) -> tuple[Reals, Callable[[Reals], Reals]]:
-    """x_hat = scale * (clip(round(x/scale) + zero_point, qmin, qmax) - zero_point),  dx = g where not clipped, else 0.
+                     grid: Grid) -> tuple[Reals, Callable[[Reals], Reals]]:
+    """x_hat = scale * clip(round(x / scale), qmin - zero_point, qmax - zero_point),  dx = g where not clipped, else 0.
 
     Args:
         x: (*S) reals.
@@ -25,7 +25,8 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
 
     The mask looks at the ROUNDED code (R15), so the gradient passes half a step beyond the range:
 
-    >>> x_hat, pullback = straight_through(np.float32([7.4, 7.6]), 1.0, 0, IntGrid(4))
+    >>> from refquant import INT4
+    >>> x_hat, pullback = straight_through(np.float32([7.4, 7.6]), 1.0, 0, INT4)
     >>> x_hat, pullback(np.float32([1, 1]))
     (array([7., 7.], dtype=float32), array([1., 0.], dtype=float32))
 
@@ -34,12 +35,12 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     """
     dtype = grid.arithmetic(x.dtype)
     scale, zero_point = np.asarray(scale, dtype), np.asarray(zero_point, dtype)
-    q = np.asarray(np.divide(x, scale, dtype=dtype))
-    np.rint(q, out=q)
-    q += zero_point
-    x_hat = np.asarray(np.minimum(np.maximum(q, grid.qmin), grid.qmax))  # np.clip, at a third of its overhead
-    passed = x_hat == q
-    x_hat -= zero_point
+    v = np.asarray(np.divide(x, scale, dtype=dtype))
+    grid.round(v, out=v)
+    # np.clip, at a third of its overhead
+    x_hat = np.asarray(np.minimum(np.maximum(v, grid.qmin - zero_point), grid.qmax - zero_point))
+    passed = x_hat == v
+    x_hat += grid.zero
     x_hat *= scale
 
     def pullback(g: Reals) -> Reals:
@@ -50,7 +51,7 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
 
 @arguments.quiet
 def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
-        grid: IntGrid) -> tuple[Reals, Callable[[Reals], tuple[Reals, Reals]]]:
+        grid: Grid) -> tuple[Reals, Callable[[Reals], tuple[Reals, Reals]]]:
     """x_hat as straight_through; with v = x/scale and [l, h] = [qmin, qmax] - zero_point: where l < v < h, dx = g and
     dscale = g * (round(v) - v), elsewhere dx = 0 and dscale = g * l or g * h, summed over all that share the scale.
 
@@ -64,7 +65,8 @@ def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
 
     The mask looks at x/scale before rounding, as published; straight_through looks at the rounded code (R15):
 
-    >>> x_hat, pullback = lsq(np.float32([7.3, 0.3]), 1.0, 0, IntGrid(4))
+    >>> from refquant import INT4
+    >>> x_hat, pullback = lsq(np.float32([7.3, 0.3]), 1.0, 0, INT4)
     >>> dx, dscale = pullback(np.float32([1, 0]))
     >>> x_hat, dx, float(dscale)
     (array([7., 0.], dtype=float32), array([0., 0.], dtype=float32), 7.0)
@@ -74,8 +76,10 @@ def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     dtype = grid.arithmetic(x.dtype)
     scale, zero_point = np.asarray(scale, dtype), np.asarray(zero_point, dtype)
     l, h = grid.qmin - zero_point, grid.qmax - zero_point
-    v = np.divide(x, scale, dtype=dtype)
-    steps, inside = np.clip(np.rint(v), l, h), (v > l) & (v < h)
+    v = np.asarray(np.divide(x, scale, dtype=dtype))
+    steps, inside = np.asarray(grid.round(v)), (v > l) & (v < h)
+    np.clip(steps, l, h, out=steps)
+    steps += grid.zero
 
     def pullback(g: Reals) -> tuple[Reals, Reals]:
         dscale = g * np.where(inside, steps - v, steps)

@@ -6,10 +6,10 @@ from numpy.typing import ArrayLike
 
 from . import arguments
 from .arguments import Codes
-from .grids import IntGrid, known
+from .grids import Grid, known
 
 
-def pack(q: ArrayLike, grid: IntGrid) -> Codes:
+def pack(q: ArrayLike, grid: Grid) -> Codes:
     """Bit j of code i is bit i * bits + j of the stream; bit k of the stream is bit k % 8 of byte k // 8, 1 the lowest.
 
     Args:
@@ -21,7 +21,7 @@ def pack(q: ArrayLike, grid: IntGrid) -> Codes:
 
     At 2 and 4 bits the first code lies lowest, as in ONNX; at 3 bits the third code spans two bytes:
 
-    >>> from refquant import UINT4
+    >>> from refquant import UINT4, IntGrid
     >>> [f"{byte:08b}" for byte in pack([1, 15, 3], UINT4)]
     ['11110001', '00000011']
     >>> [f"{byte:08b}" for byte in pack([1, -1, -4], IntGrid(3))]
@@ -32,12 +32,12 @@ def pack(q: ArrayLike, grid: IntGrid) -> Codes:
         TypeError: codes that are no integers.
     Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
     """
-    codes = arguments.within("pack", q, known("pack", grid).qmin, grid.qmax, "q", "R2", "take codes from quantize")
+    codes = known("pack", grid).check("pack", q)
     stored = codes.astype(grid.dtype.newbyteorder("<")).reshape(-1, 1).view(np.uint8)
     return np.packbits(np.unpackbits(stored, axis=1, count=grid.bits, bitorder="little"), bitorder="little")
 
 
-def unpack(packed: ArrayLike, grid: IntGrid, count: int) -> Codes:
+def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
     """The `count` codes of a stream: pack undone.
 
     Args:
@@ -66,4 +66,4 @@ def unpack(packed: ArrayLike, grid: IntGrid, count: int) -> Codes:
     wide[:, -bits:] = np.unpackbits(stream, count=count * bits, bitorder="little").reshape(count, bits)
     codes = np.packbits(wide, axis=1, bitorder="little").view(grid.dtype.newbyteorder("<")).reshape(count)
     codes = (codes >> (wide.shape[1] - bits)).astype(grid.dtype)  # from the top bits: the shift extends the sign
-    return arguments.within("unpack", codes, grid.qmin, grid.qmax, "packed", "R2", "pack with the same grid")
+    return grid.check("unpack", codes, "packed")

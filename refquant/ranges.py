@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,14 +10,15 @@ from numpy.typing import ArrayLike
 from . import arguments
 from .affine import AffineParams
 from .arguments import Codes, Reals
-from .grids import IntGrid, known
+from .grids import Grid, known, stepped
 
-Fit: TypeAlias = Callable[[Reals, Reals, IntGrid], AffineParams]
+Fit: TypeAlias = Callable[[Reals, Reals, Grid], AffineParams]
+RawFit: TypeAlias = Callable[[Reals, Reals, Grid], tuple[Reals, Reals]]
 TINY = {dtype: np.finfo(dtype).tiny for dtype in ("f", "d")}  # the smallest normal numbers
 
 
 @arguments.quiet
-def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
+def affine_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """scale = (hi/2 - lo/2) / ((qmax - qmin)/2),  zero_point = qmin + round(clip(-lo/scale, 0, qmax - qmin)).
 
     Args:
@@ -38,13 +39,13 @@ def affine_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
     Source: ONNX DynamicQuantizeLinear, generalised to any grid; halved so that the width of no finite range
     overflows. gemmlowp rounds the zero point's ties away from zero; quanto and qwix do not widen the range to 0.
     """
-    lo, hi = _ends("affine_params", lo, hi, grid)
+    lo, hi = _ends("affine_params", lo, hi, stepped("affine_params", grid))
     scale, zero_point = affine_formula(lo, hi, grid)
     return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
 
 
 @arguments.quiet
-def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParams:
+def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0 on a signed grid.
 
     Args:
@@ -65,12 +66,12 @@ def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> AffineParam
     Source: Wu et al. 2020 (arXiv:2004.09602), section 3.1.2. PyTorch's observers and torchao divide by 127.5,
     brevitas by 128 on the full grid.
     """
-    lo, hi = _ends("symmetric_params", lo, hi, grid)
+    lo, hi = _ends("symmetric_params", lo, hi, known("symmetric_params", grid))
     scale, zero_point = symmetric_formula(lo, hi, grid)
     return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
 
 
-def affine_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
+def affine_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     """R8, R9 and R11 on raw arrays, unchecked: (scale, zero_point), both in the range's dtype.
 
     >>> from refquant import UINT4
@@ -82,17 +83,32 @@ def affine_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
     return scale, grid.qmin + np.rint(np.minimum(np.maximum(-lo / scale, 0), grid.qmax - grid.qmin))
 
 
-def symmetric_formula(lo: Reals, hi: Reals, grid: IntGrid) -> tuple[Reals, Reals]:
+def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     """R10 and R11 on raw arrays, unchecked: (scale, zero_point), both in the range's dtype.
 
     >>> from refquant import INT4
     >>> symmetric_formula(np.float64(-3.5), np.float64(0.7), INT4)
     (np.float64(0.5), np.float64(0.0))
     """
-    zero_point = 0 if grid.signed else (grid.qmin + grid.qmax + 1) // 2
+    zero_point = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
     largest = np.maximum(np.abs(lo), np.abs(hi))
     scale = _at_least_normal(largest / min(grid.qmax - zero_point, zero_point - grid.qmin), largest == 0)
     return scale, np.full_like(scale, zero_point)[()]
+
+
+def unchecked(fit: Fit) -> RawFit:
+    """The fit as (lo, hi, grid) -> (scale, zero_point), for inner loops: a raw formula where there is one.
+
+    >>> from refquant import INT4
+    >>> unchecked(symmetric_params) is symmetric_formula
+    True
+    """
+    def fitted(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
+        params = fit(lo, hi, grid)
+        return params.scale, params.zero_point.astype(params.scale.dtype)
+
+    formulas: dict[Any, RawFit] = {affine_params: affine_formula, symmetric_params: symmetric_formula}
+    return formulas.get(fit, fitted)
 
 
 def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
@@ -100,22 +116,21 @@ def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
     return np.maximum(scale, TINY[scale.dtype.char]) + all_zero  # tiny + 1 is 1, scale + 0 is scale
 
 
-def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Reals, Reals]:
+def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, Reals]:
     """lo and hi in the dtype of the arithmetic, finite and in order, in one shape."""
-    known(where, grid)
     a, b = arguments.number(where, lo, "lo"), arguments.number(where, hi, "hi")
     # a plain Python number takes the other end's dtype, as everywhere in NumPy
     weak = (end if type(end) in (int, float) else known for end, known in ((lo, a), (hi, b)))
     dtype = grid.arithmetic(np.result_type(*weak))
-    if not arguments.compatible(a.shape, b.shape):
-        raise arguments.error(ValueError, where, "`lo` and `hi` must broadcast together (R12)",
-                              f"shapes {a.shape} and {b.shape}", "take both from one call of minmax")
-    a, b = np.broadcast_arrays(a.astype(dtype), b.astype(dtype))
+    a, b = arguments.broadcast(where, a.astype(dtype), b.astype(dtype), "`lo` and `hi`",
+                               "take both from one call of minmax")
     bad = ~(np.isfinite(a) & np.isfinite(b) & (a <= b))
     if bad.any():
         raise arguments.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",
-                              f"[{a[bad][0]}, {b[bad][0]}] at index {arguments.first(bad)} of shape {bad.shape}",
+                              f"[{a[bad][0]}, {b[bad][0]}]{arguments.place(bad)}",
                               "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite "
                               "range")
     return a, b
 
+
+RAW_FITS: tuple[RawFit, ...] = (affine_formula, symmetric_formula)

@@ -6,7 +6,8 @@ RULES: dict[str, str] = {
     "R2": "Meaning: a code means scale * (q - zero_point). dequantize refuses codes off the grid and returns the "
           "scale's dtype; fake_quantize returns x's.",
     "R3": "Division: arithmetic in x's dtype by true division, never by a reciprocal; the scale is cast to x's dtype; "
-          "float16 is widened to float32; grids beyond 16 bits compute in float64 throughout.",
+          "float16 is widened to float32; grids beyond 16 bits compute in float64 throughout. IEEE gradual underflow "
+          "is assumed.",
     "R4": "Ties go to the even integer.",
     "R5": "The zero point is added after rounding.",
     "R6": "Saturation: clip in floating point before the cast; infinities and overflowing quotients saturate, without "

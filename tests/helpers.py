@@ -14,14 +14,24 @@ import pytest
 import refquant as rq
 from refquant import mlp
 
-slow = pytest.mark.skipif(not os.environ.get("CI_SLOW"), reason="takes seconds, and CI runs it: set CI_SLOW")
-
 
 def needs(module: str, extra: str) -> Any:
     """The module of an optional extra; without it the test is skipped with a reason, in CI it fails."""
-    if os.environ.get(f"CI_{extra.upper()}"):
+    if os.environ.get("CI"):
         return importlib.import_module(module)
-    return pytest.importorskip(module, reason=f"needs the extra `{extra}`: pip install -e '.[{extra}]'")
+    return pytest.importorskip(module, reason=f"needs {module}: pip install -e '.[{extra}]'")
+
+
+class Extra:
+    """The module of an optional extra, which the first test that uses it imports: a file of tests needs no engine."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        self._needed = module, extra
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # pytest asks every object of a module for such names
+            raise AttributeError(name)
+        return getattr(needs(*self._needed), name)
 
 
 def hears_interrupts() -> None:
@@ -53,8 +63,8 @@ class Bomb:
 
 
 def other_predictions(qnet: mlp.QuantizedNet, x: Any) -> int:
-    """How many rows the integers read otherwise than the simulation; in each of these the two largest logits lie
-    within one INT16 step, or a hidden code differs."""
+    """For how many rows the integers predict another class than the simulation. In each of these the two largest logits
+    lie within one INT16 step, or a hidden code differs."""
     net = mlp.deploy(qnet)
     q, y = rq.quantize(np.asarray(x, np.float32), net.input), np.asarray(x, np.float32)
     hidden = np.zeros(len(q), bool)

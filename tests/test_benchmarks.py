@@ -28,6 +28,7 @@ def plausible(rows: Any, names: int) -> None:
         assert len(row.cells()) == 8 and row.cells()[4].startswith("**")
 
 
+@pytest.mark.conformance
 def test_a_step_here_and_in_pytorch(load: Callable[[str], Any]) -> None:
     needs("torch", "conformance")
     module = load("qat_step")
@@ -37,11 +38,13 @@ def test_a_step_here_and_in_pytorch(load: Callable[[str], Any]) -> None:
         assert module.milliseconds_per_step(run) > 0
 
 
+@pytest.mark.conformance
 def test_products_here_and_in_onnxruntime(load: Callable[[str], Any]) -> None:
     needs("onnx", "conformance"), needs("onnxruntime", "conformance")
     plausible(load("matmul").rows(n=8, rounds=2, slow_rounds=1), 4)
 
 
+@pytest.mark.conformance
 def test_quantize_here_and_in_onnx(load: Callable[[str], Any]) -> None:
     needs("onnx", "conformance")
     plausible(load("elementwise").rows(n=1000, rounds=2), 6)
@@ -63,6 +66,7 @@ def test_inference_and_import(load: Callable[[str], Any]) -> None:
     plausible(load("importing").rows(rounds=1), 1)
 
 
+@pytest.mark.conformance
 def test_one_command_runs_them_all(load: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("onnx", "onnxruntime", "torch"):
         needs(package, "conformance")

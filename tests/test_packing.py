@@ -39,6 +39,7 @@ def test_every_code_in_every_place(bits: int, signed: bool) -> None:
         assert (rq.unpack(packed, grid, q.size) == turned).all()
 
 
+@pytest.mark.conformance
 @pytest.mark.parametrize("name", ["INT4", "UINT4", "INT2", "UINT2"])
 def test_onnx_packs_so(name: str) -> None:
     onnx = needs("onnx", "conformance")

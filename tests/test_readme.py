@@ -4,7 +4,6 @@
 what `python tests/benchmarks/all.py .readme` found, and table and picture of `refquant engines`, into the README.
 """
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import pytest
 from helpers import needs
 
 ROOT = Path(__file__).resolve().parent.parent
-OPTIONAL = ("import dask", "import torch", "import onnx")  # blocks that run where the extra is installed
-CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "data" / "claims.json"
+EXTRAS = {"dask": "distributed", "torch": "conformance", "onnx": "conformance", "onnxruntime": "conformance"}
+CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
 BENCHMARKS = ROOT / ".readme" / "benchmarks.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -47,29 +46,29 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def run(chosen: list[str]) -> None:
     names: dict[str, Any] = {}
-    for block in blocks("python"):
-        if all(package not in block or importlib.util.find_spec(package[7:]) for package in OPTIONAL):
-            exec(compile(block, "README.md", "exec"), names)
+    for block in chosen:
+        exec(compile(block, "README.md", "exec"), names)
+
+
+def test_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    run([block for block in blocks("python") if not any(f"import {package}" in block for package in EXTRAS)])
     assert "bytes" in capsys.readouterr().out
+
+
+@pytest.mark.conformance
+@pytest.mark.distributed
+def test_python_runs_with_every_extra() -> None:
+    for package, extra in EXTRAS.items():
+        needs(package, extra)
+        assert any(f"import {package}" in block for block in blocks("python"))
+    run(blocks("python"))
 
 
 def test_observers_run_on_dask_in_five_lines() -> None:
     block, = (block for block in blocks("python") if "import dask" in block)
     assert len(block.strip().splitlines()) == 5
-    needs("dask.array", "distributed")  # then test_python_runs has run it
-
-
-def test_the_engine_deviates_as_told() -> None:
-    assert any("import torch" in block for block in blocks("python"))
-    needs("torch", "conformance")
-
-
-def test_the_exported_network_runs() -> None:
-    assert any("import onnxruntime" in block for block in blocks("python"))
-    needs("onnx", "conformance")
-    needs("onnxruntime", "conformance")
 
 
 def test_the_verdict_table_is_what_the_records_say() -> None:

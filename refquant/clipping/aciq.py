@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from ..grids import IntGrid, known
+from ..grids import Grid, stepped
 from .quantiles import minmax
 from .rule import Axis, finite
 from .statistics import mean, mean_and_deviation, no_wider, unit_of
@@ -59,7 +59,7 @@ def _root(f: Callable[[float], float]) -> float:
 
 
 @arguments.quiet
-def aciq_gaussian(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: bool = False,
+def aciq_gaussian(x: ArrayLike, grid: Grid, axis: Axis = None, *, one_sided: bool = False,
                   counts: Codes | None = None) -> tuple[Reals, Reals]:
     """[mean - a * sigma, mean + a * sigma], no wider than x and 0; a = gaussian_width(bits).
 
@@ -81,7 +81,7 @@ def aciq_gaussian(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: 
         TypeError: as minmax.
     Source: Banner et al. 2019 (arXiv:1810.05723, ACIQ), eq. 6. The one-sided sigma is that of y, from x alone.
     """
-    x, grid = finite("aciq_gaussian", x, axis, counts), known("aciq_gaussian", grid)
+    (x, counts), grid = finite("aciq_gaussian", x, axis, counts, one_sided), stepped("aciq_gaussian", grid)
     middle, sigma = mean_and_deviation(np.maximum(x, 0) if one_sided else x, axis, counts)
     if one_sided:
         middle, sigma = 0 * middle, math.sqrt(2) * np.hypot(middle, sigma)
@@ -90,7 +90,7 @@ def aciq_gaussian(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: 
 
 
 @arguments.quiet
-def aciq_laplace(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: bool = False,
+def aciq_laplace(x: ArrayLike, grid: Grid, axis: Axis = None, *, one_sided: bool = False,
                  counts: Codes | None = None) -> tuple[Reals, Reals]:
     """[mean - a * b, mean + a * b], no wider than x and 0; a = laplace_width(bits), b = mean(|x - mean|).
 
@@ -106,7 +106,7 @@ def aciq_laplace(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: b
         TypeError: as minmax.
     Source: as aciq_gaussian.
     """
-    x, grid = finite("aciq_laplace", x, axis, counts), known("aciq_laplace", grid)
+    (x, counts), grid = finite("aciq_laplace", x, axis, counts, one_sided), stepped("aciq_laplace", grid)
     lo, hi = minmax(x, axis)
     unit = unit_of(lo, hi)
     v = (np.maximum(x, 0) if one_sided else x) / unit

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from ..grids import IntGrid, known
+from ..grids import Grid, stepped
 from .bins import exponents, tally
 from .quantiles import minmax
 from .rule import Axis, finite
@@ -16,7 +16,7 @@ BINS = 2048  # of the histogram, at most
 
 
 @arguments.quiet
-def entropy(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, counts: Codes | None = None) -> tuple[Reals, Reals]:
+def entropy(x: ArrayLike, grid: Grid, axis: Axis = None, *, counts: Codes | None = None) -> tuple[Reals, Reals]:
     """[-t, t], no wider than x: the t after which the histogram of |x| loses least by falling into the grid's levels.
 
     For each number i of bins from levels = qmax + 1 on: P is the first i bins, all beyond added to the last; Q is the
@@ -48,8 +48,9 @@ def entropy(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, counts: Codes | N
         TypeError: as minmax.
     Source: Migacz 2017, "8-bit inference with TensorRT" (GTC), the procedure and its (i + 1/2).
     """
-    x, grid = finite("entropy", x, axis, counts), known("entropy", grid)
+    (x, counts), grid = finite("entropy", x, axis, counts), stepped("entropy", grid)
     lo, hi = minmax(x, axis)
+    arguments.room_for_an_axis("entropy", lo)
     exponent = exponents(lo, hi)
     signed = tally(x, exponent, BINS, counts)
     folded = signed[..., :BINS][..., ::-1] + signed[..., BINS + 1:]

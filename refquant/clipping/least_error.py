@@ -1,26 +1,31 @@
 """LAPQ: the clipping range of least mean |error|**p, by search; p = 2 is the mean square. Rules as in rule.py."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
-from ..affine import fake_quantize
 from ..arguments import Codes, Reals
-from ..grids import IntGrid
-from ..ranges import Fit, affine_params
+from ..gradients import straight_through
+from ..grids import Grid
+from ..ranges import RAW_FITS, Fit, affine_params, unchecked
 from .quantiles import minmax
-from .rule import Axis, finite
+from .rule import Axis, finite, fitted
 from .statistics import mean, unit_of
 
+CANDIDATES = 2**17  # how many values a search holds at once, when the data are fewer: ranges are then tried together
 
-def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params, *,
+
+@arguments.quiet
+def mse_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_params, *,
                 counts: Codes | None = None) -> tuple[Reals, Reals]:
     """(c * lo, c * hi), with the c in (0, 1] for which mean((x - x_hat)**2) is least: lp_optimal with p = 2.
 
     Clipping a few values hard can cost less than a coarse step for all:
 
-    >>> from refquant import INT4, dynamic_params, mse
+    >>> from refquant import INT4, dynamic_params, fake_quantize, mse
     >>> x = np.random.default_rng(0).normal(size=1000)
     >>> wide, best = (dynamic_params(x, INT4, clip=clip) for clip in (
     ...     minmax, lambda x, axis: mse_optimal(x, INT4, axis)))
@@ -33,7 +38,7 @@ def mse_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affin
 
 
 @arguments.quiet
-def lp_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine_params, *, p: float,
+def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_params, *, p: float,
                counts: Codes | None = None) -> tuple[Reals, Reals]:
     """(c * lo, c * hi), with the c in (0, 1] for which mean(|x - x_hat|**p) is least.
 
@@ -58,21 +63,40 @@ def lp_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine
         TypeError: as minmax.
     Source: Nahshan et al. 2019 (arXiv:1911.07190, LAPQ).
     """
-    x = finite("lp_optimal" if p != 2 else "mse_optimal", x, axis, counts)
-    if not (isinstance(p, int | float | np.number) and 1 <= p < np.inf):
-        raise arguments.error(ValueError, "lp_optimal", "`p` must be a number of at least 1", repr(p),
-                              "2 is mse_optimal")
-    lo, hi = minmax(x, axis)
-    unit = unit_of(lo, hi)  # relative errors neither overflow nor underflow
+    p = arguments.real("lp_optimal", p, "p", "of at least 1", lambda v: 1 <= v < np.inf, "2")
+    where = "mse_optimal" if p == 2 else "lp_optimal"
+    x, counts = finite(where, x, axis, counts)
+    ends = minmax(x, axis)
+    fitted(where, fit, *ends, grid)  # refuses what it cannot do on this grid
+    unit = unit_of(*ends)  # relative errors neither overflow nor underflow
+    reduced = arguments.axes(where, x.shape, axis)
+    long = [i for i, n in enumerate(x.shape) if n != 1]  # so that there is room for an axis of candidates
+    over = tuple(k - len(long) for k, i in enumerate(long) if i in reduced)
+    lo, hi, unit = (v.reshape([1 if i in reduced else x.shape[i] for i in long]) for v in (*ends, unit))
+    x = x.reshape([x.shape[i] for i in long])
+    counts = None if counts is None else counts.reshape(x.shape)
+    formula, dtype = unchecked(fit), grid.arithmetic(x.dtype)
 
     def error(c: Reals) -> Reals:
-        x_hat = fake_quantize(x, fit(c * lo, c * hi, grid))
-        return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, axis, counts)
+        """The error of each c, which has the shape of lo, or an axis of candidates before it."""
+        scale, zero_point = formula((c * lo).astype(dtype), (c * hi).astype(dtype), grid)
+        x_hat, _ = straight_through(x, scale, zero_point, grid)
+        return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, over, counts)
 
-    best = np.ones_like(lo)
+    together = max(1, CANDIDATES // max(x.size, 1)) if formula in RAW_FITS else 1
+    best = _least(error, np.ones_like(lo), together)
+    return (best * lo).reshape(ends[0].shape)[()], (best * hi).reshape(ends[0].shape)[()]
+
+
+def _least(error: Callable[[Reals], Reals], best: Reals, together: int) -> Reals:
+    """The c from 0 to 1 of least error, the largest of equals; so many are tried at once. best: ones, in c's shape."""
     least = error(best)
-    for step, up in ((1 / 64, 0), (1 / 1024, 16)):
-        for c in [np.clip(best + k * step, step, 1).astype(x.dtype) for k in range(up, -65 if up == 0 else -17, -1)]:
-            e = error(c)
-            best, least = np.where(e < least, c, best), np.minimum(e, least)
-    return best * lo, best * hi
+    for step, k in ((1 / 64, np.arange(0, -65, -1)), (1 / 1024, np.arange(16, -17, -1))):
+        offsets = (k * step).astype(best.dtype).reshape(-1, *[1] * best.ndim)
+        c = np.clip(best + offsets, step, 1)
+        for some in (c[i:i + together] for i in range(0, len(c), together)):
+            e = error(some) if together > 1 else error(some[0])[None]
+            first = np.argmin(e, axis=0)[None]
+            lowest, at = (np.take_along_axis(v, first, 0)[0] for v in (e, some))
+            best, least = np.where(lowest < least, at, best), np.minimum(lowest, least)
+    return best

@@ -14,7 +14,7 @@ import numpy as np
 from .. import arguments
 from ..affine import AffineParams
 from ..arguments import Codes, Reals
-from ..grids import IntGrid
+from ..grids import Grid
 from . import gguf
 from .choices import Whole, half_away, reciprocal
 from .conventions import Convention
@@ -89,7 +89,7 @@ def truncated(added: Fraction) -> Choice[[Fraction], int]:
                   f", + {show(added)} = {show(total(v))} in float32, truncated: {n}")
 
 
-def four_bits(low: int) -> Choice[[Whole, int, IntGrid], Whole]:
+def four_bits(low: int) -> Choice[[Whole, int, Grid], Whole]:
     """min(n, 15) + low."""
     return Choice(lambda n, *_: min(n, 15) + low, "4 bits", lambda n, *others:
                   ", at most 15" * (n > 15) + f", - {-low} = {others[-1]}" * (low < 0))
@@ -98,7 +98,7 @@ def four_bits(low: int) -> Choice[[Whole, int, IntGrid], Whole]:
 class FromMin(Convention):
     """Blocks from 0 up; those of a negative x from -8 steps up."""
 
-    def steps(self, x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> list[Step]:
+    def steps(self, x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[Step]:
         """As Convention does."""
         below = Convention(above_min, no_zero_point, self.rounding, four_bits(-8))
         return below.steps(x, scale, zero_point, grid) if x < 0 else super().steps(x, scale, zero_point, grid)

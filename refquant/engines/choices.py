@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..arguments import quiet
-from ..grids import IntGrid
+from ..grids import Grid
 from .exact import Exact, Scalar, exact, nearest, quotient, show
 from .steps import Words, described
 
@@ -26,8 +26,8 @@ Whole: TypeAlias = "int | float"  # a float only where it is infinite or NaN
 Rounding: TypeAlias = Callable[[Fraction], int]
 Division: TypeAlias = "Callable[[Scalar, Scalar], Scalar | Exact]"
 ZeroPoint: TypeAlias = "Callable[[Scalar | Exact, int, type[Scalar]], tuple[Scalar | Exact, int]]"
-Cast: TypeAlias = Callable[[Whole, int, IntGrid], Whole]
-Nan: TypeAlias = "Callable[[IntGrid], int | None]"
+Cast: TypeAlias = Callable[[Whole, int, Grid], Whole]
+Nan: TypeAlias = "Callable[[Grid], int | None]"
 
 
 # ---------------------------------------------------------------------------------------------- rounding
@@ -279,7 +279,7 @@ def _not_held(n: Whole, bits: int) -> str:
 
 def _through(bits: int) -> Words:
     """Of a cast to an integer, then the zero point, which may wrap."""
-    def words(n: Whole, rest: int, _: IntGrid, q: Whole) -> str:
+    def words(n: Whole, rest: int, _: Grid, q: Whole) -> str:
         how = "=" if q == _fitting(n, bits) + rest else "wraps to"
         return _not_held(n, bits) + (f"; + {rest} {how} {q}" if rest else "")
     return words
@@ -289,7 +289,7 @@ CAST_FIRST = "it casts to an integer before it clips, and what does not fit beco
 
 
 @described("{}", lambda n, rest, *_: _late_sum(n, rest, np.float32))
-def saturating(n: Whole, rest: int, _: IntGrid) -> Whole:
+def saturating(n: Whole, rest: int, _: Grid) -> Whole:
     """Clipped before the cast (R6): what is too large becomes qmax, and infinity too.
 
     >>> from refquant import INT8
@@ -300,7 +300,7 @@ def saturating(n: Whole, rest: int, _: IntGrid) -> Whole:
 
 
 @described("int32, {}", _through(32), CAST_FIRST)
-def through_int32(n: Whole, rest: int, _: IntGrid) -> Whole:
+def through_int32(n: Whole, rest: int, _: Grid) -> Whole:
     """Cast to int32 before the clip, as x86 does: what does not fit becomes -2**31, and so qmin; then sums wrap.
 
     >>> from refquant import INT8
@@ -311,7 +311,7 @@ def through_int32(n: Whole, rest: int, _: IntGrid) -> Whole:
 
 
 @described("int64, {}", _through(64), CAST_FIRST)
-def through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
+def through_int64(n: Whole, rest: int, _: Grid) -> Whole:
     """Cast to int64 before the clip, as x86 does: what does not fit becomes -2**63, and so qmin; then sums wrap.
 
     >>> from refquant import INT8
@@ -322,7 +322,7 @@ def through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
 
 
 @described("{}, int64", lambda n, rest, *_: _late_sum(n, rest, np.float64) + _not_held(n + rest, 64), CAST_FIRST)
-def sum_through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
+def sum_through_int64(n: Whole, rest: int, _: Grid) -> Whole:
     """Cast to int64 with the zero point added before, so that no sum wraps: torch.fake_quantize_per_channel_affine.
 
     >>> from refquant import INT8
@@ -334,14 +334,14 @@ def sum_through_int64(n: Whole, rest: int, _: IntGrid) -> Whole:
 
 @described("{}, lowest bits", lambda n, rest, grid, q: _late_sum(n, rest, np.float64) + (
            f"; the lowest {grid.bits} bits are {q}" if q != n + rest else ""), "it does not clip: the lowest bits stay")
-def wrapping(n: Whole, rest: int, grid: IntGrid) -> Whole:
+def wrapping(n: Whole, rest: int, grid: Grid) -> Whole:
     """Not clipped at all: the lowest bits of the integer (of int64's, if it does not fit there).
 
     >>> from refquant import INT8
     >>> wrapping(130, 0, INT8), wrapping(math.inf, 0, INT8)
     (-126, 0)
     """
-    low = -(2 ** (grid.bits - 1)) if grid.signed else 0
+    low = -(2 ** (grid.bits - 1)) if grid.qmin < 0 else 0
     return int((_fitting(n, 64) + rest - low) % 2**grid.bits + low)
 
 
@@ -355,7 +355,7 @@ def _wrapped(n: int, bits: int) -> int:
 
 
 @described("clip", lambda n, _, code: "" if code == n else f"; clipped to {code}")
-def clip(n: Whole, grid: IntGrid) -> int:
+def clip(n: Whole, grid: Grid) -> int:
     """min(max(n, qmin), qmax).
 
     >>> from refquant import INT8
@@ -372,12 +372,12 @@ def _unseen(comes: str) -> Words:
 
 
 @described("", lambda *_: "; NaN has no code")
-def refused(_: IntGrid) -> None:
+def refused(_: Grid) -> None:
     """NaN has no code (R7)."""
 
 
 @described("", _unseen("qmin"), "NaN becomes qmin")
-def lowest(grid: IntGrid) -> int:
+def lowest(grid: Grid) -> int:
     """NaN becomes qmin: the clip takes the larger of NaN and qmin, which is qmin.
 
     >>> from refquant import INT8
@@ -388,12 +388,12 @@ def lowest(grid: IntGrid) -> int:
 
 
 @described("", _unseen("qmax"), "NaN becomes qmax")
-def highest(grid: IntGrid) -> int:
+def highest(grid: Grid) -> int:
     """NaN becomes qmax: the clip takes the smaller of NaN and qmax, which is qmax."""
     return grid.qmax
 
 
 @described("", _unseen("0"), "NaN becomes 0")
-def zero(_: IntGrid) -> int:
+def zero(_: Grid) -> int:
     """NaN becomes code 0, whatever the zero point: NaN passes the clip, and its cast gives 0."""
     return 0

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from ..arguments import error, quiet
-from ..grids import IntGrid
+from ..grids import Grid
 from . import choices
 from .choices import Cast, Division, Nan, Rounding, ZeroPoint
 from .exact import Scalar, exact
@@ -40,7 +40,7 @@ class Convention(NamedTuple):
     nan: Nan = choices.refused
 
     @quiet
-    def steps(self, x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> list[Step]:
+    def steps(self, x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[Step]:
         """What each choice makes of one number, x and scale of one dtype; the last is the code, None where refused.
 
         >>> import numpy as np
@@ -65,7 +65,7 @@ class Convention(NamedTuple):
                 Step.of(self.nan, grid, value=self.nan(grid), label="clip") if math.isnan(q) else
                 Step.of(choices.clip, q, grid, value=choices.clip(q, grid))]
 
-    def quantize(self, x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> int:
+    def quantize(self, x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> int:
         """The code of one number; NaN, of x or of 0 / 0, must have one.
 
         Raises:

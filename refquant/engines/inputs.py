@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from ..grids import IntGrid
+from ..grids import Grid
 
 
 def take_reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[Any]]) -> Reals:
@@ -21,14 +21,14 @@ def take_reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[An
     return a
 
 
-def take_zero_points(where: str, zero_point: ArrayLike, grid: IntGrid) -> Codes:
+def take_zero_points(where: str, zero_point: ArrayLike, grid: Grid) -> Codes:
     """`zero_point` as int64, on the grid."""
     return arguments.within(where, zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
                             "it is the code of 0.0; take one of the grid's").astype(np.int64)
 
 
 def take_channels(where: str, x: NDArray[Any], scales: ArrayLike, zero_points: ArrayLike, axis: int,
-                  grid: IntGrid) -> tuple[Reals, Codes]:
+                  grid: Grid) -> tuple[Reals, Codes]:
     """scales in float64 and zero_points in int64, shaped to lie along the axis of x."""
     axis = arguments.whole(where, axis, "axis", 0, x.ndim - 1)
     steps, zeros = np.asarray(scales, np.float64), take_zero_points(where, zero_points, grid)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, parameters
 from ..arguments import Codes, Reals
-from ..grids import INT4, INT8, INT16, UINT8, IntGrid, known
+from ..grids import INT4, INT8, INT16, UINT8, Grid, known
 from ..integer import integer_matmul
 from .choices import flushed_reciprocal, half_away
 
@@ -120,7 +120,7 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
 
 @arguments.quiet
 def requantize_gemmlowp(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                        grid: IntGrid) -> Codes:
+                        grid: Grid) -> Codes:
     """high = floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), q = clip(round(high / 2**-min(shift, 0)) +
     zero_point, qmin, qmax): ties up, then ties away from zero. QUANTIZE of codes, reference kernel.
 
@@ -158,7 +158,7 @@ def requantize_gemmlowp(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, z
 
 @arguments.quiet
 def requantize_ruy(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                   grid: IntGrid) -> Codes:
+                   grid: Grid) -> Codes:
     """high = floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), q = clip(floor(high / 2**-min(shift, 0) + 1/2) +
     zero_point, qmin, qmax): ties up, twice. QUANTIZE of 8-bit codes to 8 bits, optimized kernel.
 
@@ -176,7 +176,7 @@ def requantize_ruy(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_p
 
 
 @arguments.quiet
-def requantize_xnnpack(acc: ArrayLike, m: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> Codes:
+def requantize_xnnpack(acc: ArrayLike, m: ArrayLike, zero_point: ArrayLike, grid: Grid) -> Codes:
     """q = clip(round(float32(acc) * m), qmin - zero_point, qmax - zero_point) + zero_point, ties to even, in float32.
 
     Args:
@@ -285,12 +285,12 @@ def _int32(q: Reals) -> Codes:
     return np.where(np.abs(q) < 2**31, q, -(2**31)).astype(np.int32)
 
 
-def _codes(steps: Codes, zero_point: Codes, grid: IntGrid) -> Codes:
+def _codes(steps: Codes, zero_point: Codes, grid: Grid) -> Codes:
     """int32 plus int32, which wraps, onto the grid."""
     return np.asarray(np.clip(np.add(steps, zero_point), grid.qmin, grid.qmax)).astype(grid.dtype)
 
 
-def _saturated(steps: Reals, zero_point: Reals, grid: IntGrid) -> Codes:
+def _saturated(steps: Reals, zero_point: Reals, grid: Grid) -> Codes:
     """Clipped before the zero point is added, so that nothing wraps."""
     return np.asarray(np.clip(steps, grid.qmin - zero_point, grid.qmax - zero_point) + zero_point).astype(grid.dtype)
 
@@ -309,7 +309,7 @@ def _float32(where: str, x: ArrayLike, name: str) -> Reals:
     return a
 
 
-def _one_of(where: str, params: AffineParams, grids: tuple[IntGrid, ...]) -> AffineParams:
+def _one_of(where: str, params: AffineParams, grids: tuple[Grid, ...]) -> AffineParams:
     if parameters(where, params).grid not in grids:
         raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(map(repr, grids))}",
                               repr(params.grid), "this kernel has no others")
@@ -317,13 +317,13 @@ def _one_of(where: str, params: AffineParams, grids: tuple[IntGrid, ...]) -> Aff
 
 
 def _quantization(where: str, x: ArrayLike, params: AffineParams,
-                  grids: tuple[IntGrid, ...]) -> tuple[Reals, Reals, Codes]:
+                  grids: tuple[Grid, ...]) -> tuple[Reals, Reals, Codes]:
     a, scale = _float32(where, x, "x"), _one_of(where, params, grids).scale
     arguments.broadcastable(where, scale.shape, a.shape)
     return a, arguments.float32(where, scale, "scale"), params.zero_point.astype(np.int32)
 
 
-def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> tuple[Codes, Codes]:
+def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: Grid) -> tuple[Codes, Codes]:
     known(where, grid)
     a = arguments.within(where, acc, -(2**31), 2**31 - 1, "acc", "R14", "accumulate fewer products").astype(np.int64)
     z = arguments.within(where, zero_point, grid.qmin, grid.qmax, "zero_point", "R2", "0.0 must have a code")
@@ -332,7 +332,7 @@ def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: IntGr
 
 
 def _fixed_point(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                 grid: IntGrid) -> tuple[Codes, Codes, Codes, Codes]:
+                 grid: Grid) -> tuple[Codes, Codes, Codes, Codes]:
     a, z = _accumulators(where, acc, zero_point, grid)
     m = arguments.within(where, mantissa, 0, 2**31 - 1, "mantissa", "R14", "take it from quantize_multiplier")
     s = arguments.within(where, shift, -31, 30, "shift", "R14", "take it from quantize_multiplier")

@@ -15,7 +15,7 @@ import numpy as np
 from .. import arguments
 from ..affine import AffineParams, quantize
 from ..arguments import Codes, Reals
-from ..grids import INT8, INT16, UINT8, IntGrid
+from ..grids import INT8, INT16, UINT8, Grid
 from . import blocks, choices, litert, onnxruntime, pytorch, torchao
 from .conventions import Convention
 from .steps import Step, sentence
@@ -43,7 +43,7 @@ class Operator(NamedTuple):
     short: str
     function: Callable[[Any, AffineParams], Any]
     convention: Convention
-    grids: tuple[IntGrid, ...] = (INT8, UINT8)
+    grids: tuple[Grid, ...] = (INT8, UINT8)
     dtypes: Dtypes = SINGLE
     engine: str = ""
 

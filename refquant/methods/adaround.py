@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, fake_quantize, parameters, quantize
 from ..arguments import Codes, Reals
+from .adam import adam_step
 from .layer import layer_data
 
 ZETA, GAMMA = 1.1, -0.1  # the sigmoid is stretched, so that 0 and 1 are reached
@@ -86,12 +87,6 @@ def adaround(w: ArrayLike, params: AffineParams, x: ArrayLike, x_hat: ArrayLike,
         v, moments = adam_step(v, back_to_v(dh), moments, t + 1, lr)
     q = np.where(rectified_sigmoid(v)[0] >= 0.5, up, down).astype(nearest.dtype)
     return np.where(error(q)[0] < least * (1 - 1e-9), q, nearest)  # better beyond the rounding errors of the sums
-
-
-def adam_step(v: Reals, g: Reals, moments: tuple[Reals, Reals], t: int, lr: float) -> tuple[Reals, tuple[Reals, Reals]]:
-    """Step t of Adam, as mlp.optim.adam takes it; written here too because this package stands below mlp."""
-    m, s = 0.9 * moments[0] + (1 - 0.9) * g, 0.999 * moments[1] + (1 - 0.999) * g * g
-    return v - lr * (m / (1 - 0.9**t)) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8), (m, s)
 
 
 def rectified_sigmoid(v: Reals) -> tuple[Reals, Pullback]:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..affine import AffineParams
-from ..grids import INT4, INT32, UINT4, IntGrid
+from ..grids import INT4, INT32, UINT4, Grid, IntGrid
 from .integers import deploy
 from .quantized import QuantizedNet
 
@@ -44,7 +44,7 @@ def to_qdq(qnet: QuantizedNet) -> Any:
     >>> from refquant.mlp import init, ptq_dynamic
     >>> to_qdq(ptq_dynamic(init(np.random.default_rng(0), (2, 2))))      # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: deploy: every input must be static, ...
+    ValueError: deploy: every input must be static: ...
 
     Raises:
         ImportError: onnx is not installed.
@@ -113,9 +113,9 @@ def onnx_package(where: str) -> Any:
                               "pip install 'refquant[onnx]'") from cause
 
 
-def _wide(grid: IntGrid, least: int) -> IntGrid:
+def _wide(grid: Grid, least: int) -> IntGrid:
     """The narrowest of ONNX's integers, of `least` bits or more, that hold the grid."""
-    return IntGrid(next(bits for bits in (4, 8, 16) if bits >= max(grid.bits, least)), grid.signed)
+    return IntGrid(next(bits for bits in (4, 8, 16) if bits >= max(grid.bits, least)), signed=grid.qmin < 0)
 
 
 class _Graph:
@@ -140,9 +140,9 @@ class _Graph:
         self.nodes.append(self.onnx.helper.make_node(operator, inputs, [name], **attributes))
         return name
 
-    def constant(self, values: ArrayLike, grid: IntGrid | None = None) -> str:
+    def constant(self, values: ArrayLike, grid: Grid | None = None) -> str:
         """Codes of the grid, which is one of ONNX's; without one scales, in float32."""
-        kind = f"{'' if grid.signed else 'U'}INT{grid.bits}" if grid else "FLOAT"
+        kind = f"{'' if grid.qmin < 0 else 'U'}INT{grid.bits}" if grid else "FLOAT"
         a = arguments.array(self.where, values, "scale") if grid else arguments.float32(self.where, values, "scale")
         arguments.none(self.where, (a < 2.0**-126) & (grid is None), a, "`scale` must be normal in float32",
                        "scale x up")
@@ -150,12 +150,12 @@ class _Graph:
         self.constants.append(self.onnx.numpy_helper.from_array(stored, f"constant_{len(self.constants)}"))
         return str(self.constants[-1].name)
 
-    def dequantize(self, q: ArrayLike, scale: ArrayLike, grid: IntGrid) -> str:
+    def dequantize(self, q: ArrayLike, scale: ArrayLike, grid: Grid) -> str:
         """Constants, a scale for each column or one for all; QGemm wants the zero points too."""
         inputs = [self.constant(q, grid), self.constant(scale), self.constant(np.zeros(np.shape(scale)), grid)]
         return self.node("DequantizeLinear", inputs, axis=-1)
 
-    def quantize(self, y: str, params: AffineParams, wide: IntGrid, least: int, name: str) -> list[str]:
+    def quantize(self, y: str, params: AffineParams, wide: Grid, least: int, name: str) -> list[str]:
         """Codes from `least` to the grid's last, in the type `wide`; and the step, which DequantizeLinear takes too."""
         step, most = [self.constant(params.scale), self.constant(params.zero_point, wide)], params.grid.qmax
         if (least, most) == (wide.qmin, wide.qmax):

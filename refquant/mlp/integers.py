@@ -1,4 +1,4 @@
-"""Integers only: a static network as it runs where there is no floating point. The door quantizes; then codes alone."""
+"""Integers only: a static network without floating point. The input is quantized once; every later value is a code."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, quantize
 from ..arguments import Codes, Reals
-from ..grids import INT16, IntGrid
+from ..grids import INT16, Grid
 from ..integer import integer_matmul, quantize_multiplier, requantize
 from ..ranges import symmetric_params
 from .model import rows, wide
@@ -29,9 +29,10 @@ class IntegerLayer(arguments.Value):
 
     deploy makes it, from what QuantizedLayer has checked; nothing is checked again, here or in integer_linear.
 
+    >>> from refquant import INT8
     >>> one = np.array([2**30])
     >>> relu = IntegerLayer(codes=np.int8([[1, -1]]), bias=np.int32([0, 0]), mantissa=one, shift=one * 0 + 1,
-    ...                     zero_point=3, grid=IntGrid(8), least=3)
+    ...                     zero_point=3, grid=INT8, least=3)
     >>> integer_linear(relu, np.uint8([[10]]))
     array([[13,  3]], dtype=int8)
     """
@@ -41,7 +42,7 @@ class IntegerLayer(arguments.Value):
     mantissa: Codes
     shift: Codes
     zero_point: int
-    grid: IntGrid
+    grid: Grid
     least: int
 
     def __post_init__(self) -> None:
@@ -106,7 +107,7 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
 
 
 def forward_integer(qnet: QuantizedNet, x: ArrayLike) -> Codes:
-    """INT16 codes of the logits: x is quantized once, at the door; from there on, integers alone.
+    """INT16 codes of the logits: x is quantized once; every later value is an integer code.
 
     It deploys at each call. To deploy once: net = deploy(qnet), then forward_codes(net, quantize(x, net.input)).
 
@@ -150,7 +151,7 @@ def forward_codes(net: IntegerNet, q: ArrayLike) -> Codes:
     """
     arguments.instance("forward_codes", net, IntegerNet, "`net` must be an IntegerNet", "deploy(qnet) gives it")
     grid = net.input.grid
-    codes = arguments.within("forward_codes", q, grid.qmin, grid.qmax, "q", "R2", "quantize(x, net.input) gives them")
+    codes = grid.check("forward_codes", q)
     wide("forward_codes", codes, "q", len(net.layers[0].codes))
     codes = codes.astype(grid.dtype)
     for layer in net.layers:
@@ -161,8 +162,9 @@ def forward_codes(net: IntegerNet, q: ArrayLike) -> Codes:
 def integer_linear(layer: IntegerLayer, q: Codes) -> Codes:
     """One layer of forward_codes: q_x (n, n_in) -> q_y (n, n_out).
 
+    >>> from refquant import INT8
     >>> tie = IntegerLayer(codes=np.int8([[1]]), bias=np.int32([0]), mantissa=np.array([2**30]), shift=np.array([0]),
-    ...                    zero_point=1, grid=IntGrid(8), least=-128)
+    ...                    zero_point=1, grid=INT8, least=-128)
     >>> integer_linear(tie, np.int8([[5], [7]]))      # 2.5 and 3.5, to the even integer, and the zero point
     array([[3],
            [5]], dtype=int8)
@@ -184,9 +186,15 @@ def _integer_layer(layer: QuantizedLayer, at: AffineParams, to: AffineParams, re
 
 def _static(layer: QuantizedLayer) -> AffineParams:
     at = layer.activation
-    if not isinstance(at, AffineParams) or at.grid.bits > 8:
-        raise arguments.error(ValueError, "deploy", "every input must be static, of at most 8 bits: a range taken from "
-                              "each input has no integer-only form", at, "quantize with ptq_static or train_qat")
+    if not isinstance(at, AffineParams):
+        raise arguments.error(ValueError, "deploy", "every input must be static: a range taken from each input has no "
+                              "integer-only form", at, "quantize with ptq_static or train_qat")
+    if at.grid.bits > 8:
+        raise arguments.error(ValueError, "deploy", "inputs must have at most 8 bits, so that int32 holds their sums",
+                              f"{at.grid} with {at.grid.bits} bits", "quantize with activation_grid=rq.UINT8, say")
+    if layer.block_size is not None:
+        raise arguments.error(ValueError, "deploy", "weights must not be in blocks: a sum over several steps is no "
+                              "integer sum", f"block_size={layer.block_size}", "quantize without weight_block")
     return at
 
 

@@ -106,10 +106,16 @@ def layer_inputs(net: Net, x: ArrayLike) -> list[Reals]:
     >>> [a.shape for a in layer_inputs(init(np.random.default_rng(0), (4, 3, 2)), np.zeros((5, 4)))]
     [(5, 4), (5, 3), (5, 2)]
     """
-    inputs = [rows("forward", x, net.sizes[0])]
+    inputs = [rows("forward", x, a_net("forward", net).sizes[0])]
     for w, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         inputs.append(np.maximum(inputs[-1] @ w + b, 0))
     return [*inputs, inputs[-1] @ net.weights[-1] + net.biases[-1]]
+
+
+def a_net(where: str, net: object) -> Net:
+    """net, which must be a Net."""
+    return arguments.instance(where, net, Net, "`net` must be a Net", "make one with mlp.init or mlp.Net(weights=, "
+                              "biases=); forward_quantized takes quantized networks")
 
 
 def rows(where: str, x: ArrayLike, width: int) -> Reals:

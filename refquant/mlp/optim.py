@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arguments import Reals
+from ..methods.adam import adam_step
 
 
 class AdamState(NamedTuple):
@@ -27,14 +28,9 @@ class AdamState(NamedTuple):
 
 def adam(theta: Reals, gradient: Reals, state: AdamState, lr: float, *, beta1: float = 0.9, beta2: float = 0.999,
          eps: float = 1e-8) -> tuple[Reals, AdamState]:
-    """theta - lr * m_hat / (sqrt(v_hat) + eps), with m_hat and v_hat the bias-corrected moments of the gradient.
+    """adam_step, with its memory as a value: (theta, gradient, state) -> (theta, state).
 
-    Args:
-        theta, gradient: (*S) reals of one shape.
-        state: AdamState.zeros(theta) at first.
-        lr: step length, in units of theta.
-
-    Whatever the gradient's size, the first step has length lr.
+    Args: as methods.adam.adam_step; state: AdamState.zeros(theta) at first.
 
     >>> theta, state = adam(np.zeros(2), np.array([1e-3, 100.0]), AdamState.zeros(np.zeros(2)), lr=0.1)
     >>> theta.round(4), state.t
@@ -43,9 +39,8 @@ def adam(theta: Reals, gradient: Reals, state: AdamState, lr: float, *, beta1: f
     Source: Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1.
     """
     t = state.t + 1
-    m = beta1 * state.m + (1 - beta1) * gradient
-    v = beta2 * state.v + (1 - beta2) * gradient * gradient
-    return theta - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps), AdamState(m, v, t)
+    theta, moments = adam_step(theta, gradient, (state.m, state.v), t, lr, beta1, beta2, eps)
+    return theta, AdamState(*moments, t)
 
 
 def sgd(theta: Reals, gradient: Reals, lr: float) -> Reals:

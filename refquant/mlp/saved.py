@@ -1,10 +1,10 @@
 """A quantized network in a file: a .npz of plain numbers, whose every claim is checked before it is believed.
 
     version.npy              ()      which format this is: 1
-    layers.npy               (L, 10) the columns below, for each layer
+    layers.npy               (L, 12) the columns below, for each layer
     0.codes.npy              (n,)    its weights as refquant.pack packs them
-    0.weight_scale.npy               () or (1, n_out), in its own dtype
-    0.bias.npy               (n_out,) int32, float32 where the range is dynamic
+    0.weight_scale.npy               (), (1, n_out) or (blocks, 1, n_out), in its own dtype
+    0.bias.npy               (n_out,) int32, float32 where the range is dynamic or the weights are in blocks
     0.input_scale.npy        ()      where the range is static
     1.codes.npy              ...     and so on
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,18 @@ from numpy.typing import NDArray
 
 from .. import arguments
 from ..affine import AffineParams
+from ..clipping import minmax
 from ..files import write
 from ..grids import IntGrid
 from ..packing import pack, unpack
+from ..ranges import affine_params, symmetric_params
 from .quantized import Dynamic, QuantizedLayer, QuantizedNet
 
 VERSION = 1
 COLUMNS = ("n_in", "n_out", "weight_bits", "weight_signed", "weight_narrow", "input_bits", "input_signed",
-           "input_narrow", "input_zero_point", "range")
-AXES = (None, -1)  # of dynamic ranges; `range` is 0 where static, 1 per tensor, 2 per row
+           "input_narrow", "input_zero_point", "range", "range_fit", "block_size")  # block_size 0: no blocks
+AXES = (None, -1)  # of dynamic ranges, which are min-max; `range` is 0 where static, 1 per tensor, 2 per row
+FITS = (affine_params, symmetric_params)  # of dynamic ranges; `range_fit` is the place here
 SCALES = ("<f2", "<f4", "<f8")
 
 
@@ -46,7 +50,7 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     size = save(Path(folder) / "net.npz", qnet)
     ...     again = load(Path(folder) / "net.npz")
-    >>> qnet.nbytes, size < 2000, bool((again.layers[0].codes == qnet.layers[0].codes).all())
+    >>> qnet.nbytes, size < 2000, again == qnet
     (364, True, True)
 
     Raises:
@@ -82,6 +86,14 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
 def load(path: str | Path) -> QuantizedNet:
     """The network that save wrote.
 
+    >>> import tempfile
+    >>> from refquant.mlp import init, ptq_dynamic
+    >>> qnet = ptq_dynamic(init(np.random.default_rng(0), (64, 10)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     size = save(Path(folder) / "net.npz", qnet)
+    ...     load(Path(folder) / "net.npz") == qnet
+    True
+
     Raises:
         ValueError: no such file, a truncated, damaged, compressed or foreign one, a future version, arrays that are
             missing, too many, of other shapes or dtypes, or that claim more than they hold, values out of range.
@@ -103,10 +115,17 @@ def _path(where: str, path: str | Path) -> Path:
 
 
 def _row(layer: QuantizedLayer) -> tuple[int, ...]:
-    weight, at = layer.weight.grid, layer.activation
-    zero_point, kind = (0, 1 + AXES.index(at.axis)) if isinstance(at, Dynamic) else (int(at.zero_point), 0)
-    return (*layer.codes.shape, weight.bits, weight.signed, weight.narrow, at.grid.bits, at.grid.signed, at.grid.narrow,
-            zero_point, kind)
+    at, grids, ranged = layer.activation, (layer.weight.grid, layer.activation.grid), (0, 0)
+    if isinstance(at, Dynamic):
+        if at.clip is not minmax or at.fit not in FITS:
+            raise arguments.error(ValueError, "save", "a dynamic range must be min-max, by affine_params or "
+                                  "symmetric_params", f"clip={at.clip!r}, fit={at.fit!r}",
+                                  "pickle keeps functions of your own")
+        ranged = 1 + AXES.index(at.axis), FITS.index(at.fit)
+    zero_point = int(at.zero_point) if isinstance(at, AffineParams) else 0
+    columns: Any = map(astuple, grids)  # type: ignore[arg-type]
+    bits_signed_narrow = (v for grid in columns for v in grid)
+    return (*layer.codes.shape, *bits_signed_narrow, zero_point, *ranged, layer.block_size or 0)
 
 
 def _network(archive: zipfile.ZipFile, size: int) -> QuantizedNet:
@@ -138,12 +157,15 @@ def _rows(archive: zipfile.ZipFile, members: int) -> list[dict[str, int]]:
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
     for i, row in enumerate(rows):
         for name, least, most in (("n_in", 1, None), ("n_out", 1, None), ("range", 0, len(AXES)),
+                                  ("range_fit", 0, len(FITS) - 1), ("block_size", 0, row["n_in"]),
                                   ("weight_bits", 2, 16), ("input_bits", 2, 16)):
             arguments.whole(f"layer {i}", row[name], name, least, most)
         if i and rows[i - 1]["n_out"] != row["n_in"]:
             raise ValueError(f"layers {i - 1} and {i} must chain: {rows[i - 1]['n_out']} and {row['n_in']}")
         if row["range"] and row["input_zero_point"]:
             raise ValueError(f"layer {i}: an `input_zero_point` where the range is dynamic")
+        if row["range_fit"] and not row["range"]:
+            raise ValueError(f"layer {i}: a `range_fit` where the range is static")
     return rows
 
 
@@ -154,11 +176,13 @@ def _layer(archive: zipfile.ZipFile, i: int, row: dict[str, int]) -> QuantizedLa
     codes = unpack(packed, weight, n_in * n_out).reshape(n_in, n_out)
     if packed[-1] >> (codes.size * weight.bits - 1) % 8 + 1:
         raise ValueError(f"{i}.codes with bits set behind the last code")
-    activation: AffineParams | Dynamic = Dynamic(at, AXES[kind - 1]) if kind else AffineParams(
-        scale=_array(archive, f"{i}.input_scale", SCALES), zero_point=row["input_zero_point"], grid=at)
+    activation: AffineParams | Dynamic = AffineParams(
+        scale=_array(archive, f"{i}.input_scale", SCALES), zero_point=row["input_zero_point"], grid=at
+    ) if kind == 0 else Dynamic(at, AXES[kind - 1], fit=FITS[row["range_fit"]])
     return QuantizedLayer(
         codes=codes, bias=_array(archive, f"{i}.bias", ("<i4", "<f4")), activation=activation,
-        weight=AffineParams(scale=_array(archive, f"{i}.weight_scale", SCALES), zero_point=0, grid=weight))
+        weight=AffineParams(scale=_array(archive, f"{i}.weight_scale", SCALES), zero_point=0, grid=weight),
+        block_size=row["block_size"] or None)
 
 
 def _grid(i: int, row: dict[str, int], which: str) -> IntGrid:

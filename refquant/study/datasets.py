@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ import numpy as np
 
 from .. import arguments
 from ..arguments import Codes, Reals
+
+_refused = partial(arguments.error, ValueError, "refquant compare")
 
 
 class Data(NamedTuple):
@@ -66,14 +69,12 @@ def idx(folder: str | Path) -> Split:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise arguments.error(ValueError, "refquant compare", "`--data` must be a folder of IDX files",
-                              f"{str(folder)!r}",
-                              "put train-images-idx3-ubyte and its three siblings there, .gz or plain")
+        raise _refused("`--data` must be a folder of IDX files", f"{str(folder)!r}",
+                       "put train-images-idx3-ubyte and its three siblings there, .gz or plain")
     train, test = (_idx_pair(path, names) for names in (("train",), ("test", "t10k")))
     if train.x.shape[1] != test.x.shape[1]:
-        raise arguments.error(ValueError, "refquant compare", "training and test images must have one size",
-                              f"{train.x.shape[1]} and {test.x.shape[1]} pixels",
-                              "keep each data set in its own folder")
+        raise _refused("training and test images must have one size", f"{train.x.shape[1]} and {test.x.shape[1]} "
+                       "pixels", "keep each data set in its own folder")
     return Split(train, test)
 
 
@@ -81,9 +82,9 @@ def _idx_pair(folder: Path, names: tuple[str, ...]) -> Data:
     images = _idx_array(_idx_file(folder, names, "images-idx3-ubyte"), 3)
     labels = _idx_array(_idx_file(folder, names, "labels-idx1-ubyte"), 1)
     if len(images) != len(labels) or not images.size:
-        raise arguments.error(ValueError, "refquant compare", "every image needs a label, and there must be some",
-                              f"{len(images)} images of {names[0]} and {len(labels)} labels",
-                              "check that both files belong together")
+        raise _refused("every image needs a label, and there must be some",
+                       f"{len(images)} images of {names[0]} and {len(labels)} labels",
+                       "check that both files belong together")
     return Data(images.reshape(len(images), -1).astype(np.float32) / np.float32(255), labels.astype(np.int64))
 
 
@@ -91,8 +92,8 @@ def _idx_file(folder: Path, names: tuple[str, ...], kind: str) -> Path:
     found = sorted(path for path in folder.iterdir() if kind in path.name.replace(".idx", "-idx")
                    and any(name in path.name for name in names) and path.name.endswith(("ubyte", ".gz")))
     if not found:
-        raise arguments.error(ValueError, "refquant compare", f"`--data` must hold a file of {names[0]} with {kind} in "
-                              "its name", f"{str(folder)!r}", "names are as published: train-images-idx3-ubyte.gz")
+        raise _refused(f"`--data` must hold a file of {names[0]} with {kind} in its name", f"{str(folder)!r}",
+                       "names are as published: train-images-idx3-ubyte.gz")
     return found[0]
 
 
@@ -101,17 +102,16 @@ def _idx_array(path: Path, axes: int) -> Any:
     try:
         content = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     except (OSError, EOFError, zlib.error) as cause:
-        raise arguments.error(ValueError, "refquant compare", "an IDX file must be readable and whole",
-                              f"{path.name!r} ({cause})", "download it again") from cause
+        raise _refused("an IDX file must be readable and whole", f"{path.name!r} ({cause})",
+                       "download it again") from cause
     magic = bytes([0, 0, 8, axes])
     if content[:4] != magic:
-        raise arguments.error(ValueError, "refquant compare", f"an IDX file of {axes} axes must begin with the magic "
-                              f"number {magic.hex()}", f"{content[:4].hex() or 'an empty file'} in {path.name!r}",
-                              "check that this is the right file, and that it is gzipped if and only if its name says "
-                              ".gz")
+        raise _refused(f"an IDX file of {axes} axes must begin with the magic number {magic.hex()}",
+                       f"{content[:4].hex() or 'an empty file'} in {path.name!r}",
+                       "check that this is the right file, and that it is gzipped if and only if its name says .gz")
     sizes = [int(n) for n in np.frombuffer(content[4:4 + 4 * axes].ljust(4 * axes, b"\0"), ">u4")]
     expected = 4 + 4 * axes + int(np.prod(sizes, dtype=object))
     if len(content) != expected:
-        raise arguments.error(ValueError, "refquant compare", f"{path.name!r} must hold {expected} bytes, as its "
-                              "header says", f"{len(content)} bytes", "it is truncated or damaged; download it again")
+        raise _refused(f"{path.name!r} must hold {expected} bytes, as its header says", f"{len(content)} bytes",
+                       "it is truncated or damaged; download it again")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(sizes)

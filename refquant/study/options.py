@@ -1,22 +1,63 @@
-"""What the commands' options share: a parser whose complaint is one line, whole numbers, known names."""
+"""What the commands' options share: a parser whose help ends with examples, whole numbers, names and their meaning."""
 from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import NoReturn, TypeAlias
+import inspect
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias
 
 from .. import arguments
+from .aligned import room
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, its complaint in one line."""
+    """argparse without abbreviations, its complaint in one line, its help with examples at the end."""
+
+    def __init__(self, *, description: str, examples: Sequence[str], **options: Any) -> None:
+        super().__init__(description=textwrap.fill(description, room(80) - 2), allow_abbrev=False,
+                         epilog="\n  ".join(["examples:", *examples]),
+                         formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}. Hint: {self.prog} --help.\n")
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def echo(*texts: str) -> None:
+    """Print now. If nobody reads the output any more, go on in silence: the files are still to be written."""
+    try:
+        print(*texts, sep="\n", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refuse_empty(parser: Parser, options: argparse.Namespace) -> None:
+    """No argument is empty: an unset variable of the shell must not count as an option that is not given."""
+    for action in parser._actions:
+        value = getattr(options, action.dest, None)
+        if any(isinstance(word, str) and not word.strip() for word in (value if isinstance(value, list) else [value])):
+            name = action.option_strings[-1] if action.option_strings else action.metavar
+            raise arguments.error(ValueError, parser.prog, f"`{name}` must not be empty", repr(value),
+                                  "is a variable of the shell unset? Without the option its default counts")
+
+
+def meaning(function: Callable[..., Any]) -> str:
+    """The docstring behind a name, from the source where python -OO dropped it.
+
+    >>> meaning(meaning).split(",")[0]
+    'The docstring behind a name'
+    """
+    if function.__doc__ is not None:
+        return function.__doc__
+    found = re.search(r'"""(.*?)"""', inspect.getsource(function), re.DOTALL)
+    return found[1] if found else function.__name__
 
 
 def known(command: str, option: str, given: Sequence[str] | None, names: Mapping[str, object], hint: str) -> list[str]:
@@ -28,6 +69,30 @@ def known(command: str, option: str, given: Sequence[str] | None, names: Mapping
             raise arguments.error(ValueError, f"refquant {command}", f"`{option}` must take known names", repr(name),
                                   f"did you mean {nearest}? refquant {command} {hint}")
     return asked
+
+
+def add_runs(parser: Parser, seeds: int, quick: int, out: str) -> None:
+    """--seeds, --quick, --jobs and --out."""
+    parser.add_argument("--seeds", metavar="N", help=f"how many seeds, 0 to N - 1 (default {seeds})")
+    parser.add_argument("--quick", action="store_true", help=f"{quick} seeds and a fifth of the epochs: a first look, "
+                        "not a measurement")
+    parser.add_argument("--jobs", default=str(os.cpu_count() or 1), metavar="J", help="processes (default: one per "
+                        "core); the records do not depend on it, except for seconds")
+    parser.add_argument("--out", metavar="DIR", help=f"folder for the files (default {out}, or {out}-quick)")
+    parser.set_defaults(default_seeds=(seeds, quick), default_out=out)
+
+
+def folder_for(options: argparse.Namespace) -> str:
+    """Where the files go; a quick run does not replace a full one's."""
+    return given(options.out, options.default_out + "-quick" * options.quick)
+
+
+def runs(command: str, options: argparse.Namespace, most: int) -> tuple[int, int, int]:
+    """How many seeds, processes and epochs are asked for."""
+    usual, quick = options.default_seeds
+    seeds = options.seeds if options.seeds is not None else quick if options.quick else usual
+    return (number(command, "--seeds", str(seeds), 1, most), number(command, "--jobs", options.jobs),
+            12 if options.quick else 60)
 
 
 def given(text: str | None, default: str) -> str:

@@ -7,10 +7,10 @@ from typing import NamedTuple, TypedDict
 from .stats import Estimate, estimate
 
 
-class Record(TypedDict):
+class Measured(TypedDict):
     """One network's result; accuracy from 0 to 1, cross-entropy in nats, seconds to train or to quantize it.
 
-    changed_by_batch_mates: the share of test images, from 0 to 1, that are read otherwise in other batches of 64.
+    changed_by_batch_mates: the share of test images, from 0 to 1, whose prediction differs in other batches of 64.
     """
 
     method: str
@@ -23,6 +23,28 @@ class Record(TypedDict):
     seconds: float
     model_bytes: int
     changed_by_batch_mates: float
+
+
+class Made(TypedDict):
+    """How a network was made, as a record says it."""
+
+    weight_grid: str
+    weight_rule: str
+    weight_granularity: str
+    activation_grid: str
+    activation_rule: str
+    activation_range: str
+    rounding: str
+    biases: str
+    scales: str
+    training: str
+    training_steps: int
+    training_images: int
+    calibration_images: int
+
+
+class Record(Measured, Made):
+    """One network: how it was made, and what it does."""
 
 
 class Row(NamedTuple):

@@ -5,8 +5,8 @@
     identify    identify(black_box): which convention is it
     oracle      the formula for one number at a time, in exact fractions
     strategies  data at decision points: ties, one ulp beside them, far outside
-    laws        what must hold, each a named function that cites its rules; those of ranges in range_laws
-    mutants     each formula with one thing wrong: every mutant must break a law of its rule
+    laws        what must hold, each a named function that cites its rules; one module an idea
+    mutants     each formula with one thing wrong: every mutant must break a law of its rule; one module an idea
     kills       how often each mutant dies: python -m refquant.testing.kills
 """
 from __future__ import annotations
@@ -16,11 +16,11 @@ try:
 except ImportError as cause:
     raise ImportError("refquant.testing: needs hypothesis. Hint: pip install 'refquant[test]'.") from cause
 
-from . import oracle, range_laws, strategies  # range_laws enters its laws into LAWS
+from . import oracle, strategies
 from .check import Deviation, check_quantizer, one_axis
 from .identify import Identity, identify
 from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant
 
 __all__ = ["check_quantizer", "one_axis", "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant",
-           "holds", "oracle", "range_laws", "strategies"]
+           "holds", "oracle", "strategies"]

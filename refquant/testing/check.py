@@ -19,7 +19,7 @@ from ..engines import choices
 from ..engines.choices import Cast, Division, Nan, Rounding, ZeroPoint
 from ..engines.conventions import NAMED, RULE_OF, Convention
 from ..engines.exact import exact, hexadecimal
-from ..grids import INT8, UINT8, IntGrid, known
+from ..grids import INT8, UINT8, Grid, IntGrid, known
 from . import strategies
 from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
 
@@ -40,7 +40,7 @@ class Deviation(AssertionError):
 
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
-                    grids: Sequence[IntGrid] | IntGrid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
+                    grids: Sequence[Grid] | Grid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
                     symmetric: bool = False, per_channel: bool = True, rounding: Rounding = choices.half_even,
                     zero_point: ZeroPoint = choices.after_rounding, division: Division = choices.true_division,
                     cast: Cast = choices.saturating, nan: Nan = choices.refused, examples: int = 100,
@@ -95,7 +95,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
-    own = [grids] if isinstance(grids, IntGrid) else grids and [known("check_quantizer", grid) for grid in grids]
+    own = grids and [known("check_quantizer", grid) for grid in (grids if isinstance(grids, Sequence) else [grids])]
     chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
     whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
@@ -296,8 +296,9 @@ def _call(f: Quantize, x: Any, params: AffineParams) -> str:
             f"zero_point={params.zero_point.tolist()}, grid={_grid(params.grid)}))")
 
 
-def _grid(grid: IntGrid) -> str:
-    return f"IntGrid({grid.bits}{'' if grid.signed else ', signed=False'}{', narrow=True' if grid.narrow else ''})"
+def _grid(grid: Grid) -> str:
+    signed, narrow = "" if grid.qmin < 0 else ", signed=False", ", narrow=True" * (grid.qmin == -grid.qmax)
+    return f"IntGrid({grid.bits}{signed}{narrow})"
 
 
 def _array(a: Any) -> str:

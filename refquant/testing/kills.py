@@ -37,12 +37,12 @@ def plain_floats() -> st.SearchStrategy[Quantization]:
 def killed(mutant: Mutant, examples: int, plain: bool = False) -> bool:
     """Whether a law that cites the mutant's rule breaks, on newly drawn examples.
 
-    >>> killed(next(m for m in MUTANTS if m.name == "truncated"), examples=20)
+    >>> killed(MUTANTS["truncated"], examples=20)
     True
     """
-    laws = mutant.laws(LAWS)
+    laws = mutant.laws(LAWS.values())
     if plain:
-        laws = [Law(law.name, law.rules, plain_floats(), law.check) for law in laws if law.name in COMPARED]
+        laws = [law._replace(cases=plain_floats()) for law in laws if law.name in COMPARED]
     return any(_breaks(law, mutant.subject(), examples) for law in laws)
 
 
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=20, help="runs, each on newly drawn examples (default 20)")
     parser.add_argument("--examples", type=int, default=100, help="examples per law (default 100)")
     options = parser.parse_args(argv)
-    chosen = [m for m in MUTANTS if options.pattern in f"{m.rule} {m.name}"]
+    chosen = [m for m in MUTANTS.values() if options.pattern in f"{m.rule} {m.name}"]
     if options.runs < 1 or options.examples < 1 or not chosen:
         parser.error(f"there must be a run, an example and a mutant; got --runs {options.runs}, --examples "
                      f"{options.examples} and {len(chosen)} mutants named {options.pattern!r}. Hint: 'R4 ', say.")

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..arguments import quiet
-from ..grids import IntGrid
+from ..grids import Grid
 
 Scalar = np.floating[Any]
 LARGEST = 2**1024 - 2**970  # from here on the nearest float64 is infinity
 
 
 @quiet
-def quotient(x: Scalar, scale: Scalar, grid: IntGrid) -> Scalar:
+def quotient(x: Scalar, scale: Scalar, grid: Grid) -> Scalar:
     """x / scale, one division in the dtype of the arithmetic (R3).
 
     >>> from refquant import INT8
@@ -26,13 +26,13 @@ def quotient(x: Scalar, scale: Scalar, grid: IntGrid) -> Scalar:
     return dtype(x) / dtype(scale)
 
 
-def unclipped(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> float:
+def unclipped(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> float:
     """round(x / scale) + zero_point, ties to even, before the clip; infinities stay infinite."""
     v = quotient(x, scale, grid)
     return round(Fraction(float(v))) + int(zero_point) if np.isfinite(v) else float(v)
 
 
-def quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> int:
+def quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> int:
     """q = clip(round(x / scale) + zero_point, qmin, qmax).
 
     >>> from refquant import INT8
@@ -43,7 +43,7 @@ def quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> int:
 
 
 @quiet
-def dequantize(q: int, scale: Scalar, zero_point: int, grid: IntGrid, dtype: np.dtype[Any]) -> Scalar:
+def dequantize(q: int, scale: Scalar, zero_point: int, grid: Grid, dtype: np.dtype[Any]) -> Scalar:
     """x_hat = scale * (q - zero_point): exact, rounded to the dtype of the arithmetic for `dtype`, then to `dtype`.
 
     >>> from refquant import INT8
@@ -58,7 +58,7 @@ def dequantize(q: int, scale: Scalar, zero_point: int, grid: IntGrid, dtype: np.
 
 
 @quiet
-def affine_range(lo: Scalar, hi: Scalar, grid: IntGrid) -> tuple[Scalar, int]:
+def affine_range(lo: Scalar, hi: Scalar, grid: Grid) -> tuple[Scalar, int]:
     """(scale, zero_point) of R8, R9 and R11; lo and hi in the dtype of the arithmetic."""
     dtype = type(lo)
     lo, hi = min(lo, dtype(0)), max(hi, dtype(0))
@@ -69,16 +69,16 @@ def affine_range(lo: Scalar, hi: Scalar, grid: IntGrid) -> tuple[Scalar, int]:
 
 
 @quiet
-def symmetric_range(lo: Scalar, hi: Scalar, grid: IntGrid) -> tuple[Scalar, int]:
+def symmetric_range(lo: Scalar, hi: Scalar, grid: Grid) -> tuple[Scalar, int]:
     """(scale, zero_point) of R10 and R11; lo and hi in the dtype of the arithmetic."""
     dtype = type(lo)
-    zero_point = 0 if grid.signed else 2 ** (grid.bits - 1)
+    zero_point = 0 if grid.qmin < 0 else 2 ** (grid.bits - 1)
     steps = 2 ** (grid.bits - 1) - 1  # on every grid: the shorter side of the zero point
     largest = max(abs(lo), abs(hi))
     return (max(largest / dtype(steps), np.finfo(dtype).tiny) if largest else dtype(1)), zero_point
 
 
-def requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: IntGrid) -> int:
+def requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: Grid) -> int:
     """One rounding of the exact product acc * mantissa * 2**(shift - 31) (R14).
 
     >>> from refquant import INT8

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from ..affine import AffineParams
 from ..arguments import Codes, Reals, quiet
-from ..grids import IntGrid
+from ..grids import Grid, IntGrid
 
 DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))
 
@@ -27,7 +27,7 @@ class Range(NamedTuple):
 
     lo: Reals
     hi: Reals
-    grid: IntGrid
+    grid: Grid
 
 
 class Requantization(NamedTuple):
@@ -37,7 +37,7 @@ class Requantization(NamedTuple):
     mantissa: int
     shift: int
     zero_point: int
-    grid: IntGrid
+    grid: Grid
 
 
 def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
@@ -46,7 +46,7 @@ def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
 
 
 @st.composite
-def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> IntGrid:
+def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Grid:
     """Every grid of min_bits to max_bits bits, 8 and the smallest more often."""
     often = [b for b in (8, 2, 3, 4) if min_bits <= b <= max_bits] or [max_bits]
     bits = draw(st.sampled_from(often) | st.integers(min_bits, max_bits))
@@ -54,7 +54,7 @@ def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> IntGrid:
     return IntGrid(bits, signed=signed, narrow=narrow)
 
 
-def codes(grid: IntGrid, beyond: int = 0) -> st.SearchStrategy[int]:
+def codes(grid: Grid, beyond: int = 0) -> st.SearchStrategy[int]:
     """Codes from qmin - beyond to qmax + beyond, the ends and their neighbours more often."""
     middle = (grid.qmin + grid.qmax + 1) // 2
     ends = st.sampled_from([middle, grid.qmin, grid.qmin + 1, grid.qmax - 1, grid.qmax])
@@ -79,7 +79,7 @@ def scales(draw: st.DrawFn, dtype: np.dtype[Any], x_dtype: np.dtype[Any]) -> flo
 
 
 @st.composite
-def params(draw: st.DrawFn, grid: IntGrid, shape: tuple[int, ...], x_dtype: np.dtype[Any]) -> AffineParams:
+def params(draw: st.DrawFn, grid: Grid, shape: tuple[int, ...], x_dtype: np.dtype[Any]) -> AffineParams:
     """Parameters of a shape that broadcasts to `shape`: one per tensor, per channel, per row, per element."""
     dtype = draw(dtypes())
     kept = tuple(n if draw(st.booleans()) else 1 for n in shape)

@@ -4,29 +4,24 @@ The same inputs, the same steps: whatever an engine gives must be what the table
 """
 
 import platform
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parent))
-import test_gguf  # without its engine this module is skipped, as that one is; and so with LiteRT's
+import test_gguf
 import test_litert
 import test_onnxruntime
 import test_pytorch
-from test_identify import EXPECTED as CONVENTIONS
-from test_identify import named_rightly
+from black_boxes import EXPECTED, named_rightly
 
 import refquant as rq
 from refquant.engines import gguf, litert, onnxruntime, operators, pytorch, torchao
 from refquant.study.engines import sums
 from refquant.study.engines.table import staircases, table
 
-pytestmark = [pytest.mark.filterwarnings("ignore"),  # quantized tensors are deprecated; gguf's casts of NaN warn
+pytestmark = [pytest.mark.conformance,
+              pytest.mark.filterwarnings("ignore"),  # quantized tensors are deprecated; gguf's casts of NaN warn
               pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="what C++ leaves undefined is "
                                  "x86's in the table")]
 
@@ -133,22 +128,25 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return names
 
 
-EXPECTED, AROUND = table(), staircases()  # by refquant.engines
+@pytest.fixture
+def expected() -> tuple[Any, Any]:
+    """By refquant.engines: requested before `called`."""
+    return table(), staircases()
 
 
-def test_the_table_is_what_the_engines_give(called: set[str]) -> None:
+def test_the_table_is_what_the_engines_give(expected: tuple[Any, Any], called: set[str]) -> None:
     found = table()
-    for a, b in zip(EXPECTED, found, strict=True):
+    for a, b in zip(expected[0], found, strict=True):
         for ours, theirs in zip(a.cases, b.cases, strict=True):
             assert (ours.given, ours.rule, ours.engines) == (theirs.given, theirs.rule, theirs.engines)
     assert called == {f"{module.__name__}.{name}" for module, replaced in ENGINES.items() for name in replaced()}
 
 
-def test_the_staircases_are_the_engines(called: set[str]) -> None:
-    assert staircases() == AROUND and len(called) == 11, "each quantizer"
+def test_the_staircases_are_the_engines(expected: tuple[Any, Any], called: set[str]) -> None:
+    assert staircases() == expected[1] and len(called) == 11, "each quantizer"
 
 
-@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("name", EXPECTED)
 def test_identify_names_the_conventions_of_the_installed_engine(name: str, called: set[str]) -> None:
     named_rightly(name)
     assert len(called) == 1

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers import needs
+from helpers import Extra, needs
 
 from refquant.engines import gguf as ours
 
-theirs = needs("gguf", "conformance")
+pytestmark = pytest.mark.conformance
+theirs = Extra("gguf", "conformance")
 
 FORMATS = {"q8_0": (34, 127), "q4_0": (18, 8), "q4_1": (20, 15)}  # bytes a block, steps from 0 to the end
 MILLION = 2**20
@@ -68,6 +69,7 @@ def shapes(rng: np.random.Generator, blocks: int) -> tuple[int, ...]:
 
 
 def test_engine_and_processor(capsys: pytest.CaptureFixture[str]) -> None:
+    needs("gguf", "conformance")
     with capsys.disabled():
         print(f"\ngguf {version('gguf')}, numpy {np.__version__}, {platform.machine()}")
     assert version("gguf") == "0.19.0"
@@ -110,7 +112,7 @@ def test_rows_that_are_no_blocks_are_refused_by_both() -> None:
 
 
 def record() -> dict[str, Any]:
-    """gguf-py's own results, small: what tests/test_engines_gguf.py checks without it."""
+    """gguf-py's own results, small: what tests/engines/test_engine_gguf.py checks without it."""
     rng, cases = np.random.default_rng(4), []
     for name, (_, steps) in FORMATS.items():
         x, data = reals(rng, 40, steps), stored(rng, 5, name)

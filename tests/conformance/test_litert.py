@@ -17,18 +17,17 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers import needs
+from helpers import Extra, needs
 
 from refquant import AffineParams, IntGrid
 from refquant.engines import litert
 
-schema = needs("ai_edge_litert.schema_py_generated", "conformance")
-interpreter = needs("ai_edge_litert.interpreter", "conformance")
-flatbuffers = needs("flatbuffers", "conformance")
+pytestmark = pytest.mark.conformance
+schema = Extra("ai_edge_litert.schema_py_generated", "conformance")
+interpreter = Extra("ai_edge_litert.interpreter", "conformance")
+flatbuffers = Extra("flatbuffers", "conformance")
 
-REFERENCE = interpreter.OpResolverType.BUILTIN_REF
-OPTIMIZED = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-XNNPACK = interpreter.OpResolverType.AUTO
+REFERENCE, OPTIMIZED, XNNPACK = "BUILTIN_REF", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "AUTO"  # of OpResolverType
 INT4, INT8, INT16, INT32, UINT8 = IntGrid(4), IntGrid(8), IntGrid(16), IntGrid(32), IntGrid(8, signed=False)
 MILLION = 2**20
 x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="what C++ leaves undefined is x86's")
@@ -60,28 +59,29 @@ def model(operator: str, options: Any, tensors: list[Any], inputs: list[int], ou
     return bytes(builder.Output())
 
 
-def run(content: bytes, x: Any, kernels: Any) -> Any:
-    engine = interpreter.Interpreter(model_content=content, experimental_op_resolver_type=kernels, num_threads=1)
+def run(content: bytes, x: Any, kernels: str) -> Any:
+    resolver = getattr(interpreter.OpResolverType, kernels)
+    engine = interpreter.Interpreter(model_content=content, experimental_op_resolver_type=resolver, num_threads=1)
     engine.allocate_tensors()
     engine.set_tensor(engine.get_input_details()[0]["index"], x)
     engine.invoke()
     return engine.get_tensor(engine.get_output_details()[0]["index"]).copy()
 
 
-def quantize(x: Any, params: AffineParams, kernels: Any, axis: int = 0) -> Any:
+def quantize(x: Any, params: AffineParams, kernels: str, axis: int = 0) -> Any:
     name = "int4" if params.grid == INT4 else str(params.grid.dtype)
     tensors = [tensor(x.shape, "float32", 1), tensor(x.shape, name, 2, params.scale, params.zero_point, axis)]
     return run(model("QUANTIZE", schema.QuantizeOptionsT(), tensors, [0], 1, {}), x, kernels)
 
 
-def rescale(q: Any, dtype: str, scales: tuple[Any, Any], zero_points: tuple[int, int], kernels: Any) -> Any:
+def rescale(q: Any, dtype: str, scales: tuple[Any, Any], zero_points: tuple[int, int], kernels: str) -> Any:
     """QUANTIZE of codes: from scales[0], zero_points[0] to scales[1], zero_points[1]."""
     tensors = [tensor(q.shape, name, i + 1, scales[i], zero_points[i]) for i, name in enumerate((str(q.dtype), dtype))]
     return run(model("QUANTIZE", schema.QuantizeOptionsT(), tensors, [0], 1, {}), q, kernels)
 
 
 def fully_connected(x: Any, w: Any, bias: Any, x_params: AffineParams, w_params: AffineParams, y_params: AffineParams,
-                    kernels: Any) -> Any:
+                    kernels: str) -> Any:
     ends = [tensor(shape, "int8", i, p.scale, p.zero_point) for i, shape, p in (
         (1, x.shape, x_params), (2, w.shape, w_params), (3, (len(x), len(w)), y_params))]
     step = np.float32(x_params.scale) * np.float32(np.ravel(w_params.scale))
@@ -154,6 +154,7 @@ def same(ours: Any, theirs: Any, *arguments: Any) -> int:
 
 
 def test_engine_and_processor(capsys: pytest.CaptureFixture[str]) -> None:
+    needs("ai_edge_litert", "conformance")
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = {line.split(": ")[-1] for line in lines if line.startswith("model name")}
     with capsys.disabled():
@@ -275,7 +276,7 @@ def test_ties_of_the_multiplier_go_away_from_zero() -> None:
 @pytest.mark.parametrize(("ours", "kernels", "most"), [
     (litert.fully_connected_reference, REFERENCE, 2.0**40), (litert.fully_connected_ruy, OPTIMIZED, 2.0**29),
     (litert.fully_connected_xnnpack, XNNPACK, 0.75)], ids=["reference", "ruy", "xnnpack"])
-def test_fully_connected(ours: Any, kernels: Any, most: float, per_unit: bool) -> None:
+def test_fully_connected(ours: Any, kernels: str, most: float, per_unit: bool) -> None:
     rng, compared = np.random.default_rng(7), 0
     while compared < 2 * MILLION:
         n, k, m = ((4, 3, 4096), (1, 1, 4096), (7, 70, 300), (33, 17, 65), (1, 5, 1))[rng.integers(5)]
@@ -322,7 +323,7 @@ def described(params: AffineParams) -> dict[str, Any]:
 
 
 def record() -> dict[str, Any]:
-    """The engine's own results, small: what tests/test_engines_litert.py checks without it."""
+    """The engine's own results, small: what tests/engines/test_engine_litert.py checks without it."""
     rng, cases = np.random.default_rng(9), []
     for name, kernels, grids in (("quantize_reference", REFERENCE, (INT8, UINT8, INT16, INT4)),
                                  ("quantize_xnnpack", XNNPACK, (INT8, UINT8))):

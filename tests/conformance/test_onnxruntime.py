@@ -25,6 +25,7 @@ import refquant as rq
 from refquant.engines import onnxruntime as reference
 from refquant.testing.strategies import far_outside
 
+pytestmark = pytest.mark.conformance
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "onnxruntime.json"
 OPERATORS = ("quantize_linear", "dequantize_linear", "dynamic_quantize_linear", "matmul_integer", "qlinear_matmul",
              "dynamic_linear")
@@ -439,7 +440,7 @@ def stored(a: Any) -> Any:
 
 def record() -> None:
     """Small calls of every operator, as the engine answers them."""
-    rng, cases = np.random.default_rng(9), []  # 9: every mutant in test_engines_onnxruntime.py dies of it
+    rng, cases = np.random.default_rng(9), []  # 9: every mutant in test_engine_onnxruntime.py dies of it
     for operator, calls in zip(OPERATORS, (52, 26, 32, 10, 28, 8), strict=True):
         for number in range(calls):
             case = draw(operator, rng, (4, 8, 12)[number % 3])

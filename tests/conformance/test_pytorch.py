@@ -1,6 +1,7 @@
 """refquant.engines.pytorch and torchao against the installed engines, bit for bit, a million values an operator.
 
-`python tests/conformance/test_pytorch.py` records tests/golden/pytorch.json, which tests/test_engines_pytorch.py reads.
+`python tests/conformance/test_pytorch.py` records tests/golden/pytorch.json, which
+tests/engines/test_engine_pytorch.py reads.
 """
 
 import json
@@ -16,14 +17,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from helpers import needs, refused
-from test_engine_pytorch import GOLDEN, decoded, differing, encoded, named, outputs
+from recorded import GOLDEN, decoded, differing, encoded, named, outputs
 
 import refquant as rq
 from refquant.engines import pytorch as ours
 from refquant.engines import torchao as ours_ao
 from refquant.engines.pytorch import observers
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # quantized tensors and reduce_range are deprecated, no data warns
+pytestmark = [pytest.mark.conformance,
+              pytest.mark.filterwarnings("ignore")]  # quantized tensors and reduce_range are deprecated, no data warns
 
 ENOUGH = 4_000_000
 GRIDS = (rq.INT8, rq.UINT8, rq.INT4, rq.UINT4, rq.IntGrid(8, narrow=True), rq.INT16, rq.UINT16)

@@ -1,4 +1,6 @@
-"""Run lessons of a site in headless Chromium: `python tests/browser.py CHROMIUM SITE 01_from_reals_to_codes.ipynb ...`.
+"""Run lessons of a site in headless Chromium.
+
+    python tests/course/browser.py CHROMIUM SITE 01_from_reals_to_codes.ipynb ...
 
 The site is served on this machine alone, and nothing else is reached: with `--runtime` it must hold all that it needs.
 """

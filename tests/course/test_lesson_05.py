@@ -4,19 +4,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from messages import says
 
 from refquant import INT4, UINT4, IntGrid, dynamic_params, mlp, quantize, static_params
 from refquant.course.lesson_05 import checks
-from refquant.course.lesson_05.checks import codes, gained, glitched, mates, stories
+from refquant.course.lesson_05.checks import codes, gained, glitched, second_row, stories
 from refquant.observers import histogram_observer
 from refquant.study.compare.tasks import Plan, Task, prepare
 
 BATCHES, X = ([-1.0, 0.5], [0.2, 2.0]), [-0.45, 0.55, 1.8, 3.4]
 STATIC, DYNAMIC = [3, 8, 14, 15], [0, 4, 9, 15]
-
-
-def begins(message: str, said: str) -> bool:
-    return message.startswith(("Right: ", "Not answered yet: ") if said.startswith(("Right", "Not")) else "Not yet: ")
 
 
 @pytest.mark.parametrize(("static", "dynamic", "saturated", "said"), [
@@ -42,8 +39,7 @@ def begins(message: str, said: str) -> bool:
 ])
 def test_codes(static: Any, dynamic: Any, saturated: Any, said: str) -> None:
     message = codes(BATCHES, X, UINT4, static, dynamic, saturated)
-    assert said in message
-    assert begins(message, said)
+    assert says(message, said)
 
 
 def test_a_code_at_the_end_is_not_saturation() -> None:
@@ -75,7 +71,7 @@ SAMPLE, WORSE, BETTER = [0.2, 0.5, 0.7, 0.9], [0.0, 0.0, 0.0, 0.97], [0.0, 0.0, 
 @pytest.mark.parametrize(("worse", "better", "rows_too", "said"), [
     (None, None, None, "Not answered yet: set worse, better and rows_too"),
     (WORSE, BETTER, None, "Not answered yet"),
-    (WORSE, BETTER, False, "Right: one mate changes"),
+    (WORSE, BETTER, False, "Right: one row changes"),
     ([-0.08, 0, 0, 0], [1.5, 1, 0, 0], False, "Right"),
     (np.float32([0.99, 0, 0, 0]), np.array(BETTER), np.False_, "Right"),
     ([0.97], BETTER, False, "worse: give 4 finite values"),
@@ -85,14 +81,13 @@ SAMPLE, WORSE, BETTER = [0.2, 0.5, 0.7, 0.9], [0.0, 0.0, 0.0, 0.97], [0.0, 0.0, 
     ([0, 0, 0, 1.5], BETTER, False, "worse: it reaches more than 10 %"),
     ([-0.2, 0, 0, 0], BETTER, False, "worse: it reaches more than 10 %"),
     ([0, 0, 0, 0.91], BETTER, False, "worse: the step grows too little"),
-    (WORSE, [0, 0, 0, 4.0], False, "beside this mate. Of which step is every value"),
-    (WORSE, WORSE, False, "beside this mate"),
-    (WORSE, BETTER, True, "rows_too: with axis=-1 each row has a range of its own"),
+    (WORSE, [0, 0, 0, 4.0], False, "beside this row. Of which step is every value"),
+    (WORSE, WORSE, False, "beside this row"),
+    (WORSE, BETTER, True, "rows_too: with axis=-1 each row has its own range"),
 ])
-def test_mates(worse: Any, better: Any, rows_too: Any, said: str) -> None:
-    message = mates(SAMPLE, UINT4, worse, better, rows_too)
-    assert said in message
-    assert begins(message, said)
+def test_second_row(worse: Any, better: Any, rows_too: Any, said: str) -> None:
+    message = second_row(SAMPLE, UINT4, worse, better, rows_too)
+    assert says(message, said)
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +124,12 @@ def test_stories(task: Task) -> None:
             ("gains", static4, "One range for all must be"),
             ("gains", mlp.ptq_dynamic(net, activation_grid=UINT4, axis=None), "Give each row its own"),
             ("gains", mlp.ptq_dynamic(net, activation_grid=UINT4, weight_grid=coarse), "the bits of the weights"),
-            ("glitches", dynamic, "A dynamic range believes the hot pixel"),
-            ("glitches", believing, "your observer believed them"),
+            ("glitches", dynamic, "A dynamic range reaches to the hot pixel"),
+            ("glitches", believing, "your observer kept them"),
             ("glitches", mlp.ptq_static(net, [ordinary], weight_grid=coarse), "look at the bits, or clip less"),
     ):
         message = stories(net, x, labels, **{**right, story: network})
-        assert said in message
-        assert begins(message, said)
+        assert says(message, said)
 
 
 def test_what_the_stories_measure() -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from refquant import IntGrid, integer_matmul, requantize
 from refquant.course.lesson_08 import checks
-from refquant.course.lesson_08.checks import least_width, one_rounding, product, width, wrong_products
+from refquant.course.lesson_08.checks import one_rounding, product, width
+from refquant.course.lesson_08.products import PRODUCTS, wrong_products
+from refquant.course.lesson_08.widths import WRONG_WIDTHS, least_width
 
 
 def right_product(q_x: Any, z_x: int, q_w: Any, z_w: int) -> Any:
@@ -28,7 +30,7 @@ def test_right_answers_pass() -> None:
     assert one_rounding(by_library).startswith("Right: ")
 
 
-@pytest.mark.parametrize("why", list(wrong_products(*checks.PRODUCTS[0])))
+@pytest.mark.parametrize("why", list(wrong_products(*PRODUCTS[0])))
 def test_every_wrong_product_is_named(why: str) -> None:
     message = product(lambda *codes: wrong_products(*codes)[why])
     assert message == f"Not yet: {why}."
@@ -60,9 +62,9 @@ def test_the_cause_of_what_row_sums_raise_is_said(how: dict[str, Any], raised: s
     assert message.endswith(cause)
 
 
-@pytest.mark.parametrize("why", list(checks.WRONG_WIDTHS))
+@pytest.mark.parametrize("why", list(WRONG_WIDTHS))
 def test_every_wrong_width_is_named(why: str) -> None:
-    message = width(checks.WRONG_WIDTHS[why])
+    message = width(WRONG_WIDTHS[why])
     assert message.startswith("Not yet: ")
     assert message.endswith(f". {why}.")
 
@@ -75,7 +77,7 @@ def test_every_wrong_width_is_named(why: str) -> None:
     (lambda *_: np.array([16]), "Not yet: a width is a whole number of bits"),
     (lambda *_: 16, "Not yet: 2 products of int8 and int8: the sum can be 32,768, which wraps in 16 bits. Find the "),
     (lambda *_: 15, "Not yet: 1 product of int8 and int8: the sum can be 16,384, which wraps in 15 bits. Find the "),
-    (lambda *_: 32, "Not yet: 1 product of int8 and int8: 32 bits never wrap, but 16 bits do not either. Find the l"),
+    (lambda *_: 32, "Not yet: 1 product of int8 and int8: 32 bits never wrap, but 16 bits are enough. Find the least"),
 ])
 def test_width(answer: Callable[..., Any], said: str) -> None:
     assert width(answer).startswith(said)

@@ -19,7 +19,7 @@ from refquant.course.lesson_09.checks import (
     boxes,
     code_of,
     decision_points,
-    parting,
+    differing,
     probes,
 )
 from refquant.engines import litert, onnxruntime
@@ -32,7 +32,7 @@ FIVE = [(0.5, 1, 0), (-1.5, 1, 0), (-1.5000001, 1, 17), (1.55, 0.1, 0), (1.3, 0.
 
 
 def test_right_answers_pass() -> None:
-    assert parting(RIGHT).startswith("Right: ")
+    assert differing(RIGHT).startswith("Right: ")
     assert boxes(BOXED).startswith("Right: ")
     assert probes(FIVE).startswith("Right: 5 probes")  # type: ignore[arg-type]
 
@@ -40,8 +40,8 @@ def test_right_answers_pass() -> None:
 # ---------------------------------------------------------------------------------------------- exercise 1
 
 @pytest.mark.parametrize("answers", [{}, dict.fromkeys(PAIRS)])
-def test_parting_not_answered(answers: Any) -> None:
-    assert parting(answers) == "Not answered yet: give (x, scale, zero_point) for each pair."
+def test_differing_not_answered(answers: Any) -> None:
+    assert differing(answers) == "Not answered yet: give (x, scale, zero_point) for each pair."
 
 
 @pytest.mark.parametrize(("pair", "answer", "said"), [
@@ -49,7 +49,7 @@ def test_parting_not_answered(answers: Any) -> None:
     (TIES, 3, "give three numbers (x, scale, zero_point), not 3."),
     (TIES, (1, 2), "give three numbers (x, scale, zero_point), not (1, 2)."),
     (TIES, ("a", 1, 0), "give three numbers (x, scale, zero_point), not ('a', 1, 0)."),
-    (TIES, (-np.inf, 0.5, 0), "x must be finite; infinities part other conventions than these."),
+    (TIES, (-np.inf, 0.5, 0), "x must be finite; infinities do not distinguish these conventions."),
     (TIES, (-1e39, 0.5, 0), "x must be finite"),  # in float32
     (TIES, (np.nan, 0.5, 0), "x must be finite"),
     (TIES, (-1, 0, 0), "a scale is a positive, normal number."),
@@ -58,21 +58,21 @@ def test_parting_not_answered(answers: Any) -> None:
     (TIES, (-1, 1e-39, 0), "a scale is a positive"),
     (TIES, (-1, 0.5, 128), "a zero point is one of the codes -128 to 127."),
     (TIES, (-1, 0.5, 0.5), "a zero point is one of the codes"),
-    (TIES, (0.25, 0.5, 0), "section 1 has shown that one, or its like. Take a negative x"),
-    (TIES, (-0.5, 1, 0), "section 1 has shown that one"),
-    (DIVISION, (-3.9499998, 0.1, 0), "section 1 has shown that one"),
+    (TIES, (0.25, 0.5, 0), "section 1 shows this input, or one like it. Take a negative x"),
+    (TIES, (-0.5, 1, 0), "section 1 shows this input"),
+    (DIVISION, (-3.9499998, 0.1, 0), "section 1 shows this input"),
     (TIES, (-1e9, 0.5, 0), "the codes are -128 and -128, at an end of the grid."),
     (TIES, (-3e38, 0.5, 1), "the codes are -128 and -128, at an end of the grid."),
     (TIES, (-0.3, 0.5, 0), "both give -1. x / scale is -0.6, no tie; the nearest is -0.5."),
     (TIES, (-0.75, 0.5, 0), "both give -2. -1.5 is a tie, and its even neighbour is also the one away from zero."),
     (ORDER, (-0.3, 0.5, 1), "both give 0. x / scale is -0.6, no tie; the nearest is -0.5."),
     (ORDER, (-0.25, 0.5, 2), "both give 2. -0.5 is a tie, but 2 is even, and an even zero point leaves even integers"),
-    (ORDER, (-BELOW, 0.3, 0), "the codes differ, -5 and -6, but by another switch: x / scale is -5.4999995, and "),
+    (ORDER, (-BELOW, 0.3, 0), "the codes differ, -5 and -6, but for another reason: x / scale is -5.4999995, and "),
     (DIVISION, (-0.25, 0.5, 0), "both give 0. Divided or by the reciprocal, x / scale is -0.5. Try other scales."),
     (DIVISION, (-2.2, 0.3, 0), "both give -7. Divided -7.333333, by the reciprocal -7.3333335: they differ, but "),
 ])
-def test_parting(pair: tuple[str, str], answer: Any, said: str) -> None:
-    message = parting(RIGHT | {pair: answer})
+def test_differing(pair: tuple[str, str], answer: Any, said: str) -> None:
+    message = differing(RIGHT | {pair: answer})
     assert message.startswith(f"Not yet: {' | '.join(pair)}: {said}")
 
 
@@ -82,7 +82,7 @@ def test_a_tie_that_the_reciprocal_misses() -> None:
             true, quick = x / scale, x * (np.float32(1) / scale)
             if true % 1 == 0.5 != quick % 1 and code_of(ENGINES[ORDER[0]], x, scale, 1) == code_of(
                     ENGINES[ORDER[1]], x, scale, 1):
-                message = parting(RIGHT | {ORDER: (float(x), float(scale), 1)})
+                message = differing(RIGHT | {ORDER: (float(x), float(scale), 1)})
                 assert message.endswith(f"{float(true)} is a tie, but by the reciprocal it is {quick!s}. Take a scale "
                                         "that is a power of two.")
                 return
@@ -98,7 +98,7 @@ def test_boxes_not_answered(answers: Any) -> None:
 
 @pytest.mark.parametrize("name", list(BOXES))
 @pytest.mark.parametrize("words", list(CONVENTIONS))
-def test_every_wrong_convention_is_told_by_a_number(name: str, words: tuple[str, str, str]) -> None:
+def test_every_wrong_convention_is_shown_by_a_number(name: str, words: tuple[str, str, str]) -> None:
     message = boxes(BOXED | {name: words})
     if words == BOXED[name]:
         assert message.startswith("Right: ")
@@ -131,12 +131,12 @@ def test_boxes(answers: Any, said: str) -> None:
     (3, "Not yet: a list of probes, each (x, scale, zero_point), is asked for; you give 3."),
     ([(1, 2)], "Not yet: a list of probes"),
     ([("a", 1, 0)], "Not yet: a list of probes"),
-    ([(0.5, 1, 0)] * (MOST + 1), "Not yet: 7 probes. At most 6: leave out those that part nothing the others do not."),
+    ([(0.5, 1, 0)] * (MOST + 1), "Not yet: 7 probes. At most 6: leave out probes that distinguish no further pair."),
     ([(np.inf, 1, 0)], "Not yet: (inf, 1, 0): x must be finite"),
     ([(1, 0, 0)], "Not yet: (1, 0, 0): a scale is a positive, normal number."),
     ([(1, 1, 200)], "Not yet: (1, 1, 200): a zero point is one of the codes -128 to 127."),
-    ([], "Not yet: 0 of the 120 pairs are told apart."),
-    ([(3e38, 1e-30, 0)], "Not yet: 0 of the 120 pairs are told apart."),
+    ([], "Not yet: 0 of the 120 pairs are distinguished."),
+    ([(3e38, 1e-30, 0)], "Not yet: 0 of the 120 pairs are distinguished."),
 ])
 def test_probes(answer: Any, said: str) -> None:
     assert probes(answer).startswith(said)
@@ -144,7 +144,7 @@ def test_probes(answer: Any, said: str) -> None:
 
 @pytest.mark.parametrize(("without", "said"), [
     (1, "where a tie goes: take ties of both signs, with an even and with an odd whole part."),
-    (2, "when the zero point is added: ties part them, if the zero point is odd."),
+    (2, "when the zero point is added: at ties their codes differ, if the zero point is odd."),
     (3, "how they divide: take the float32 next to a tie, by a scale that is no power of two."),
     (4, "how they divide: take the float32 next to a whole number of steps, where cutting off decides, by a scale "),
 ])
@@ -155,20 +155,20 @@ def test_a_probe_that_is_missing_is_hinted_at(without: int, said: str) -> None:
 
 def test_hints_when_the_zero_point_is_added() -> None:
     without: list[Any] = [*FIVE[:2], *FIVE[3:]]  # the one whose sum float32 rounds
-    assert "added: ties part them, if the sum has the other sign than x" in probes([*without, (0.5, 1, 1)])
-    assert "added: ties do not part them, for both go up. But float32 must" in probes([*without, (-0.5, 1, 1)])
-    assert "added: cutting off goes toward zero, and once it is added" in probes([*without, (1.4999999, 1, 18)])
+    assert "added: at ties their codes differ, if the sum has another sign than x" in probes([*without, (0.5, 1, 1)])
+    assert "added: at ties their codes are equal, because both go up. But" in probes([*without, (-0.5, 1, 1)])
+    assert "added: cutting off goes toward zero, and the zero point moves" in probes([*without, (1.4999999, 1, 18)])
 
 
 def test_two_named_pairs_really_are_alike() -> None:
     message = probes([(0.5, 1, 0), (-1.5, 1, 0)])
     first, second = (tuple(words.split(", ")) for words in
-                     message.split("are not: ")[1].split(". They")[0].split(" | "))
+                     message.split("is not: ")[1].split(". They")[0].split(" | "))
     for x in (0.5, -1.5):
         assert CONVENTIONS[first](x, 1, 0) == CONVENTIONS[second](x, 1, 0)  # type: ignore[index]
 
 
-def test_random_numbers_do_not_tell_all_apart() -> None:
+def test_random_numbers_do_not_distinguish_all() -> None:
     rng = np.random.default_rng(2)
     scale = rng.uniform(0.05, 1.5, 1_000_000)
     random = rng.standard_normal(scale.size) * 30 * scale, scale, rng.integers(-20, 20, scale.size)
@@ -177,7 +177,7 @@ def test_random_numbers_do_not_tell_all_apart() -> None:
 
 # ---------------------------------------------------------------------------------------------- what is compared
 
-def test_decision_points_tell_all_conventions_apart() -> None:
+def test_decision_points_distinguish_all_conventions() -> None:
     codes = {words: f(*decision_points()) for words, f in CONVENTIONS.items()}
     assert all(not np.array_equal(codes[a], codes[b]) for a, b in combinations(CONVENTIONS, 2))
 
@@ -219,10 +219,10 @@ def test_xnnpack_is_onnx_runtime_s_product() -> None:
 
 
 def test_the_kit_says_what_the_lesson_prints() -> None:
-    identify = pytest.importorskip("refquant.testing").identify
+    from refquant.testing import identify
     path = Path(__file__).resolve().parents[2] / "notebooks" / "09_same_model_other_engine.ipynb"
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]}
-    text = cells["told-apart-read"]
+    text = cells["distinguished-read"]
     shown = [line.strip() for line in text.splitlines() if line.startswith("    ") and ">>>" not in line]
     assert shown == str(identify(ENGINES["PyTorch, per tensor"])).splitlines()
     from refquant.engines.conventions import NAMED

@@ -1,6 +1,6 @@
 """The course: small files, short cells, and outputs that a clean kernel gives again.
 
-`python tests/test_notebooks.py` executes the notebooks anew and stores what they print.
+`python tests/course/test_notebooks.py` executes the notebooks anew and stores what they print.
 """
 
 import json
@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from helpers import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -106,15 +109,12 @@ def without_pictures(notebook: Any) -> Any:
     return json.loads(re.sub(r'("image/png": )"[^"]*"', r'\1""', json.dumps(notebook)))
 
 
+@pytest.mark.notebooks
 @each
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
 def test_a_clean_kernel_gives_what_is_stored_in_under_a_minute(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not os.environ.get("CI_NOTEBOOKS"):
-        pytest.importorskip("nbclient", reason="the notebooks extra is not installed: nbclient executes the course")
-        pytest.importorskip("ipykernel", reason="the notebooks extra is not installed: ipykernel runs the cells")
+    nbformat, _, _ = (needs(package, "notebooks") for package in ("nbformat", "nbclient", "ipykernel"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    import nbformat
-
     began, worked = time.perf_counter(), seconds_of_processes()
     made = json.loads(nbformat.writes(executed(path)))
     whole, alone = time.perf_counter() - began, seconds_of_processes() - worked

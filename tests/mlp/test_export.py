@@ -46,6 +46,7 @@ def test_the_command_says_so_before_it_trains(monkeypatch: pytest.MonkeyPatch, t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.conformance
 def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     needs("onnx", "conformance")
     (tmp_path / "file").write_text("")
@@ -61,6 +62,11 @@ def test_what_has_no_such_form_is_refused(form: Any) -> None:
         form(quantized(rq.INT8, rq.UINT16))
     with refused(TypeError, "deploy", "QuantizedNet"):
         form(NET)
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("form", FORMS)
+def test_scales_that_float32_does_not_hold_are_refused(form: Any) -> None:
     needs("onnx", "conformance")
     small = rq.AffineParams(scale=np.float64(1e-60), zero_point=0, grid=rq.INT8)
     with refused(ValueError, form.__name__, "normal in float32"):
@@ -72,6 +78,7 @@ def test_integer_operators_take_weights_of_8_bits() -> None:
         export.to_integer_operators(quantized(rq.INT16, rq.UINT8))
 
 
+@pytest.mark.conformance
 def test_qdq_form() -> None:
     needs("onnx", "conformance")
     model = export.to_qdq(quantized(rq.INT8, rq.UINT8, axis=0))
@@ -81,6 +88,7 @@ def test_qdq_form() -> None:
             ] == ["QuantizeLinear"] * 3
 
 
+@pytest.mark.conformance
 def test_integer_form() -> None:
     needs("onnx", "conformance")
     model = export.to_integer_operators(quantized(rq.INT8, rq.UINT8))
@@ -88,6 +96,7 @@ def test_integer_form() -> None:
                                 "DequantizeLinear": 1}
 
 
+@pytest.mark.conformance
 @pytest.mark.parametrize(("bits", "signed", "kind", "clips"), [
     (8, False, "UINT8", 0), (8, True, "INT8", 0), (4, False, "UINT4", 0), (4, True, "INT4", 0), (3, False, "UINT8", 2),
     (3, True, "INT8", 2), (2, False, "UINT8", 2), (7, True, "INT8", 2)])
@@ -108,6 +117,7 @@ def test_codes_stay_the_same_numbers_in_the_types_that_onnx_has(bits: int, signe
     assert biases.dtype == np.int32 and (biases == qnet.layers[0].bias).all()
 
 
+@pytest.mark.conformance
 def test_the_same_network_gives_the_same_bytes() -> None:
     needs("onnx", "conformance")
     for form in FORMS:
@@ -115,6 +125,7 @@ def test_the_same_network_gives_the_same_bytes() -> None:
         assert first == second
 
 
+@pytest.mark.conformance
 def test_files_are_written_and_the_table_says_what_compares_them(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     onnx = needs("onnx", "conformance")

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused, slow
+from helpers import refused
 
 import refquant as rq
 from refquant.methods import adaround
-from refquant.mlp.reconstruct import nearest, reconstruct
-from refquant.study.compare import methods, tasks
+from refquant.mlp.reconstruction import nearest, reconstruct
+from refquant.study.compare import after_training as methods
+from refquant.study.compare import tasks
+from refquant.study.compare.network import logits
 
 PLAN = tasks.Plan(methods=(), epochs=20)
 GRIDS = {bits: (rq.IntGrid(bits, narrow=True), rq.IntGrid(bits, signed=False)) for bits in (8, 3, 2)}
@@ -68,7 +70,7 @@ def test_correction_equals_the_means_of_each_layer(task: tasks.Task) -> None:
         assert (np.abs(y.mean(axis=0) - wanted) <= 0.5 * step + 1e-5 * np.abs(wanted).max()).all()
 
 
-@slow
+@pytest.mark.slow
 def test_few_bits_gain_by_correction_and_by_rounding(task: tasks.Task) -> None:
     x, labels = task.data.test
 
@@ -91,7 +93,7 @@ def test_equalization_repairs_what_a_rescaling_breaks(task: tasks.Task) -> None:
     x, labels = task.data.test
 
     def accuracy(network: Any) -> float:
-        return rq.mlp.accuracy(methods.logits(network, x), labels)
+        return rq.mlp.accuracy(logits(network, x), labels)
 
     whole = accuracy(task.net)
     assert accuracy(rescaled.net) == whole

@@ -49,6 +49,7 @@ def test_plain_numpy_reads_it_without_pickle(tmp_path: Path) -> None:
         assert dict(zip(saved.COLUMNS, arrays["layers"][0].tolist(), strict=True)) == {
             "n_in": 3, "n_out": 5, "weight_bits": 3, "weight_signed": 1, "weight_narrow": 1, "input_bits": 8,
             "input_signed": 0, "input_narrow": 0, "input_zero_point": int(STATIC.layers[0].activation.zero_point),
+            "range_fit": 0, "block_size": 0,
             "range": 0}  # type: ignore[union-attr]
         assert rq.unpack(arrays["0.codes"], rq.IntGrid(3), 15).tolist() == STATIC.layers[0].codes.ravel().tolist()
         packed = sum(arrays[f"{i}.codes"].size for i in (0, 1))

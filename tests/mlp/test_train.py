@@ -65,16 +65,14 @@ def test_momentum(momentum: float) -> None:
 @pytest.mark.parametrize("weight_axis", [None, 0])
 def test_qat_trains_the_network_it_returns(weight_axis: Any) -> None:
     """With the range fixed (momentum 1) and no step left, the training pass and the quantized network agree."""
-    from refquant.mlp import model, ptq, qat
+    from refquant.mlp import model, qat
+    from refquant.mlp.ptq import WeightRule
 
     x, _ = data()
     net, weights, inputs = mlp.init(np.random.default_rng(3), (2, 5, 2)), rq.IntGrid(4, narrow=True), rq.UINT4
-    ranges = [(a.min(), a.max()) for a in model.layer_inputs(net, x)[:-1]]
-    logits, _ = model.value_and_pullback(
-        net.weights, net.biases, x, [qat._moving_range(ranges, i, 1.0, inputs) for i in range(2)],
-        [qat._largest_value(weights, weight_axis)] * 2)
-    qnet = mlp.quantize_net(net, [rq.affine_params(*r, inputs) for r in ranges],
-                            ptq.weight_params(net.weights, weights, weight_axis))
+    ranges, rule = qat.moving_ranges(net, x, inputs, momentum=1.0), WeightRule(weights, weight_axis)
+    logits, _ = model.value_and_pullback(net.weights, net.biases, x, ranges.through, [qat._own_range(rule)] * 2)
+    qnet = mlp.quantize_net(net, ranges.params(), [rule.params(w) for w in net.weights])
     np.testing.assert_allclose(logits, mlp.forward_quantized(qnet, x), atol=1e-5)
 
 

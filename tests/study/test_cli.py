@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import hears_interrupts, slow
+from helpers import hears_interrupts
 
 import refquant as rq
 from refquant.study.cli import main
@@ -100,7 +100,7 @@ def test_methods_are_listed_and_chosen_on_any_terminal(tmp_path: Path) -> None:
     assert [r["method"] for r in records] == ["float", "ptq-static-channel"]
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_a_reader_who_leaves_loses_nothing(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "refquant", "vectors", "--out", str(tmp_path), "| true"]
@@ -119,7 +119,7 @@ def ends(group: int) -> bool:
     return False
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs process groups")
 def test_interrupted_it_leaves_nothing_behind_and_killed_no_worker(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "refquant", "compare", "--seeds", "200", "--jobs", "2", "--out"]
@@ -137,7 +137,7 @@ def test_interrupted_it_leaves_nothing_behind_and_killed_no_worker(tmp_path: Pat
         assert ends(process.pid), stop
 
 
-@slow
+@pytest.mark.slow
 def test_the_same_on_data_in_mnists_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The digits, written as IDX files of 0 to 240 instead of 0 to 16, are the same data but for the scale."""
     x, labels = digits()
@@ -146,7 +146,7 @@ def test_the_same_on_data_in_mnists_format(tmp_path: Path, monkeypatch: pytest.M
         for kind, array in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels[rows].astype(np.uint8))):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             (tmp_path / f"{name}-{kind}").write_bytes(header + array.tobytes())
-    monkeypatch.setattr("refquant.study.compare.results.details", lambda *_: {})  # pictures are drawn in other tests
+    monkeypatch.setattr("refquant.study.compare.output.FIGURES", {})  # pictures are drawn in other tests
     assert main(["compare", "--seeds", "1", "--quick", "--bits", "8", "2", "--methods", "ptq-static-minmax", "qat-lsq",
                  "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     accuracy = {(r["method"], r["weight_bits"]): r["accuracy"]

@@ -260,6 +260,7 @@ def test_one_grid_needs_no_list() -> None:
     check_quantizer(for_int8, grids=rq.INT8, examples=10)
 
 
+@pytest.mark.conformance
 def test_pytorch_by_its_own_convention() -> None:
     torch = needs("torch", "conformance")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from black_boxes import EXPECTED, INT32_ENDS, named_rightly
 from helpers import needs, refused
 
 import refquant as rq
@@ -78,45 +79,9 @@ def test_what_is_peculiar_is_found_again(peculiar: Convention, cast: Any) -> Non
         assert found == (convention,)
 
 
-INT32_ENDS = ("+inf: qmin, code -128, -inf: qmin, code -128; "
-              "with zero point -3: +inf: qmax, code 127, -inf: qmax, code 127")
-#: division, zero point, rounding, cast, infinities, NaN: as the docstrings of refquant.engines tell them.
-EXPECTED = {
-    "ONNX Runtime QuantizeLinear":
-        ("true_division", "after_rounding", "half_even", "saturating", "saturates", "qmin, code -128"),
-    "ONNX Runtime QuantizeLinear, precision=float16":
-        ("in_float16", "after_rounding", "half_even", "saturating", "saturates", "qmin, code -128"),
-    "torch.quantize_per_tensor":
-        ("fused_reciprocal", "before_rounding", "half_even", "saturating", "saturates", "qmax, code 127"),
-    "torch.quantize_per_channel":
-        ("reciprocal", "before_rounding", "half_even", "saturating", "saturates", "code 0"),
-    "torch.fake_quantize_per_tensor_affine":
-        ("reciprocal", "after_rounding", "half_even", "saturating", "saturates", "qmin, code -128"),
-    "torch.fake_quantize_per_channel_affine":
-        ("reciprocal", "after_rounding", "half_even", "sum_through_int64", "+inf: qmin, code -128, -inf: qmin, "
-         "code -128", "qmin, code -128"),
-    "torchao quantize_affine":
-        ("reciprocal", "after_rounding", "half_even", "saturating", "saturates", "code 0"),
-    "LiteRT QUANTIZE, reference":
-        ("true_division", "after_rounding", "half_away", "through_int32", INT32_ENDS, "qmin, code -128"),
-    "LiteRT QUANTIZE, XNNPACK":
-        ("flushed_reciprocal", "after_rounding", "half_even", "saturating", "saturates", "qmax, code 127"),
-}
-
-
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_engine_s_conventions_are_named(name: str) -> None:
     named_rightly(name)
-
-
-def named_rightly(name: str) -> None:
-    found = identify(OPERATORS[name].function)
-    *named, infinities, nan = EXPECTED[name]
-    assert found.named == dict(zip(NAMED, ((each,) for each in named), strict=True))
-    assert (found.infinities, found.nan, found.narrow) == (infinities, nan, False)
-    assert found.conventions == (OPERATORS[name].convention._replace(nan=Convention().nan),)
-    alike = str(found).splitlines()[-1]
-    assert alike.startswith("As in: ") and name in alike.removesuffix(".").removeprefix("As in: ").split("; ")
 
 
 def test_every_engine_with_a_zero_point_is_there() -> None:
@@ -187,6 +152,7 @@ def test_grids(grid: rq.IntGrid) -> None:
     assert identify(rq.quantize, grid=rq.INT16).named["rounding"] == ("half_even",)
 
 
+@pytest.mark.conformance
 def test_pytorch_fuses_and_adds_the_zero_point_first() -> None:
     torch = needs("torch", "conformance")
 

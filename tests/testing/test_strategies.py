@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from helpers import slow
+import pytest
 from hypothesis import Phase, given, settings
 
 import refquant as rq
@@ -29,7 +29,7 @@ def draws(strategy: Any, n: int = 160) -> list[Any]:
     return seen
 
 
-@slow
+@pytest.mark.slow
 def test_every_decision_point_is_drawn() -> None:
     points: Counter[str] = Counter()
     for x, params in quantizations():
@@ -72,7 +72,7 @@ def test_parameters_fit_the_data() -> None:
         assert rq.quantize(x, params).shape == x.shape
 
 
-@slow
+@pytest.mark.slow
 def test_ranges_reach_every_corner() -> None:
     corners: Counter[str] = Counter()
     for lo, hi, grid in draws(strategies.ranges(), 600):

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...affine import AffineParams, quantize
 from ...engines.choices import half_away
-from ...grids import INT8, UINT4, UINT8, IntGrid
+from ...grids import INT8, UINT4, UINT8, Grid
 from ...ranges import affine_params
+from ..answers import ask, mistake, raised
 
 Array: TypeAlias = NDArray[Any]
 
@@ -24,36 +25,43 @@ def parameters(lo: float, hi: float, scale: float | None, zero_point: float | No
     """
     if scale is None or zero_point is None:
         return "Not answered yet: set both scale and zero_point."
-    steps = UINT4.qmax - UINT4.qmin
     expected = affine_params(lo, hi, UINT4)
-    width = max(hi, 0) - min(lo, 0)
     if not np.isclose(scale, expected.scale, rtol=1e-6, atol=0):
-        wrong_scales = {
-            (hi - lo) / steps: "the range must contain 0 before anything else. Widen it first (R8).",
-            width / (steps + 1): "16 codes have 15 steps between them. Divide by qmax - qmin, not by the number of "
-                                 "codes (R9).",
-            max(abs(lo), abs(hi)) / steps: "the steps must cover the whole range, not only its longer side (R9).",
-            steps / width: "that is steps per real. The scale is reals per step: turn it upside down.",
-        }
-        why = next((why for wrong, why in wrong_scales.items() if np.isclose(scale, wrong, rtol=1e-6, atol=0)),
-                   "the scale is the width of the range, widened to contain 0, shared out among the steps (R8, R9).")
-        return f"Not yet: {why}"
+        return f"Not yet: {_wrong_scale(lo, hi, scale)}"
     right = int(expected.zero_point)
-    if zero_point == right:
-        return f"Right: scale {float(expected.scale):.3g} and zero_point {right}, so code {right} means exactly 0.0."
+    if zero_point != right:
+        return f"Not yet: {_wrong_zero_point(zero_point, right)}"
+    return f"Right: scale {float(expected.scale):.3g} and zero_point {right}, so code {right} means exactly 0.0."
+
+
+def _wrong_scale(lo: float, hi: float, scale: float) -> str:
+    """What is wrong with a scale."""
+    steps, width = UINT4.qmax - UINT4.qmin, max(hi, 0) - min(lo, 0)
+    return mistake({
+        "the range must contain 0 before anything else. Widen it first (R8).": (hi - lo) / steps,
+        "16 codes have 15 steps between them. Divide by qmax - qmin, not by the number of codes (R9).":
+            width / (steps + 1),
+        "the steps must cover the whole range, not only its longer side (R9).": max(abs(lo), abs(hi)) / steps,
+        "that is steps per real. The scale is reals per step: turn it upside down.": steps / width,
+    }, lambda wrong: np.isclose(scale, wrong, rtol=1e-6, atol=0),
+        "the scale is the width of the range, widened to contain 0, divided by the number of steps (R8, R9).")
+
+
+def _wrong_zero_point(zero_point: float, right: int) -> str:
+    """What is wrong with a zero point whose scale is right."""
     if zero_point != round(zero_point):
-        return "Not yet: the zero point is a code, so it is an integer. Round it (R9)."
+        return "the zero point is a code, so it is an integer. Round it (R9)."
     if zero_point < UINT4.qmin:
-        why = ("the sign is turned round: 0.0 lies -lo/scale steps above lo (R9)" if zero_point == -right else
+        why = ("the sign is wrong: 0.0 lies -lo/scale steps above lo (R9)" if zero_point == -right else
                "the range must contain 0 before anything else; widen it first (R8)")
-        return f"Not yet: a code of UINT4 is never negative; {why}."
+        return f"a code of UINT4 is never negative; {why}."
     if zero_point > UINT4.qmax:
-        return "Not yet: the zero point must be a code of UINT4, at most 15 (R2)."
+        return "the zero point must be a code of UINT4, at most 15 (R2)."
     if zero_point == UINT4.qmin:
-        return "Not yet: code 0 means lo here, not 0.0. Count the steps from lo up to 0.0 (R9)."
-    if zero_point == steps - right:
-        return "Not yet: you counted the steps from hi down to 0.0. Count them from lo up to 0.0 (R9)."
-    return "Not yet: the zero point is qmin plus the number of steps from lo up to 0.0, rounded (R9)."
+        return "code 0 means lo here, not 0.0. Count the steps from lo up to 0.0 (R9)."
+    if zero_point == UINT4.qmax - right:
+        return "you counted the steps from hi down to 0.0. Count them from lo up to 0.0 (R9)."
+    return "the zero point is qmin plus the number of steps from lo up to 0.0, rounded (R9)."
 
 
 def quantizer(yours: Callable[..., Any]) -> str:
@@ -65,13 +73,10 @@ def quantizer(yours: Callable[..., Any]) -> str:
     q = np.zeros(0)
     for probe in PROBES:
         x = probe.x.copy()
-        try:
-            with np.errstate(all="ignore"):
-                answer = yours(x, probe.scale, probe.zero_point, probe.grid.qmin, probe.grid.qmax)
-        except Exception as error:
-            return f"Not yet: your function raised {type(error).__name__}: {error}."
-        if answer is None:
-            return "Not answered yet: your function returns None."
+        with np.errstate(all="ignore"):
+            answer, message = ask(yours, x, probe.scale, probe.zero_point, probe.grid.qmin, probe.grid.qmax)
+        if message:
+            return message
         q = np.asarray(answer)
         if q.shape != x.shape:
             return f"Not yet: one code for each value; x has shape {x.shape}, your codes have shape {q.shape}."
@@ -85,12 +90,12 @@ def quantizer(yours: Callable[..., Any]) -> str:
 
 
 class Probe(NamedTuple):
-    """Values at which one rule decides, and what to say to a mistake that is not in the table."""
+    """Values at which one rule decides; `otherwise` is the message to a mistake that is not in the table."""
 
     x: Array
     scale: np.float32
     zero_point: int
-    grid: IntGrid
+    grid: Grid
     otherwise: str
 
     @property
@@ -106,7 +111,7 @@ class Probe(NamedTuple):
         with np.errstate(all="ignore"):
             table = mistakes(self.x, self.scale, self.zero_point, self.grid.qmin, self.grid.qmax)
             quotient = self.x / self.scale
-        why = next((why for why, wrong in table.items() if np.array_equal(q, wrong)), self.otherwise)
+        why = mistake(table, lambda wrong: np.array_equal(q, wrong), self.otherwise)
         i = int(np.argmax(q != self.codes))
         return (f"{why}. For x / scale = {quotient[i]:.8g} with zero_point {self.zero_point} you give "
                 f"{float(q[i]):.8g}, not {self.codes[i]}.")
@@ -163,7 +168,7 @@ PROBES: tuple[Probe, ...] = (
 
 
 def disagreement(x: ArrayLike | None, scale: float | None) -> str:
-    """Exercise 3: whether ties to even and ties away from zero part on half of x (float32, INT8, zero point 0).
+    """Exercise 3: whether ties to even and ties away from zero differ on half of x (float32, INT8, zero point 0).
 
     >>> disagreement([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5], scale=1.0)
     'Right: 4 of 8 codes differ. They are ties whose even neighbour lies nearer to zero.'
@@ -195,7 +200,7 @@ def disagreement(x: ArrayLike | None, scale: float | None) -> str:
     if 2 * ties < n:
         return f"Not yet: only {ties} of {n} quotients x / scale are ties. The rules differ nowhere else."
     return (f"Not yet: {ties} of {n} are ties, but only {differ} of the codes differ. Both rules send 1.5 to 2; they "
-            "part where the even neighbour lies nearer to zero, as at 0.5.")
+            "differ where the even neighbour lies nearer to zero, as at 0.5.")
 
 
 def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0, zero_point: int = 0) -> str:
@@ -215,7 +220,7 @@ def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0,
         return "Not answered yet: set x."
     values = np.asarray(x, np.float32).ravel()
     if np.isnan(values).any():
-        return "Not yet: NaN is too cheap. The kit does not try it, and no code is right (R7). Take numbers."
+        return "Not yet: NaN is too easy. The kit does not try it, and no code is right (R7). Take numbers."
     params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=INT8)
     try:
         if _call(cheat, values.copy(), params) is None:
@@ -228,12 +233,12 @@ def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0,
     except Exception as error:
         if isinstance(error, ImportError):
             raise
-        return f"Not yet: your function raised {type(error).__name__}: {error}."
+        return raised(error)
     if caught:
         return f"Not yet: {caught}"
     if again != wrong:
         return (f"Not yet: the same x gave {wrong} wrong codes before the rounds and {again} after. "
-                "It may neither remember nor draw lots.")
+                "It must neither remember earlier calls nor use random numbers.")
     return f"Right: it survives all three rounds, and {wrong} of {values.size} codes on your x are wrong."
 
 
@@ -250,7 +255,7 @@ def _call(yours: Callable[..., Any], x: Any, params: AffineParams) -> Any:
 
 def _caught(yours: Callable[..., Any]) -> str:
     """What the first round that notices something says; nothing if none does."""
-    from ...testing import Deviation, check_quantizer  # needs hypothesis, which only the game does
+    from ...testing import Deviation, check_quantizer  # only the game needs hypothesis
 
     plain = np.random.default_rng(0).standard_normal(500, dtype=np.float32)
     wrong = _wrong_codes(yours, plain, AffineParams(scale=np.float32(0.03), zero_point=3, grid=INT8))

@@ -9,14 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...affine import fake_quantize
 from ...clipping import minmax
-from ...grids import INT4, IntGrid
+from ...grids import INT4, Grid
 from ...metrics import sqnr_db
 from ...ranges import affine_params, symmetric_params
+from ..answers import ask, mistake
 
 Array: TypeAlias = NDArray[Any]
 
 
-def symmetric(lo: float, hi: float, grid: IntGrid, scale: float | None, zero_point: float | None) -> str:
+def symmetric(lo: float, hi: float, grid: Grid, scale: float | None, zero_point: float | None) -> str:
     """Exercise 1: whether scale and zero_point are the symmetric ones of [lo, hi] on the grid, worked out by hand.
 
     >>> symmetric(-1.4, 0.7, INT4, scale=1.4 / 8, zero_point=0)
@@ -27,34 +28,42 @@ def symmetric(lo: float, hi: float, grid: IntGrid, scale: float | None, zero_poi
     expected = symmetric_params(lo, hi, grid)
     middle = int(expected.zero_point)
     below, above = middle - grid.qmin, grid.qmax - middle
-    a, fewer = max(abs(lo), abs(hi)), min(below, above)
     if not np.isclose(scale, expected.scale, rtol=1e-6, atol=0):
-        wrong_scales = {
-            a / max(below, above): f"there are {below} steps below the zero point and only {above} above it. Take the "
-                                   "fewer, or one end saturates (R10).",
-            2 * a / (below + above): "half of all steps is no whole number: a then lies half a step beyond the highest "
-                                     "code. Take the steps of the shorter side (R10).",
-            a / (below + above): "the steps on both sides of 0.0 cover [-a, a], which is twice as wide as a (R10).",
-            (hi - lo) / (below + above): "that is the affine scale (R9). The symmetric one covers [-a, a], not "
-                                         "[lo, hi].",
-            (hi - lo) / 2 / fewer: "the range must be widened to [-a, a] first, where a is the longer side (R10).",
-            min(abs(lo), abs(hi)) / fewer: "that is the shorter side of the range. The longer one would saturate.",
-            fewer / a: "that is steps per real. The scale is reals per step: turn it upside down.",
-        }
-        why = next((why for wrong, why in wrong_scales.items() if np.isclose(scale, wrong, rtol=1e-6, atol=0)),
-                   "the scale is the longer side of the range, shared out among the steps that it has (R10).")
-        return f"Not yet: {why}"
-    if zero_point == middle:
-        return f"Right: scale {float(expected.scale):.3g} and zero_point {middle}; {fewer} steps reach each end."
+        return f"Not yet: {_wrong_scale(lo, hi, below, above, scale)}"
+    if zero_point != middle:
+        return f"Not yet: {_wrong_zero_point(zero_point, middle, grid)}"
+    fewer = min(below, above)
+    return f"Right: scale {float(expected.scale):.3g} and zero_point {middle}; {fewer} steps reach each end."
+
+
+def _wrong_scale(lo: float, hi: float, below: int, above: int, scale: float) -> str:
+    """What is wrong with a scale; below and above count the steps on both sides of the zero point."""
+    a, fewer = max(abs(lo), abs(hi)), min(below, above)
+    return mistake({
+        f"there are {below} steps below the zero point and only {above} above it. Take the fewer, or one end "
+        "saturates (R10).": a / max(below, above),
+        "half of all steps is no whole number: a then lies half a step beyond the highest code. Take the steps of the "
+        "shorter side (R10).": 2 * a / (below + above),
+        "the steps on both sides of 0.0 cover [-a, a], which is twice as wide as a (R10).": a / (below + above),
+        "that is the affine scale (R9). The symmetric one covers [-a, a], not [lo, hi].": (hi - lo) / (below + above),
+        "the range must be widened to [-a, a] first, where a is the longer side (R10).": (hi - lo) / 2 / fewer,
+        "that is the shorter side of the range. The longer one would saturate.": min(abs(lo), abs(hi)) / fewer,
+        "that is steps per real. The scale is reals per step: turn it upside down.": fewer / a,
+    }, lambda wrong: np.isclose(scale, wrong, rtol=1e-6, atol=0),
+        "the scale is the longer side of the range, divided by the number of steps on that side (R10).")
+
+
+def _wrong_zero_point(zero_point: float, middle: int, grid: Grid) -> str:
+    """What is wrong with a zero point whose scale is right."""
     if zero_point != round(zero_point):
-        return "Not yet: the zero point is a code, so it is an integer. Half a code there is none."
-    if grid.signed:
-        return "Not yet: symmetric means that the zero point is 0 on a signed grid (R10)."
+        return "the zero point is a code, so it is an integer. There is no half code."
+    if grid.qmin < 0:
+        return "symmetric means that the zero point is 0 on a signed grid (R10)."
     if zero_point == grid.qmin:
-        return "Not yet: with zero point 0 an unsigned grid has no code for negative reals. Put it in the middle (R10)."
+        return "with zero point 0 an unsigned grid has no code for negative reals. Put it in the middle (R10)."
     if zero_point == middle - 1:
-        return f"Not yet: of the two codes in the middle R10 takes the upper one; you took {int(zero_point)}."
-    return "Not yet: an unsigned grid has its symmetric zero point in the middle, (qmin + qmax + 1) // 2 (R10)."
+        return f"of the two codes in the middle R10 takes the upper one; you took {int(zero_point)}."
+    return "an unsigned grid has its symmetric zero point in the middle, (qmin + qmax + 1) // 2 (R10)."
 
 
 def folded(yours: Callable[..., Any]) -> str:
@@ -63,36 +72,43 @@ def folded(yours: Callable[..., Any]) -> str:
     >>> folded(lambda bias, q_w, z_x: bias + z_x * q_w.sum(axis=0))
     'Not yet: you add the correction; subtract it. For column 0 you give 1068, not 932.'
     """
-    answer = None
+    given = np.zeros(0)
     for bias, q_w, z_x in PROBES:
         b, w = bias.copy(), q_w.copy()
-        try:
-            with np.errstate(all="ignore"):
-                answer = yours(b, w, z_x)
-        except OverflowError as error:
-            return f"Not yet: int8 is too narrow for what you compute ({error}). Sum first, or widen the codes."
-        except Exception as error:
-            hint = (f" The bias has one number per column, shape {bias.shape}; q_w has shape {q_w.shape}. Sum over its "
-                    "rows (axis 0)." if isinstance(error, ValueError) else "")
-            return f"Not yet: your function raised {type(error).__name__}: {str(error).strip()}.{hint}"
-        if answer is None:
-            return "Not answered yet: your function returns None."
+        with np.errstate(all="ignore"):
+            answer, message = ask(yours, b, w, z_x, hints=HINTS)
+        if message:
+            return message
         if not (np.array_equal(b, bias) and np.array_equal(w, q_w)):
             return "Not yet: your function wrote to what it was passed. Return a new array."
-        answer = np.asarray(answer)
-        if answer.shape == q_w.shape[:1]:
-            return "Not yet: you sum over the columns of q_w, one number per row. Sum over the rows (axis 0)."
-        if answer.shape != bias.shape:
-            return f"Not yet: one number per column of q_w, shape {bias.shape}; yours has shape {answer.shape}."
-        right = bias - z_x * q_w.sum(axis=0, dtype=np.int64)
-        if not np.array_equal(answer, right):
-            j = int(np.argmax(answer != right))
-            why = next((why for why, wrong in mistakes(bias, q_w, z_x).items() if np.array_equal(answer, wrong)),
-                       "expand (q_x - z_x) @ q_w; what does not hold q_x goes into the bias")
-            return f"Not yet: {why}. For column {j} you give {answer[j]:.8g}, not {right[j]}."
-    if answer is not None and answer.dtype.kind not in "iu":
-        return f"Not yet: the values are right, but accumulators are integers, and yours {answer.dtype}."
+        given = np.asarray(answer)
+        message = _wrong_fold(given, bias, q_w, z_x)
+        if message:
+            return f"Not yet: {message}"
+    if given.dtype.kind not in "iu":
+        return f"Not yet: the values are right, but accumulators are integers, and yours {given.dtype}."
     return "Right: (q_x - z_x) @ q_w + bias is q_x @ q_w + your bias, for every q_x."
+
+
+def _wrong_fold(given: Array, bias: Array, q_w: Array, z_x: int) -> str:
+    """What is wrong with a folded bias; nothing if it is right."""
+    if given.shape == q_w.shape[:1]:
+        return "you sum over the columns of q_w, one number per row. Sum over the rows (axis 0)."
+    if given.shape != bias.shape:
+        return f"one number per column of q_w, shape {bias.shape}; yours has shape {given.shape}."
+    right = bias - z_x * q_w.sum(axis=0, dtype=np.int64)
+    if np.array_equal(given, right):
+        return ""
+    j = int(np.argmax(given != right))
+    why = mistake(mistakes(bias, q_w, z_x), lambda wrong: np.array_equal(given, wrong),
+                  "expand (q_x - z_x) @ q_w; the terms without q_x go into the bias")
+    return f"{why}. For column {j} you give {given[j]:.8g}, not {right[j]}."
+
+
+HINTS: dict[type[Exception], str] = {
+    OverflowError: "int8 is too narrow for what you compute. Sum first, or widen the codes.",
+    ValueError: "The bias has one number per column of q_w. Sum q_w over its rows (axis 0).",
+}
 
 
 def mistakes(bias: Array, q_w: Array, z_x: int) -> dict[str, Array]:
@@ -144,10 +160,10 @@ def adversary(x: ArrayLike | None) -> str:
         return (f"Right: {measured}. The symmetric codes fit these values, the affine ones miss them. "
                 f"{where} on the symmetric ticks.")
     if lo >= 0 or hi <= 0:
-        return f"Not yet: {measured}. All on one side of 0 is where affine wins a bit. Let x reach both ways."
+        return f"Not yet: {measured}. On data on one side of 0 affine gains a bit. Let x reach to both sides."
     if not 14 / 15 < -lo / hi < 15 / 14:
-        return (f"Not yet: {measured}. Your ends {lo:.4g} and {hi:.4g} are not alike, so affine has the finer step. "
-                "Make them alike.")
+        return (f"Not yet: {measured}. Your ends {lo:.4g} and {hi:.4g} are not equally far from 0, so affine has "
+                "the finer step. Make them equally far.")
     if aff > 100:
         return f"Not yet: {measured}. Your values stand where the affine codes stand; choose the symmetric ones."
     return f"Not yet: {measured}. Where do the symmetric codes stand? Put the values there."

@@ -2,16 +2,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...affine import dequantize
 from ...clipping import minmax
-from ...grids import IntGrid
+from ...grids import Grid
 from ...ranges import affine_params, symmetric_params
-from ...study.plots.style import BLUE, ORANGE, SKY, figure, styled
+from ...study.plots.style import FIT_STYLES, SKY, figure, styled
 from ..lesson_01.figures import number_lines
 
 if TYPE_CHECKING:
@@ -22,14 +22,10 @@ __all__ = ["codes_under_histograms", "number_lines", "sqnr_of_fits"]
 
 
 FITS = {"symmetric": symmetric_params, "affine": affine_params}
-FIT_STYLES: dict[str, dict[str, Any]] = {
-    "symmetric": {"color": ORANGE, "marker": "o", "label": "symmetric"},
-    "affine": {"color": BLUE, "marker": "s", "label": "affine"},
-}
 
 
 @styled
-def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> Figure:
+def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: Grid) -> Figure:
     """The histogram of each tensor, and below it where the codes of its symmetric and its affine fit stand."""
     drawn, axes = figure(0.6 + 2.1 * len(tensors), nrows=len(tensors), squeeze=False)
     for line, (name, x) in zip(axes[:, 0], tensors.items(), strict=True):
@@ -54,7 +50,10 @@ def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> F
 
 @styled
 def sqnr_of_fits(curves: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
-    """curves[tensor][fit][bits] in dB: one panel per tensor, one line per fit."""
+    """SQNR against the number of bits: a panel for each tensor, a line for each fit.
+
+    curves[tensor][fit][bits] in dB.
+    """
     drawn, axes = figure(3.9, ncols=len(curves), sharey=True, squeeze=False)
     for panel, (name, fits) in zip(axes[0], curves.items(), strict=True):
         for fit, by_bits in fits.items():

@@ -12,16 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from ...affine import fake_quantize
 from ...calibration import dynamic_params
 from ...clipping import Clip, minmax, percentile
-from ...grids import INT4, IntGrid
+from ...grids import INT4, Grid
 from ...metrics import sqnr_db
 from ...ranges import symmetric_params
+from ..answers import ask, mistake
 
 Array: TypeAlias = NDArray[Any]
 
 
 # ---------------------------------------------------------------------------------------------- two errors, by hand
 
-def two_errors(x: ArrayLike, clip: float, grid: IntGrid, granular: float | None, overload: float | None) -> str:
+def two_errors(x: ArrayLike, clip: float, grid: Grid, granular: float | None, overload: float | None) -> str:
     """Exercise 1: the granular and the overload part of the mean square error of x, clipped to [-clip, clip], by hand.
 
     >>> two_errors([0.2, -0.6, 1.1, -2.5, 1.9], 1.5, IntGrid(3, narrow=True), granular=0.012, overload=0.58)
@@ -33,15 +34,16 @@ def two_errors(x: ArrayLike, clip: float, grid: IntGrid, granular: float | None,
     right, wrong = parts(v, clip, grid), mistaken_parts(v, clip, grid)
     if np.allclose((granular, overload), right[::-1], rtol=1e-3, atol=0):
         return "Not yet: you swapped them. Granular is the rounding inside the range, overload what lies outside."
-    for name, given, expected, table in zip(("granular", "overload"), (granular, overload), right, wrong, strict=True):
+    for name, where, given, expected, table in zip(("granular", "overload"), ("in", "out"), (granular, overload), right,
+                                                   wrong, strict=True):
         if not math.isclose(given, expected, rel_tol=1e-3):
-            why = next((why for why, value in table.items() if math.isclose(given, value, rel_tol=1e-3)),
-                       "the sum of (x - x_hat)**2 over the values that it is about, divided by the number of all")
+            why = mistake(table, partial(math.isclose, given, rel_tol=1e-3),
+                          f"the sum of (x - x_hat)**2 over the values {where}side the range, divided by {v.size}")
             return f"Not yet: the {name} part is {why}."
     return f"Right: {right[0]:.3g} and {right[1]:.3g}, together the mean square error {sum(right):.3g}."
 
 
-def parts(x: Array, clip: float, grid: IntGrid) -> tuple[float, float]:
+def parts(x: Array, clip: float, grid: Grid) -> tuple[float, float]:
     """Granular and overload part of mean((x - x_hat)**2), symmetric on [-clip, clip].
 
     >>> [round(part, 3) for part in parts(np.array([0.2, -0.6, 1.1, -2.5, 1.9]), 1.5, IntGrid(3, narrow=True))]
@@ -51,7 +53,7 @@ def parts(x: Array, clip: float, grid: IntGrid) -> tuple[float, float]:
     return float(np.sum(square[~outside]) / x.size), float(np.sum(square[outside]) / x.size)
 
 
-def mistaken_parts(x: Array, clip: float, grid: IntGrid) -> tuple[dict[str, float], dict[str, float]]:
+def mistaken_parts(x: Array, clip: float, grid: Grid) -> tuple[dict[str, float], dict[str, float]]:
     """What each known mistake makes of the granular and of the overload part, by what is wrong with it."""
     right, outside, n, codes = parts(x, clip, grid), np.abs(x) > clip, x.size, 2**grid.bits
     scale = clip / grid.qmax
@@ -87,7 +89,7 @@ ENOUGH_DB = 15.0
 
 
 def rule(yours: Callable[..., Any]) -> str:
-    """Exercise 2: whether yours(x, axis=None) -> (lo, hi) is a clipping rule that no broken value impresses.
+    """Exercise 2: whether yours(x, axis=None) -> (lo, hi) is a clipping rule that broken values do not widen.
 
     >>> rule(lambda x, axis=None: (x.min(axis=axis), x.max(axis=axis)))
     'Not yet: you drop the reduced axis. For axis=-1 lo has shape (3,), not (3, 1): pass keepdims=axis is not None.'
@@ -96,12 +98,9 @@ def rule(yours: Callable[..., Any]) -> str:
     found: list[tuple[Array, Array]] = []
     for axis in (None, -1):
         seen = x.copy()
-        try:
-            answer = yours(seen, axis=axis)
-        except Exception as error:
-            return f"Not yet: your rule raised {type(error).__name__}: {error} for axis={axis}."
-        if answer is None:
-            return "Not answered yet: your rule returns None."
+        answer, message = ask(partial(yours, axis=axis), seen)
+        if message:
+            return message
         if not np.array_equal(seen, x):
             return "Not yet: your rule wrote to what it was passed. Make new arrays."
         if not isinstance(answer, tuple | list) or len(answer) != 2:
@@ -141,7 +140,7 @@ def _judged(yours: Clip, lo: Array, hi: Array, x: Array, broken: Array) -> str:
     rows = ("normal", "ReLU", "uniform")
     for i in np.flatnonzero((hi > np.maximum(largest, 0)) | (lo < np.minimum(smallest, 0))):
         return (f"Not yet: on the {rows[i]} row [{lo[i, 0]:.3g}, {hi[i, 0]:.3g}] is wider than the data, "
-                f"[{smallest[i, 0]:.3g}, {largest[i, 0]:.3g}]. Codes for what does not occur are lost: cut it with "
+                f"[{smallest[i, 0]:.3g}, {largest[i, 0]:.3g}]. Spend no code outside the data's range: cut it with "
                 "rq.minmax.")
     db = good_db(yours, x, broken)
     for i in np.flatnonzero(np.array(db) < ENOUGH_DB):
@@ -149,7 +148,7 @@ def _judged(yours: Clip, lo: Array, hi: Array, x: Array, broken: Array) -> str:
         measured = f"{db[i]:.1f} dB on the good values of the {rows[i]} row, less than {ENOUGH_DB:.0f}"
         if far > 1.5 * np.abs(good).max():
             return (f"Not yet: {measured}. Broken values still decide: the range reaches to {far:.3g}, the good values "
-                    f"to {np.abs(good).max():.3g}. Two in a hundred are broken, all on one side perhaps.")
+                    f"to {np.abs(good).max():.3g}. Two values in a hundred are broken, perhaps all on one side.")
         return (f"Not yet: {measured}. The range [{lo[i, 0]:.3g}, {hi[i, 0]:.3g}] cuts off "
                 f"{np.mean((good > hi[i, 0]) | (good < lo[i, 0])):.0%} of them. Let it out.")
     given = good_db(partial(percentile, percent=99.9), x, broken)
@@ -164,7 +163,7 @@ def good_db(clip: Clip, x: Array, broken: Array) -> list[float]:
 
 
 def broken_data() -> tuple[Array, Array]:
-    """Three rows: normal, ReLU and uniform values; two in a hundred of the first two are broken; and which they are.
+    """Three rows of normal, ReLU and uniform values, and which are broken: two in a hundred of the first two rows.
 
     >>> x, broken = broken_data()
     >>> x.shape, broken.sum(axis=1)
@@ -190,12 +189,9 @@ def triangular(yours: Callable[[int], Any]) -> str:
     """
     given: list[float] = []
     for bits in range(2, 9):
-        try:
-            answer = yours(bits)
-        except Exception as error:
-            return f"Not yet: your function raised {type(error).__name__}: {error} for {bits} bits."
-        if answer is None:
-            return "Not answered yet: your function returns None."
+        answer, message = ask(yours, bits)
+        if message:
+            return message
         try:
             given.append(float(answer))
         except (TypeError, ValueError):
@@ -206,9 +202,10 @@ def triangular(yours: Callable[[int], Any]) -> str:
                 f"{given[0]:.3f}, {given[1]:.3f}, {given[2]:.3f} ... for 2, 3, 4 ... bits.")
     if np.allclose(given, right, rtol=0, atol=5e-3):
         return "Not yet: nearly. You are within 0.005 of the minimum; search finer, to four places, or solve for it."
-    for why, wrong in MISTAKEN_WIDTHS.items():
-        if np.allclose(given, [_where(partial(wrong, 4.0**bits)) for bits in range(2, 9)], rtol=0, atol=1e-3):
-            return f"Not yet: {why}."
+    why = mistake(MISTAKEN_WIDTHS, lambda wrong: np.allclose(
+        given, [_where(partial(wrong, 4.0**bits)) for bits in range(2, 9)], rtol=0, atol=1e-3), "")
+    if why:
+        return f"Not yet: {why}."
     if not all(0 < a < 1 for a in given):
         return f"Not yet: the data lie in [-1, 1], so the clip lies between 0 and 1; yours are {np.round(given, 3)}."
     if np.ptp(given) < 1e-9:

@@ -7,22 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...study.plots import style
 from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, WINE, figure, styled
 from ...study.stats import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: By the rule's label; the same styles as in `refquant compare`.
 RULE_STYLES: dict[str, dict[str, Any]] = {
-    "min-max": {"color": RED, "marker": "o"},
-    "percentile 99.9": {"color": ORANGE, "marker": "v"},
+    **{look["label"]: look for look in style.RULE_STYLES.values()},
     "percentile 99": {"color": ORANGE, "marker": ">", "markerfacecolor": "white"},
     "percentile 95": {"color": ORANGE, "marker": "s", "markerfacecolor": "white"},
-    "least MSE": {"color": PINK, "marker": "D"},
-    "entropy": {"color": WINE, "marker": "*", "markersize": 12},
-    "ACIQ, Gaussian": {"color": SKY, "marker": "P"},
-    "ACIQ, Laplace": {"color": SKY, "marker": "X"},
-    "OCTAV": {"color": BLUE, "marker": "s"},
 }
 
 
@@ -88,7 +84,10 @@ def ranges_over_histogram(x: ArrayLike, ranges: Mapping[str, tuple[ArrayLike, Ar
 
 @styled
 def sqnr_of_rules(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
-    """panels[title][tensor][rule] in dB: a line per tensor, a mark per rule; one panel beside the other."""
+    """SQNR of each tensor under each rule: a line for each tensor, a mark for each rule.
+
+    panels[title][tensor][rule] in dB.
+    """
     tensors = list(next(iter(panels.values())))
     drawn, axes = figure(2.1 + 0.5 * len(tensors), 9, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, values) in zip(axes[0], panels.items(), strict=True):
@@ -119,7 +118,10 @@ def noise_model(steps: ArrayLike, ratio: ArrayLike, correlation: ArrayLike) -> F
 
 @styled
 def decibels_by_bits(curves: Mapping[str, Mapping[int, float]], law: Mapping[int, float]) -> Figure:
-    """curves["density, rule"][bits] in dB, beside the law: a colour for each rule, a marker for each density."""
+    """SQNR against the number of bits, beside the law: a colour for each rule, a marker for each density.
+
+    curves["density, rule"][bits] and law[bits] in dB.
+    """
     drawn, axes = figure(4.6, 7)
     axes.plot(list(law), list(law.values()), color=GREY, linewidth=6, alpha=0.4)
     axes.annotate("20 log10(codes)", (list(law)[2], list(law.values())[2]), textcoords="offset points", xytext=(-8, 10),
@@ -137,11 +139,14 @@ def decibels_by_bits(curves: Mapping[str, Mapping[int, float]], law: Mapping[int
 
 @styled
 def modelled_and_true(panels: Mapping[int, tuple[ArrayLike, ArrayLike, ArrayLike]]) -> Figure:
-    """panels[bits] = clips, modelled error, true error, and the minimum of each."""
+    """The modelled and the true error against the clip, and the minimum of each.
+
+    panels[bits] = clips, modelled errors, true errors.
+    """
     drawn, axes = figure(3.8, 9, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (bits, (clips, modelled, true)) in zip(axes[0], panels.items(), strict=True):
         c = np.asarray(clips)
-        for y, color, line, marker, label in ((np.asarray(modelled), SKY, "--", "P", "ACIQ's model"),
+        for y, color, line, marker, label in ((np.asarray(modelled), WINE, "--", "<", "ACIQ's model"),
                                               (np.asarray(true), BLACK, "-", "o", "the quantizer itself")):
             panel.plot(c, y, color=color, linestyle=line, label=label)
             panel.plot(c[np.argmin(y)], y.min(), color=color, marker=marker, markersize=10)
@@ -154,7 +159,10 @@ def modelled_and_true(panels: Mapping[int, tuple[ArrayLike, ArrayLike, ArrayLike
 
 @styled
 def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
-    """rows[name]: (n, 64) pixels from 0 to 1, n images of 8 x 8 side by side, one row below the other."""
+    """Images of 8 x 8 pixels side by side, in rows.
+
+    rows[name]: (n, 64) pixels from 0 to 1.
+    """
     count = len(np.asarray(next(iter(rows.values()))))
     drawn, axes = figure(0.95 * len(rows), 8.5, nrows=len(rows), ncols=count, squeeze=False)
     for line, (name, images) in zip(axes, rows.items(), strict=True):
@@ -168,7 +176,10 @@ def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
 
 @styled
 def accuracy_against_sqnr(panels: Mapping[str, Mapping[str, tuple[float, Estimate]]]) -> Figure:
-    """panels[title][rule] = the SQNR of what the rule quantizes, points of accuracy against float32 with interval."""
+    """Accuracy against SQNR, for each rule: points of accuracy minus float32, with their intervals.
+
+    panels[title][rule] = the SQNR in dB of what the rule quantizes, the points.
+    """
     drawn, axes = figure(4.2, 9, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, points) in zip(axes[0], panels.items(), strict=True):
         for i, (rule, (db, e)) in enumerate(points.items()):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import EllipsisType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,12 +16,13 @@ from ...clipping import Axis
 from ...grids import IntGrid
 from ...metrics import sqnr_db
 from ...ranges import symmetric_params
+from ..answers import ask, mistake
 
 Array: TypeAlias = NDArray[Any]
 
 
 class Situation(NamedTuple):
-    """An array, and the axes to reduce over so that those share a scale who should."""
+    """An array, the axes to reduce over, and the scales that this gives."""
 
     shape: tuple[int, ...]
     reduced: frozenset[int]
@@ -50,27 +52,32 @@ def axis(situation: str, answer: Axis | EllipsisType) -> str:
     if any(isinstance(k, bool) or not isinstance(k, int | np.integer) for k in axes):
         return f"Not yet: {situation}: an axis is an int, a tuple of ints, or None."
     if any(not -len(shape) <= k < len(shape) for k in axes):
-        return f"Not yet: {situation}: the array has the axes 0 to {len(shape) - 1}; {answer} is none of them."
+        return f"Not yet: {situation}: the array has the axes 0 to {len(shape) - 1}, but not {answer}."
     reduced = {int(k) % len(shape) for k in axes}
     if len(reduced) < len(axes):
         return f"Not yet: {situation}: you name an axis twice."
     scales = tuple(1 if k in reduced else n for k, n in enumerate(shape))
     if reduced == right:
         return f"Right: {situation}: {wanted}, scale of shape {scales}."
+    return f"Not yet: {situation}: {_wrong_axes(SITUATIONS[situation], reduced, scales)}"
+
+
+def _wrong_axes(situation: Situation, reduced: set[int], scales: tuple[int, ...]) -> str:
+    """What is wrong with reducing over these axes, which leaves scales of that shape."""
+    shape, right, wanted = situation
     if not reduced:
-        return f"Not yet: {situation}: nothing is reduced, so each value gets a scale of its own."
+        return "nothing is reduced, so each value gets a scale of its own."
     if len(reduced) == len(shape):
-        return f"Not yet: {situation}: everything is reduced, so there is a single scale. Wanted: {wanted}."
+        return f"everything is reduced, so there is a single scale. Wanted: {wanted}."
     if reduced == set(range(len(shape))) - right:
-        kept = f"axis {answer} is the one that is" if len(reduced) == 1 else f"axes {answer} are those that are"
-        return f"Not yet: {situation}: {kept} kept, as ONNX names it. Name the axes reduced over."
+        names = ", ".join(map(str, sorted(reduced)))
+        kept = f"axis {names} is the one that is" if len(reduced) == 1 else f"the axes {names} are those that are"
+        return f"{kept} kept, as ONNX names it. Name the axes reduced over."
     if reduced < right:
-        return (f"Not yet: {situation}: a scale of shape {scales} is too fine, {int(np.prod(scales))} scales. "
-                f"Wanted: {wanted}.")
+        return f"a scale of shape {scales} is too fine, {int(np.prod(scales))} scales. Wanted: {wanted}."
     if reduced > right:
-        return (f"Not yet: {situation}: a scale of shape {scales} is too coarse, {int(np.prod(scales))} scales. "
-                f"Wanted: {wanted}.")
-    return f"Not yet: {situation}: a scale of shape {scales} is cut the wrong way. Wanted: {wanted}."
+        return f"a scale of shape {scales} is too coarse, {int(np.prod(scales))} scales. Wanted: {wanted}."
+    return f"a scale of shape {scales} is cut the wrong way. Wanted: {wanted}."
 
 
 PROBES: tuple[tuple[int, int, int, int], ...] = ((100, 50, 4, 16), (7, 64, 3, 32), (3, 33, 5, 8), (2, 40, 8, 64))
@@ -83,18 +90,15 @@ def payload(yours: Callable[..., Any]) -> str:
     'Not yet: you count the codes alone; add the scales. For (100, 50, 4, 16) you give 2500, not 4000.'
     """
     for probe in PROBES:
-        try:
-            answer = yours(*probe)
-        except Exception as error:
-            return f"Not yet: your function raised {type(error).__name__}: {error}."
-        if answer is None:
-            return "Not answered yet: your function returns None."
+        answer, message = ask(yours, *probe)
+        if message:
+            return message
         if np.ndim(answer) or not isinstance(answer, int | float | np.number):
             return f"Not yet: return one number of bytes, not {answer!r}."
         right = stored(*probe)
         if answer != right:
-            why = next((why for why, wrong in mistakes(*probe).items() if abs(answer - wrong) < 1e-9),
-                       "count the blocks of one row, then the bytes of one block")
+            why = mistake(mistakes(*probe), partial(np.isclose, answer, rtol=0, atol=1e-9),
+                          "count the blocks of one row, then the bytes of one block")
             return f"Not yet: {why}. For {probe} you give {answer:.10g}, not {right}."
     rows, columns, bits, size = PROBES[0]
     return (f"Right: {rows} x {columns} at {bits} bits in blocks of {size} takes {stored(*PROBES[0])} bytes, "
@@ -190,17 +194,10 @@ def cheapest(x: ArrayLike, target: float, bits: int | None, along: int | None, b
     """
     if bits is None:
         return "Not answered yet: set bits, along and block_size."
-    values = np.asarray(x, np.float64)
-    if not isinstance(bits, int | np.integer) or bits not in range(2, 9):
-        return f"Not yet: bits is a whole number from 2 to 8, not {bits!r}."
-    if along not in (None, 0, 1):
-        return f"Not yet: along is 0 (blocks down the columns), 1 (along the rows) or None (per tensor), not {along}."
-    if (along is None) != (block_size is None):
-        return "Not yet: along and block_size go together; both are None per tensor."
-    scheme = Scheme(bits, along, block_size)
-    if scheme not in list(schemes(values)):
-        longest = 2 ** (values.shape[along or 0].bit_length() - 1)
-        return f"Not yet: a block has 8, 16, 32, ... up to {longest} values along axis {along}, not {block_size}."
+    values, scheme = np.asarray(x, np.float64), Scheme(bits, along, block_size)
+    wrong = _no_scheme(values, scheme)
+    if wrong:
+        return f"Not yet: {wrong}"
     cost, whole, worst = measured(values, scheme)
     paid = f"Not yet: {cost:.2f} bits per value."
     if worst < target:
@@ -214,13 +211,31 @@ def cheapest(x: ArrayLike, target: float, bits: int | None, along: int | None, b
     least, best = min(((costs, s) for (costs, _, db), s in tried if db >= target), key=lambda pair: pair[0])
     if cost == least:
         return f"Right: {cost:.2f} bits per value, and no column below {worst:.1f} dB."
-    if along != best.along:
-        hint = "Can the blocks run the other way, or be blocks at all?"
-    elif bits < best.bits:
-        hint = "Another bit costs less than blocks this small."
-    elif bits > best.bits:
-        larger = (block_size or 0) > (best.block_size or 0)
-        hint = "Smaller blocks cost less than the last bit." if larger else "Fewer bits would do."
-    else:
-        hint = "Larger blocks would do."
-    return f"{paid} The target is reached, but it can be had for less. {hint}"
+    return f"{paid} The target is reached, but a cheaper scheme reaches it, too. {_towards(best, scheme)}"
+
+
+def _no_scheme(x: Array, scheme: Scheme) -> str:
+    """What is wrong with a scheme that is not among those to choose from; nothing if it is."""
+    bits, along, block_size = scheme
+    if not isinstance(bits, int | np.integer) or bits not in range(2, 9):
+        return f"bits is a whole number from 2 to 8, not {bits!r}."
+    if along not in (None, 0, 1):
+        return f"along is 0 (blocks down the columns), 1 (along the rows) or None (per tensor), not {along}."
+    if (along is None) != (block_size is None):
+        return "along and block_size go together; both are None per tensor."
+    if scheme not in list(schemes(x)):
+        longest = 2 ** (x.shape[along or 0].bit_length() - 1)
+        return f"a block has 8, 16, 32, ... up to {longest} values along axis {along}, not {block_size}."
+    return ""
+
+
+def _towards(best: Scheme, scheme: Scheme) -> str:
+    """A hint from a scheme that is too dear to the cheapest one."""
+    if scheme.along != best.along:
+        return "Can the blocks run the other way, or do you need blocks at all?"
+    if scheme.bits < best.bits:
+        return "Another bit costs less than blocks this small."
+    if scheme.bits == best.bits:
+        return "Larger blocks are enough."
+    larger = (scheme.block_size or 0) > (best.block_size or 0)
+    return "Smaller blocks cost less than the last bit." if larger else "Fewer bits are enough."

@@ -28,7 +28,7 @@ BITS_COLORS = dict(zip(range(2, 9), (BLACK, RED, BLUE, GREEN, ORANGE, PINK, SKY)
 def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> Figure:
     """The values of a matrix, once per granularity; the colour of a cell is the scale (of x's shape) that it has.
 
-    A line parts neighbours that do not share a scale.
+    A white line separates neighbours that do not share a scale.
     """
     from matplotlib.colors import LogNorm
 
@@ -77,9 +77,9 @@ def largest_in_groups(largest: Mapping[int, float], promised: Mapping[int, float
 
 @styled
 def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, float]]]]) -> Figure:
-    """panels[data][bits][group] = (bits per value, SQNR in dB): one curve per bits, from large groups to small ones.
+    """SQNR against bits per value: a curve for each number of bits, from large groups to small ones.
 
-    The first group, and the last two, are named.
+    panels[data][bits][group] = (bits per value, SQNR in dB). The first group, and the last two, are named.
     """
     drawn, axes = figure(4.8, 10, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
@@ -99,7 +99,10 @@ def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, 
 
 @styled
 def sqnr_against_outliers(panels: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
-    """panels[which values][granularity][factor of the outliers]: SQNR in dB."""
+    """SQNR of each granularity against the size of the outliers, for all values and for the inliers.
+
+    panels[which values][granularity][factor of the outliers] in dB.
+    """
     drawn, axes = figure(4, 9.5, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
         for granularity, by_factor in curves.items():
@@ -117,7 +120,10 @@ def sqnr_against_outliers(panels: Mapping[str, Mapping[str, Mapping[int, float]]
 
 @styled
 def sqnr_against_migration(curves: Mapping[str, Mapping[float, float]], before: float) -> Figure:
-    """curves[what is quantized][alpha]: SQNR of a product in dB, and of the product quantized as it was."""
+    """SQNR of a product against alpha, and of the product without migration.
+
+    curves[what is quantized][alpha] and before in dB.
+    """
     drawn, axes = figure(4)
     styles = {"x only": {"color": BLUE, "linestyle": "--"}, "w only": {"color": ORANGE, "linestyle": ":"},
               "both": {"color": BLACK, "marker": "o"}}
@@ -136,7 +142,10 @@ def sqnr_against_migration(curves: Mapping[str, Mapping[float, float]], before: 
 
 @styled
 def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, float]]]) -> Figure:
-    """layers[name][granularity, clipping rule][bits]: how many dB of SQNR more than per tensor with min-max."""
+    """By how much each granularity and clipping rule has a higher SQNR than per tensor with min-max.
+
+    layers[name][granularity, clipping rule][bits] in dB.
+    """
     drawn, axes = figure(4.2, 9.5, ncols=len(layers), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], layers.items(), strict=True):
         for (granularity, rule), by_bits in curves.items():
@@ -152,10 +161,10 @@ def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, f
 
 @styled
 def paired_differences(groups: Mapping[str, Mapping[str, Estimate]], shared: bool = False, digits: int = 1) -> Figure:
-    """groups[panel][difference]: the mean with its 95 % interval, in points of accuracy; one panel per group.
+    """Differences in points of accuracy: means with their 95 % intervals.
 
-    shared: all panels have one axis, so that the length of a bar may be compared across them. digits: of the numbers
-    beside the bars, after the point.
+    groups[panel][difference]. shared: all panels have one axis, so that the lengths of bars can be compared across
+    panels. digits: of the numbers beside the bars, after the point.
     """
     lines = [len(group) for group in groups.values()]
     drawn, axes = figure(1.3 + 0.5 * sum(lines), 8, nrows=len(groups), squeeze=False, sharex=shared,

@@ -4,6 +4,7 @@ beside them the two kinds of input that the lesson and its last exercise measure
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,9 +14,10 @@ from ... import mlp
 from ...affine import AffineParams, fake_quantize, quantize
 from ...arguments import Codes, Reals
 from ...calibration import dynamic_params, static_params
-from ...grids import IntGrid
+from ...grids import Grid
 from ...metrics import sqnr_db
 from ...ranges import affine_params, symmetric_params
+from ..answers import mistake
 
 Array: TypeAlias = NDArray[Any]
 GLITCH = 8.0
@@ -46,7 +48,7 @@ def glitched(x: Reals, rng: np.random.Generator, share: float = 0.02) -> Reals:
 
 # ---------------------------------------------------------------------------------------------- exercise 1
 
-def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: IntGrid, static: ArrayLike | None,
+def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: Grid, static: ArrayLike | None,
           dynamic: ArrayLike | None, saturated: ArrayLike | None) -> str:
     """Exercise 1: the codes of x, static after the batches and dynamic, and the values of x that static saturates.
 
@@ -67,20 +69,24 @@ def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: IntGrid, static: Arr
             continue
         if np.array_equal(given, other):
             return f"Not yet: {which}: that is the other one. Static has the range of the batches, dynamic that of x."
-        why = next((why for why, wrong in mistakes(lists, values, grid, which).items() if np.array_equal(given, wrong)),
-                   None)
-        if why is None and ((given < grid.qmin) | (given > grid.qmax)).any():
-            off = given[(given < grid.qmin) | (given > grid.qmax)][0]
-            why = (f"{off:g} is no code: the grid ends at {grid.qmin} and {grid.qmax}. Clip after adding the zero "
-                   "point (R5, R6).")
-        if why is None and (given % 1 != 0).any():
-            why = f"{given[given % 1 != 0][0]:g} is no code: round to whole steps, then add the zero point (R5)."
         i = int(np.argmax(given != rights[which]))
-        return f"Not yet: {which}: {why or f'the code of {values[i]:g} is not {given[i]:g}. First the range, then R9.'}"
+        hint = _no_code(given, grid) or f"the code of {values[i]:g} is not {given[i]:g}. First the range, then R9."
+        why = mistake(mistakes(lists, values, grid, which), partial(np.array_equal, given), hint)
+        return f"Not yet: {which}: {why}"
     return _saturated(values, static_params(lists, grid), saturated)
 
 
+def _no_code(given: Array, grid: Grid) -> str:
+    """Which number is no code of the grid, and why; nothing if all are."""
+    beyond, broken = given[(given < grid.qmin) | (given > grid.qmax)], given[given % 1 != 0]
+    if beyond.size:
+        return (f"{beyond[0]:g} is no code: the grid ends at {grid.qmin} and {grid.qmax}. Clip after adding the zero "
+                "point (R5, R6).")
+    return f"{broken[0]:g} is no code: round to whole steps, then add the zero point (R5)." if broken.size else ""
+
+
 def _saturated(values: Array, params: AffineParams, saturated: ArrayLike) -> str:
+    """Whether those are the values that saturate."""
     given, q = set(np.ravel(np.asarray(saturated, np.float64)).tolist()), quantize(values, params)
     steps = np.rint(values / params.scale) + params.zero_point
     beyond = set(values[steps != q].tolist())
@@ -96,8 +102,8 @@ def _saturated(values: Array, params: AffineParams, saturated: ArrayLike) -> str
     return "Not yet: saturated: those are not the ones. A value saturates where its code had to be clipped."
 
 
-def mistakes(batches: Sequence[Array], x: Array, grid: IntGrid, which: str) -> dict[str, Array]:
-    """The codes of each known wrong way, by what is wrong with it; which is "static" or "dynamic".
+def mistakes(batches: Sequence[Array], x: Array, grid: Grid, which: str) -> dict[str, Array]:
+    """The codes of each known mistake, by what is wrong; which is "static" or "dynamic".
 
     >>> from refquant import UINT4
     >>> len(mistakes([np.array([-1.0, 0.5]), np.array([2.0])], np.array([3.5]), UINT4, "static"))
@@ -134,44 +140,53 @@ def mistakes(batches: Sequence[Array], x: Array, grid: IntGrid, which: str) -> d
 
 # ---------------------------------------------------------------------------------------------- exercise 2
 
-def mates(sample: ArrayLike, grid: IntGrid, worse: ArrayLike | None, better: ArrayLike | None,
-          rows_too: bool | None) -> str:
-    """Exercise 2: a batch mate that changes the sample's codes, one that makes them more exact; and dynamic per row.
+def second_row(sample: ArrayLike, grid: Grid, worse: ArrayLike | None, better: ArrayLike | None,
+               rows_too: bool | None) -> str:
+    """Exercise 2: a second row that changes the sample's codes, and one that makes them more exact.
 
-    worse may reach at most 10 % beyond the sample's range, better must gain 6 dB; rows_too says whether batch mates
-    matter with axis=-1.
+    worse may reach at most 10 % beyond the sample's range, better must gain 6 dB; rows_too says whether a second row
+    changes the sample's codes with axis=-1, too.
 
     >>> from refquant import UINT4
-    >>> mates([0.2, 0.9], UINT4, worse=[0.0, 0.5], better=[0.0, 1.5], rows_too=False)
+    >>> second_row([0.2, 0.9], UINT4, worse=[0.0, 0.5], better=[0.0, 1.5], rows_too=False)
     "Not yet: worse: it lies within the sample's own range, so the range of both is the sample's. Reach beyond it."
     """
     if worse is None or better is None or rows_too is None:
         return "Not answered yet: set worse, better and rows_too."
     x = np.asarray(sample, np.float64)
-    before = sqnr_db(x, fake_quantize(x, dynamic_params(x, grid)))
-    for which, answer in (("worse", worse), ("better", better)):
-        mate = np.asarray(answer, np.float64)
-        if mate.shape != x.shape or not np.isfinite(mate).all():
+    for which, answer, judge in (("worse", worse, _worse), ("better", better, _better)):
+        row = np.asarray(answer, np.float64)
+        if row.shape != x.shape or not np.isfinite(row).all():
             return f"Not yet: {which}: give {x.size} finite values, as the sample has."
-        if min(0, x.min()) <= mate.min() and mate.max() <= max(0, x.max()):
+        if min(0, x.min()) <= row.min() and row.max() <= max(0, x.max()):
             return (f"Not yet: {which}: it lies within the sample's own range, so the range of both is the sample's. "
                     "Reach beyond it.")
-        params = dynamic_params(np.stack([x, mate]), grid)
-        reach = (max(0, x.max()) - min(0, x.min())) * 0.1 * (1 + 1e-6)
-        if which == "worse":
-            if mate.max() > max(0, x.max()) + reach or mate.min() < min(0, x.min()) - reach:
-                return "Not yet: worse: it reaches more than 10 % of the sample's range beyond it. Less will do."
-            if np.array_equal(quantize(x, params), quantize(x, dynamic_params(x, grid))):
-                return ("Not yet: worse: the step grows too little, and every code of the sample rounds as before. "
-                        "Reach a little farther, or to the other side.")
-        else:
-            beside = sqnr_db(x, fake_quantize(x, params))
-            if not beside - before >= 6:
-                return (f"Not yet: better: {before:.1f} dB alone, {beside:.1f} dB beside this mate. Of which step is "
-                        "every value of the sample a whole multiple? Which range has this step?")
+        message = judge(x, row, grid)
+        if message:
+            return f"Not yet: {which}: {message}"
     if rows_too:
-        return "Not yet: rows_too: with axis=-1 each row has a range of its own. Does a mate's value occur in yours?"
-    return "Right: one mate changes the sample's codes, another makes them more exact; per row neither can."
+        return "Not yet: rows_too: with axis=-1 each row has its own range. Which values does your sample's come from?"
+    return "Right: one row changes the sample's codes, another makes them more exact; with axis=-1 no row can."
+
+
+def _worse(x: Array, row: Array, grid: Grid) -> str:
+    """What is wrong with a row that should change the codes of x; nothing if it does."""
+    reach = (max(0, x.max()) - min(0, x.min())) * 0.1 * (1 + 1e-6)
+    if row.max() > max(0, x.max()) + reach or row.min() < min(0, x.min()) - reach:
+        return "it reaches more than 10 % of the sample's range beyond it. Less is enough."
+    if np.array_equal(quantize(x, dynamic_params(np.stack([x, row]), grid)), quantize(x, dynamic_params(x, grid))):
+        return ("the step grows too little, and every code of the sample stays as it was. Reach a little farther, or "
+                "to the other side.")
+    return ""
+
+
+def _better(x: Array, row: Array, grid: Grid) -> str:
+    """What is wrong with a row that should make x more exact by 6 dB; nothing if it does."""
+    alone, beside = (sqnr_db(x, fake_quantize(x, dynamic_params(data, grid))) for data in (x, np.stack([x, row])))
+    if beside - alone >= 6:
+        return ""
+    return (f"{alone:.1f} dB alone, {beside:.1f} dB beside this row. Of which step is every value of the sample a "
+            "whole multiple? Which range has this step?")
 
 
 # ---------------------------------------------------------------------------------------------- exercise 3
@@ -181,7 +196,7 @@ def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.Quan
     """Exercise 3: whether each network serves its story, measured on the test images x and their labels.
 
     The microcontroller computes in integers alone and may lose 1 point. Inputs of varying gain, on 4-bit activations
-    at most, may lose 2 points against float. Of images with a hot pixel three in four must be read right.
+    at most, may lose 2 points against float. Of images with a hot pixel three in four must be predicted correctly.
     The exercise in the notebook shows right and wrong answers on a trained network.
     """
     given = {"microcontroller": microcontroller, "gains": gains, "glitches": glitches}
@@ -211,7 +226,7 @@ def _dynamic(network: Any) -> Any:
 def _microcontroller(network: Any, gain: float) -> str:
     if _dynamic(network):
         return ("microcontroller: a dynamic layer divides by its range at run time, and its biases are float32. "
-                "Integers alone need scales that are known beforehand.")
+                "Integer arithmetic needs scales that are known beforehand.")
     if gain < -1:
         return (f"microcontroller: {-gain:.0f} points are lost. The right kind; now look at the calibration data and "
                 "at the bits.")
@@ -235,11 +250,11 @@ def _gains(network: Any, gain: float) -> str:
 def _glitches(network: Any, score: float) -> str:
     if score >= 75:
         return ""
-    read = f"glitches: of images with a hot pixel {score:.0f} % are read right"
+    correct = f"glitches: {score:.0f} % of the images with a hot pixel are predicted correctly"
     at = _dynamic(network)
     if at is not None:
-        return f"{read}. A dynamic range believes the hot pixel, and so do the layers after it."
+        return f"{correct}. A dynamic range reaches to the hot pixel, and so do those of the layers after it."
     if network.layers[0].activation.scale * (network.layers[0].activation.grid.qmax
                                              - network.layers[0].activation.zero_point) > GLITCH / 4:
-        return f"{read}. The calibration data hold hot pixels, and your observer believed them. Clip."
-    return f"{read}. The right kind, and clipped; look at the bits, or clip less."
+        return f"{correct}. The calibration data hold hot pixels, and your observer kept them. Clip."
+    return f"{correct}. The right kind, and clipped; look at the bits, or clip less."

@@ -11,20 +11,21 @@ from numpy.typing import ArrayLike
 from ...affine import AffineParams, dequantize, quantize
 from ...calibration import dynamic_params
 from ...observers import Observer
-from ...study.plots.style import BLACK, BLUE, GREY, RED, STYLES, figure, styled
+from ...study.compare.methods import line_style
+from ...study.plots.style import BLACK, BLUE, GREY, RED, figure, styled
 from ...study.stats import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RANGES: dict[str, dict[str, Any]] = {
-    "float32": STYLES["float"],
-    "min-max": STYLES["ptq-static-minmax"],
-    "percentile 99": {**STYLES["ptq-static-percentile-99.9"], "label": "static, percentile 99"},
-    "least MSE": {**STYLES["ptq-static-mse"], "label": "static, least MSE"},
+    "float32": line_style("float"),
+    "min-max": line_style("ptq-static-minmax"),
+    "percentile 99": {**line_style("ptq-static-percentile-99.9"), "label": "static, percentile 99"},
+    "least MSE": {**line_style("ptq-static-mse"), "label": "static, least MSE"},
     "moving average": {"color": BLACK, "marker": "^", "label": "static, moving average"},
-    "per batch": STYLES["ptq-dynamic-tensor"],
-    "per image": STYLES["ptq-dynamic-row"],
+    "per batch": line_style("ptq-dynamic-tensor"),
+    "per image": line_style("ptq-dynamic-row"),
 }
 
 
@@ -52,7 +53,10 @@ def ladders(inputs: Mapping[str, ArrayLike], static: AffineParams) -> Figure:
 
 @styled
 def against(panels: Mapping[str, Mapping[str, Mapping[Any, Estimate]]], xlabel: str, ylabel: str) -> Figure:
-    """panels[title][range][x]: a mean with its 95 % interval, one panel per title; each x a place of its own."""
+    """How each range does: means with their 95 % intervals.
+
+    panels[title][range][x]; every x gets the same space.
+    """
     drawn, axes = figure(4.6, max(7.5, 4.6 * len(panels)), ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, curves) in zip(axes[0], panels.items(), strict=True):
         places = list(dict.fromkeys(x for curve in curves.values() for x in curve))
@@ -71,12 +75,15 @@ def against(panels: Mapping[str, Mapping[str, Mapping[Any, Estimate]]], xlabel: 
 @styled
 def two_metrics(decibels: Mapping[str, Mapping[int, Estimate]],
                 points: Mapping[str, Mapping[int, Estimate]]) -> Figure:
-    """[rival][bits]: dynamic per image minus each static rival, in dB of the logits and in points of accuracy."""
+    """Dynamic per image minus each static rival, in dB of the logits and in points of accuracy.
+
+    decibels[rival][bits] and points[rival][bits].
+    """
     drawn, panels = figure(4.8, 10.4, ncols=2, sharey=True)
     bits = list(next(iter(decibels.values())))
     for panel, differences, title, unit, form in (
             (panels[0], decibels, "nearer to float: SQNR of the logits", "dB", "+.1f"),
-            (panels[1], points, "right more often: accuracy", "points", "+.2f")):
+            (panels[1], points, "correct more often: accuracy", "points", "+.2f")):
         for i, (rival, by_bits) in enumerate(differences.items()):
             style = {k: v for k, v in RANGES[rival].items() if k in ("color", "marker")}
             for row, e in enumerate(by_bits.values()):
@@ -97,7 +104,10 @@ def two_metrics(decibels: Mapping[str, Mapping[int, Estimate]],
 
 @styled
 def two_judges(panels: Mapping[str, Mapping[str, tuple[float, float]]], floats: float) -> Figure:
-    """panels[title][range]: (SQNR in dB, accuracy in percent), beside float's accuracy."""
+    """Accuracy against the logits' SQNR, for each range, beside float's accuracy.
+
+    panels[title][range] = (SQNR in dB, accuracy in percent).
+    """
     drawn, axes = figure(4.6, 4.6 * len(panels), ncols=len(panels), sharey=True, squeeze=False)
     for panel, (title, judged) in zip(axes[0], panels.items(), strict=True):
         for name, (db, accuracy) in judged.items():
@@ -113,7 +123,10 @@ def two_judges(panels: Mapping[str, Mapping[str, tuple[float, float]]], floats: 
 
 @styled
 def seen_as_codes(image: ArrayLike, params: Mapping[str, AffineParams]) -> Figure:
-    """A square image as each of the params codes it: the codes in figures, and in grey; its largest value framed."""
+    """The codes of a square image under each range, as numbers and in grey; its largest value is framed.
+
+    params[name] quantize it.
+    """
     drawn, axes = figure(4.2, 4 * len(params), ncols=len(params), squeeze=False)
     side = round(np.size(image) ** 0.5)
     pixels = np.reshape(image, (side, side))

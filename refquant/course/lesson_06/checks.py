@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ... import mlp
 from ...affine import AffineParams
 from ...grids import INT8, IntGrid
+from ..answers import ask, mistake
 
 if TYPE_CHECKING:
     from ...study.compare.tasks import Task
@@ -47,25 +49,30 @@ def size(sizes: Sequence[int], bits: int, in_float: int | None, quantized: int |
             4 * sum(sizes): "those are the units, not the weights: a layer has n_in * n_out of these.",
         }.get(in_float, "in float32 each weight and each bias takes 4 bytes, and nothing else is stored.")
         return f"Not yet: {why}"
-    parts = payload(sizes, bits)
-    total, stored = sum(parts.values()), [parts["codes"], *(v for k, v in parts.items() if k != "codes")]
-    why = {
+    total = sum(payload(sizes, bits).values())
+    if quantized != total:
+        return f"Not yet: {_wrong_payload(sizes, bits, quantized)}"
+    return f"Right: {in_float} and {total} bytes, {in_float / total:.2f} times fewer, not {32 // bits} times."
+
+
+def _wrong_payload(sizes: Sequence[int], bits: int, quantized: int) -> str:
+    """What is wrong with the bytes of a quantized network."""
+    weights, biases, parts = sum(i * o for i, o in pairwise(sizes)), sum(sizes[1:]), payload(sizes, bits)
+    total = sum(parts.values())
+    return {
         parts["codes"]: "those are the weight codes alone. Each layer also stores biases, two scales and a zero point.",
         total - parts["biases"]: "the biases are missing: one for each unit of a layer's output.",
         total - parts["biases"] + -(-biases * bits // 8): f"the biases are not in {bits} bits: they are int32.",
         total - parts["biases"] + biases: "the biases are not in 8 bits: they are int32.",
-        stored[0] + parts["biases"]: "the scales and the zero points are missing.",
+        parts["codes"] + parts["biases"]: "the scales and the zero points are missing.",
         total - parts["input zero points"]: "the zero points of the inputs are missing: one byte a layer.",
         total - parts["weight scales"]: "each layer has two scales: one for its input, one for its weights.",
         total - parts["weight scales"] + 4 * biases: "one scale for each output channel: that is per channel. Here the "
                                                      "weights of a layer share one.",
         total - parts["codes"] + weights: f"the weights take a byte each. Packed, they take {bits} bits.",
         total + 3 * (len(sizes) - 1): "a zero point is a code of 8 bits here: it takes one byte, not four.",
-        total + len(sizes) - 1: "weights are symmetric: their zero point is 0, and nobody stores it.",
+        total + len(sizes) - 1: "weights are symmetric: their zero point is 0, and is not stored.",
     }.get(quantized, "add up per layer: packed codes, an int32 for each bias, two float32 scales, one zero point.")
-    if quantized != total:
-        return f"Not yet: {why}"
-    return f"Right: {in_float} and {total} bytes, {in_float / total:.2f} times fewer, not {32 // bits} times."
 
 
 PROBES: tuple[tuple[Array, int, float, Array, float, Array], ...] = (
@@ -85,15 +92,11 @@ def layer(yours: Callable[..., Any]) -> str:
     for probe in PROBES:
         given: tuple[Any, ...] = probe
         passed = tuple(v.copy() if isinstance(v, np.ndarray) else v for v in given)
-        try:
-            with np.errstate(all="ignore"):
-                answer = yours(*passed)
-        except OverflowError as error:
-            return f"Not yet: eight bits are too narrow for what you compute ({error}). Widen the codes first."
-        except Exception as error:
-            return f"Not yet: your function raised {type(error).__name__}: {error}."
-        if answer is None:
-            return "Not answered yet: your function returns None."
+        with np.errstate(all="ignore"):
+            answer, message = ask(yours, *passed, hints={
+                OverflowError: "Eight bits are too narrow for what you compute. Widen the codes first."})
+        if message:
+            return message
         if any(not np.array_equal(a, b) for a, b in zip(passed, given, strict=True)):
             return "Not yet: your function wrote to what it was passed. Return a new array."
         answer, right = np.asarray(answer), expected(*probe)
@@ -101,8 +104,8 @@ def layer(yours: Callable[..., Any]) -> str:
             return f"Not yet: the layer gives (n, n_out) reals, shape {right.shape}; yours has shape {answer.shape}."
         if not np.allclose(answer, right, rtol=1e-6, atol=0):
             at = np.unravel_index(int(np.argmax(~np.isclose(answer, right, rtol=1e-6, atol=0))), right.shape)
-            why = next((why for why, wrong in mistakes(*probe).items() if np.allclose(answer, wrong, rtol=1e-6)),
-                       "go step by step: accumulator, zero-point correction, bias in steps, scale back")
+            why = mistake(mistakes(*probe), partial(np.allclose, answer, rtol=1e-6),
+                          "go step by step: accumulator, zero-point correction, bias in steps, scale back")
             return (f"Not yet: {why}. For output [{at[0]}, {at[1]}] you give {float(answer[at]):.6g}, "
                     f"not {float(right[at]):.6g}.")
     return "Right: integers until the last product, as mlp.linear computes it."
@@ -174,4 +177,4 @@ def calibration(task: Task, images: ArrayLike | None) -> str:
         return (f"Not yet: less than 20 points are lost. Your largest pixel is {x.max():.3g}, so the first layer's "
                 "range is that of the test images. Make the range wrong.")
     return (f"Not yet: less than 20 points are lost. Your largest pixel, {x.max():.3g}, is the end of the first "
-            "layer's range, and all above saturates. Go on in that direction.")
+            "layer's range, and everything above saturates. Go on in that direction.")

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...gradients import lsq, straight_through
-from ...grids import INT4, INT8, IntGrid
+from ...grids import INT4, INT8, Grid, IntGrid
+from ..answers import ask, mistake
 
 Array: TypeAlias = NDArray[Any]
 
@@ -20,46 +22,67 @@ def slopes(dx_ste: ArrayLike | None, dx_lsq: ArrayLike | None, dscale: ArrayLike
     """Exercise 1: the gradients of VALUES on INT4 with scale 0.5, where 1 comes from above, worked out by hand.
 
     >>> slopes([1, 1, 1, 0], [0, 1, 0, 0], [7, 0.2, -8, -8])
-    'Not yet: in dscale the residual has its sign turned round: inside it is round(v) - v, v = x/scale. See x = 0.6.'
+    'Not yet: in dscale the residual has the wrong sign: inside it is round(v) - v, v = x/scale. See x = 0.6.'
     """
     if dx_ste is None or dx_lsq is None or dscale is None:
         return "Not answered yet: set dx_ste, dx_lsq and dscale."
+    for answer, gradient in zip((dx_ste, dx_lsq, dscale), GRADIENTS, strict=True):
+        given = np.asarray(answer, float)
+        if given.shape != VALUES.shape:
+            return (f"Not yet: {gradient.name} holds one number for each of the four values; yours has shape "
+                    f"{given.shape}.")
+        off = ~np.isclose(given, gradient.right, rtol=0, atol=1e-6)
+        if off.any():
+            at = int(np.argmax(off))
+            return f"Not yet: in {gradient.name} {_wrong_slope(given, at, gradient.mistakes)}. See x = {VALUES[at]}."
+    return (f"Right: -4.1 passes straight-through and stops in LSQ. Together the four values push the scale by "
+            f"{GRADIENTS[2].right.sum():.1f}.")
+
+
+class Gradient(NamedTuple):
+    """What exercise 1 asks for, and what each known mistake makes of it."""
+
+    name: str
+    right: Array
+    mistakes: dict[str, Array]
+
+
+def _gradients() -> tuple[Gradient, Gradient, Gradient]:
+    """The three gradients of VALUES on INT4: v = x/scale, l <= round(v) <= h or l < v < h."""
     v, l, h = VALUES / SCALE, INT4.qmin, INT4.qmax
     q, inside = np.rint(v), (v > l) & (v < h)
     by_code, ends = (q >= l) & (q <= h), np.clip(q, l, h)
     right = np.where(inside, q - v, ends)
-    tables: tuple[tuple[str, ArrayLike, Array, dict[str, Array]], ...] = (
-        ("dx_ste", dx_ste, by_code.astype(float), {
+    return (
+        Gradient("dx_ste", by_code.astype(float), {
             "you test x/scale before rounding; straight-through looks at the rounded code (R15)": inside,
             "you let everything through; where the code was clipped, nothing passes (R15)": np.ones(4),
             "you multiply by the scale; x_hat moves as much as x does": by_code * SCALE,
             "you divide by the scale; x_hat moves as much as x does": by_code / SCALE}),
-        ("dx_lsq", dx_lsq, inside.astype(float), {
+        Gradient("dx_lsq", inside.astype(float), {
             "you test the rounded code; LSQ tests x/scale before rounding": by_code,
             "you let everything through; where x/scale lies outside, nothing passes": np.ones(4)}),
-        ("dscale", dscale, right, {
-            "the residual has its sign turned round: inside it is round(v) - v, v = x/scale":
-                np.where(inside, v - q, ends),
+        Gradient("dscale", right, {
+            "the residual has the wrong sign: inside it is round(v) - v, v = x/scale": np.where(inside, v - q, ends),
             "you test the rounded code; LSQ tests x/scale before rounding": np.where(by_code, q - v, ends),
             "inside the range the residual is missing: a larger scale also lowers v = x/scale": ends,
             "beyond the range the gradient is not 0: x_hat = scale * qmin or scale * qmax moves with the scale":
                 np.where(inside, q - v, 0),
             "you give reals; the residual and the ends are counted in steps": right * SCALE,
             "the ends have the wrong sign": np.where(inside, q - v, -ends)}))
-    for name, answer, expected, mistakes in tables:
-        given = np.asarray(answer, float)
-        if given.shape != VALUES.shape:
-            return f"Not yet: {name} holds one number for each of the four values; yours has shape {given.shape}."
-        off = ~np.isclose(given, expected, rtol=0, atol=1e-6)
-        if off.any():
-            at = int(np.argmax(off))
-            why = next((why for why, wrong in mistakes.items() if np.allclose(given, wrong, rtol=0, atol=1e-6)),
-                       next((f"once {why}" for why, wrong in mistakes.items() if np.isclose(given[at], wrong[at])),
-                            f"{given[at]:g} is wrong: v = x/scale is {v[at]:g}, round(v) is {q[at]:g}, and the codes "
-                            f"go from {l} to {h}"))
-            return f"Not yet: in {name} {why}. See x = {VALUES[at]}."
-    return (f"Right: -4.1 passes straight-through and stops in LSQ. Together the four values push the scale by "
-            f"{right.sum():.1f}.")
+
+
+GRADIENTS = _gradients()
+
+
+def _wrong_slope(given: Array, at: int, mistakes: dict[str, Array]) -> str:
+    """The mistake that gives all four numbers, or the one that is wrong first."""
+    v = VALUES[at] / SCALE
+    one = mistake({f"once {why}": wrong for why, wrong in mistakes.items()},
+                  lambda wrong: np.isclose(given[at], wrong[at]),
+                  f"{given[at]:g} is wrong: v = x/scale is {v:g}, round(v) is {np.rint(v):g}, and the codes go from "
+                  f"{INT4.qmin} to {INT4.qmax}")
+    return mistake(mistakes, partial(np.allclose, given, rtol=0, atol=1e-6), one)
 
 
 def learned(yours: Callable[..., Any]) -> str:
@@ -69,12 +92,9 @@ def learned(yours: Callable[..., Any]) -> str:
     'Not yet: dx: you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0.'
     """
     for g, x, scale, grid in PROBES:
-        try:
-            answer = yours(g.copy(), x.copy(), scale, grid.qmin, grid.qmax)
-        except Exception as error:
-            return f"Not yet: your function raised {type(error).__name__}: {error}."
-        if answer is None:
-            return "Not answered yet: your function returns None."
+        answer, message = ask(yours, g.copy(), x.copy(), scale, grid.qmin, grid.qmax)
+        if message:
+            return message
         if not (isinstance(answer, tuple | list) and len(answer) == 2):
             return "Not yet: return two things, dx and dscale."
         dx, dscale = np.asarray(answer[0]), np.asarray(answer[1])
@@ -84,18 +104,19 @@ def learned(yours: Callable[..., Any]) -> str:
             return "Not yet: all of x shares one scale, so the contributions to dscale add up. Sum them."
         if dscale.shape != ():
             return f"Not yet: dscale is one number; yours has shape {dscale.shape}."
-        right_dx, right_dscale = lsq(x, scale, 0, grid)[1](g)
-        mistakes = wrong_pullbacks(g, x, scale, grid)
-        for name, given, right, column in (("dx", dx, right_dx, 0), ("dscale", dscale, right_dscale, 1)):
-            if not np.allclose(given, right, rtol=1e-6, atol=1e-9):
-                why = next((why for why, pair in mistakes.items() if (wrong := pair[column]) is not None
-                            and np.allclose(given, wrong, rtol=1e-6, atol=1e-9)),
-                           "the values are wrong. Write down x_hat inside and outside, and differentiate each")
+        for i, (name, given, right) in enumerate(zip(("dx", "dscale"), (dx, dscale), lsq(x, scale, 0, grid)[1](g),
+                                                     strict=True)):
+            equal = partial(np.allclose, given, rtol=1e-6, atol=1e-9)
+            if not equal(right):
+                mistakes = {why: wrong for why, pair in wrong_pullbacks(g, x, scale, grid).items()
+                            if (wrong := pair[i]) is not None}
+                why = mistake(mistakes, equal, "the values are wrong. Write down x_hat inside and outside, and "
+                                               "differentiate each")
                 return f"Not yet: {name}: {why}."
     return "Right: this is rq.lsq's pullback, and the exact derivative of the surrogate."
 
 
-def wrong_pullbacks(g: Array, x: Array, scale: float, grid: IntGrid) -> dict[str, tuple[Array | None, Array | None]]:
+def wrong_pullbacks(g: Array, x: Array, scale: float, grid: Grid) -> dict[str, tuple[Array | None, Array | None]]:
     """(dx, dscale) of each known mistake, by what is wrong; None where the mistake leaves that one right.
 
     >>> table = wrong_pullbacks(np.array([1.0, 1.0]), np.array([0.3, 9.0]), 1.0, INT4)
@@ -115,7 +136,7 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: IntGrid) -> dict[str
         "you compare x with qmin and qmax. They count steps: compare x/scale":
             (g * ((x > grid.qmin) & (x < grid.qmax)), None),
         "you leave out the gradient g that comes from above": (inside * 1.0, np.sum(each)),
-        "the residual has its sign turned round. It is round(v) - v": (None, np.sum(g * np.where(inside, v - q, ends))),
+        "the residual has the wrong sign. It is round(v) - v": (None, np.sum(g * np.where(inside, v - q, ends))),
         "beyond the range you give 0. There x_hat = scale * qmin or scale * qmax, which moves with the scale":
             (None, np.sum(g * np.where(inside, q - v, 0))),
         "inside the range you give round(v) alone. A larger scale also lowers v, so subtract v":
@@ -127,7 +148,7 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: IntGrid) -> dict[str
     }
 
 
-def _probe(seed: int, scale: float, grid: IntGrid) -> tuple[Array, Array, float, IntGrid]:
+def _probe(seed: int, scale: float, grid: Grid) -> tuple[Array, Array, float, Grid]:
     rng = np.random.default_rng(seed)
     near_ends = [grid.qmax + 0.3, grid.qmin - 0.3, grid.qmax + 5.0, grid.qmin - 5.0]
     x = scale * np.r_[rng.uniform(grid.qmin, grid.qmax, 8), near_ends]
@@ -154,7 +175,7 @@ def hovering(target: float | None, start: float | None, lr: float | None) -> str
         return "Not yet: stay on the codes of INT8, between -100 and 100."
     best = float((np.rint(target) - target) ** 2)
     if best < 1e-12:
-        return "Not yet: w* is a code. The best code then has no loss at all, and once w gets there nothing moves it."
+        return "Not yet: w* is a code. This code has no loss at all, and once w gets there nothing moves it."
     w, losses, upper, farthest = float(start), [], 0, 0.0
     for step in range(STEPS):
         w_hat, pullback = straight_through(np.asarray(w), 1.0, 0, INT8)
@@ -166,7 +187,7 @@ def hovering(target: float | None, start: float | None, lr: float | None) -> str
     mean = float(np.mean(losses))
     measured = f"the mean loss is {mean:.4f}, the best code has {best:.4f}: {mean / best:.1f} times"
     if farthest > abs(start - target) + 1:
-        return f"Not yet: {measured}, but your w leaps over whole codes. Take a smaller lr."
+        return f"Not yet: {measured}, but your w jumps over whole codes. Take a smaller lr."
     if upper in (0, len(losses)):
         return (f"Not yet: {measured}. In the second half w never changed its code: it has not reached the edge yet. "
                 "Start nearer to it, or take a larger lr.")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arguments import Codes
-from ...grids import IntGrid
+from ...grids import Grid
 from ...packing import pack
 from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, figure, styled
 
@@ -29,7 +29,10 @@ def signed_bits(n: ArrayLike) -> Codes:
 
 @styled
 def sums_in_bits(layers: Mapping[str, ArrayLike], bounds: Sequence[Mapping[str, int]]) -> Figure:
-    """Per layer: how many bits its sums needed, and what the bounds of each name would need; int16 and int32 marked."""
+    """How many bits the sums of each layer needed, and how many each bound needs; int16 and int32 are marked.
+
+    layers[name]: sums; bounds: of each layer, by name.
+    """
     drawn, panels = figure(1.55 * len(layers) + 1.3, 9, nrows=len(layers), sharex=True, squeeze=False)
     marks = {0: (ORANGE, "v"), 1: (RED, "D")}
     for panel, (name, sums), bound in zip(panels[:, 0], layers.items(), bounds, strict=True):
@@ -52,7 +55,10 @@ def sums_in_bits(layers: Mapping[str, ArrayLike], bounds: Sequence[Mapping[str, 
 
 @styled
 def changed_by_mantissa(shares: Mapping[str, Mapping[int, float]], law: Mapping[str, Mapping[int, float]]) -> Figure:
-    """shares[codes][bits of the mantissa], in parts of 1, with the law beside; 0 is not drawn."""
+    """The share of codes that change with a shorter mantissa, counted and by the law.
+
+    shares[codes][bits of the mantissa], in parts of 1; 0 is not drawn.
+    """
     drawn, axes = figure(4.8, 8.6)
     for (name, curve), color, marker in zip(shares.items(), (BLUE, RED), "os", strict=False):
         shown = {bits: share for bits, share in curve.items() if share > 0}
@@ -90,7 +96,10 @@ def two_roundings(acc: ArrayLike, once: ArrayLike, twice: ArrayLike, shares: Map
 
 @styled
 def integer_path(codes: Mapping[str, ArrayLike]) -> Figure:
-    """One input's way through the network: the codes of each stage, a square or a strip of them; the last as bars."""
+    """One input on its way through the network: the codes of each stage, the last stage as bars.
+
+    codes[stage]: a multiple of 8 codes, except for the last.
+    """
     drawn, panels = figure(3.9, 11.5, ncols=len(codes), squeeze=False, width_ratios=[1.6, *[1] * (len(codes) - 2), 1.3])
     *stages, last = codes.items()
     for panel, (name, stage) in zip(panels[0], stages, strict=False):
@@ -117,7 +126,7 @@ def integer_path(codes: Mapping[str, ArrayLike]) -> Figure:
 
 
 @styled
-def packed_bits(codes: ArrayLike, grid: IntGrid) -> Figure:
+def packed_bits(codes: ArrayLike, grid: Grid) -> Figure:
     """The bytes that pack makes, one row each, bit 7 to bit 0 as they are written; a colour for each code."""
     values = np.ravel(codes)
     packed = pack(values, grid)

@@ -1,6 +1,6 @@
 """Checks for lesson 09, same model, other engine: each says Right, Not yet or Not answered yet, and why.
 
-Also what the lesson compares: engines, layers and conventions, each called in one way.
+Also the 16 conventions that the lesson compares.
 """
 from __future__ import annotations
 
@@ -12,107 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import arguments
-from ...affine import AffineParams, quantize
-from ...engines import litert, onnxruntime, pytorch, torchao
 from ...engines.choices import half_away
-from ...engines.operators import OPERATORS
-from ...grids import INT8, UINT8, IntGrid
-from ...integer import integer_matmul, quantize_multiplier, requantize
-from ...ranges import affine_params, symmetric_params
+from ...grids import INT8
+from .engines import ENGINES, FITS, LAYERS, code_of
+
+__all__ = ["BOXES", "CONVENTIONS", "ENGINES", "FITS", "LAYERS", "MOST", "PAIRS", "boxes", "code_of", "decision_points",
+           "differing", "probes"]
 
 Array: TypeAlias = NDArray[Any]
-Engine: TypeAlias = Callable[[Array, AffineParams], Array]
-Fit: TypeAlias = Callable[[float, float], AffineParams]
 Convention: TypeAlias = Callable[[ArrayLike, ArrayLike, ArrayLike], Array]
 Probe: TypeAlias = tuple[float, float, int]
 
 
-# ---------------------------------------------------------------------------------------------- what is compared
-
-#: engine(x, params) -> codes: one scale and one zero point for all of x, float32 to INT8.
-ENGINES: dict[str, Engine] = {"refquant": quantize, **{name: OPERATORS[operator].function for name, operator in {
-    "ONNX Runtime": "ONNX Runtime QuantizeLinear",
-    "LiteRT, reference": "LiteRT QUANTIZE, reference",
-    "LiteRT, XNNPACK": "LiteRT QUANTIZE, XNNPACK",
-    "torchao": "torchao quantize_affine",
-    "PyTorch, per channel": "torch.quantize_per_channel",
-    "PyTorch, per tensor": "torch.quantize_per_tensor",
-}.items()}}
-
-
-def code_of(engine: Engine, x: float, scale: float, zero_point: int) -> int | str:
-    """The INT8 code of one float32 number, or "refused".
-
-    >>> [code_of(ENGINES[name], 2.5, 1.0, 0) for name in ("ONNX Runtime", "LiteRT, reference")]
-    [2, 3]
-    """
-    params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=INT8)
-    try:
-        return int(engine(np.array([x], np.float32), params)[0])
-    except ValueError:
-        return "refused"
-
-
-def _by_refquant(real: Any) -> tuple[Fit, Fit]:
-    return (lambda lo, hi: affine_params(real(lo), real(hi), UINT8),
-            lambda lo, hi: symmetric_params(real(lo), real(hi), INT8))
-
-
-def _by_onnxruntime(lo: float, hi: float) -> AffineParams:
-    _, scale, zero_point = onnxruntime.dynamic_quantize_linear(np.array([lo, hi], np.float32))
-    return AffineParams(scale=scale, zero_point=zero_point, grid=UINT8)
-
-
-def _by_pytorch(fit: Any, grid: IntGrid) -> Fit:
-    def params(lo: float, hi: float) -> AffineParams:
-        scale, zero_point = fit(lo, hi, grid)
-        return AffineParams(scale=scale, zero_point=zero_point, grid=grid)
-    return params
-
-
-def _by_torchao(mapping: Any, grid: IntGrid) -> Fit:
-    def params(lo: float, hi: float) -> AffineParams:
-        scale, zero_point = torchao.choose_qparams_affine(np.array([lo, hi], np.float32), mapping, (2,), grid)
-        return AffineParams(scale=scale.reshape(()), zero_point=zero_point.reshape(()), grid=grid)
-    return params
-
-
-#: (affine(lo, hi) -> params on UINT8, symmetric(lo, hi) -> params on INT8, if there is such).
-FITS: dict[str, tuple[Fit, Fit | None]] = {
-    "refquant, float32": _by_refquant(np.float32),
-    "refquant, float64": _by_refquant(np.float64),
-    "ONNX Runtime": (_by_onnxruntime, None),
-    "PyTorch": (_by_pytorch(pytorch.affine_qparams, UINT8), _by_pytorch(pytorch.symmetric_qparams, INT8)),
-    "torchao": (_by_torchao(torchao.asymmetric, UINT8), _by_torchao(torchao.symmetric, INT8)),
-}
-
-
-def _accumulate(x: Array, w: Array, bias: Array, x_params: AffineParams, w_params: AffineParams,
-                y_params: AffineParams) -> tuple[Array, Any]:
-    """acc, and the real multiplier."""
-    acc = integer_matmul(x, w.T).astype(np.int64) - x_params.zero_point * w.sum(axis=1, dtype=np.int64) + bias
-    return acc, float(x_params.scale) * float(w_params.scale) / float(y_params.scale)
-
-
-def _r14(*layer: Any) -> Array:
-    acc, m = _accumulate(*layer)
-    return requantize(acc, *quantize_multiplier(m), layer[-1].zero_point, INT8)
-
-
-def _gemmlowp(*layer: Any) -> Array:
-    acc, m = _accumulate(*layer)
-    return litert.requantize_gemmlowp(acc, *litert.quantize_multiplier(m), layer[-1].zero_point, INT8)
-
-
-#: layer(x, w, bias, x_params, w_params, y_params) -> codes: INT8 all through, w (units, depth), one scale each.
-LAYERS: dict[str, Callable[..., Array]] = {
-    "refquant (R14)": _r14,
-    "LiteRT, reference": litert.fully_connected_reference,
-    "LiteRT, XNNPACK": litert.fully_connected_xnnpack,
-    "LiteRT, ruy": litert.fully_connected_ruy,
-    "gemmlowp": _gemmlowp,
-}
-
+# ---------------------------------------------------------------------------------------------- conventions
 
 def _divide(x: Array, scale: Array) -> Array:
     return np.asarray(x / scale)
@@ -155,15 +67,15 @@ BOXES: dict[str, Convention] = {name: CONVENTIONS[inside] for name, inside in _I
 # ---------------------------------------------------------------------------------------------- exercise 1
 
 TIE, ORDER, DIVISION = "where a tie goes", "when the zero point is added", "how it divides"
-#: The pairs of exercise 1, and what makes them part.
+#: The pairs of exercise 1, and what makes their codes differ.
 PAIRS = {("ONNX Runtime", "LiteRT, reference"): TIE, ("ONNX Runtime", "PyTorch, per channel"): ORDER,
          ("ONNX Runtime", "LiteRT, XNNPACK"): DIVISION}
 
 
-def parting(answers: Mapping[tuple[str, str], Probe | None]) -> str:
-    """Exercise 1: whether each pair's (x, scale, zero_point) has two codes, for the reason that is asked for.
+def differing(answers: Mapping[tuple[str, str], Probe | None]) -> str:
+    """Exercise 1: whether each pair's (x, scale, zero_point) gives two different codes, for the reason of the pair.
 
-    >>> parting({("ONNX Runtime", "LiteRT, reference"): (-0.75, 0.5, 0)})
+    >>> differing({("ONNX Runtime", "LiteRT, reference"): (-0.75, 0.5, 0)})
     'Not yet: ONNX Runtime | LiteRT, reference: both give -2. -1.5 is a tie, and its even neighbour is also the one \
 away from zero.'
     """
@@ -171,14 +83,14 @@ away from zero.'
     if all(answer is None for answer in answered.values()):
         return "Not answered yet: give (x, scale, zero_point) for each pair."
     for pair, answer in answered.items():
-        why = "no answer yet" if answer is None else _not_parted(pair, answer)
+        why = "no answer yet" if answer is None else _no_difference(pair, answer)
         if why:
             return f"Not yet: {' | '.join(pair)}: {why}."
     return "Right: three inputs, three reasons: where a tie goes, when the zero point is added, how it divides."
 
 
 @arguments.quiet
-def _not_parted(pair: tuple[str, str], answer: Probe) -> str:
+def _no_difference(pair: tuple[str, str], answer: Probe) -> str:
     """What is wrong with an answer; nothing if it is right."""
     try:
         x, scale, zero_point = (float(v) for v in answer)
@@ -188,7 +100,7 @@ def _not_parted(pair: tuple[str, str], answer: Probe) -> str:
     if wrong:
         return wrong
     if not x < 0 or any(np.float32(scale) == np.float32(shown) for shown in (1, 0.1)):
-        return "section 1 has shown that one, or its like. Take a negative x, and a scale that is neither 1 nor 0.1"
+        return "section 1 shows this input, or one like it. Take a negative x, and a scale that is neither 1 nor 0.1"
     one, other = (code_of(ENGINES[name], x, scale, int(zero_point)) for name in pair)
     if {one, other} & {INT8.qmin, INT8.qmax}:
         return f"the codes are {one} and {other}, at an end of the grid. Stay inside, where nothing saturates"
@@ -197,7 +109,7 @@ def _not_parted(pair: tuple[str, str], answer: Probe) -> str:
     if one == other:
         return f"both give {one}. {_ALIKE[PAIRS[pair]](true, quick, int(zero_point))}"
     if PAIRS[pair] == ORDER and CONVENTIONS["division", "even", "before"](x, scale, zero_point) == one:
-        return (f"the codes differ, {one} and {other}, but by another switch: x / scale is {_short(true)}, and "
+        return (f"the codes differ, {one} and {other}, but for another reason: x / scale is {_short(true)}, and "
                 f"{_short(quick)} by the reciprocal. Find a tie of both, and the right zero point")
     return ""
 
@@ -238,7 +150,7 @@ _ALIKE: dict[str, Callable[[float, float, int], str]] = {
 # ---------------------------------------------------------------------------------------------- exercise 2
 
 def boxes(answers: Mapping[str, Sequence[str] | None]) -> str:
-    """Exercise 2: whether answers[box] = (division, ties, order) for each of the BOXES; else a number that tells.
+    """Exercise 2: whether answers[box] = (division, ties, order) for each of the BOXES; if not, a number that shows it.
 
     >>> boxes({"A": ("division", "even", "before")})
     'Not yet: box A: not even. At x = 0.5, scale = 1.0, zero point 0 the box gives 1, and your convention 0.'
@@ -263,7 +175,7 @@ def boxes(answers: Mapping[str, Sequence[str] | None]) -> str:
 
 
 def _witness(one: tuple[str, str, str], other: tuple[str, str, str]) -> tuple[Any, Any, int]:
-    """The first decision point that tells two conventions apart."""
+    """The first decision point at which two conventions give different codes."""
     x, scale, zero_point = decision_points()
     at = int(np.argmax(CONVENTIONS[one](x, scale, zero_point) != CONVENTIONS[other](x, scale, zero_point)))
     return x[at], scale[at], int(zero_point[at])
@@ -296,11 +208,11 @@ MOST = 6
 
 @arguments.quiet
 def probes(answer: Sequence[Probe] | None) -> str:
-    """Exercise 3: whether at most MOST probes (x, scale, zero_point) tell all 16 conventions apart.
+    """Exercise 3: whether at most MOST probes (x, scale, zero_point) distinguish all 16 conventions.
 
     >>> print(probes([(0.5, 1.0, 0), (-1.5, 1.0, 0), (0.25, 1.0, 3)]))
-    Not yet: 96 of the 120 pairs are told apart. These two are not: division, even, after | division, even, before. \
-They differ in when the zero point is added: ties part them, if the zero point is odd.
+    Not yet: 96 of the 120 pairs are distinguished. This pair is not: division, even, after | division, even, before. \
+They differ in when the zero point is added: at ties their codes differ, if the zero point is odd.
     """
     if answer is None:
         return "Not answered yet: give a list of (x, scale, zero_point)."
@@ -309,7 +221,7 @@ They differ in when the zero point is added: ties part them, if the zero point i
     except (TypeError, ValueError):
         return f"Not yet: a list of probes, each (x, scale, zero_point), is asked for; you give {answer!r}."
     if len(given) > MOST:
-        return f"Not yet: {len(given)} probes. At most {MOST}: leave out those that part nothing the others do not."
+        return f"Not yet: {len(given)} probes. At most {MOST}: leave out probes that distinguish no further pair."
     for each in given:
         wrong = _no_probe(*each)
         if wrong:
@@ -317,15 +229,15 @@ They differ in when the zero point is added: ties part them, if the zero point i
     codes = {names: convention(*given.T) for names, convention in CONVENTIONS.items()}
     alike = [(a, b) for a, b in combinations(CONVENTIONS, 2) if np.array_equal(codes[a], codes[b])]
     if not alike:
-        return f"Right: {len(given)} probes tell all 16 conventions apart. A million random ones do not."
+        return f"Right: {len(given)} probes distinguish all 16 conventions. A million random ones do not."
     a, b = min(alike, key=lambda pair: sum(one != other for one, other in zip(*pair, strict=True)))
-    return (f"Not yet: {120 - len(alike)} of the 120 pairs are told apart. These two are not: {', '.join(a)} | "
+    return (f"Not yet: {120 - len(alike)} of the 120 pairs are distinguished. This pair is not: {', '.join(a)} | "
             f"{', '.join(b)}. They differ in {_hint(a, b)}.")
 
 
 def _no_probe(x: float, scale: float, zero_point: float) -> str:
     if not np.isfinite(np.float32(x)):
-        return "x must be finite; infinities part other conventions than these"
+        return "x must be finite; infinities do not distinguish these conventions"
     if not (np.isfinite(np.float32(scale)) and np.float32(scale) >= np.finfo(np.float32).tiny):
         return "a scale is a positive, normal number"
     if not (zero_point.is_integer() and INT8.qmin <= zero_point <= INT8.qmax):
@@ -334,7 +246,7 @@ def _no_probe(x: float, scale: float, zero_point: float) -> str:
 
 
 def _hint(a: tuple[str, str, str], b: tuple[str, str, str]) -> str:
-    """What two conventions differ in, and what parts them."""
+    """What two conventions differ in, and which probes show it."""
     if a[1] != b[1]:
         return "where a tie goes: take ties of both signs, with an even and with an odd whole part"
     if a[0] != b[0]:
@@ -344,10 +256,10 @@ def _hint(a: tuple[str, str, str], b: tuple[str, str, str]) -> str:
 
 
 _ORDER_HINTS = {
-    "even": "ties part them, if the zero point is odd",
-    "away": "ties part them, if the sum has the other sign than x: then away from zero is the other way",
-    "up": "ties do not part them, for both go up. But float32 must round the sum: take the float32 below a tie, and a "
-          "zero point large enough to swallow the difference",
-    "cut off": "cutting off goes toward zero, and once it is added zero lies elsewhere. Take a negative x, no whole "
-               "number of steps, and a positive zero point beyond it",
+    "even": "at ties their codes differ, if the zero point is odd",
+    "away": "at ties their codes differ, if the sum has another sign than x: then away from zero is the other way",
+    "up": "at ties their codes are equal, because both go up. But float32 must round the sum: take the float32 below a "
+          "tie, and a zero point so large that the sum is rounded to the tie",
+    "cut off": "cutting off goes toward zero, and the zero point moves zero. Take a negative x, no whole number of "
+               "steps, and a positive zero point beyond it",
 }

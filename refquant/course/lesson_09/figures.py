@@ -1,4 +1,4 @@
-"""What lesson 09 shows: one number in several engines, how often they part, and where a network's answer turns."""
+"""What lesson 09 shows: one number in several engines, how often they differ, and where a prediction changes."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @styled
 def code_table(columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> Figure:
-    """What each row gives for each column; whatever is not as in the first row stands in colour."""
+    """What each row gives for each column; values that differ from the first row are coloured."""
     first = next(iter(rows.values()))
     drawn, axes = figure(0.42 * len(rows) + 0.85, 1.25 * len(columns) + 3)
     for i, (name, cells) in enumerate(rows.items()):
@@ -38,7 +38,10 @@ def code_table(columns: Sequence[str], rows: Mapping[str, Sequence[object]]) -> 
 
 @styled
 def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> Figure:
-    """counts[data][what] = (codes that are made otherwise, codes made): bars on a log scale, none as a word."""
+    """The share of codes that differ, for each kind of data, on a log scale.
+
+    counts[data][engine] = (codes that differ, all codes).
+    """
     drawn, axes = figure(0.9 * len(counts) + 1.2, 9.5)
     for i, each in enumerate(counts.values()):
         for k, ((what, (differ, made)), color) in enumerate(zip(each.items(), (ORANGE, BLUE), strict=False)):
@@ -57,7 +60,10 @@ def how_often(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> Figure:
 
 @styled
 def by_layer(differ: Mapping[str, Mapping[str, float]]) -> Figure:
-    """differ[arithmetic][stage], in parts of 1: how many codes of each stage, and how many answers, are not R14's."""
+    """The share of codes, and of predictions, that are not R14's.
+
+    differ[arithmetic][stage], in parts of 1.
+    """
     drawn, axes = figure(4.2, 9)
     colors, marks = (SKY, GREY, RED, ORANGE), "osXv"
     stages = list(next(iter(differ.values())))
@@ -73,8 +79,8 @@ def by_layer(differ: Mapping[str, Mapping[str, float]]) -> Figure:
 @styled
 def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, ArrayLike], differ: ArrayLike,
                    digits: tuple[int, int]) -> Figure:
-    """Left an image on which two arithmetics part. Right, along the way from one digit to another, by how many codes
-    the first digit's logit leads, and where the answers differ."""
+    """Left: an image for which two arithmetics give different predictions. Right: on the way from one digit to another,
+    by how many codes the first digit's logit leads, and where the predictions differ."""
     drawn, (left, right) = figure(4.3, 10.5, ncols=2, width_ratios=(1, 2.2))
     left.imshow(np.reshape(image, (8, 8)), cmap="gray_r", vmin=0, vmax=1)
     left.set(xticks=[], yticks=[])
@@ -87,7 +93,7 @@ def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, Array
     right.axhline(0, color=BLACK, linewidth=1)
     lo, hi = right.get_ylim()
     right.fill_between(t, lo, hi, where=np.asarray(differ, bool), step="mid", color=ORANGE, alpha=0.4, linewidth=0,
-                       label="they answer differently")
+                       label="different predictions")
     right.set(ylim=(lo, hi), xlim=(t[0], t[-1]), xlabel=f"share of the second image, from {t[0]:.4f} to {t[-1]:.4f}",
               ylabel=f"logit of {digits[0]} minus that of {digits[1]}, codes")
     right.set_xticks([])
@@ -97,13 +103,16 @@ def where_it_turns(image: ArrayLike, along: ArrayLike, leads: Mapping[str, Array
 
 
 @styled
-def told_apart(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], most: int) -> Figure:
-    """curves[kind of probe] = (how many probes, into how many groups they part the conventions)."""
+def distinguished(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], most: int) -> Figure:
+    """How many groups of conventions a number of probes distinguishes.
+
+    curves[kind of probe] = (numbers of probes, numbers of groups).
+    """
     drawn, axes = figure(4.4, 8.6)
     for (name, (probes, groups)), color, marker in zip(curves.items(), (RED, BLUE), "Xo", strict=False):
         axes.plot(probes, groups, color=color, marker=marker, label=name)
     axes.axhline(most, color=GREY, linestyle="--")
     axes.set(xscale="log", ylim=(0, most + 1.5), yticks=range(0, most + 1, 4), xlabel="probes",
-             ylabel="groups told apart")
+             ylabel="groups distinguished")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=12)
     return drawn

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["Foretold", "by_seed", "foretold", "half_widths", "intervals", "paired_differences", "pairs", "worlds"]
+__all__ = ["Prediction", "by_seed", "predicted", "half_widths", "intervals", "paired_differences", "pairs", "worlds"]
 
 
-class Foretold(NamedTuple):
-    """A claim beside what was predicted of it. Effect, interval and the half-width of the band in which a difference
-    does not matter are counted in what is enough to matter."""
+class Prediction(NamedTuple):
+    """A claim beside its predicted verdict.
+
+    The unit of effect, interval and band is the smallest effect that matters; band is the half-width of the band in
+    which a difference does not matter.
+    """
 
     says: str
     effect: float
@@ -50,7 +53,7 @@ def by_seed(differences: ArrayLike, margin: float, ylabel: str) -> Figure:
 
 @styled
 def pairs(first: ArrayLike, second: ArrayLike, names: tuple[str, str], ylabel: str) -> Figure:
-    """Two scores of each seed, joined; beside them their differences, to the same scale."""
+    """The two scores of each seed, joined by a line; beside them their differences, to the same scale."""
     a, b = np.asarray(first), np.asarray(second)
     drawn, (left, right) = figure(4.4, 9, ncols=2, width_ratios=(3, 2))
     for one, two in zip(a, b, strict=True):
@@ -71,7 +74,10 @@ def pairs(first: ArrayLike, second: ArrayLike, names: tuple[str, str], ylabel: s
 
 @styled
 def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) -> Figure:
-    """panels[title]: an interval for each world, those that miss the truth in red."""
+    """An interval for each world; red intervals miss the truth.
+
+    panels[title]: the estimates.
+    """
     drawn, axes = figure(5.2, 11, ncols=len(panels), sharex=True, sharey=True, squeeze=False)
     for panel, (title, estimates) in zip(axes[0], panels.items(), strict=True):
         for i, (mean, half, _) in enumerate(estimates):
@@ -91,7 +97,10 @@ def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) 
 
 @styled
 def half_widths(seeds: Sequence[int], curves: Mapping[str, ArrayLike], floor: float) -> Figure:
-    """curves[name]: the interval's half-width against the number of seeds, over what no number of seeds undercuts."""
+    """The interval's half-width against the number of seeds, and its limit for many seeds.
+
+    curves[name]: half-widths, in s.
+    """
     drawn, axes = figure(4.0, 8)
     for (name, curve), color, marker in zip(curves.items(), (RED, BLUE), "ov", strict=False):
         axes.plot(seeds, np.asarray(curve), color=color, marker=marker, label=name)
@@ -123,8 +132,8 @@ def intervals(estimates: Mapping[str, Estimate], margin: float, verdicts: Mappin
 
 
 @styled
-def foretold(claims: Sequence[Foretold]) -> Figure:
-    """Each claim's effect with its interval, counted in what is enough to matter; its verdict beside the prediction."""
+def predicted(claims: Sequence[Prediction]) -> Figure:
+    """Each claim's effect with its interval, in units of the smallest effect that matters; verdict and prediction."""
     drawn, axes = figure(1.5 + 0.58 * len(claims), 10.5)
     axes.set_xscale("symlog", linthresh=1, linscale=0.8)
     reach = 1.4 * max(2.0, *(abs(x) for c in claims for x in (c.effect, *c.interval)))
@@ -137,13 +146,13 @@ def foretold(claims: Sequence[Foretold]) -> Figure:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.set(xlim=(-reach, reach), ylim=(0.4 - len(claims), 0.75), yticks=[],
-             xlabel="effect, in what is enough to matter (log scale beyond 1); right: for the sentence")
+             xlabel="effect / smallest effect that matters (log scale beyond 1); right: for the sentence")
     axes.grid(False)
     axes.spines["left"].set_visible(False)
     return drawn
 
 
-def _claim(axes: Axes, claim: Foretold, y: float) -> None:
+def _claim(axes: Axes, claim: Prediction, y: float) -> None:
     """One row: what is compared, the interval, and at the right the words."""
     style = VERDICTS[claim.verdict]
     axes.fill_between([-claim.band, claim.band], y - 0.22, y + 0.22, color=GREY, alpha=0.25, linewidth=0)

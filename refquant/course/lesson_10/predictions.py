@@ -1,4 +1,4 @@
-"""The claims whose verdicts lesson 10 lets predict, and what became of the predictions."""
+"""The claims whose verdicts the students of lesson 10 predict, and how the predictions came out."""
 from __future__ import annotations
 
 import math
@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ...study.claims import SENTENCES, Outcome, Reading, Sentence, measured
+from ...study.claims import Outcome, Reading, Sentence, measured, sentences
 from ...study.claims.report import effect, unit
-from .figures import Foretold
+from .figures import Prediction
 
 WORDS = ("confirmed", "null", "inconclusive", "refuted")
-#: For most sentences the one comparison that many people would accept as its test.
+#: For most sentences the one comparison that many people would accept as a test of it.
 GROUPS: dict[str, tuple[str, ...]] = {
     "after training": (
         "ptq-smaller.4", "ptq-degrades.naive.8", "ptq-few-images.minmax.A3", "ptq-little-data.10.3", "ptq-fast.strong",
@@ -34,37 +34,37 @@ def claims(group: str) -> str:
        activations-harder.2: 2 bits, min-max: weights alone minus activations alone; more than 0.5 points?
     """
     lines = list[str]()
-    for sentence, reading in map(looked_up, GROUPS[group]):
+    for sentence, reading in map(find, GROUPS[group]):
         lines += [] if f'"{sentence.says}"' in lines else [f'"{sentence.says}"']
-        lines.append(f"   {reading.id}: {reading.says}; {asked(reading)}")
+        lines.append(f"   {reading.id}: {reading.says}; {question(reading)}")
     return "\n".join(lines)
 
 
-def asked(reading: Reading) -> str:
-    """What would confirm a reading, as a question."""
+def question(reading: Reading) -> str:
+    """What would confirm a claim, as a question."""
     _, enough, same = reading.rule
     start, amount = ("the same within", same) if reading.rule.kind == "same" else ("more than", enough)
     return f"{start} × {amount:g}?" if unit(reading) == "factor" else f"{start} {amount:g} {unit(reading)}?"
 
 
 def score(guesses: Mapping[str, str]) -> str:
-    """What was measured of each claim, beside the prediction: ✓ as predicted, ✗ contradicted, ? left open by the data.
+    """What was measured for each claim, beside the prediction: ✓ as predicted, ✗ contradicted, ? left open by the data.
 
     >>> score({"adam-better.lsq.3": "maybe"})
     "Not yet: 'maybe' is no verdict. Predict confirmed, null, inconclusive or refuted."
     """
-    found = found_of()
+    found = results()
     for id, guess in guesses.items():
         if id not in found:
-            return f"Not yet: {id!r} is none of the claims."
+            return f"Not yet: there is no claim {id!r}."
         if guess not in WORDS:
             return f"Not yet: {guess!r} is no verdict. Predict confirmed, null, inconclusive or refuted."
-    return "\n".join(f"{mark(found[id]['verdict'], guess)} {found[id]['verdict']:13s} {told(found[id]):31s} "
-                     f"{looked_up(id)[1].says}" for id, guess in guesses.items())
+    return "\n".join(f"{mark(found[id]['verdict'], guess)} {found[id]['verdict']:13s} {effect_in_words(found[id]):31s} "
+                     f"{find(id)[1].says}" for id, guess in guesses.items())
 
 
 def mark(verdict: str, guess: str) -> str:
-    """Whether the verdict is as predicted. An inconclusive one contradicts nobody.
+    """Whether the verdict is as predicted. An inconclusive one contradicts no prediction.
 
     >>> mark("null", "null"), mark("inconclusive", "null"), mark("confirmed", "null")
     ('✓', '?', '✗')
@@ -73,8 +73,8 @@ def mark(verdict: str, guess: str) -> str:
 
 
 def total(guesses: Mapping[str, str]) -> str:
-    """How many predictions came true, and what became of the others."""
-    found = {id: claim["verdict"] for id, claim in found_of().items()}
+    """How many predictions came true, and which verdicts the claims have instead."""
+    found = {id: claim["verdict"] for id, claim in results().items()}
     marks = Counter(mark(found[id], guess) for id, guess in guesses.items())
     lines = [f"{len(guesses)} claims: {marks['✓']} as predicted, {marks['?']} left open by the data, {marks['✗']} "
              "contradicted"]
@@ -88,41 +88,41 @@ def total(guesses: Mapping[str, str]) -> str:
 
 def surprises(guesses: Mapping[str, str]) -> str:
     """The predictions that the data contradict, each with its sentence's explanation."""
-    found, lines = found_of(), []
+    found, lines = results(), []
     for id, guess in guesses.items():
         if mark(found[id]["verdict"], guess) == "✗":
-            sentence, reading = looked_up(id)
+            sentence, reading = find(id)
             lines += [f"{reading.says}: {found[id]['verdict']}"]
             lines += textwrap.wrap(sentence.text, 112, initial_indent="   ", subsequent_indent="   ")
     return "\n".join(lines) or "The data contradict none of these predictions."
 
 
-def rows(guesses: Mapping[str, str]) -> list[Foretold]:
+def rows(guesses: Mapping[str, str]) -> list[Prediction]:
     """The claims beside their predictions, ready to be drawn: effects in units of what is enough to matter."""
-    found, drawn = found_of(), []
+    found, drawn = results(), []
     for id, guess in guesses.items():
-        claim, reading = found[id], looked_up(id)[1]
+        claim, reading = found[id], find(id)[1]
         is_same, is_ratio = reading.rule.kind == "same", unit(reading) == "factor"
         enough = reading.rule.same if is_same else reading.rule.enough
         middle, lo, hi, band = (math.log(x) / math.log(enough) if is_ratio else x / enough
                                 for x in (claim["effect"], *claim["interval"], reading.rule.same))
         says = reading.says + " (the same?)" * is_same + ("" if unit(reading) == "points" else f", {unit(reading)}")
-        drawn.append(Foretold(says, middle, (lo, hi), band, claim["verdict"],
+        drawn.append(Prediction(says, middle, (lo, hi), band, claim["verdict"],
                               f"{mark(claim['verdict'], guess)} {guess}"))
     return drawn
 
 
-def found_of() -> dict[str, dict[str, Any]]:
-    """What was measured, by the id of its reading; without the one that no experiment can measure."""
+def results() -> dict[str, dict[str, Any]]:
+    """What was measured, by the id of the claim; without the claim that no experiment can measure."""
     return {claim["id"]: claim for claim in measured() if claim["effect"] is not None}
 
 
-def looked_up(id: str) -> tuple[Sentence, Reading]:
-    """The reading of that id, and its sentence."""
-    return next((s, r) for s in SENTENCES for r in s.readings if r.id == id)
+def find(id: str) -> tuple[Sentence, Reading]:
+    """The claim with that id, and the sentence that it tests."""
+    return next((s, r) for s in sentences() for r in s.readings if r.id == id)
 
 
-def told(claim: Mapping[str, Any]) -> str:
+def effect_in_words(claim: Mapping[str, Any]) -> str:
     """A claim's effect and interval, in words."""
     ends = claim["interval"] and (claim["interval"][0], claim["interval"][1])
-    return effect(looked_up(claim["id"])[1], Outcome(claim["effect"], ends, None, claim["n"], claim["verdict"]))
+    return effect(find(claim["id"])[1], Outcome(claim["effect"], ends, None, claim["n"], claim["verdict"]))

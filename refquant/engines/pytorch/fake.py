@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import arguments
 from ...arguments import Reals
-from ...grids import IntGrid, known
+from ...grids import Grid, known
 from ..inputs import take_channels, take_reals, take_zero_points
 
 
 @arguments.quiet
 def fake_quantize_per_tensor_affine(x: ArrayLike, scale: float, zero_point: int,
-                                    grid: IntGrid) -> tuple[Reals, NDArray[np.bool_]]:
+                                    grid: Grid) -> tuple[Reals, NDArray[np.bool_]]:
     """q = round(x * (1 / scale)) + zero_point,  x_hat = (clip(q, qmin, qmax) - zero_point) * scale,  passed where
     qmin <= q <= qmax.
 
@@ -51,7 +51,7 @@ def fake_quantize_per_tensor_affine(x: ArrayLike, scale: float, zero_point: int,
 
 @arguments.quiet
 def fake_quantize_per_channel_affine(x: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int,
-                                     grid: IntGrid) -> tuple[Reals, NDArray[np.bool_]]:
+                                     grid: Grid) -> tuple[Reals, NDArray[np.bool_]]:
     """q = int64(round(x * (1 / scale)) + zero_point),  x_hat = (clip(q, qmin, qmax) - zero_point) * scale,  passed
     where qmin <= q <= qmax.
 
@@ -86,7 +86,7 @@ def fake_quantize_per_channel_affine(x: ArrayLike, scales: ArrayLike, zero_point
     return x_hat.astype(x.dtype), np.asarray((q >= grid.qmin) & (q <= grid.qmax))
 
 
-def _fakeable(where: str, x: ArrayLike, grid: IntGrid) -> tuple[Reals, type[np.floating[Any]]]:
+def _fakeable(where: str, x: ArrayLike, grid: Grid) -> tuple[Reals, type[np.floating[Any]]]:
     """x, and the dtype of its arithmetic."""
     if known(where, grid).bits > 16:
         raise arguments.error(ValueError, where, "`grid` must have at most 16 bits", grid,

@@ -9,15 +9,15 @@ from numpy.typing import ArrayLike
 
 from ... import arguments
 from ...arguments import Codes, Reals
-from ...grids import UINT8, UINT16, IntGrid, known
+from ...grids import UINT8, UINT16, Grid, IntGrid, known
 
-Fit: TypeAlias = "Callable[[ArrayLike, ArrayLike, IntGrid], tuple[Reals, Codes]]"
+Fit: TypeAlias = "Callable[[ArrayLike, ArrayLike, Grid], tuple[Reals, Codes]]"
 
 EPS = float(np.finfo(np.float32).eps)
 
 
 @arguments.quiet
-def affine_qparams(lo: ArrayLike, hi: ArrayLike, grid: IntGrid, eps: float = EPS) -> tuple[Reals, Codes]:
+def affine_qparams(lo: ArrayLike, hi: ArrayLike, grid: Grid, eps: float = EPS) -> tuple[Reals, Codes]:
     """scale = max((hi - lo) / (qmax - qmin), eps),  zero_point = clip(qmin - round(lo / scale), qmin, qmax).
 
     Args:
@@ -51,7 +51,7 @@ def affine_qparams(lo: ArrayLike, hi: ArrayLike, grid: IntGrid, eps: float = EPS
 
 
 @arguments.quiet
-def symmetric_qparams(lo: ArrayLike, hi: ArrayLike, grid: IntGrid, eps: float = EPS) -> tuple[Reals, Codes]:
+def symmetric_qparams(lo: ArrayLike, hi: ArrayLike, grid: Grid, eps: float = EPS) -> tuple[Reals, Codes]:
     """scale = max(max(-lo, hi) / ((qmax - qmin) / 2), eps),  zero_point = 0, or the middle code when unsigned.
 
     Args: as affine_qparams.
@@ -75,22 +75,22 @@ def symmetric_qparams(lo: ArrayLike, hi: ArrayLike, grid: IntGrid, eps: float = 
     lo, hi = _ends("symmetric_qparams", lo, hi, grid)
     scale = np.maximum(np.maximum(-lo, hi) / np.float32((grid.qmax - grid.qmin) / 2), np.float32(eps))
     middle = (grid.qmin + grid.qmax + (grid in (UINT8, UINT16))) // 2
-    return scale, np.full(scale.shape, 0 if grid.signed else middle)[()]
+    return scale, np.full(scale.shape, 0 if grid.qmin < 0 else middle)[()]
 
 
-def reduce_range(grid: IntGrid) -> IntGrid:
+def reduce_range(grid: Grid) -> Grid:
     """qmin // 2 to qmax // 2: reduce_range=True, so that pairs of products fit int16 in old x86 instructions.
 
     >>> from refquant import INT8
     >>> reduce_range(INT8).qmin, reduce_range(UINT8).qmax
     (-64, 127)
     """
-    return IntGrid(known("reduce_range", grid).bits - 1, signed=grid.signed)
+    return IntGrid(known("reduce_range", grid).bits - 1, signed=grid.qmin < 0)
 
 
 # ---------------------------------------------------------------------------------------------- observers
 
-def min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fit: Fit = affine_qparams) -> tuple[Reals, Codes]:
+def min_max_observer(batches: Iterable[ArrayLike], grid: Grid, fit: Fit = affine_qparams) -> tuple[Reals, Codes]:
     """(scale, zero_point) of the smallest and largest value of all batches, in float32.
 
     Args:
@@ -111,7 +111,7 @@ def min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fit: Fit = aff
     return fit(*_widest(ends), grid) if ends else (np.ones((), np.float32), np.zeros((), np.int64))
 
 
-def per_channel_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fit: Fit = affine_qparams,
+def per_channel_min_max_observer(batches: Iterable[ArrayLike], grid: Grid, fit: Fit = affine_qparams,
                                  ch_axis: int = 0) -> tuple[Reals, Codes]:
     """(scale, zero_point) of each channel's smallest and largest value of all batches.
 
@@ -133,7 +133,7 @@ def per_channel_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fi
 
 
 @arguments.quiet
-def moving_average_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fit: Fit = affine_qparams,
+def moving_average_min_max_observer(batches: Iterable[ArrayLike], grid: Grid, fit: Fit = affine_qparams,
                                     averaging_constant: float = 0.01) -> tuple[Reals, Codes]:
     """(scale, zero_point) of ends that move: lo += averaging_constant * (min(x) - lo), hi likewise, from the first on.
 
@@ -163,7 +163,7 @@ def moving_average_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid,
 
 
 @arguments.quiet
-def moving_average_per_channel_min_max_observer(batches: Iterable[ArrayLike], grid: IntGrid, fit: Fit = affine_qparams,
+def moving_average_per_channel_min_max_observer(batches: Iterable[ArrayLike], grid: Grid, fit: Fit = affine_qparams,
                                                 ch_axis: int = 0,
                                                 averaging_constant: float = 0.01) -> tuple[Reals, Codes]:
     """(scale, zero_point) of each channel's moving ends: the two observers above in one.
@@ -197,7 +197,7 @@ def _moved(ends: list[tuple[Reals, Reals]], rate: float) -> tuple[Reals, Reals]:
     return lo, hi
 
 
-def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: IntGrid) -> tuple[Reals, Reals]:
+def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, Reals]:
     """lo and hi in float32 and one shape, widened to contain 0."""
     known(where, grid)
     a, b = np.broadcast_arrays(np.asarray(lo, np.float32), np.asarray(hi, np.float32))

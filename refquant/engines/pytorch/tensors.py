@@ -6,12 +6,12 @@ from numpy.typing import ArrayLike
 
 from ... import arguments
 from ...arguments import Codes, Reals
-from ...grids import INT8, INT32, UINT8, IntGrid, known
+from ...grids import INT8, INT32, UINT8, Grid, known
 from ..inputs import take_channels, take_reals, take_zero_points
 
 
 @arguments.quiet
-def quantize_per_tensor(x: ArrayLike, scale: float, zero_point: int, grid: IntGrid) -> Codes:
+def quantize_per_tensor(x: ArrayLike, scale: float, zero_point: int, grid: Grid) -> Codes:
     """q = clip(round(fma(x, 1 / scale, zero_point)), qmin, qmax), one rounding of product and sum together.
 
     Args:
@@ -48,7 +48,7 @@ def quantize_per_tensor(x: ArrayLike, scale: float, zero_point: int, grid: IntGr
 
 
 @arguments.quiet
-def quantize_per_channel(x: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int, grid: IntGrid) -> Codes:
+def quantize_per_channel(x: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int, grid: Grid) -> Codes:
     """q = clip(round(x * (1 / scale) + zero_point), qmin, qmax), product and sum each rounded to float32.
 
     Args:
@@ -77,7 +77,7 @@ def quantize_per_channel(x: ArrayLike, scales: ArrayLike, zero_points: ArrayLike
 
 
 @arguments.quiet
-def dequantize_per_tensor(q: ArrayLike, scale: float, zero_point: int, grid: IntGrid) -> Reals:
+def dequantize_per_tensor(q: ArrayLike, scale: float, zero_point: int, grid: Grid) -> Reals:
     """x_hat = float32(q - zero_point) * float32(scale), the difference in int32.
 
     Args:
@@ -103,7 +103,7 @@ def dequantize_per_tensor(q: ArrayLike, scale: float, zero_point: int, grid: Int
 
 
 @arguments.quiet
-def dequantize_per_channel(q: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int, grid: IntGrid) -> Reals:
+def dequantize_per_channel(q: ArrayLike, scales: ArrayLike, zero_points: ArrayLike, axis: int, grid: Grid) -> Reals:
     """x_hat = float32((float32(q) - float32(zero_point)) * float64(scale)): the scales are kept in float64.
 
     Args:
@@ -153,7 +153,7 @@ def fused_multiply_add(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Reals:
     return np.asarray(np.where(even, np.nextafter(total, np.copysign(np.inf, rest)), total).astype(np.float32))
 
 
-def _quantizable(where: str, x: ArrayLike, grid: IntGrid) -> Reals:
+def _quantizable(where: str, x: ArrayLike, grid: Grid) -> Reals:
     if known(where, grid) not in (INT8, UINT8, INT32):
         raise arguments.error(ValueError, where, "`grid` must be INT8, UINT8 or INT32", grid,
                               "PyTorch's quantized tensors are qint8, quint8 and qint32; fake_quantize takes other "
@@ -161,6 +161,6 @@ def _quantizable(where: str, x: ArrayLike, grid: IntGrid) -> Reals:
     return take_reals(where, x, "x", np.float32)
 
 
-def _saturated(v: Reals, grid: IntGrid, of_nan: int) -> Codes:
+def _saturated(v: Reals, grid: Grid, of_nan: int) -> Codes:
     q = np.clip(np.rint(v.astype(np.float64)), grid.qmin, grid.qmax)
     return np.asarray(np.where(np.isnan(q), of_nan, q).astype(grid.dtype))

@@ -9,11 +9,22 @@ from .claims_ptq import PTQ
 from .claims_qat import QAT
 from .claims_ranges import RANGES
 from .claims_rest import REST
-from .verdict import Outcome, Reading, Rule, Sentence, outcome, verdict
+from .verdicts import Outcome, Reading, Rule, Sentence, outcome, verdict
 
-__all__ = ["SENTENCES", "Outcome", "Reading", "Rule", "Sentence", "measured", "outcome", "verdict"]
+__all__ = ["CLAIMS", "Outcome", "Reading", "Rule", "Sentence", "measured", "outcome", "sentences", "verdict"]
 
-SENTENCES: tuple[Sentence, ...] = (*PTQ, *QAT, *RANGES, *REST)
+#: Heading on the page -> the sentences below it.
+CLAIMS: dict[str, tuple[Sentence, ...]] = {
+    "Quantization after training (PTQ)": PTQ,
+    "Training with quantization (QAT)": QAT,
+    "Static and dynamic ranges": RANGES,
+    "Weights and activations, scales, optimisers": REST,
+}
+
+
+def sentences() -> tuple[Sentence, ...]:
+    """All of them, in the order of the page."""
+    return tuple(sentence for group in CLAIMS.values() for sentence in group)
 
 
 def measured() -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from html import escape
 from typing import NamedTuple
 
 from ..stats import Estimate
-from .report import Told, effect, unit
-from .verdict import Outcome, Reading
+from .report import Answer, effect, unit
+from .verdicts import Outcome, Reading
 
 UNITS = {"points": "percentage points", "dB": "dB", "factor": "ratio"}
 
@@ -21,10 +21,10 @@ class Compared(NamedTuple):
     outcome: Outcome
 
 
-def by_comparison(told: Told, on_top: bool = False) -> list[list[Compared]]:
+def by_comparison(answer: Answer, on_top: bool = False) -> list[list[Compared]]:
     """The readings in groups that compare the same in several places; only those for the table on top, if asked."""
     groups: dict[tuple[str, str], list[Compared]] = {}
-    for reading, outcome in told.outcomes:
+    for reading, outcome in answer.outcomes:
         if reading.on_top or not on_top:
             where, colon, what = reading.says.partition(": ")
             found = Compared(where, what, reading, outcome) if colon else Compared("", where, reading, outcome)
@@ -46,9 +46,9 @@ def cell(content: str, label: str = "", kind: str = "") -> str:
 
 def comparison(c: Compared) -> str:
     """What was compared, and in which unit."""
-    told = UNITS.get(unit(c.reading)) if c.outcome.n else ""
-    told = f"{told}; confirmed if about the same" if told and c.reading.rule.kind == "same" else told
-    return escape(c.what) + (f' <span class="quiet">{told}</span>' if told else "")
+    unit_of = UNITS.get(unit(c.reading)) if c.outcome.n else ""
+    unit_of = f"{unit_of}; confirmed if about the same" if unit_of and c.reading.rule.kind == "same" else unit_of
+    return escape(c.what) + (f' <span class="quiet">{unit_of}</span>' if unit_of else "")
 
 
 def verdict(word: str) -> str:
@@ -65,8 +65,8 @@ def figures(c: Compared) -> str:
 
 def uncorrected(c: Compared) -> str:
     """The interval without the correction."""
-    told = effect(c.reading, c.outcome._replace(interval=c.outcome.uncorrected)) if c.outcome.uncorrected else ""
-    return minus("".join(told.partition("[")[1:]).removesuffix(unit(c.reading)).strip()) if "[" in told else ""
+    words = effect(c.reading, c.outcome._replace(interval=c.outcome.uncorrected)) if c.outcome.uncorrected else ""
+    return minus("".join(words.partition("[")[1:]).removesuffix(unit(c.reading)).strip()) if "[" in words else ""
 
 
 def plus_minus(e: Estimate | None) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from .experiments.after_training import MSE, NAIVE, STRONG
 from .experiments.during_training import LSQ
 from .figures import bars, effects, lines
-from .verdict import ALWAYS, MORE_TIMES, MUCH_MORE_TIMES, NEVER, SAME, Reading, Sentence
+from .verdicts import ALWAYS, MORE_TIMES, MUCH_MORE_TIMES, NEVER, SAME, Reading, Sentence
 
 WHITE_PAPER = ("Nagel et al. 2021, arXiv:2106.08295", "https://arxiv.org/abs/2106.08295")
 WU = ("Wu et al. 2020, arXiv:2004.09602", "https://arxiv.org/abs/2004.09602")
@@ -22,6 +22,13 @@ def _lost(bits: int, method: str, name: str, on_top: bool) -> Reading:
                    {"method": method, "bits": bits}, on_top=on_top)
 
 
+def _few(id: str, seen: str, images: int, bits: int, method: str, on_top: bool = True) -> Reading:
+    rule = "min-max" if method == NAIVE else "least MSE"
+    return Reading(f"ptq-few-images.{id}", f"{seen}, W8A{bits}, {rule}: calibrated by this minus by all", "accuracy",
+                   {"method": method, "bits": bits, "images": images}, {"method": method, "bits": bits, "images": 1257},
+                   SAME, on_top)
+
+
 PTQ = (
     Sentence(
         "ptq-no-training", "PTQ converts an existing model without new training.", "conversion", (
@@ -32,11 +39,10 @@ PTQ = (
             Reading("ptq-no-training.steps", "AdaRound: no gradient step of any kind", "gradient_steps",
                     {"method": STRONG}, rule=NEVER)),
         "Each conversion ran with its gradient calls counted and the float network hashed before and after. AdaRound "
-        "learns by gradient which weights to round up, layer by layer, without labels: the border runs between the "
-        "task's loss and a layer's own output, not between gradients and none.",
+        "learns by gradient which weights to round up, layer by layer, without labels. So PTQ may use gradients of a "
+        "layer's own output, but not of the task's loss.",
         "Yes, by definition: a method that trains on the task's loss is no longer called PTQ.", (WHITE_PAPER, ADAROUND),
-        partial(bars, value="gradient_steps", title="Gradient steps in one conversion",
-                where={"bits": 4}),
+        partial(bars, value="gradient_steps", title="Gradient steps in one conversion", where={"bits": 4}),
         "Gradient steps taken by each conversion"),
     Sentence(
         "ptq-little-data", "PTQ needs little data, and less than QAT.", "data-size", (
@@ -44,46 +50,34 @@ PTQ = (
                       {"method": STRONG, "bits": bits, "images": n}, {"method": LSQ, "bits": bits, "images": n},
                       on_top=n in (10, 100))
               for bits in (3, 2) for n in (10, 30, 100, 300, 1257)),),
-        "Both start from the same float network and get the same images; QAT takes the same number of steps whatever "
-        "their number. With the fewest images PTQ leads on average, with more it leads less; where the lines cross, if "
-        "they do, training begins to pay.",
-        "In kind: 500 to 1,000 images calibrate large networks too; where the lines cross depends on network, task "
-        "and widths.", (WHITE_PAPER,),
+        "Both start from the same float network and get the same images; QAT always takes the same number of steps. "
+        "With the fewest images PTQ leads on average, with more images it leads by less. Where the lines cross, "
+        "training begins to pay.",
+        "Qualitatively: 500 to 1,000 images calibrate large networks too; where the lines cross depends on network, "
+        "task and widths.", (WHITE_PAPER,),
         partial(lines, x="images", split="bits", xlabel="images, for both (log scale)", log_x=True,
                 title="The same images for PTQ and QAT"),
         "Accuracy of PTQ and QAT against the number of images"),
     Sentence(
         "ptq-few-images", "A few images calibrate as well as all.", "calibration", (
-            Reading("ptq-few-images.1.A8", "1 image, W8A8, min-max: calibrated by this minus by all", "accuracy",
-                    {"method": NAIVE, "bits": 8, "images": 1}, {"method": NAIVE, "bits": 8, "images": 1257}, SAME),
-            Reading("ptq-few-images.8.A4", "8 images, W8A4, least MSE: calibrated by this minus by all", "accuracy",
-                    {"method": MSE, "bits": 4, "images": 8}, {"method": MSE, "bits": 4, "images": 1257}, SAME, False),
-            Reading("ptq-few-images.8.A3", "8 images, W8A3, least MSE: calibrated by this minus by all", "accuracy",
-                    {"method": MSE, "bits": 3, "images": 8}, {"method": MSE, "bits": 3, "images": 1257}, SAME),
-            Reading("ptq-few-images.minmax.A3", "2 images, W8A3, min-max: calibrated by this minus by all", "accuracy",
-                    {"method": NAIVE, "bits": 3, "images": 2}, {"method": NAIVE, "bits": 3, "images": 1257}, SAME),
-            Reading("ptq-few-images.noise.A8", "noise, W8A8, min-max: calibrated by this minus by all", "accuracy",
-                    {"method": NAIVE, "bits": 8, "images": 0}, {"method": NAIVE, "bits": 8, "images": 1257}, SAME),
-            Reading("ptq-few-images.noise.A4", "noise, W8A4, least MSE: calibrated by this minus by all", "accuracy",
-                    {"method": MSE, "bits": 4, "images": 0}, {"method": MSE, "bits": 4, "images": 1257}, SAME, False)),
+            _few("1.A8", "1 image", 1, 8, NAIVE), _few("8.A4", "8 images", 8, 4, MSE, False),
+            _few("8.A3", "8 images", 8, 3, MSE), _few("minmax.A3", "2 images", 2, 3, NAIVE),
+            _few("noise.A8", "noise", 0, 8, NAIVE), _few("noise.A4", "noise", 0, 4, MSE, False)),
         "Static ranges of activations were set by 1, 2, 4, ... and all training images, and by noise of the pixels' "
         "mean and deviation. One image shows too little of the range: the logits move away by many "
-        "decibels, and hardly a digit is read otherwise. Min-max ranges can only grow with more images, which few bits "
-        "need not like; ranges of least error settle.",
+        "decibels, and hardly a prediction changes. Min-max ranges can only grow with more images, which can "
+        "cost accuracy at few bits; ranges of least error settle.",
         "Mostly: about 200 to 1,000 images are usual for vision networks. Language models need text like the text "
         "they will see.", (WHITE_PAPER, WU),
         partial(lines, x="images", split="bits", panel="W8A{0}", xlabel="calibration images (log scale)", log_x=True,
-                zero="noise",
-                title="How many images calibration needs"),
+                zero="noise", title="How many images calibration needs"),
         "Accuracy against the number of calibration images"),
     Sentence(
         "ptq-fast", "PTQ is much faster to apply than QAT.", "cost", (
-            Reading("ptq-fast.minmax", "min-max: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
-                    {"method": NAIVE}, MUCH_MORE_TIMES),
-            Reading("ptq-fast.mse", "least MSE: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
-                    {"method": MSE}, MUCH_MORE_TIMES),
-            Reading("ptq-fast.strong", "AdaRound: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
-                    {"method": STRONG}, MUCH_MORE_TIMES),
+            *(Reading(f"ptq-fast.{id}", f"{name}: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
+                      {"method": method}, MUCH_MORE_TIMES)
+              for id, name, method in (("minmax", "min-max", NAIVE), ("mse", "least MSE", MSE),
+                                       ("strong", "AdaRound", STRONG))),
             Reading("ptq-fast.labels", "AdaRound: no label was looked at", "labels", {"method": STRONG}, rule=NEVER,
                     on_top=False)),
         "Seconds are the faster of two runs at W4A4 on one thread, all methods in one process, one after the other; "
@@ -101,8 +95,7 @@ PTQ = (
         "bits because biases and scales keep their width, and this network has few weights for each.",
         "Yes, and nearer to 32 / bits: large layers have thousands of weights for each bias.", (JACOB,),
         partial(lines, x="bits", value="model_bytes", methods=("float", NAIVE, MSE),
-                xlabel="bits of weights and activations",
-                title="Bytes of the network"),
+                xlabel="bits of weights and activations", title="Bytes of the network"),
         "Bytes of the network against bits"),
     Sentence(
         "ptq-efficient", "Quantization makes inference more efficient.", "inference", (

@@ -7,7 +7,7 @@ from .claims_ptq import BRECQ, FLOAT, JACOB, WHITE_PAPER
 from .experiments.after_training import NAIVE, STRONG
 from .experiments.during_training import LSQ, STE
 from .figures import bars, lines
-from .verdict import MORE_DB, MUCH_MORE_TIMES, Reading, Sentence
+from .verdicts import MORE_DB, MUCH_MORE_TIMES, Reading, Sentence
 
 ESSER = ("Esser et al. 2020, arXiv:1902.08153", "https://arxiv.org/abs/1902.08153")
 LLM_QAT = ("Liu et al. 2023, arXiv:2305.17888", "https://arxiv.org/abs/2305.17888")
@@ -44,8 +44,8 @@ QAT = (
                     {"method": STE, "bits": 2}, {"method": STRONG, "bits": 2})),
         "Beside plain min-max ranges any training looks good; the fair opponent is strong PTQ, of the same network and "
         "of one trained as long. (Strong PTQ has a scale for each output channel, QAT here one for each tensor.)",
-        "In kind: below 4 bits papers report large gains by QAT, at 8 small ones or none; at 4 bits reconstruction "
-        "(BRECQ) claims to match it. The sizes are this network's.", (WHITE_PAPER, BRECQ, ESSER),
+        "Qualitatively: below 4 bits papers report large gains by QAT, at 8 small ones or none; at 4 bits "
+        "reconstruction (BRECQ) claims to match it. The sizes are this network's.", (WHITE_PAPER, BRECQ, ESSER),
         partial(lines, x="bits", xlabel="bits of weights and activations",
                 methods=("float", NAIVE, STRONG, STE, LSQ, f"{LSQ}-in-float"), title="PTQ, QAT and their controls"),
         "Accuracy of PTQ, QAT and controls from 8 to 2 bits"),
@@ -66,20 +66,18 @@ QAT = (
         "Gradient steps that each method takes"),
     Sentence(
         "qat-steps", "QAT needs many steps of training.", "steps", (
-            Reading("qat-compute.20.3", "W3A3: QAT in all steps minus in a thirtieth", "accuracy",
-                    {"method": LSQ, "bits": 3, "of_usual": "1"}, {"method": LSQ, "bits": 3, "of_usual": "1/30"}),
-            Reading("qat-compute.20.2", "W2A2: QAT in all steps minus in a thirtieth", "accuracy",
-                    {"method": LSQ, "bits": 2, "of_usual": "1"}, {"method": LSQ, "bits": 2, "of_usual": "1/30"}),
-            Reading("qat-compute.ptq.3", "W3A3: strong PTQ minus QAT in a thirtieth of the steps", "accuracy",
-                    {"method": STRONG, "bits": 3}, {"method": LSQ, "bits": 3, "of_usual": "1/30"}),
-            Reading("qat-compute.ptq.2", "W2A2: strong PTQ minus QAT in a thirtieth of the steps", "accuracy",
-                    {"method": STRONG, "bits": 2}, {"method": LSQ, "bits": 2, "of_usual": "1/30"}),
+            *(Reading(f"qat-compute.20.{bits}", f"W{bits}A{bits}: QAT in all steps minus in a thirtieth", "accuracy",
+                      {"method": LSQ, "bits": bits, "of_usual": "1"}, {"method": LSQ, "bits": bits, "of_usual": "1/30"})
+              for bits in (3, 2)),
+            *(Reading(f"qat-compute.ptq.{bits}", f"W{bits}A{bits}: strong PTQ minus QAT in a thirtieth of the steps",
+                      "accuracy", {"method": STRONG, "bits": bits}, {"method": LSQ, "bits": bits, "of_usual": "1/30"})
+              for bits in (3, 2)),
             Reading("qat-compute.more.2", "W2A2: QAT in ten thirds of the steps minus in all", "accuracy",
                     {"method": LSQ, "bits": 2, "of_usual": "10/3"}, {"method": LSQ, "bits": 2, "of_usual": "1"})),
         "All steps means half the epochs of float training, a thirtieth one pass over the data. How much is left for "
         "the rest to win grows as the bits fall.",
-        "In kind. How much compute QAT should get is open: for language models its best share was found to grow with "
-        "the whole budget.", (APPLE, WHITE_PAPER),
+        "Qualitatively. How much compute QAT should get is open: for language models its best share was found to grow "
+        "with the whole budget.", (APPLE, WHITE_PAPER),
         partial(lines, x="steps", split="bits", xlabel="gradient steps of QAT (log scale)", log_x=True, zero="PTQ",
                 title="Accuracy that gradient steps buy"),
         "Accuracy against gradient steps"),
@@ -105,7 +103,7 @@ QAT = (
         "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. Training "
         "without a digit can unlearn it, calibrating without it costs less on average; another brightness gives both "
         "the wrong ranges.",
-        "In kind: fine-tuning forgets what it no longer sees. For language models the original training data are "
+        "Qualitatively: fine-tuning forgets what it no longer sees. For language models the original training data are "
         "often not to be had, so data are generated.", (LLM_QAT, WHITE_PAPER),
         partial(lines, x="data", split="bits", xlabel="what QAT, or calibration, saw",
                 title="Quantized on data unlike those to come"),
@@ -134,8 +132,8 @@ QAT = (
         "Every network got the same number of epochs, float and QAT together; only QAT's share of them differs, from "
         "none to all. QAT of the model that was trained for two thirds of them is judged against more float training "
         "and PTQ, and against QAT from the start, which here has three times as much QAT.",
-        "That fine-tuning pays does: it is how QAT is mostly done. That QAT from the start is at least as good does "
-        "not: for language models float first and QAT after was found better than QAT alone.", (APPLE, WHITE_PAPER),
+        "Fine-tuning pays elsewhere, too: it is how QAT is mostly done. QAT from the start is not as good elsewhere: "
+        "for language models, float training first, then QAT, was found better than QAT alone.", (APPLE, WHITE_PAPER),
         partial(lines, x="qat_percent", split="bits", xlabel="QAT's share of the epochs, %", zero="PTQ",
                 title="When to begin with quantization"),
         "Accuracy against QAT's share of the epochs"),

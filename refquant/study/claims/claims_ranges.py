@@ -7,7 +7,7 @@ from .claims_ptq import KRISHNAMOORTHI, WU
 from .experiments.after_training import NAIVE
 from .experiments.static_dynamic import BEST, MSE, PER_BATCH, PER_IMAGE
 from .figures import bars, effects, lines
-from .verdict import ALWAYS, MORE, MORE_DB, MORE_TIMES, NEVER, Reading, Rule, Sentence, Where
+from .verdicts import ALWAYS, MORE, MORE_DB, MORE_TIMES, NEVER, Reading, Rule, Sentence, Where
 
 SURVEY = ("Gholami et al. 2021, arXiv:2103.13630", "https://arxiv.org/abs/2103.13630")
 ZEROQUANT = ("Yao et al. 2022, arXiv:2206.01861", "https://arxiv.org/abs/2206.01861")
@@ -52,22 +52,22 @@ RANGES = (
         "Number of different ranges"),
     Sentence(
         "dynamic-each", "Dynamic computes the range for each activation.", "dynamic", (
-            Reading("dynamic-each.image", "per image: no image is read otherwise among other batch mates",
+            Reading("dynamic-each.image", "per image: no prediction depends on the other images of the batch",
                     "changed_by_batch_mates", {"method": PER_IMAGE}, rule=NEVER),
-            Reading("dynamic-each.batch", "per batch: no image is read otherwise among other batch mates",
+            Reading("dynamic-each.batch", "per batch: no prediction depends on the other images of the batch",
                     "changed_by_batch_mates", {"method": PER_BATCH}, rule=NEVER),
-            *(Reading(f"dynamic-each.batch.{bits}", f"A{bits}, per batch of 64: images that keep their reading "
-                      "among other batch mates, minus all", "changed_by_batch_mates",
+            *(Reading(f"dynamic-each.batch.{bits}", f"A{bits}, per batch of 64: share of predictions "
+                      "that stay the same in another batch, minus 100 %", "changed_by_batch_mates",
                       {"method": PER_BATCH, "bits": bits}, on_top=bits == 4)
               for bits in (8, 4, 2))),
         "Per tensor, the sentence hides a batch: an image's range then depends on the images that happen to be beside "
-        "it, and some are read otherwise when the batches are drawn again. A range for each image (row, token) has no "
+        "it, and some predictions change when the batches are drawn again. A range for each image (row, token) has no "
         "such side effect.",
         "Yes: ONNX's DynamicQuantizeLinear is per tensor; language models use a range for each token for this reason.",
         (ZEROQUANT,),
         partial(lines, x="bits", value="changed_by_batch_mates", methods=(NAIVE, PER_BATCH, PER_IMAGE),
-                xlabel="bits of activations (weights: 16)", title="Images read otherwise among other batch mates"),
-        "Share of images read otherwise among other batch mates"),
+                xlabel="bits of activations (weights: 16)", title="Predictions that depend on the batch"),
+        "Share of predictions that differ when the images are batched in another order"),
     Sentence(
         "dynamic-precise", "Dynamic is more precise.", "dynamic", (
             *_dynamic("logit_sqnr_db", MORE_DB, NAIVE, "by min-max", (8, 4, 2)),
@@ -75,7 +75,7 @@ RANGES = (
         "Precision is the distance of the logits from the float network's, in decibels. Against a static min-max range "
         "the gain is plain at every width; against a static range of least error it shrinks as bits fall, because a "
         "range that clips well need not be the input's own.",
-        "In kind. The gain depends on how much inputs differ from each other, and digits differ little.",
+        "Qualitatively. The gain depends on how much inputs differ from each other, and digits differ little.",
         (SURVEY, ZEROQUANT),
         partial(lines, x="bits", value="logit_sqnr_db", xlabel="bits of activations (weights: 16)",
                 title="How near the logits stay to float"),
@@ -91,7 +91,7 @@ RANGES = (
         "dynamic ranges gain over static min-max, a well chosen static range gains too.",
         "Often claimed, seldom measured. It holds where inputs differ in size (the next sentence) and in language "
         "models with outliers in few tokens.", (SURVEY, WU),
-        partial(lines, x="bits", xlabel="bits of activations (weights: 16)", title="How many images are read right"),
+        partial(lines, x="bits", xlabel="bits of activations (weights: 16)", title="How many predictions are right"),
         "Accuracy of static and dynamic ranges"),
     Sentence(
         "dynamic-always", "Dynamic is more accurate whatever the data.", "shifts", (
@@ -104,8 +104,8 @@ RANGES = (
         "not the range: channels of different size need equalization, with which the best static is equalized. (The "
         "best static of each seed, of min-max, least MSE, percentile 99, is chosen by the test images, which flatters "
         "it.)",
-        "In kind: tokens differ in size, so language models use dynamic ranges per token; outlier channels defeat "
-        "those too, and are smoothed away beforehand.", (ZEROQUANT, SMOOTH, DFQ),
+        "Qualitatively: tokens differ in size, so language models use dynamic ranges per token; outlier channels "
+        "defeat those too, and are smoothed away beforehand.", (ZEROQUANT, SMOOTH, DFQ),
         partial(effects, title="Dynamic per image, minus its rival"),
         "Effects of dynamic ranges on several kinds of data"),
     Sentence(

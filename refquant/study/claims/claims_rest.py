@@ -10,7 +10,7 @@ from .experiments.after_training import NAIVE
 from .experiments.during_training import LSQ, STE
 from .experiments.static_dynamic import P99
 from .figures import effects, lines
-from .verdict import Reading, Sentence
+from .verdicts import Reading, Sentence
 
 PACT = ("Choi et al. 2018, arXiv:1805.06085", "https://arxiv.org/abs/1805.06085")
 CHANNEL, BLOCK = "ptq-static-channel", "ptq-static-block-16"
@@ -49,7 +49,7 @@ REST = (
                     {"method": STE, "bits": bits, "optimizer": "Adam"}) for bits in (4, 3, 2)),
         "Straight-through training takes its steps from the largest weight and a moving range; learned steps "
         "are parameters that descend too. The fewer the codes, the more their places matter.",
-        "In kind: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER),
+        "Qualitatively: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER),
         partial(lines, x="bits", series="method", where={"optimizer": "Adam"}, xlabel="bits of weights and activations",
                 title="Learned steps and straight-through"),
         "Accuracy of learned steps and straight-through"),
@@ -83,7 +83,7 @@ REST = (
                     "99", "accuracy", {"method": "float", "place": "a hot pixel in 2 %"},
                     {"method": P99, "bits": bits, "place": "a hot pixel in 2 %"}) for bits in (8, 4)),
         "A static range cuts off what lies outside it. Where that is a fault of the sensor, the quantized network "
-        "reads such images better than the float one, although its logits are farther from the float ones.",
-        "In kind: clipping outliers of activations is a method of its own.", (PACT,),
+        "predicts such images better than the float one, although its logits are farther from the float ones.",
+        "Qualitatively: clipping outliers of activations is a method of its own.", (PACT,),
         partial(effects, title="Float minus static, by percentile"), "Effects on images with a hot pixel"),
 )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots.style import GREY, figure, line_style, styled
+from ..plots.style import GREY, figure, level, styled
 from ..stats import Estimate
 from .picture import MEANS, QUANTITIES, WIDTH, Curves, Picture, Quantity, kept, levels, means, seeds, titled
+from .styles import line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,8 @@ def _lines(panels: Mapping[str, Curves], unquantized: Mapping[str, Estimate], at
     height = 0.9 + 0.27 * (len(series) + len(unquantized)) + (3.1 if len(panels) == 1 else 2.1 * len(panels))
     drawn, grid = figure(height, WIDTH, nrows=len(panels), sharex=True, squeeze=False)
     for axes, (name, panel) in zip(grid[:, 0], panels.items(), strict=True):
-        _levels(axes, unquantized)
+        for method, e in unquantized.items():
+            level(axes, e, line_style(method))
         for i, one in enumerate(series):
             _curve(axes, one, panel.get(one, {}), at, 0.014 * (i - (len(series) - 1) / 2) * _span(at))
         axes.set_title(f"{name}: {quantity.name}" if name else quantity.name, loc="left", fontsize=13)
@@ -73,15 +75,6 @@ def _curve(axes: Axes, name: str, curve: Mapping[Any, Estimate], at: Mapping[Any
                       **style if len(group) > 1 else {**style, "linestyle": ""})
     if len(curve) == 1:
         axes.axhline(next(iter(curve.values())).mean, color=style["color"], linewidth=1, linestyle=":", zorder=1)
-
-
-def _levels(axes: Axes, unquantized: Mapping[str, Estimate]) -> None:
-    """Networks that have no bits to vary, as horizontal lines with their intervals as bands."""
-    for name, e in unquantized.items():
-        style = line_style(name)
-        axes.axhspan(e.mean - (e.half_width or 0), e.mean + (e.half_width or 0), color=style["color"], alpha=0.12,
-                     linewidth=0)
-        axes.axhline(e.mean, zorder=1, **style)
 
 
 def _places(values: Iterable[Any], x: str, log_x: bool) -> dict[Any, float]:
@@ -140,11 +133,11 @@ def _stretch(axes: Axes, apart: float) -> None:
 def _in_words(panels: Mapping[str, Curves], unquantized: Mapping[str, Estimate], names: Mapping[Any, str], xlabel: str,
               quantity: Quantity) -> str:
     """Of each line at most six points."""
-    def told(curve: Mapping[Any, Estimate]) -> str:
+    def points(curve: Mapping[Any, Estimate]) -> str:
         few = [*list(curve)[:-1:-(-len(curve) // 5)], list(curve)[-1]]
         return ", ".join(f"{quantity.form.format(curve[p].mean)} ({names[p]})" for p in few)
 
     parts = [f"{line_style(name)['label']} {quantity.form.format(e.mean)}" for name, e in unquantized.items()]
     for name, panel in panels.items():
-        parts += [f"{name and f'{name}, '}{line_style(one)['label']}: {told(curve)}" for one, curve in panel.items()]
+        parts += [f"{name and f'{name}, '}{line_style(one)['label']}: {points(curve)}" for one, curve in panel.items()]
     return f"{quantity.name}, against {xlabel}. {'; '.join(parts)}."

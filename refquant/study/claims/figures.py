@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..plots.style import BLACK, GREY, VERDICTS, figure, line_style, styled
+from ..plots.style import BLACK, GREY, VERDICTS, figure, styled
 from ..stats import Estimate
 from .figure_lines import lines
 from .picture import MEANS, QUANTITIES, WIDTH, Picture, Quantity, kept, levels, seeds, titled
+from .styles import line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,9 +23,9 @@ def bars(records: Sequence[Any], _: Sequence[Any], *, value: str, title: str,
          methods: Sequence[str] | None = None, where: Mapping[str, Any] | None = None, log_x: bool = False) -> Picture:
     """A bar for each method, its mean beside it; 0 has no bar, on a log scale too."""
     found = levels(kept(records, value, where, methods), value)
-    told = "; ".join(f"{line_style(m)['label']} {QUANTITIES[value].form.format(e.mean)}" for m, e in found.items())
+    words = "; ".join(f"{line_style(m)['label']} {QUANTITIES[value].form.format(e.mean)}" for m, e in found.items())
     same = all(e.half_width == 0 for e in found.values())
-    return Picture(_bars(found, QUANTITIES[value], title, log_x), f"{QUANTITIES[value].name}: {told}.",
+    return Picture(_bars(found, QUANTITIES[value], title, log_x), f"{QUANTITIES[value].name}: {words}.",
                    f"The same for each of {seeds(records)} seeds." if same else MEANS.format(seeds(records)))
 
 
@@ -34,19 +35,12 @@ def _bars(found: Mapping[str, Estimate], quantity: Quantity, title: str, log_x: 
     largest = max(e.mean + (e.half_width or 0) for e in found.values()) or 1
     smallest = min((e.mean for e in found.values() if e.mean > 0), default=1)
     left = smallest / 2 if log_x else 0
-    for i, (name, e) in enumerate(found.items()):
-        style, half = line_style(name), e.half_width or 0
-        if e.mean > 0 and log_x:  # a bar's length would mean nothing
-            axes.plot([e.mean], [-i], **{"marker": "o", **style, "markersize": 10, "linestyle": ""})
-        elif e.mean > 0:
-            axes.barh(-i, e.mean - left, left=left, height=0.34, edgecolor=style["color"], linewidth=2,
-                      color=style.get("markerfacecolor", style["color"]))
-        if half:
-            axes.plot([max(e.mean - half, left), e.mean + half], [-i, -i], color=BLACK, linewidth=1.2, marker="|",
-                      markersize=9)
-        axes.annotate(quantity.form.format(e.mean), (max(e.mean + half, left), -i), (5, 0), va="center",
+    for y, (name, e) in zip(range(0, -len(found), -1), found.items(), strict=True):
+        style = line_style(name)
+        _bar(axes, y, e, style, left, log_x)
+        axes.annotate(quantity.form.format(e.mean), (max(e.mean + (e.half_width or 0), left), y), (5, 0), va="center",
                       textcoords="offset points")
-        axes.annotate(style["label"], (0, -i + 0.2), (1, 1), xycoords=axes.get_yaxis_transform(), va="bottom",
+        axes.annotate(style["label"], (0, y + 0.2), (1, 1), xycoords=axes.get_yaxis_transform(), va="bottom",
                       textcoords="offset points")
     if log_x:
         axes.set_xscale("log")
@@ -62,18 +56,31 @@ def _bars(found: Mapping[str, Estimate], quantity: Quantity, title: str, log_x: 
     return drawn
 
 
+def _bar(axes: Axes, y: float, e: Estimate, style: dict[str, Any], left: float, log_x: bool) -> None:
+    """A bar; on a log scale, where its length would mean nothing, a mark; and the interval."""
+    if e.mean > 0 and log_x:
+        axes.plot([e.mean], [y], **{"marker": "o", **style, "markersize": 10, "linestyle": ""})
+    elif e.mean > 0:
+        axes.barh(y, e.mean - left, left=left, height=0.34, edgecolor=style["color"], linewidth=2,
+                  color=style.get("markerfacecolor", style["color"]))
+    if e.half_width:
+        axes.plot([max(e.mean - e.half_width, left), e.mean + e.half_width], [y, y], color=BLACK, linewidth=1.2,
+                  marker="|", markersize=9)
+
+
 def effects(_: Sequence[Any], outcomes: Sequence[Any], *, title: str, unit: str = "points of accuracy") -> Picture:
     """Each reading's effect with its corrected interval, over the margin within which it does not matter.
 
     unit: "factor" for ratios, which stand on a log scale. If all compare the same, only the places are named.
     """
     found = [(r, o) for r, o in outcomes if o.effect is not None and r.rule.kind in ("more", "same")]
-    told = "; ".join(f"{r.says} {o.effect:.3g}{'' if o.interval is None else ' ({:.3g} to {:.3g})'.format(*o.interval)}"
-                     f", {o.verdict}" for r, o in found)
+    words = "; ".join(f"{r.says} {o.effect:.3g}"
+                      f"{'' if o.interval is None else ' ({:.3g} to {:.3g})'.format(*o.interval)}, {o.verdict}"
+                      for r, o in found)
     same = len({r.says.partition(": ")[2] for r, _ in found}) == 1
     names = [textwrap.fill(r.says.partition(": ")[0] if same else r.says, 52) for r, _ in found]
     return Picture(_effects([o for _, o in found], [r.rule.same for r, _ in found], names, title, unit),
-                   f"Effects, {unit}, with 95 % intervals: {told}.",
+                   f"Effects, {unit}, with 95 % intervals: {words}.",
                    "Effects with their corrected 95 % intervals; right of the line they speak for the sentence. Within "
                    "the grey band a difference does not matter.")
 

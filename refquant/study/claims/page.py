@@ -8,31 +8,26 @@ from importlib.resources import files
 from itertools import pairwise
 
 from ..plots.svg import theme
+from . import CLAIMS, sentences
 from .cells import Compared, by_comparison, cell, comparison, figures, head, verdict
-from .claims_ptq import PTQ
-from .claims_qat import QAT
-from .claims_ranges import RANGES
-from .claims_rest import REST
-from .report import INTERVALS, MARGINS, MEANINGS, WORDS, Report, Told, made_with, seeds
+from .report import INTERVALS, MARGINS, MEANINGS, WORDS, Answer, Report, made_with, seeds
 from .section import command, section
 
-GROUPS = {"Quantization after training (PTQ)": PTQ, "Training with quantization (QAT)": QAT,
-          "Static and dynamic ranges": RANGES, "Weights and activations, scales, optimisers": REST}
 FULL = {"seeds": 20, "epochs": 60}
 
 
 def to_html(found: Report) -> str:
     """The verdicts on top, then a section for each sentence."""
-    groups = {name: [t for t in found.told if t.sentence.id in {s.id for s in sentences}]
-              for name, sentences in GROUPS.items()}
+    answers = {answer.sentence.id: answer for answer in found.answers}
+    groups = {heading: [answers[s.id] for s in group if s.id in answers] for heading, group in CLAIMS.items()}
     return "\n".join([
         "<!doctype html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<title>What people say of quantization, tested</title>", f"<style>{theme()}\n{_stylesheet()}</style>",
         "</head>", "<body>", *_header(found), "<main>", '<section id="verdicts">', "<h2>The verdicts</h2>",
-        *_meanings(), *(_verdicts(name, told) for name, told in groups.items() if told), "</section>", *_how(found),
-        *(line for name, told in groups.items() if told for line in (
-            f"<h2>{escape(name)}</h2>", *(section(t, found) for t in told))),
+        *_meanings(), *(_verdicts(heading, group) for heading, group in groups.items() if group), "</section>",
+        *_how(found), *(line for heading, group in groups.items() if group for line in (
+            f"<h2>{escape(heading)}</h2>", *(section(answer, found) for answer in group))),
         "</main>", "</body>", "</html>", ""])
 
 
@@ -46,9 +41,9 @@ def _header(found: Report) -> Iterable[str]:
     side = math.isqrt(sizes[0])
     yield "<header>"
     yield "<h1>What people say of quantization, tested</h1>"
-    yield (f'<p class="lead">{len(found.told)} things that are said of quantizing neural networks, put to '
+    yield (f'<p class="lead">{len(found.answers)} things that are said of quantizing neural networks, put to '
            "experiments that anyone can repeat: what holds, what does not, and on what it depends.</p>")
-    yield (f"<p>All of it was measured on a toy: a network of {parameters:,} parameters that reads digits of {side} × "
+    yield (f"<p>All of it was measured on a toy: a network of {parameters:,} parameters for digits of {side} × "
            f"{side} pixels. That something happens, and why, may carry over; how much does not. Nothing here can be "
            "concluded of large language models and their outliers, of depthwise convolutions or batch normalization, "
            "of speed on hardware, or of how much of a training budget QAT should get. Each section says under “Does "
@@ -65,12 +60,12 @@ def _notes(found: Report) -> Iterable[str]:
     if less:
         yield (f'<p class="note"><strong>A first look, not a measurement:</strong> {" and ".join(less)}. Verdicts will '
                "change. In full: <code>refquant claims</code></p>")
-    told = {t.sentence.id for t in found.told}
-    missing = [s for sentences in GROUPS.values() for s in sentences if s.id not in told]
+    answered = {answer.sentence.id for answer in found.answers}
+    missing = [s for s in sentences() if s.id not in answered]
     if missing:
         names = " ".join(dict.fromkeys(s.experiment for s in missing))
-        said = "".join(f"<li>{escape(s.says)}</li>" for s in missing)
-        yield (f'<div class="note"><strong>Not tested yet:</strong><ul>{said}</ul>'
+        listed = "".join(f"<li>{escape(s.says)}</li>" for s in missing)
+        yield (f'<div class="note"><strong>Not tested yet:</strong><ul>{listed}</ul>'
                f"<code>{escape(command(found, names))}</code></div>")
 
 
@@ -81,17 +76,17 @@ def _meanings() -> Iterable[str]:
     yield "</dl>"
 
 
-def _verdicts(name: str, told: Sequence[Told]) -> str:
+def _verdicts(heading: str, answers: Sequence[Answer]) -> str:
     """A group's table: a sentence, what was compared, and a box for each place where it was."""
-    return (f'<table class="verdicts" role="table"><caption>{escape(name)}</caption>\n'
+    return (f'<table class="verdicts" role="table"><caption>{escape(heading)}</caption>\n'
             + head(("what people say", "what was compared", "verdict, effect [95 % interval]", "n")) + "\n"
-            + "\n".join(map(_rows, told)) + "\n</table>")
+            + "\n".join(map(_rows, answers)) + "\n</table>")
 
 
-def _rows(told: Told) -> str:
-    groups = by_comparison(told, on_top=True)
-    sentence = (f'<th scope="rowgroup" role="rowheader" rowspan="{len(groups)}"><a href="#{told.sentence.id}">'
-                f"{escape(told.sentence.says)}</a></th>")
+def _rows(answer: Answer) -> str:
+    groups = by_comparison(answer, on_top=True)
+    sentence = (f'<th scope="rowgroup" role="rowheader" rowspan="{len(groups)}"><a href="#{answer.sentence.id}">'
+                f"{escape(answer.sentence.says)}</a></th>")
     return '<tbody role="rowgroup">' + "\n".join(
         f'<tr role="row">{"" if i else sentence}{cell(comparison(group[0]))}'
         + cell(f'<ul class="outcomes">{"".join(map(_box, group))}</ul>')

@@ -23,7 +23,7 @@ class Picture(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """How a recorded value is told: its name with the unit, its factor, its figures, and whether it is a share."""
+    """How a recorded value is written: its name with the unit, its factor, its digits, and whether it is a share."""
 
     name: str
     scale: float = 1
@@ -35,7 +35,7 @@ QUANTITIES = {
     "accuracy": Quantity("test accuracy, % (log scale of errors)", 100, "{:.1f}", True),
     "logit_sqnr_db": Quantity("logit SQNR, dB", 1, "{:.1f}"),
     "nearer_to_training_pass_db": Quantity("nearer by, dB", 1, "{:.1f}"),
-    "changed_by_batch_mates": Quantity("images read otherwise, %", 100, "{:.1f}", True),
+    "changed_by_batch_mates": Quantity("predictions that differ in another batch, %", 100, "{:.1f}", True),
     "model_bytes": Quantity("bytes"),
     "seconds": Quantity("milliseconds", 1000, "{:,.3g}"),
     "gradient_steps": Quantity("gradient steps"),

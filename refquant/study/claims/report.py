@@ -7,24 +7,24 @@ from typing import Any, NamedTuple
 
 from ..stats import Estimate
 from .experiments import Observation
-from .verdict import METRICS, Outcome, Reading, Sentence, beside, outcome
+from .verdicts import METRICS, Outcome, Reading, Sentence, beside, outcome
 
 INTERVALS = (
     "An effect is the mean over seeds of a difference within each seed, in percentage points or dB, or of a ratio (×): "
     "above 0, or above × 1, it supports the sentence. Its 95 % interval is corrected for images that the seeds share "
-    "(Nadeau and Bengio 2003), but for seconds and counts, which share nothing. One interval in twenty misses by "
+    "(Nadeau and Bengio 2003), except for seconds and counts, which share nothing. One interval in twenty misses by "
     "chance: where much hangs on one, measure it again with other seeds.")
 #: What verdict() decides, in words.
 MEANINGS = {
     "confirmed": "the interval excludes “no effect”, and the mean effect is larger than the margin.",
     "null": "the interval lies within the margin: if there is a difference, it is too small to matter.",
-    "inconclusive": "none of the others: the interval leaves it open.",
-    "refuted": "confirmed, but the other way round; or an exception to what should have none.",
+    "inconclusive": "the interval leaves it open.",
+    "refuted": "the opposite is confirmed; or there is an exception to a claim without exceptions.",
 }
 MARGINS = (
     "The margin is half a point of accuracy, 1 dB, or a factor of 1.1; “much” asks for a factor of 10, and is "
-    "refuted by 2 the other way; “about as long” allows 2. A sentence that two things are the same is confirmed by an "
-    "interval within the margin, and refuted by one outside.")
+    "refuted by 2 the other way; “about as long” allows 2. A claim of equality is confirmed if the whole interval lies "
+    "within the margin, and refuted if it lies outside.")
 WORDS = (
     "PTQ is quantization after training, QAT training with quantization. Naive PTQ: ranges from the smallest to the "
     "largest value (min-max), one for all weights of a layer. Strong PTQ: ranges of least mean square error (least "
@@ -33,8 +33,8 @@ WORDS = (
     "decibels the logits lie above their distance from the float network's.")
 
 
-class Told(NamedTuple):
-    """A sentence with its records and what follows from them."""
+class Answer(NamedTuple):
+    """What an experiment found about a sentence: the records, and the outcome of each reading."""
 
     sentence: Sentence
     records: Sequence[Observation]
@@ -44,7 +44,7 @@ class Told(NamedTuple):
 class Report(NamedTuple):
     """All that a run says: with which settings and versions, of which splits."""
 
-    told: list[Told]
+    answers: list[Answer]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
 
@@ -52,13 +52,13 @@ class Report(NamedTuple):
 def report(sentences: Sequence[Sentence], records: Mapping[str, Sequence[Observation]], settings: Mapping[str, Any],
            versions: Mapping[str, str]) -> Report:
     """Every sentence whose experiment has records, with its outcomes."""
-    return Report([Told(s, records[s.experiment], [
+    return Report([Answer(s, records[s.experiment], [
         (r, outcome(r, records[s.experiment], settings["test_images"] / settings["training_images"]))
         for r in s.readings]) for s in sentences if s.experiment in records], settings, versions)
 
 
 def unit(reading: Reading) -> str:
-    """In which an effect is told."""
+    """The unit of the effect."""
     return "% of seeds" if reading.rule.kind in ("always", "never") else METRICS[reading.value].unit \
         if reading.value in METRICS else ""
 
@@ -90,7 +90,7 @@ def to_json(found: Report) -> str:
         "interval_uncorrected": _rounded(o.uncorrected), "n": o.n, "verdict": o.verdict, "rule": r.rule._asdict(),
         "beside": {value: _estimate(beside(r, t.records, value, overlap))
                    for value in ("cross_entropy", "logit_sqnr_db") if r.value == "accuracy"},
-        "records": f"records/{t.sentence.experiment}.json"} for t in found.told for r, o in t.outcomes]
+        "records": f"records/{t.sentence.experiment}.json"} for t in found.answers for r, o in t.outcomes]
     return json.dumps({"settings": dict(found.settings), "versions": dict(found.versions), "claims": claims}, indent=1,
                       allow_nan=False) + "\n"
 
@@ -108,9 +108,9 @@ def _rounded(x: Any) -> Any:
 def to_markdown(found: Report) -> str:
     """The verdict table: a row for each sentence, a line for each of its readings that belong on top."""
     rows = ["| what people say | verdicts, with what was compared, its effect and 95 % interval |", "|---|---|"]
-    for t in found.told:
-        told = [f"**{o.verdict}** {r.says}: {effect(r, o)}".replace("|", "\\|") for r, o in t.outcomes if r.on_top]
-        rows.append(f"| {t.sentence.says} | {'<br>'.join(told)} |")
+    for t in found.answers:
+        cells = [f"**{o.verdict}** {r.says}: {effect(r, o)}".replace("|", "\\|") for r, o in t.outcomes if r.on_top]
+        rows.append(f"| {t.sentence.says} | {'<br>'.join(cells)} |")
     return "\n".join([*rows, "", foot(found), ""])
 
 
@@ -139,7 +139,7 @@ def made_with(found: Report) -> str:
 def to_text(found: Report) -> str:
     """For a terminal: sentence, then a line for each reading."""
     lines = []
-    for t in found.told:
+    for t in found.answers:
         lines += ["", t.sentence.says, *(f"  {o.verdict:13} {r.says}: {effect(r, o)}" for r, o in t.outcomes
                                          if r.on_top)]
     return "\n".join(lines[1:])

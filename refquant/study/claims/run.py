@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ... import __version__, arguments
-from ...files import writable_folder, write
+from ...files import writable_folder, write, write_all
 from ..compare.tasks import Plan, Task, prepare
 from ..jobs import run
-from . import SENTENCES
+from ..options import meaning
+from . import sentences
 from .experiments import EXPERIMENTS, Observation
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
@@ -59,10 +60,10 @@ def measure(folder: Path, names: Sequence[str], asked: Settings, jobs: int) -> l
 def publish(folder: Path, asked: Settings) -> tuple[Report, list[Path]]:
     """claims.json, claims.md and claims.html, made anew from all the records in the folder."""
     found = _report(folder, asked)
-    contents = {"claims.json": to_json(found), "claims.md": to_markdown(found), "claims.html": to_html(found)}
-    for name, content in contents.items():
-        write(folder / name, content)
-    return found, [folder / name for name in contents]
+    pages = {folder / "claims.json": to_json(found), folder / "claims.md": to_markdown(found),
+             folder / "claims.html": to_html(found)}
+    write_all(pages)
+    return found, list(pages)
 
 
 def published(folder: Path) -> Report:
@@ -79,7 +80,7 @@ def versions() -> dict[str, str]:
 def _report(folder: Path, asked: Settings) -> Report:
     kept = _kept(folder, asked)
     made = [file["versions"] for file in kept.values()]
-    return report(SENTENCES, {name: file["records"] for name, file in kept.items()}, asked,
+    return report(sentences(), {name: file["records"] for name, file in kept.items()}, asked,
                   {name: " and ".join(sorted({v[name] for v in made})) for name in versions()})
 
 
@@ -98,7 +99,7 @@ def _observe(plan: Plan, task: tuple[str, int]) -> list[Observation]:
 
 
 def _save(folder: Path, name: str, asked: Settings, records: list[Observation]) -> Path:
-    head = {"experiment": name, "about": EXPERIMENTS[name].__doc__, "version": __version__,
+    head = {"experiment": name, "about": meaning(EXPERIMENTS[name]), "version": __version__,
             "versions": versions(), "settings": asked}
     lines = ",\n".join(json.dumps(r, allow_nan=False) for r in records)
     path = folder / "records" / f"{name}.json"
@@ -140,7 +141,7 @@ def _load(path: Path, name: str, asked: Settings) -> Any:
         seeds = sorted({r["seed"] for r in found["records"]})
         "".join(itemgetter(*versions())(found["versions"]))
         _whole(found["records"], seeds)
-        to_json(report([s for s in SENTENCES if s.experiment == name], {name: found["records"]}, asked, {}))
+        to_json(report([s for s in sentences() if s.experiment == name], {name: found["records"]}, asked, {}))
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, OSError, RecursionError) as cause:
         raise arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
                               f"{str(path)!r} ({type(cause).__name__}: {cause})",

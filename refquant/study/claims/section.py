@@ -6,20 +6,20 @@ from html import escape
 
 from ..plots.svg import svg
 from .cells import Compared, by_comparison, cell, comparison, figures, head, plus_minus, uncorrected, verdict
-from .report import Report, Told
-from .verdict import beside
+from .report import Answer, Report
+from .verdicts import beside
 
-#: What is told beside accuracy, and in which unit.
+#: What stands beside accuracy in the table, and in which unit.
 BESIDE = {"cross_entropy": "difference of cross-entropy, nats", "logit_sqnr_db": "difference of logit SQNR, dB"}
 
 
-def section(told: Told, found: Report) -> str:
+def section(answer: Answer, found: Report) -> str:
     """All that the page says of one sentence."""
-    s, picture = told.sentence, _picture(told)
+    s, picture = answer.sentence, _picture(answer)
     sources = "; ".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in s.sources)
     return "\n".join([
         f'<section class="claim{"" if picture else " unseen"}" id="{s.id}">', f"<h3>{escape(s.says)}</h3>", picture,
-        f'<p class="text">{escape(s.text)}</p>', _table(told, found),
+        f'<p class="text">{escape(s.text)}</p>', _table(answer, found),
         f'<div class="caveat"><h4>Does it transfer?</h4><p>{escape(s.caveat)} <span class="sources">({sources})</span>'
         "</p></div>",
         '<div class="command"><h4>To measure it again</h4>'
@@ -33,23 +33,23 @@ def command(found: Report, experiments: str) -> str:
     return f"refquant claims --only {experiments}{quick} --seeds {found.settings['seeds']}"
 
 
-def _picture(told: Told) -> str:
-    """The figure, what it shows in words and figures, what its intervals are; none if nothing was measured."""
-    if all(o.effect is None for _, o in told.outcomes):
+def _picture(answer: Answer) -> str:
+    """The figure, what it shows in words and numbers, what its intervals are; empty if nothing was measured."""
+    if all(o.effect is None for _, o in answer.outcomes):
         return ""
-    drawn, alt, caption = told.sentence.draw(told.records, told.outcomes)
+    drawn, alt, caption = answer.sentence.draw(answer.records, answer.outcomes)
     width, height = (round(96 * inches) for inches in drawn.get_size_inches())
     data = base64.b64encode(svg(drawn).encode()).decode()
     return (f'<figure><img src="data:image/svg+xml;base64,{data}" width="{width}" height="{height}" '
-            f'alt="{escape(f"{told.sentence.alt}. {alt}")}"><figcaption>{escape(caption)}</figcaption></figure>')
+            f'alt="{escape(f"{answer.sentence.alt}. {alt}")}"><figcaption>{escape(caption)}</figcaption></figure>')
 
 
-def _table(told: Told, found: Report) -> str:
+def _table(answer: Answer, found: Report) -> str:
     """All readings, those too that the table on top leaves out."""
     overlap = found.settings["test_images"] / found.settings["training_images"]
-    groups = by_comparison(told)
-    extra = {value: {c.reading.id: told_beside for group in groups for c in group
-                     if (told_beside := plus_minus(beside(c.reading, told.records, value, overlap)))}
+    groups = by_comparison(answer)
+    extra = {value: {c.reading.id: other for group in groups for c in group
+                     if (other := plus_minus(beside(c.reading, answer.records, value, overlap)))}
              for value in BESIDE}
     shown = {value: by_id for value, by_id in extra.items() if by_id}
     columns = ["where", "verdict", "effect [95 % interval]", "interval, uncorrected", "n", *(BESIDE[v] for v in shown)]

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 from . import deployed, details
-from .methods import GROUPS, METHODS, logits, networks
-from .results import changed_by_batch_mates, compare, run_seed, save, table
+from .methods import METHODS, networks
+from .network import logits
+from .output import save
+from .run import changed_by_batch_mates, compare, run_seed
+from .table import table
 from .tasks import Plan, Run, Task, prepare, stream
 
-__all__ = ["GROUPS", "METHODS", "Plan", "Run", "Task", "changed_by_batch_mates", "compare", "deployed", "details",
-           "logits", "networks", "prepare", "run_seed", "save", "stream", "table"]
+__all__ = ["METHODS", "Plan", "Run", "Task", "changed_by_batch_mates", "compare", "deployed", "details", "logits",
+           "networks", "prepare", "run_seed", "save", "stream", "table"]

@@ -2,36 +2,38 @@
 from __future__ import annotations
 
 import argparse
-import os
+import sys
 from typing import TYPE_CHECKING
 
 from ... import arguments
 from ...files import writable_folder
+from ..aligned import fitted, listed
 from ..datasets import Split
-from ..options import Commands, given, known, number
+from ..options import Commands, add_runs, echo, folder_for, known, number, runs
+from ..results import count
 
 if TYPE_CHECKING:
     from .tasks import Plan
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("compare", allow_abbrev=False, help="float, PTQ and QAT of one network on real data",
-                                 description="Train a small network on handwritten digits, quantize it after training "
-                                 "and train it again with quantization; print the table, write records and figures.")
+    from .methods import groups
+
+    parser = commands.add_parser("compare", help="float, PTQ and QAT of one network on real data", examples=(
+        "refquant compare --quick", "refquant compare --methods strong,qat-lsq --bits 4,2 --seeds 20"),
+        description="Train a small network on handwritten digits, quantize it after training and train it again with "
+        "quantization; print the table, write records and figures.")
     add = parser.add_argument
-    add("--seeds", metavar="N", help="how many seeds, 0 to N - 1 (default 10)")
+    add_runs(parser, seeds=10, quick=2, out="comparison")
     add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
         help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
-    add("--methods", nargs="+", metavar="M", help="which methods, or "
-        "groups of them: default, rules, granularities, all; float is always there")
+    add("--methods", nargs="+", metavar="M", help=f"which methods, or groups of them: {', '.join(groups())}; float is "
+        "always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
     add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
     add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
     add("--calibration", default="256", metavar="N", help="training images that static ranges see (default 256)")
-    add("--quick", action="store_true", help="2 seeds and a fifth of the epochs: a first look, not a measurement")
-    add("--jobs", default=str(os.cpu_count() or 1), metavar="J",
-        help="processes (default: one per core); the records do not depend on it")
-    add("--out", default="comparison", metavar="DIR", help="folder for the files (default comparison)")
+    add("--svg", action="store_true", help="each figure as SVG, too")
     add("--save", metavar="DIR", help="folder for seed 0's quantized networks, as .npz, compared in integers")
     add("--export", metavar="DIR", help="folder for the same networks as ONNX models, compared in ONNX Runtime; needs "
         "the extra `onnx`")
@@ -39,47 +41,49 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .methods import GROUPS, METHODS
-    from .results import compare, save, table
+    from . import deployed, exported
+    from .methods import about, groups
+    from .output import save
+    from .run import compare
+    from .table import table
 
     if options.list_methods:
-        print("\n".join(f"{name:27} {(make.__doc__ or '').splitlines()[0]}" for name, make in METHODS.items()))
-        print("\nGroups:", *(f"{name:13} {', '.join(methods)}" for name, methods in GROUPS.items()), sep="\n")
+        echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
         return 0
-    seeds = number("compare", "--seeds", given(options.seeds, "2" if options.quick else "10"), 1, 10_000)
-    jobs, plan = number("compare", "--jobs", options.jobs), plan_of(options)
+    seeds, jobs, epochs = runs("compare", options, 10_000)
+    plan = plan_of(options, epochs)
     if options.export is not None:
         from ...mlp.export import onnx_package
 
         onnx_package("refquant compare --export")  # before hours of training
-    folder = writable_folder("refquant compare", options.out)
-    nets = None if options.save is None else writable_folder("refquant compare", options.save, "--save")
-    models = None if options.export is None else writable_folder("refquant compare", options.export, "--export")
+    folder = writable_folder("refquant compare", folder_for(options))
+    more = {name: writable_folder("refquant compare", path, f"--{name}") for name, path in (
+        ("save", options.save), ("export", options.export)) if path is not None}
+    if (folder / "comparison.json").exists():
+        print(f"refquant compare: {folder} holds the results of another run; this one will replace them when it ends.",
+              file=sys.stderr)
     records = compare(plan, seeds, jobs)
-    written = save(records, plan, folder)
-    print(table(records), "\nWritten: " + ", ".join(map(str, written)), sep="\n", flush=True)
-    if nets is not None:
-        from . import deployed
-
-        saved = deployed.save_networks(plan, nets)
-        print("", deployed.table(saved), f"\nWritten: {len(saved)} networks, in {nets}", sep="\n", flush=True)
-    if models is not None:
-        from . import exported
-
-        made = exported.export_networks(plan, models)
-        print("", exported.table(made), f"\nWritten: {sum(not e.refused for e in made)} models, in {models}", sep="\n",
-              flush=True)
+    written = save(records, plan, folder, options.svg)
+    echo(fitted(table(records)), f"\n{written}")
+    if "save" in more:
+        saved = deployed.save_networks(plan, more["save"])
+        echo("", deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {more['save']}")
+    if "export" in more:
+        made = exported.export_networks(plan, more["export"])
+        models = sum(not each.refused for each in made)
+        echo("", exported.table(made), f"\nWritten: {count(models, 'model')}, in {more['export']}")
     return 0
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
+def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     """What the options ask for, checked against the data."""
     from ..datasets import digits, idx
-    from .methods import GROUPS, METHODS
+    from .methods import all_methods, groups
     from .tasks import Plan
 
-    named = known("compare", "--methods", options.methods, {**METHODS, **GROUPS}, "--list-methods says what each does")
-    methods = [method for name in named or ["default"] for method in GROUPS.get(name, (name,))]
+    named = known("compare", "--methods", options.methods, {**all_methods(), **groups()},
+                  "--list-methods says what each does")
+    methods = [method for name in named or ["default"] for method in groups().get(name, (name,))]
     bits = {number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
     data = idx(options.data) if options.data else digits()
     train = data.train if isinstance(data, Split) else data
@@ -92,4 +96,4 @@ def plan_of(options: argparse.Namespace) -> Plan:
                               f"{classes} classes, as the data", repr(options.sizes),
                               f"--sizes {width},32,32,{classes}")
     return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
-                number("compare", "--calibration", options.calibration), epochs=12 if options.quick else 60)
+                number("compare", "--calibration", options.calibration), epochs=epochs)

@@ -13,14 +13,15 @@ from ...affine import AffineParams, quantize
 from ...arguments import Codes, Reals
 from ...mlp.model import rows
 from ...mlp.saved import save
+from ..aligned import paragraph, ruled
 from .methods import networks
 from .tasks import Plan, prepare
 
 
 class Agreement(NamedTuple):
-    """Layer by layer: how many codes were made, how many of them otherwise than the simulation, and how far from a
-    tie, in steps, the exact value of any such code was at most (0 where none differs). End to end: how many logit codes
-    differ, by how many steps at most, and of how many rows the prediction differs."""
+    """Layer by layer: how many codes were made, how many of them differ from the simulation's, and how far from a tie,
+    in steps, the exact value of such a code is at most (0 where none differs). End to end: how many logit codes differ,
+    by how many steps at most, and of how many rows the prediction differs."""
 
     codes: int
     differ: int
@@ -67,7 +68,7 @@ def agreement(qnet: mlp.QuantizedNet, x: ArrayLike) -> Agreement:
 
 
 class Saved(NamedTuple):
-    """One network's file, and how it reads the test images: simulated, and in integers where it can."""
+    """One network's file, and its accuracy on the test images: simulated, and in integers where it can."""
 
     name: str
     payload: int
@@ -102,20 +103,15 @@ def table(saved: list[Saved]) -> str:
     """The rows as text."""
     if not saved:
         return "There is nothing to save: these methods make no network of integer codes."
-    lines = [HEAD, *map(_line, saved)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
-            strict=True))) for line in lines]
     furthest = max((s.agreement.from_tie for s in saved if s.agreement), default=0.0)
     return "\n".join([
-        text[0], "-" * len(text[0]), *text[1:], "",
-        "Seed 0, its test images. payload: packed codes, biases, scales. integers only: from input codes to INT16 "
-        "logits, where there is such a",
-        "form (static, at most 8 bits). other codes: what a layer makes of the same input codes otherwise than its "
-        f"simulation; only by a tie, here\nat most {furthest:.1e} steps away. other logits: the same end to end, where "
-        "one other hidden code moves all logits behind it, by at most so",
-        "many INT16 steps. other predictions: only where the two largest logits lie within one INT16 step, or behind "
-        "other hidden codes."])
+        *ruled([HEAD, *map(_line, saved)]), "", paragraph(
+            "Seed 0, its test images. payload: packed codes, biases and scales. integers only: integer codes from the "
+            "input to INT16 logits (static networks of at most 8 bits). other codes: given the same input codes, a "
+            "layer's integers differ from its simulation only near a tie, here at most "
+            f"{furthest:.1e} steps from it. other logits: end to end; one different hidden code moves all logits after "
+            "it, by at most the INT16 steps in brackets. other predictions: the two largest logits lie within one "
+            "INT16 step, or a hidden code differs.")])
 
 
 def _line(s: Saved) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...arguments import Codes, Reals
-from ..plots.style import BLUE, GREY, RED, figure, line_style, styled
+from ..plots.style import BLUE, GREY, RED, figure, styled
+from .methods import kind, line_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ def sqnr_by_layer(errors: Sequence[Any]) -> Figure:
         for axes, field in zip(row, ("alone_db", "so_far_db"), strict=True):
             for method in methods:
                 chosen = [e for e in errors if (e.method, e.bits) == (method, b)]
-                # side by side, so that none hides another
+                # side by side, so that no line hides another
                 shift = min(0.04, 0.3 / len(methods)) * (methods.index(method) - (len(methods) - 1) / 2)
                 axes.plot([e.layer + shift for e in chosen], [getattr(e, field) for e in chosen], **line_style(method))
             axes.set_xticks(sorted({e.layer for e in errors}))
@@ -62,8 +63,7 @@ def weight_histograms(steps: Mapping[tuple[str, int], Any], layer: int) -> Figur
         axes.set_xticks(codes if len(codes) <= 16 else [s.grid.qmin, 0, s.grid.qmax])
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_yticks([])
-        kind = "PTQ" if method.startswith("ptq") else "QAT"
-        axes.set_title(f"{kind}, {style['label']}", loc="left", fontsize=13)
+        axes.set_title(f"{kind(method)}, {style['label']}", loc="left", fontsize=13)
     drawn.suptitle(f"Weights of layer {layer} at {shown} bits (one seed)", fontsize=17)
     drawn.supxlabel("weight / scale, in steps. Ticks: the codes (narrow grid). Grey: the weights before\n"
                     "quantization or QAT, those beyond the ends at the ends. Colour: the share with each code",
@@ -110,23 +110,22 @@ def activation_ranges(layers: Sequence[tuple[float, float, Reals, Reals]]) -> Fi
 
 @styled
 def misread(x: Reals, labels: Codes, runs: Sequence[tuple[str, int, Codes]]) -> Figure:
-    """The first misread images of each method and width: what they are, and what was read."""
+    """The first wrong predictions of each method and width: what each image is, and what was predicted."""
     methods, shown = list(dict.fromkeys(method for method, b, _ in runs if b < 32)), 8
     bits, side = sorted({b for _, b, _ in runs}, reverse=True), round(x.shape[1] ** 0.5)
     drawn, panels = figure(1.2 + 1.4 * len(bits), 7 * len(methods), nrows=len(bits), ncols=len(methods), squeeze=False)
     for axes in panels.ravel():
         axes.axis("off")
-    for method, b, read in runs:
+    for method, b, predicted in runs:
         axes = panels[bits.index(b), methods.index(method) if b < 32 else 0]
-        wrong = np.flatnonzero(read != labels)
+        wrong = np.flatnonzero(predicted != labels)
         strip = np.zeros((side, shown * (side + 2)))
         for k, i in enumerate(wrong[:shown]):
             strip[:, k * (side + 2):k * (side + 2) + side] = x[i].reshape(side, side)
-            axes.text((k + 0.5) * (side + 2) - 1.5, side + 0.6, f"{labels[i]} as {read[i]}", ha="center", va="top")
+            axes.text((k + 0.5) * (side + 2) - 1.5, side + 0.6, f"{labels[i]} as {predicted[i]}", ha="center", va="top")
         axes.imshow(strip, cmap="gray_r", vmin=0, vmax=1)
-        kind = {"ptq": "PTQ, ", "qat": "QAT, "}.get(method[:3], "")
-        width = f", W{b}A{b}" if b < 32 else ""
-        axes.set_title(f"{kind}{line_style(method)['label']}{width}: {len(wrong)} of {len(labels)} misread",
+        name = f"{kind(method)}, {line_style(method)['label']}, W{b}A{b}" if b < 32 else line_style(method)["label"]
+        axes.set_title(f"{name}: {len(wrong)} of {len(labels)} wrong",
                        fontsize=13, loc="left", color=line_style(method)["color"])
-    drawn.suptitle("The first misread test images: what each is, and as what it was read (one seed)", fontsize=17)
+    drawn.suptitle("The first wrong predictions: what each image is, and what was predicted (one seed)", fontsize=17)
     return drawn

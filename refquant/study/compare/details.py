@@ -1,7 +1,7 @@
-"""A closer look at one seed: where the error is made, what the codes are, how training went, what is misread."""
+"""A closer look at one seed: where the error is made, what the codes are, how training went, wrong predictions."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,14 +9,18 @@ import numpy as np
 from ... import mlp
 from ...affine import AffineParams
 from ...arguments import Reals
-from ...grids import IntGrid
+from ...grids import Grid
 from ...metrics import sqnr_db
 from . import detail_figures as figures
-from .methods import logits
-from .tasks import Run, Task, stream
+from .during_training import float_longer
+from .methods import all_methods, kind
+from .network import logits
+from .tasks import Finished, Run, Task, float_net, grids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+MINMAX = "ptq-static-minmax"
 
 
 class LayerError(NamedTuple):
@@ -29,27 +33,43 @@ class LayerError(NamedTuple):
     so_far_db: float
 
 
-def details(task: Task, runs: Sequence[Run]) -> dict[str, Figure]:
-    """File name -> figure, of this seed's networks; figures that need a method that was left out are left out."""
-    x, labels = task.data.test
-    errors = [e for run in runs if run.method.startswith("ptq") and isinstance(run.network, mlp.QuantizedNet)
-              for e in layer_errors(run, task.net, x)]
-    codes = {(run.method, run.bits): weight_steps(run.network, task.net, layer=len(task.net.weights) // 2)
-             for run in runs if isinstance(run.network, mlp.QuantizedNet)}
-    static = [run for run in runs if run.method == "ptq-static-minmax"]
-    drawn: dict[str, Figure] = {}
-    if errors:
-        drawn["layer_sqnr.png"] = figures.sqnr_by_layer(errors)
-    if codes:
-        drawn["weights.png"] = figures.weight_histograms(codes, layer=len(task.net.weights) // 2 + 1)
-    if any(run.method.startswith("qat") for run in runs):
-        drawn["training.png"] = figures.training_curves(training_curves(task), min(task.plan.bits))
-    if static:
-        drawn["ranges.png"] = figures.activation_ranges(activation_ranges(static[0].network, task.net, x))
-    if static and round(x.shape[1] ** 0.5) ** 2 == x.shape[1]:
-        drawn["misread.png"] = figures.misread(x, labels, [(run.method, run.bits, _read(run.network, x)) for run in runs
-                                                         if run.method in ("float", "ptq-static-minmax", "qat-lsq")])
-    return drawn
+def layer_sqnr(seen: Finished) -> Figure | None:
+    """The error of every layer, of the networks of integer codes that were quantized after training."""
+    errors = [e for run in seen.runs if kind(run.method) == "PTQ" and isinstance(run.network, mlp.QuantizedNet)
+              for e in layer_errors(run, seen.task.net, seen.task.data.test.x)]
+    return figures.sqnr_by_layer(errors) if errors else None
+
+
+def weights(seen: Finished) -> Figure | None:
+    """The codes of the middle layer."""
+    net = seen.task.net
+    layer = len(net.weights) // 2
+    codes = {(run.method, run.bits): weight_steps(run.network, net, layer)
+             for run in seen.runs if isinstance(run.network, mlp.QuantizedNet)}
+    return figures.weight_histograms(codes, layer=layer + 1) if codes else None
+
+
+def training(seen: Finished) -> Figure | None:
+    """The accuracy after every epoch, where there is QAT."""
+    if all(kind(run.method) != "QAT" for run in seen.runs):
+        return None
+    return figures.training_curves(training_curves(seen.task), min(seen.task.plan.bits))
+
+
+def ranges(seen: Finished) -> Figure | None:
+    """The static min-max ranges beside those of each image."""
+    static = [run.network for run in seen.runs if run.method == MINMAX]
+    return figures.activation_ranges(activation_ranges(static[0], seen.task.net, seen.task.data.test.x)) if static \
+        else None
+
+
+def misread(seen: Finished) -> Figure | None:
+    """The first wrong predictions, where images are square."""
+    x, labels = seen.task.data.test
+    shown = [run for run in seen.runs if run.method in ("float", MINMAX, "qat-lsq")]
+    if MINMAX not in {run.method for run in shown} or math.isqrt(x.shape[1]) ** 2 != x.shape[1]:
+        return None
+    return figures.misread(x, labels, [(run.method, run.bits, logits(run.network, x).argmax(axis=1)) for run in shown])
 
 
 def layer_errors(run: Run, net: mlp.Net, x: Reals) -> list[LayerError]:
@@ -73,7 +93,7 @@ class WeightSteps(NamedTuple):
 
     float_steps: Reals
     codes: Any
-    grid: IntGrid
+    grid: Grid
 
 
 def weight_steps(network: Any, net: mlp.Net, layer: int) -> WeightSteps:
@@ -94,31 +114,18 @@ def activation_ranges(network: Any, net: mlp.Net, x: Reals) -> list[tuple[float,
 
 def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
     """Method -> (epoch, test accuracy in percent) after every epoch, at the plan's fewest bits."""
-    x, labels = task.data.test
     plan, bits = task.plan, min(task.plan.bits)
-    grids: dict[str, Any] = {"weight_grid": IntGrid(bits, narrow=True), "activation_grid": IntGrid(bits, signed=False)}
-    curves: dict[str, list[tuple[int, float]]] = {}
+    points: dict[str, list[float]] = {}
 
-    def watch(method: str, after: int) -> Any:
-        points = curves.setdefault(method, [])
-        return lambda network: points.append((after + len(points) + 1, 100 * mlp.accuracy(logits(network, x), labels)))
+    def watch(method: str) -> Any:
+        seen, (x, labels) = points.setdefault(method, []), task.data.test
+        return lambda network: seen.append(100 * mlp.accuracy(logits(network, x), labels))
 
-    train, longer = task.data.train, plan.epochs // 2
-    start = mlp.init(stream(task.seed, "init"), plan.sizes)
-    mlp.train(start, *train, rng=stream(task.seed, "train"), epochs=plan.epochs, each_epoch=watch("float", 0))
-    mlp.train(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer,
-              each_epoch=watch("float-longer", plan.epochs))
-    if "qat-ste" in plan.methods:
-        mlp.train_qat(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer, **grids,
-                      each_epoch=watch("qat-ste", plan.epochs))
-    if "qat-ste-scratch" in plan.methods:
-        mlp.train_qat(start, *train, rng=stream(task.seed, "train"), epochs=plan.epochs + longer, **grids,
-                      each_epoch=watch("qat-ste-scratch", 0))
-    if "qat-lsq" in plan.methods:
-        mlp.train_lsq(task.net, *train, rng=stream(task.seed, "qat"), epochs=longer, **grids,
-                      each_epoch=watch("qat-lsq", plan.epochs))
-    return curves
-
-
-def _read(network: Any, x: Reals) -> Any:
-    return np.argmax(logits(network, x), axis=1)
+    float_net(plan, task.data.train, task.seed, each_epoch=watch("float"))
+    float_longer(task, each_epoch=watch("float-longer"))
+    for name, method in all_methods().items():
+        if name in plan.methods and kind(name) == "QAT":
+            method.make(task, *grids(bits, bits), each_epoch=watch(name))
+    last = plan.epochs + plan.epochs // 2  # where all methods end, except the float network
+    return {method: list(enumerate(seen, 1 if method == "float" else last - len(seen) + 1))
+            for method, seen in points.items()}

@@ -23,17 +23,19 @@ from ...engines.onnxruntime import matmul_integer, quantize_linear
 from ...files import write
 from ...mlp.export import onnx_package, to_integer_operators, to_qdq
 from ...mlp.model import rows
-from .methods import FLOATS, networks
-from .tasks import Network, Plan, prepare
+from ..aligned import paragraph, ruled
+from .methods import networks
+from .network import Network
+from .tasks import Plan, prepare
 
 ULP = 2.0**-24  # how much rounding to float32 may change a value, relative to it
 
 
 class Comparison(NamedTuple):
-    """Layer by layer, on the very codes that the runtime gave the layer: how many codes (those of the input, made of
-    reals, too), how many of them otherwise than refquant's, how far from a tie, in steps, the exact value of any such
-    code was at most, and how many lie further than the form's roundings reach. End to end: how many logit codes differ,
-    by how many steps at most, of how many rows the prediction, and how many of these no named rule explains."""
+    """Layer by layer, on the codes that the runtime gave the layer: how many codes (those of the input, made of reals,
+    too), how many of them differ from refquant's, how far from a tie, in steps, the exact value of such a code is at
+    most, and how many lie further than the form's roundings reach. End to end: how many logit codes differ, by how many
+    steps at most, of how many rows the prediction, and how many of these no named rule explains."""
 
     codes: int
     differ: int
@@ -68,7 +70,7 @@ def compare_qdq(qnet: mlp.QuantizedNet, x: ArrayLike, optimized: bool = True) ->
 def compare_integer_operators(qnet: mlp.QuantizedNet, x: ArrayLike, optimized: bool = True) -> Comparison:
     """to_integer_operators in ONNX Runtime; its predictions beside forward_integer's: they differ with logit codes.
 
-    A code is unexplained, too, where it is not what `composed` foretells.
+    A code is unexplained, too, where it differs from what `composed` computes.
     """
     x, seen = _run(qnet, to_integer_operators, x, optimized)
     codes = mlp.forward_integer(qnet, x)
@@ -155,7 +157,7 @@ def _run(qnet: mlp.QuantizedNet, form: Callable[[mlp.QuantizedNet], Any], x: Arr
 def _compared(qnet: mlp.QuantizedNet, x: Reals, seen: dict[str, Any], reach: list[Reals], predictions: Any,
               explained: Any) -> Comparison:
     net, q = mlp.deploy(qnet), [*seen["inputs"], seen["codes"]]
-    differ = unexplained = int((q[0] != quantize(x, net.input)).sum())  # at the door, where nothing rounds otherwise
+    differ = unexplained = int((q[0] != quantize(x, net.input)).sum())  # of the input, nothing rounds differently
     from_tie = 0.0
     for i, layer in enumerate(net.layers):
         steps = np.abs(mlp.integer_linear(layer, q[i]).astype(int) - q[i + 1])
@@ -193,7 +195,7 @@ def export_networks(plan: Plan, folder: Path) -> list[Exported]:
     """Every network of integer codes of seed 0, in each form, as METHOD-WbAb-FORM.onnx; run on all of the data."""
     task, _ = prepare(plan, 0)
     x = np.concatenate([task.data.train.x, task.data.test.x])
-    return [each for run in networks(task) if run.method not in FLOATS
+    return [each for run in networks(task) if run.bits < 32
             for each in _exported(run.network, f"{run.method}-W{run.bits}A{run.bits}", folder, x)]
 
 
@@ -234,32 +236,24 @@ def table(exported: list[Exported]) -> str:
     """The rows as text."""
     if not exported:
         return "There is nothing to export: these methods make no network of integer codes."
-    lines = [HEAD, *(_line(e) for e in exported if not e.refused)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
-            strict=True))) for line in lines]
     refused = [f"{e.name}: not written ({e.refused})." for e in exported if e.refused]
-    if all(e.refused for e in exported):
+    written = [e for e in exported if not e.refused]
+    if not written:
         return "\n".join(["There is no model to write.", "", *refused])
-    if not any(e.found for e in exported):
-        note = ["To compare them with refquant's codes: pip install 'refquant[onnx]', which brings ONNX Runtime."]
-    else:
-        note = [
-            "Seed 0; all of the data, in ONNX Runtime, beside refquant. other codes: what a layer makes of the same "
-            "input codes otherwise than",
-            "refquant's integers, only by a tie, no further from it than float32 rounds: in integer operators, the "
-            "multiplier, the accumulator",
-            "and their product (R14: 31 bits, one rounding); in QDQ form, sums of reals (R13: of codes), or, where the "
-            "optimizer makes a QGemm,",
-            "as in integer operators. other logits: INT16 codes end to end, where one other hidden code moves all "
-            "logits behind it. other",
-            "predictions: than forward_quantized's in QDQ form, forward_integer's in integer operators; where logits "
-            "are equal but for such",
-            "rounding, or behind other codes. unexplained: codes and predictions that differ without this reason. On "
-            "x86 processors without",
-            "VNNI there may be some: sums of two products of 8 bits saturate there, unless weights lie within "
-            "[-64, 63]."]
-    return "\n".join([text[0], "-" * len(text[0]), *text[1:], *[""] * bool(refused), *refused, "", *note])
+    return "\n".join([*ruled([HEAD, *map(_line, written)]), *([""] if refused else []), *refused, "",
+                      paragraph(COMPARED if any(e.found for e in written) else NOT_COMPARED)])
+
+
+NOT_COMPARED = "To compare them with refquant's codes: pip install 'refquant[onnx]', which brings ONNX Runtime."
+COMPARED = (
+    "Seed 0; all of the data, in ONNX Runtime, beside refquant. other codes: given the same input codes, a layer's "
+    "codes differ from refquant's integers only near a tie, no further from it than float32 rounds: in integer "
+    "operators, the multiplier, the accumulator and their product (R14: 31 bits, one rounding); in QDQ form, sums of "
+    "reals (R13: of codes) or, where the optimizer makes a QGemm, as in integer operators. other logits: INT16 codes "
+    "end to end; one different hidden code moves all logits after it. other predictions: beside forward_quantized in "
+    "QDQ form, forward_integer in integer operators; the logits are equal except for such rounding, or a code before "
+    "them differs. unexplained: codes and predictions that differ without this reason. On x86 processors without VNNI "
+    "there may be some: sums of two products of 8 bits saturate there, unless weights lie within [-64, 63].")
 
 
 def _line(e: Exported) -> tuple[str, ...]:

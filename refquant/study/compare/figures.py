@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots.style import GREY, figure, line_style, styled
+from ..plots.style import GREY, figure, level, styled
 from ..records import Row
 from ..stats import Estimate
+from .methods import kind, line_style, partner
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Value = Callable[[Row], Estimate | None]
-FLOATS = ("float", "float-longer")
 MANY = 7  # more lines than a legend inside a panel has room for
 
 
 @styled
 def accuracy_against_bits(rows: Sequence[Row]) -> Figure:
     """Test accuracy of each method, with its 95 % interval, at falling widths."""
-    drawn, panels = _panels(rows, lambda row: row.accuracy, "Fewer bits: how many images are still read right")
+    drawn, panels = _panels(rows, lambda row: row.accuracy, "Fewer bits: how many predictions are still right")
     for axes in panels:
         axes.axhline(10, color=GREY, linewidth=1, linestyle=":")
         axes.text(-0.35, 11, "guessing", color=GREY, fontsize=12, in_layout=False)
@@ -54,7 +54,7 @@ def sqnr_against_bits(rows: Sequence[Row]) -> Figure:
         axes.text(-0.35, 0.5, "error as large as the logits", color=GREY, fontsize=12, in_layout=False)
         _legend(axes, loc="upper right")
     panels[0].set(ylabel="logit signal to noise (SQNR), dB\n(higher is nearer)")
-    if any(row.method.startswith("qat") for row in rows):
+    if any(kind(row.method) == "QAT" for row in rows):
         panels[-1].annotate("training on moves the logits,\nquantized or not (the grey line)", (0.03, 0.5),
                             xycoords="axes fraction",
                             color=GREY, fontsize=12, in_layout=False)
@@ -72,40 +72,37 @@ def _legend(axes: Axes, **options: Any) -> None:
 
 def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]:
     """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
-    names = {"ptq": "quantized after training (PTQ)", "qat": "trained with quantization (QAT)"}
-    kinds = [kind for kind in names if any(row.method.startswith(kind) for row in rows)] or ["ptq"]
-    lines = max(len({row.method for row in rows if row.method.startswith((kind, "float"))}) for kind in kinds)
+    names = {"PTQ": "quantized after training (PTQ)",
+             "QAT": "trained with quantization (QAT)\npale: PTQ on the same ranges"}
+    by_kind = {each: [row for row in rows if kind(row.method) == each] for each in names}
+    kinds = [each for each in names if by_kind[each]] or ["PTQ"]
+    floats = len({row.method for row in rows if row.bits == 32})
+    lines = floats + max(len({row.method for row in by_kind[each]}) for each in kinds)
     drawn, grid = figure(5.2 + 0.17 * lines * (lines > MANY), max(9, 2 + 5 * len(kinds)), ncols=len(kinds),
                          sharey=True, squeeze=False)
     bits, panels = sorted({row.bits for row in rows if row.bits < 32}, reverse=True), grid[0]
     n = max(row.accuracy.n for row in rows)
-    for axes, kind in zip(panels, kinds, strict=True):
-        _lines(axes, [row for row in rows if row.method.startswith(kind)], bits, value)
-        _levels(axes, [row for row in rows if row.method == "float" or (kind == "qat" and row.method in FLOATS)], value)
+    for axes, each in zip(panels, kinds, strict=True):
+        pairs = {partner(row.method) for row in by_kind[each]} if each == "QAT" else set()
+        _lines(axes, [row for row in rows if row.method in pairs], bits, value, alpha=0.35, linewidth=4, label=None)
+        _lines(axes, by_kind[each], bits, value)
+        for row in rows:
+            if row.bits == 32 and (row.method == "float" or each == "QAT") and (e := value(row)):
+                level(axes, e, line_style(row.method))
         axes.set_xticks(range(len(bits)), [f"W{b}A{b}" for b in bits])
-        axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[kind])
+        axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[each])
     drawn.suptitle(title, fontsize=17)
     spread = f"bars and bands: 95 % interval of the mean over {n} seeds" if n > 1 else "one seed"
     drawn.supxlabel(f"bits of weights (W) and activations (A); {spread}", fontsize=13)
     return drawn, panels
 
 
-def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -> None:
-    """One line with error bars per method, side by side so that none hides another."""
+def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value, **style: Any) -> None:
+    """One line with error bars per method, side by side so that no line hides another."""
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
         shift = min(0.06, 0.6 / len(methods)) * (i - (len(methods) - 1) / 2)
         points = [(bits.index(row.bits) + shift, e) for row in rows if row.method == method
                   if (e := value(row)) is not None]
         axes.errorbar([x for x, _ in points], [e.mean for _, e in points], [e.half_width or 0 for _, e in points],
-                      capsize=4, **line_style(method))
-
-
-def _levels(axes: Axes, rows: Sequence[Row], value: Value) -> None:
-    """The float networks as horizontal lines with their intervals as bands."""
-    for row in rows:
-        e, style = value(row), line_style(row.method)
-        if e is not None:
-            half = e.half_width or 0
-            axes.axhspan(e.mean - half, e.mean + half, color=style["color"], alpha=0.12, linewidth=0)
-            axes.axhline(e.mean, zorder=1, **style)
+                      capsize=4, **{**line_style(method), **style})

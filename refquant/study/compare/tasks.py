@@ -2,19 +2,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ... import mlp
 from ...arguments import Reals
+from ...grids import Grid, IntGrid
 from ..datasets import Data, Split, digits, split
-
-if TYPE_CHECKING:
-    from .methods import BlockNet
+from ..records import Row
+from .network import Network
 
 BITS = (8, 4, 3, 2)
-Network: TypeAlias = "mlp.Net | mlp.QuantizedNet | BlockNet"
 
 
 class Plan(NamedTuple):
@@ -56,12 +56,35 @@ class Run(NamedTuple):
     network: Network
     seconds: float
 
+    @property
+    def grids(self) -> tuple[Grid, Grid] | None:
+        """Of weights, narrow and signed, and of activations, unsigned; None for float32."""
+        return grids(self.bits, self.bits) if self.bits <= 16 else None
+
+
+def grids(weights: int, activations: int) -> tuple[Grid, Grid]:
+    """Narrow signed codes for weights, unsigned ones for activations."""
+    return IntGrid(weights, narrow=True), IntGrid(activations, signed=False)
+
+
+class Finished(NamedTuple):
+    """What the figures are drawn from: the rows of all seeds; the task and the networks of seed 0."""
+
+    rows: Sequence[Row]
+    task: Task
+    runs: Sequence[Run]
+
+
+def float_net(plan: Plan, train: Data, seed: int, **options: Any) -> mlp.Net:
+    """The seed's float network, trained from its initial weights. options: mlp.train's."""
+    return mlp.train(mlp.init(stream(seed, "init"), plan.sizes), *train, rng=stream(seed, "train"),
+                     **{"epochs": plan.epochs, **options})
+
 
 def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
     """The seed's data and float network."""
     data = digits() if plan.data is None else plan.data
     data = data if isinstance(data, Split) else split(data, stream(seed, "split"))
     began = time.perf_counter()
-    net = mlp.train(mlp.init(stream(seed, "init"), plan.sizes), *data.train, rng=stream(seed, "train"),
-                    epochs=plan.epochs)
+    net = float_net(plan, data.train, seed)
     return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)

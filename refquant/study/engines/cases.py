@@ -10,7 +10,7 @@ from ...affine import AffineParams
 from ...engines.exact import Scalar, hexadecimal, show
 from ...engines.operators import OPERATORS, RULE, Operator
 from ...engines.steps import sentence
-from ...grids import INT8, IntGrid
+from ...grids import INT8, Grid
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Point(NamedTuple):
     x: Scalar
     scale: Scalar
     zero_point: int
-    grid: IntGrid = INT8
+    grid: Grid = INT8
 
     @property
     def params(self) -> AffineParams:
@@ -87,9 +87,9 @@ def agreed(name: str, given: T, computed: T, how: str = "") -> T:
     return given
 
 
-def name_of(grid: IntGrid) -> str:
+def name_of(grid: Grid) -> str:
     """int8, uint4."""
-    return f"{'' if grid.signed else 'u'}int{grid.bits}"
+    return f"{'' if grid.qmin < 0 else 'u'}int{grid.bits}"
 
 
 def exactly(v: Scalar) -> str:

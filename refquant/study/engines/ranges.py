@@ -9,7 +9,7 @@ from ... import arguments
 from ...affine import fake_quantize
 from ...engines import gguf, onnxruntime, pytorch, torchao
 from ...engines.exact import show
-from ...grids import INT4, INT8, UINT8, IntGrid
+from ...grids import INT4, INT8, UINT8, Grid
 from ...ranges import affine_params, symmetric_params
 from .cases import Case, Outcome, name_of
 
@@ -23,7 +23,7 @@ class Range(NamedTuple):
 
     lo: Any
     hi: Any
-    grid: IntGrid
+    grid: Grid
 
     @property
     def ends(self) -> Any:
@@ -57,12 +57,12 @@ def ask_symmetric(r: Range) -> Case:
     """The scale that each engine chooses for symmetric codes."""
     qmin, qmax, own = r.grid.qmin, r.grid.qmax, symmetric_params(*r)
     top, ends = max(r.hi, -r.lo), f"; zero point ({qmin} + {qmax}"
-    down, up = ("", "") if r.grid.signed else (f"{ends}) // 2", f"{ends} + 1) // 2")
+    down, up = ("", "") if r.grid.qmin < 0 else (f"{ends}) // 2", f"{ends} + 1) // 2")
     largest = f"max |x| = {show(top)}, / "
     halves = f"{largest}{show((qmax - qmin) / 2)}: half of qmax - qmin"
     engines = {"torch observers, symmetric": _outcome(*pytorch.symmetric_qparams(*r), halves + down, EPS),
                "torchao symmetric": _outcome(*_torchao(torchao.symmetric, r), halves + up, TINY)}
-    if r.grid.signed:
+    if r.grid.qmin < 0:
         engines["torchao symmetric_no_clipping_err"] = _outcome(
             *_torchao(torchao.symmetric_no_clipping_err, r),
             f"the larger of {show(r.lo)} / {qmin} and {show(r.hi)} / {qmax}", TINY)
@@ -149,7 +149,7 @@ def ask_zero(r: Range) -> Case:
                              "0.0 has no code")})
 
 
-def _reach(scale: Any, zero_point: Any, grid: IntGrid) -> str:
+def _reach(scale: Any, zero_point: Any, grid: Grid) -> str:
     ends = [float(scale) * (code - int(zero_point)) for code in (grid.qmin, grid.qmax)]
     return f"codes reach from {ends[0]:.4g} to {ends[1]:.4g}"
 

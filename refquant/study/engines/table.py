@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +17,9 @@ import numpy as np
 from ...engines.choices import before_rounding
 from ...engines.exact import Scalar, show
 from ...engines.operators import OPERATORS, short
-from ...files import writable_folder, write
+from ...files import writable_folder
+from .. import results
 from ..explain.numbers import parameters, read
-from ..plots.style import png
 from .cases import Case, Point, ask
 from .figures import engines_around_ties
 from .questions import QUESTIONS, Question
@@ -237,11 +236,8 @@ def _beside(x: np.float32, ulps: int) -> np.float32:
     return x
 
 
-def save(answered: Sequence[Answered], path: str) -> list[Path]:
-    """engines.md, engines.json and the picture."""
-    folder = writable_folder("refquant engines", path)
-    content: dict[str, str | bytes] = {"engines.md": to_markdown(answered), "engines.json": to_json(answered),
-               "engines.png": png(engines_around_ties(staircases()))}
-    for name, text in content.items():
-        write(folder / name, text)
-    return [folder / name for name in content]
+def save(answered: Sequence[Answered], path: str, svg: bool = False) -> results.Written:
+    """engines.md, engines.json and the picture, all or none; the picture as SVG, too, if that is asked."""
+    picture = results.pictures("engines", {"engines.png": engines_around_ties(staircases())}, svg)
+    return results.save("engines", writable_folder("refquant engines", path), {
+        "engines.md": to_markdown(answered), "engines.json": to_json(answered), **picture})

@@ -5,13 +5,15 @@ import argparse
 import re
 
 from ... import arguments
-from ..options import Commands, known
+from ..aligned import fitted
+from ..options import Commands, echo, known
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("explain", allow_abbrev=False, help="one value's steps to its code and back",
-                                 description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, "
-                                 "qmax) -> scale * (q - zero_point), exactly, with the rule it follows.")
+    parser = commands.add_parser("explain", help="one value's steps to its code and back", examples=(
+        "refquant explain 0.35 --scale 0.1 --zero-point 3", "refquant explain 2.5 --scale 1 --engine litert,pytorch"),
+        description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, qmax) -> scale * (q - "
+        "zero_point), exactly, with the rule it follows.")
     parser._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)  # argparse: -1e30 is an option
     parser.add_argument("x", metavar="X", help="the value: 0.35, -1e30, 0x1.8p-2, inf; rounded to the dtype first")
     parser.add_argument("--scale", required=True, metavar="S", help="reals per step, positive and finite")
@@ -34,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     params = parameters("explain", options.scale, options.zero_point, options.bits, options.signed,
                         options.narrow, options.dtype)
     if options.engine is None:
-        print(explain(options.x, params, options.dtype))
+        echo(fitted(str(explain(options.x, params, options.dtype))))
         return 0
     from .side_by_side import engines, side_by_side
 
@@ -43,5 +45,5 @@ def run(options: argparse.Namespace) -> int:
                               f"--dtype {options.dtype}", "drop --dtype")
     found = engines()
     names = known("explain", "--engine", [options.engine], found, f"X --engine {','.join(found)} shows all")
-    print(side_by_side(options.x, params, names))
+    echo(side_by_side(options.x, params, names))
     return 0

@@ -13,7 +13,7 @@ from ...clipping.statistics import unit_of
 from ...grids import IntGrid
 from ...ranges import symmetric_params
 from .passes import Scan
-from .schemes import LONG
+from .slice_ranges import LONG
 
 
 class Histogram(NamedTuple):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...course.lesson_02.figures import FIT_STYLES
-from ..plots.style import BLACK, BLUE, RED, SKY, figure, styled
-from .report import Report, short
+from ..plots.style import BLACK, BLUE, FIT_STYLES, RED, SKY, figure, styled
+from .recommend import short
+from .report import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from ...arguments import Reals
-from ...clipping import mse_optimal
+from ...clipping import percentile
 from ...observers import histogram_observer
 from ...observers.monoid import State
 from ..jobs import clear, show
@@ -43,7 +43,7 @@ def each(work: Callable[[Task], Result], tasks: Sequence[Task], label: str) -> I
 
 
 def _ahead(work: Callable[[Task], Result], tasks: Sequence[Task], threads: int) -> Iterator[Result]:
-    """In threads, few results ahead of who takes them, so that not all wait in memory."""
+    """In threads, only a few results ahead of their use, so that they do not fill the memory."""
     pool, running = ThreadPoolExecutor(threads), deque[Future[Result]]()
     try:
         for task in tasks:
@@ -61,7 +61,7 @@ def native(x: Reals) -> Reals:
     return np.asarray(x, x.dtype.newbyteorder("="), order="C")
 
 
-HISTOGRAM = histogram_observer(mse_optimal)  # its summaries serve every rule
+HISTOGRAM = histogram_observer(partial(percentile, percent=100))  # its summaries serve every rule
 
 
 class Scan(NamedTuple):

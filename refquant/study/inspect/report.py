@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -12,34 +11,14 @@ from ... import arguments
 from ...arguments import Reals
 from ...clipping.statistics import unit_of
 from .curves import ClipError, ClipPoint, Histogram, clip_error, distinct, histogram, least
+from .measure import Measure, Sums, stride
 from .passes import Scan, scan
-from .schemes import Measure, Sums, clips, slices, stride
+from .recommend import DB_PER_BIT, Scheme, recommend
+from .schemes import clips
+from .settings import Options, checked, fitted, option
+from .slices import slices
 
 BINS = 2048  # of entropy's histogram
-DB_PER_BIT = 20 * math.log10(2)
-NEAR = 1.0  # dB within which the simpler scheme is preferred
-
-
-class Scheme(TypedDict):
-    """One way to quantize an array, and what it does to it; None is infinite: no error at all, or an overflow.
-
-    range is in reals, from the least lo to the largest hi of all slices; clipped is a share, from 0 to 1; overflowed
-    counts reals beyond the dtype's largest; values is the number of values that were measured, scales that of slices.
-    """
-
-    fit: str
-    granularity: str
-    rule: str
-    range: tuple[float, float]
-    sqnr_db: float | None
-    net_db: float | None
-    largest_error: float | None
-    clipped: float
-    overflowed: int
-    values: int
-    scales: int
-    bytes: int
-    compression: float
 
 
 class Record(TypedDict):
@@ -74,16 +53,6 @@ class Report(NamedTuple):
     record: Record
     histogram: Histogram
     clip_error: ClipError | None
-
-
-class Options(NamedTuple):
-    """What is asked; None leaves the axis and the block to the array's shape."""
-
-    bits: int = 8
-    channel_axis: int | None = None
-    block: int | None = None
-    percent: float = 99.9
-    skip_nonfinite: bool = False
 
 
 def inspect_array(x: ArrayLike, *, name: str = "x", bits: int = 8, channel_axis: int | None = None,
@@ -122,39 +91,6 @@ def inspect_array(x: ArrayLike, *, name: str = "x", bits: int = 8, channel_axis:
     options = checked(where, Options(bits, channel_axis, block, percent, skip_nonfinite))
     return inspected(where, a, name, fitted(where, options, a.shape))
 
-
-def checked(where: str, options: Options) -> Options:
-    """The options that need no array to be judged, judged."""
-    bits, axis, block, percent, skip = options
-    if not (isinstance(percent, int | float | np.number) and 50 < percent <= 100):
-        raise arguments.error(ValueError, where, f"`{_option(where, 'percent')}` must lie above 50 and at most at 100",
-                              repr(percent), "99.9 leaves a thousandth of the data outside on each side")
-    return Options(arguments.whole(where, bits, "bits", 2, 16),
-                   None if axis is None else arguments.whole(where, axis, _option(where, "channel_axis"), -64, 63),
-                   None if block is None else arguments.whole(where, block, _option(where, "block"), 1),
-                   float(percent), skip)
-
-
-def fitted(where: str, options: Options, shape: tuple[int, ...]) -> Options:
-    """The options with an axis and a block that the shape has; None for those that it has not."""
-    axis, block, longest = options.channel_axis, options.block, shape[-1] if shape else 0
-    if axis is not None and not -len(shape) <= axis < len(shape):
-        raise arguments.error(ValueError, where,
-                              f"`{_option(where, 'channel_axis')}` must name one of {len(shape)} axes",
-                              f"{axis} for shape {shape}", "0 is the first axis, -1 the last; it keeps a scale each")
-    if block is not None and block > longest:
-        raise arguments.error(ValueError, where, f"`{_option(where, 'block')}` must be no larger than the last axis",
-                              f"{block} for shape {shape}", "blocks are cut along the last axis")
-    axis = (0 if len(shape) > 1 else None) if axis is None else axis % len(shape)
-    return options._replace(channel_axis=axis, block=block or (32 if longest > 32 else None))
-
-
-def _option(where: str, name: str) -> str:
-    """The option as a command line spells it, or a call."""
-    return "--" + name.replace("_", "-") if where.startswith("refquant ") else name
-
-
-# ---------------------------------------------------------------------------------------------- one array
 
 def inspected(where: str, x: Reals, name: str, options: Options) -> Report:
     """The report of an array whose options are fitted."""
@@ -201,7 +137,7 @@ def _measured(measure: Measure, x: Reals, name: str, seen: Scan, options: Option
 def _refuse_nonfinite(where: str, name: str, x: Reals, seen: Scan, options: Options) -> None:
     bad = seen.nan + seen.inf + seen.minus_inf
     if bad and not options.skip_nonfinite:
-        hint = f"{_option(where, 'skip_nonfinite')}{'' if where.startswith('refquant') else '=True'} leaves"
+        hint = f"{option(where, 'skip_nonfinite')}{'' if where.startswith('refquant') else '=True'} leaves"
         raise arguments.error(ValueError, where, f"the values of {name!r} must be finite", f"{seen.nan:,} NaN, "
                               f"{seen.inf:,} inf and {seen.minus_inf:,} -inf among {x.size:,}, the first at index "
                               f"{seen.first}", f"{hint} them out")
@@ -226,39 +162,3 @@ def _scheme(fit: str, granularity: str, rule: str, sums: Sums, x: Reals, bits: i
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def recommend(schemes: Sequence[Scheme]) -> tuple[Scheme, str]:
-    """The first, as the simplest stand first, whose net SQNR lies within 1 dB of the best; and why.
-
-    Net of 6.02 dB, what one more bit buys, for each bit per value that scales and zero points take; no SQNR counts
-    beyond the precision of the data's own dtype.
-    """
-    def net(scheme: Scheme) -> float:
-        return -math.inf if scheme["net_db"] is None else scheme["net_db"]
-
-    best = max(schemes, key=net)
-    chosen = next(s for s in schemes if net(s) >= net(best) - NEAR)
-    rule = f"where each bit per value that scales take is charged {DB_PER_BIT:.2f} dB, what one more bit buys"
-    here = f"{named(chosen)}: {decibels(chosen)} in {chosen['bytes']:,} bytes"
-    if chosen is best:
-        return chosen, f"{here}; the best, {rule}"
-    return chosen, (f"{here}; the simplest within {NEAR:g} dB of the best ({named(best)}: {decibels(best)} in "
-                    f"{best['bytes']:,} bytes), {rule}")
-
-
-def named(scheme: Scheme) -> str:
-    """The scheme in words."""
-    return f"{scheme['fit']} per {scheme['granularity']}, {scheme['rule']}"
-
-
-def short(scheme: Scheme) -> str:
-    """Its SQNR in dB; `exact` where there is no error."""
-    if scheme["sqnr_db"] is None:
-        return "overflow" if scheme["overflowed"] else "exact"
-    return f"{scheme['sqnr_db']:.1f}"
-
-
-def decibels(scheme: Scheme) -> str:
-    """Its SQNR in a sentence."""
-    return short(scheme) if scheme["sqnr_db"] is None else f"SQNR {short(scheme)} dB"

@@ -151,7 +151,7 @@ def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
         entries = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", words))  # Python 2 wrote 3L
         descr, fortran, shape = (entries[key] for key in ("descr", "fortran_order", "shape"))
         if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape) and len(shape) <= 64):
-            raise ValueError("a shape that is none")
+            raise ValueError("no valid shape")
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as cause:
         raise arguments.error(ValueError, where, f"{name!r} must have a header that NumPy can read", repr(text[:40]),
                               "it is damaged; write it again") from cause

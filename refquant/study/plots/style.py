@@ -9,7 +9,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from ..stats import Estimate
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
@@ -20,53 +23,26 @@ GREY = "#767676"
 WINE = "#882255"  # of Tol's muted scheme
 INDIGO = "#4B4BC8"  # lighter than his, so that it is not taken for wine
 
-STYLES: dict[str, dict[str, Any]] = {
-    "float": {"color": BLACK, "marker": "", "linestyle": "--", "label": "float32"},
-    "float-longer": {"color": GREY, "marker": "", "linestyle": "-.", "label": "float32, trained longer"},
-    "ptq-static-minmax": {"color": RED, "marker": "o", "label": "static, min-max"},
-    "ptq-static-percentile-99.9": {"color": ORANGE, "marker": "v", "label": "static, percentile 99.9"},
-    "ptq-static-mse": {"color": PINK, "marker": "D", "label": "static, least MSE, per channel"},
-    "ptq-dynamic-tensor": {"color": SKY, "marker": "P", "label": "dynamic, per batch"},
-    "ptq-dynamic-row": {"color": BLUE, "marker": "s", "label": "dynamic, per image"},
-    "ptq-static-mse-tensor": {"color": PINK, "marker": "D", "markerfacecolor": "white", "linestyle": "-",
-                              "label": "static, least MSE, per tensor"},
-    "ptq-static-l3": {"color": PINK, "marker": "d", "linestyle": ":", "label": "static, least |error|³"},
-    "ptq-static-entropy": {"color": GREEN, "marker": "X", "label": "static, entropy"},
-    "ptq-static-aciq-gaussian": {"color": WINE, "marker": "<", "label": "static, ACIQ, Gaussian"},
-    "ptq-static-aciq-laplace": {"color": WINE, "marker": ">", "linestyle": ":", "label": "static, ACIQ, Laplace"},
-    "ptq-static-octav": {"color": BLACK, "marker": "p", "label": "static, OCTAV"},
-    "ptq-static-channel": {"color": RED, "marker": "o", "markerfacecolor": "white", "linestyle": "--",
-                           "label": "static, min-max, per channel"},
-    "ptq-static-block-16": {"color": RED, "marker": "h", "linestyle": ":", "label": "static, min-max, blocks of 16"},
-    "qat-ste": {"color": GREEN, "marker": "^", "label": "straight-through, fine-tuned"},
-    "qat-ste-scratch": {"color": GREEN, "marker": "^", "linestyle": ":", "markerfacecolor": "white",
-                        "label": "straight-through, from scratch"},
-    "qat-lsq": {"color": WINE, "marker": "*", "markersize": 11, "label": "learned steps (LSQ)"},
-    "ptq-static-cle": {"color": RED, "marker": "<", "linestyle": "-.", "label": "static, min-max, equalized (CLE)"},
-    "ptq-static-bias-correction": {"color": ORANGE, "marker": "8", "linestyle": "-.",
-                                   "label": "static, biases corrected"},
-    "ptq-static-adaround": {"color": INDIGO, "marker": "s", "label": "static, AdaRound"},
-    "ptq-static-percentile-99": {"color": ORANGE, "marker": "v", "markerfacecolor": "white", "linestyle": ":",
-                                 "label": "static, percentile 99"},
-    "ptq-static-best": {"color": GREY, "marker": "D", "label": "static, the best of those tested"},
-    "longer-ptq-static-minmax": {"color": RED, "marker": "o", "markerfacecolor": "white", "linestyle": "-.",
-                                 "label": "static, min-max, after longer training"},
-    "longer-ptq-static-adaround": {"color": INDIGO, "marker": "s", "markerfacecolor": "white", "linestyle": "-.",
-                                   "label": "static, AdaRound, after longer training"},
-    "qat-ste-in-float": {"color": GREEN, "marker": "^", "markerfacecolor": "white", "linestyle": "-.",
-                         "label": "straight-through's weights in float"},
-    "qat-lsq-in-float": {"color": WINE, "marker": "*", "markersize": 11, "markerfacecolor": "white", "linestyle": "-.",
-                         "label": "learned steps' weights in float"},
+
+def look(color: str, marker: str, label: str, **more: Any) -> dict[str, Any]:
+    """How a line is drawn; more: other options of matplotlib's plot."""
+    return {"color": color, "marker": marker, "label": label, **more}
+
+
+#: Clipping rules, by their names in refquant.clipping.CLIPPING_RULES. A rule without an entry here is grey.
+RULE_STYLES: dict[str, dict[str, Any]] = {
+    "minmax": look(RED, "o", "min-max"),
+    "percentile": look(ORANGE, "v", "percentile 99.9"),
+    "mse_optimal": look(PINK, "D", "least MSE", markerfacecolor="white"),
+    "lp_optimal": look(PINK, "d", "least |error|³"),
+    "entropy": look(GREEN, "X", "entropy"),
+    "aciq_gaussian": look(WINE, "<", "ACIQ, Gaussian"),
+    "aciq_laplace": look(WINE, ">", "ACIQ, Laplace"),
+    "octav": look(BLACK, "p", "OCTAV"),
 }
-#: What the same method differs by.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "weights": {"color": ORANGE, "marker": "v", "label": "weights"},
-    "activations": {"color": BLUE, "marker": "s", "label": "activations"},
-    "both": {"color": RED, "marker": "o", "label": "both"},
-    "labels": {**STYLES["qat-lsq"], "label": "by labels"},
-    "teacher": {"color": SKY, "marker": "o", "linestyle": "--", "label": "by the float network's opinions"},
-    "Adam": {**STYLES["qat-lsq"], "label": "Adam"},
-    "SGD": {"color": SKY, "marker": "o", "linestyle": "--", "label": "SGD"},
+FIT_STYLES: dict[str, dict[str, Any]] = {
+    "symmetric": look(ORANGE, "o", "symmetric"),
+    "affine": look(BLUE, "s", "affine"),
 }
 VERDICTS: dict[str, dict[str, Any]] = {
     "confirmed": {"color": BLUE, "marker": "o"}, "null": {"color": GREY, "marker": "s"},
@@ -88,21 +64,34 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
-def figure(height: float = 4.8, width: float = 8, **subplots: Any) -> tuple[Figure, Any]:
-    """An empty figure, in inches, and its axes."""
+def figure(height: float = 4.5, width: float = 8, **subplots: Any) -> tuple[Figure, Any]:
+    """An empty figure, in inches, and its axes; by default 16:9."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=(width, height), layout="constrained")
     return drawn, drawn.subplots(**subplots)
 
 
-def line_style(method: str) -> dict[str, Any]:
-    """The colour, marker and name of a method, or of a variant."""
-    return STYLES.get(method) or VARIANTS.get(method, {"color": GREY, "label": method})
+def slide(height: float = 6.75, **subplots: Any) -> tuple[Figure, Any]:
+    """An empty figure of 16:9 and its axes. At 1080 lines a point is 15 / height pixels: text of 9 points on 9 inches
+    is 15 pixels high."""
+    return figure(height, height * 16 / 9, **subplots)
 
 
-def png(drawn: Figure, dpi: int = 120) -> bytes:
-    """The figure as a PNG file's bytes, the same for the same figure."""
+def rule_style(rule: str) -> dict[str, Any]:
+    """The colour, marker and label of a clipping rule."""
+    return RULE_STYLES.get(rule, look(GREY, "o", rule))
+
+
+def level(axes: Axes, e: Estimate, style: dict[str, Any]) -> None:
+    """What has no place on the x axis: a horizontal line, its interval as a band."""
+    half = e.half_width or 0
+    axes.axhspan(e.mean - half, e.mean + half, color=style["color"], alpha=0.12, linewidth=0)
+    axes.axhline(e.mean, zorder=1, **style)
+
+
+def png(drawn: Figure, dpi: int = 120, mark: str | None = None) -> bytes:
+    """The figure as a PNG file's bytes, the same for the same figure; mark: what the file says of who made it."""
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
+    drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": mark}, pil_kwargs={"optimize": True})
     return buffer.getvalue()

@@ -10,84 +10,14 @@ import numpy as np
 
 from ...arguments import quiet
 from ...engines.choices import half_away
-from ...grids import IntGrid
+from ...grids import Grid
+from .notes import NOTES
 
 Scalar = np.floating[Any]
 
-# in the order in which a test lists them; each file's `notes` and the README's table are cut from this one
-NOTES = {
-    "nan": "NaN is an input. It is refused: an error, never a code.",
-    "refused": "The input breaks a rule; an implementation reports an error. One that cannot may skip the test.",
-    "reciprocal": "Multiplying by 1 / scale instead of dividing by scale gives another code.",
-    "wide_division": "Dividing exactly, or in a much wider format, gives another code: the quotient is first rounded "
-                     "to the dtype of the arithmetic.",
-    "scale_cast": "The scale is wider than the data: it is rounded to the dtype of the arithmetic before dividing. "
-                  "Dividing in the wider dtype gives another code.",
-    "float16": "Arithmetic in float16 gives another result: float16 is widened to float32.",
-    "straight_through": "x lies beyond the range but rounds to a code of the grid: the gradient passes (1). A mask on "
-                        "x / scale before rounding gives 0.",
-    "odd_zero_point": "A tie where an odd integer is added after rounding: adding it first gives the code beside.",
-    "int32_cast": "Before the clip the number does not fit int32: a cast before the clip gives garbage.",
-    "infinity": "x is infinite: it saturates, without a warning.",
-    "overflow": "Finite inputs, but a quotient, a result, or the difference hi - lo, overflows to infinity.",
-    "saturation": "The rounded code lies off the grid: it is clipped, never wrapped.",
-    "tie": "What is rounded lies exactly half-way between two integers: it goes to the even one. Half away from zero, "
-           "half up and half down fail somewhere.",
-    "ulp": "No tie, but one unit in the last place of the input (of an integer: 1) to a side is a tie or beyond it.",
-    "subnormal": "An input, a scale, a quotient or a result is subnormal: hardware that flushes it to zero may fail.",
-    "signed_zero": "x is -0.0, which is 0.",
-    "zero": "The number 0: its code is the zero point, and comes back as 0 exactly. A range of zeros has scale 1.",
-    "grid_end": "The result is the lowest or the highest code, unclipped.",
-    "subtraction_wraps": "q - zero_point does not fit the codes' own type.",
-    "distributed": "scale * q - scale * zero_point gives another number: subtract first.",
-    "rounded": "scale * (q - zero_point) is not exact: it is rounded to the dtype, ties to even.",
-    "degenerate_range": "lo = hi, or a range so narrow that the scale is held at the smallest normal number, or one "
-                        "whose width hi - lo overflows.",
-    "one_sided": "The range does not contain 0: it is widened to contain it.",
-    "half_width": "Dividing by (qmax - qmin) / 2 gives another scale: divide by the shorter side of the zero point.",
-    "rounded_scale": "Computed from the exact range, the zero point would be another: the scale is first rounded to "
-                     "its dtype (and kept normal), then divides.",
-    "accumulator_bound": "The accumulator is an end of int32; or K is the largest for which the dtypes bound every "
-                         "sum below 2**31, or one beside.",
-    "int32_wrap": "The sum does not fit int32: 32-bit accumulators wrap or saturate.",
-    "by_dtype": "The sum would fit int32, but the dtypes do not bound it: int64, whatever the values.",
-    "pair_sum": "Two products side by side do not fit int16: instructions that add pairs in 16 bits saturate.",
-    "float32_sum": "The sum is above 2**24 and no float32: accumulating in float32 is inexact.",
-    "empty": "K = 0: sums of nothing are 0.",
-    "mixed": "Several sums, or codes of several values: the order of rows and columns shows.",
-    "carry": "The mantissa rounds up to 2**31: it becomes 2**30, and shift grows by one.",
-    "power_of_two": "m is a power of two: the mantissa is 2**30.",
-    "double_rounding": "Rounding twice, to a 32-bit high product and then by the shift, as gemmlowp does, gives "
-                       "another code.",
-    "float32_multiplier": "acc times the real multiplier in float32, rounded, gives another code.",
-    "shift_bound": "An extreme shift: 30, or so far to the right that little or nothing remains.",
-    "ordinary": "Nothing special: what everyone gets right.",
-}
-
-_FORMULA = {"nan": "R7", "reciprocal": "R3", "wide_division": "R3", "scale_cast": "R3", "float16": "R3",
-            "straight_through": "R15", "odd_zero_point": "R5", "int32_cast": "R6", "infinity": "R6", "overflow": "R6",
-            "saturation": "R6", "tie": "R4", "ulp": "R4", "subnormal": "R3", "zero": "R8"}
-_RULES: dict[str, tuple[Mapping[str, str], str]] = {  # of the first flag that has one; otherwise the last
-    "quantize": (_FORMULA, "R2"), "fake_quantize": (_FORMULA, "R2"),
-    "dequantize": ({"float16": "R3", "overflow": "R11", "zero": "R8"}, "R2"),
-    "affine_params": ({"overflow": "R11", "degenerate_range": "R11", "subnormal": "R11", "one_sided": "R8"}, "R9"),
-    "symmetric_params": ({"overflow": "R11", "degenerate_range": "R11", "subnormal": "R11"}, "R10"),
-    "integer_matmul": ({}, "R13"), "quantize_multiplier": ({}, "R14"), "requantize": ({}, "R14"),
-}
-
-
-def rule_of(algorithm: str, flags: list[str]) -> str:
-    """The rule concerned: that of the first flag which names one.
-
-    >>> rule_of("quantize", ["saturation", "tie"]), rule_of("requantize", ["tie"])
-    ('R6', 'R14')
-    """
-    rules, otherwise = _RULES[algorithm]
-    return next((rules[flag] for flag in flags if flag in rules), otherwise)
-
 
 @quiet
-def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> list[str]:
+def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[str]:
     """The flags of q = quantize(x).
 
     >>> of_quantize(np.float32(2.5), np.float32(1), 1, IntGrid(8))
@@ -126,7 +56,7 @@ def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> lis
 
 
 @quiet
-def of_dequantize(q: int, scale: Scalar, zero_point: int, grid: IntGrid, x_hat: Scalar) -> list[str]:
+def of_dequantize(q: int, scale: Scalar, zero_point: int, grid: Grid, x_hat: Scalar) -> list[str]:
     """The flags of x_hat = dequantize(q).
 
     >>> of_dequantize(127, np.float32(0.5), -1, IntGrid(8), np.float32(64))
@@ -148,7 +78,7 @@ def of_dequantize(q: int, scale: Scalar, zero_point: int, grid: IntGrid, x_hat: 
 
 
 @quiet
-def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid, x_hat: Scalar,
+def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid, x_hat: Scalar,
                      gradient: int) -> list[str]:
     """The flags of x_hat = fake_quantize(x), with the gradient of the straight-through estimator.
 
@@ -165,7 +95,7 @@ def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid, x
 
 
 @quiet
-def of_affine(lo: Scalar, hi: Scalar, grid: IntGrid, scale: Scalar, zero_point: int) -> list[str]:
+def of_affine(lo: Scalar, hi: Scalar, grid: Grid, scale: Scalar, zero_point: int) -> list[str]:
     """The flags of affine_params(lo, hi).
 
     >>> of_affine(np.float32(-1), np.float32(1), IntGrid(8, signed=False), np.float32(0.007843138), 127)
@@ -189,7 +119,7 @@ def of_affine(lo: Scalar, hi: Scalar, grid: IntGrid, scale: Scalar, zero_point: 
 
 
 @quiet
-def of_symmetric(lo: Scalar, hi: Scalar, grid: IntGrid, scale: Scalar, zero_point: int) -> list[str]:
+def of_symmetric(lo: Scalar, hi: Scalar, grid: Grid, scale: Scalar, zero_point: int) -> list[str]:
     """The flags of symmetric_params(lo, hi).
 
     >>> of_symmetric(np.float32(0), np.float32(0), IntGrid(8), np.float32(1), 0)
@@ -219,7 +149,7 @@ def of_multiplier(m: Scalar) -> list[str]:
 
 
 @quiet
-def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: IntGrid) -> list[str]:
+def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: Grid) -> list[str]:
     """The flags of requantize(acc, mantissa, shift, zero_point).
 
     >>> of_requantize(245, 3 * 2**29, -4, 0, IntGrid(8))
@@ -283,7 +213,7 @@ def _rounded(v: Any) -> Any:
     return round(Fraction(float(v))) if np.isfinite(v) else float(v)
 
 
-def _clipped(code: Any, grid: IntGrid) -> int:
+def _clipped(code: Any, grid: Grid) -> int:
     return int(min(max(code, grid.qmin), grid.qmax))
 
 

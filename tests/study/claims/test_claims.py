@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from helpers import refused
 
-from refquant.study.claims import SENTENCES, run, verdict
+from refquant.study.claims import run, sentences, verdict
 from refquant.study.claims.experiments import EXPERIMENTS
 from refquant.study.claims.report import Report, effect, report, to_json, to_markdown, to_text
-from refquant.study.claims.verdict import ALWAYS, MORE, NEVER, SAME, Outcome, Reading, Rule, effects, outcome
+from refquant.study.claims.verdicts import ALWAYS, MORE, NEVER, SAME, Outcome, Reading, Rule, effects, outcome
 from refquant.study.stats import Estimate, estimate, t_quantile
 
 OVERLAP = 540 / 1257
@@ -84,13 +84,13 @@ def test_a_rule_without_exception_takes_every_record_of_a_seed() -> None:
 # ---------------------------------------------------------------------------------------------- the sentences
 
 def test_sentences_have_what_the_page_needs() -> None:
-    ids = [s.id for s in SENTENCES] + [r.id for s in SENTENCES for r in s.readings]
+    ids = [s.id for s in sentences()] + [r.id for s in sentences() for r in s.readings]
     assert len(set(ids)) == len(ids)
-    for s in SENTENCES:
+    for s in sentences():
         assert s.experiment in EXPERIMENTS and s.readings and s.text and s.caveat and s.sources and s.alt
         assert any(r.on_top for r in s.readings)
         assert all(url.startswith("https://") for _, url in s.sources)
-    assert {s.experiment for s in SENTENCES} == set(EXPERIMENTS)
+    assert {s.experiment for s in sentences()} == set(EXPERIMENTS)
 
 
 def words(found: Outcome, **reading: Any) -> str:
@@ -107,7 +107,7 @@ def test_effects_in_words() -> None:
 
 @pytest.fixture
 def small() -> Report:
-    sentence = SENTENCES[0]._replace(experiment="qat", readings=(
+    sentence = sentences()[0]._replace(experiment="qat", readings=(
         Reading("one", "a | b", "accuracy", {"method": "a"}, {"method": "b"}),
         Reading("two", "hidden", "accuracy", {"method": "b"}, {"method": "a"}, on_top=False)))
     records = {"qat": rows("a", [0.9, 0.8, 0.85]) + rows("b", [0.5, 0.5, 0.5])}
@@ -127,7 +127,7 @@ def test_json_holds_each_claim(small: Report) -> None:
 
 def test_tables_show_what_belongs_on_top(small: Report) -> None:
     for text in (to_markdown(small), to_text(small)):
-        assert small.told[0].sentence.says in text and "confirmed" in text and "hidden" not in text
+        assert small.answers[0].sentence.says in text and "confirmed" in text and "hidden" not in text
     assert "3 seeds" in to_markdown(small) and "refquant 0" in to_markdown(small)
 
 
@@ -148,7 +148,7 @@ def test_every_verdict_follows_from_its_records(folder: Path) -> None:
     _, pages = run.publish(folder, ONE)
     assert sorted(p.name for p in pages) == ["claims.html", "claims.json", "claims.md"]
     claims = json.loads((folder / "claims.json").read_text())["claims"]
-    readings = {r.id: r for s in SENTENCES for r in s.readings}
+    readings = {r.id: r for s in sentences() for r in s.readings}
     assert {c["records"] for c in claims} == {"records/definitions.json", "records/granularity.json"}
     for claim in claims:
         records = json.loads((folder / claim["records"]).read_text())["records"]

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import slow
 
-from refquant.study.claims import SENTENCES
+from refquant.study.claims import sentences
 from refquant.study.claims.experiments.after_training import MSE, NAIVE, STRONG
 from refquant.study.claims.experiments.during_training import LSQ, STE
 from refquant.study.claims.experiments.static_dynamic import BEST, CLE, P99, PER_BATCH, PER_IMAGE
@@ -20,8 +19,10 @@ from refquant.study.claims.experiments.static_dynamic import MSE as MSE_TENSOR
 from refquant.study.claims.page import to_html
 from refquant.study.claims.picture import Picture
 from refquant.study.claims.report import Report, effect, report
-from refquant.study.claims.verdict import METRICS, Reading
-from refquant.study.plots.style import STYLES, VARIANTS, VERDICTS
+from refquant.study.claims.styles import STYLES, VARIANTS
+from refquant.study.claims.verdicts import METRICS, Reading
+from refquant.study.compare.methods import all_methods
+from refquant.study.plots.style import VERDICTS
 from refquant.study.plots.svg import COLORS
 
 SETTINGS = {"seeds": 3, "epochs": 12, "calibration": 256, "sizes": [64, 32, 32, 10], "training_images": 1257,
@@ -79,7 +80,7 @@ def made_up(experiment: str, seeds: int = 3) -> list[dict[str, Any]]:
 
 def found(experiments: Iterable[str] = PLACES, **settings: Any) -> Report:
     asked = {**SETTINGS, **settings}
-    return report(SENTENCES, {name: made_up(name, asked["seeds"]) for name in experiments}, asked, VERSIONS)
+    return report(sentences(), {name: made_up(name, asked["seeds"]) for name in experiments}, asked, VERSIONS)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +94,9 @@ def page(full: Report) -> str:
 
 
 def test_the_made_up_records_fit_every_reading(full: Report) -> None:
-    unmeasured = {t.sentence.id for t in full.told for _, o in t.outcomes if o.n != 3}
+    unmeasured = {t.sentence.id for t in full.answers for _, o in t.outcomes if o.n != 3}
     assert unmeasured == {"static-often"}
-    assert {t.sentence.id for t in full.told} == {s.id for s in SENTENCES}
+    assert {t.sentence.id for t in full.answers} == {s.id for s in sentences()}
 
 
 # ------------------------------------------------------------------------------------------------ the page
@@ -141,14 +142,14 @@ def test_it_is_well_formed_html_with_headings_in_order(page: str) -> None:
     ids = [a["id"] for _, a in seen.tags if "id" in a]
     assert len(ids) == len(set(ids))
     assert {a["href"][1:] for a in seen.all("a") if a["href"].startswith("#")} <= set(ids)
-    assert seen.text.count("Does it transfer?") == len(SENTENCES) + 1
+    assert seen.text.count("Does it transfer?") == len(sentences()) + 1
 
 
 def test_it_loads_nothing(page: str) -> None:
     seen = Seen(page)
     assert not {"script", "link", "iframe", "object", "source", "base"} & {tag for tag, _ in seen.tags}
     assert all(a["src"].startswith("data:") for _, a in seen.tags if "src" in a)
-    sources = {url for s in SENTENCES for _, url in s.sources}
+    sources = {url for s in sentences() for _, url in s.sources}
     assert {a["href"] for a in seen.all("a") if not a["href"].startswith("#")} == sources | {"records/"}
     for text in (*re.findall("<style>.*?</style>", page, re.DOTALL), *pictures(page)):
         assert "@import" not in text and set(re.findall(r"url\(([^)]?)", text)) <= {"#"}
@@ -164,7 +165,7 @@ def test_the_same_records_give_the_same_bytes(page: str) -> None:
 
 def test_every_sentence_and_reading_is_there(full: Report, page: str) -> None:
     text = Seen(page).text
-    for t in full.told:
+    for t in full.answers:
         assert f"refquant claims --only {t.sentence.experiment} --quick --seeds 3" in text
         assert t.sentence.says in text and t.sentence.text in text and t.sentence.caveat in text
         below = page[page.index(f'id="{t.sentence.id}"'):].split("</section>")[0]
@@ -175,7 +176,7 @@ def test_every_sentence_and_reading_is_there(full: Report, page: str) -> None:
             figures = effect(r, o).removesuffix(" points").removesuffix(" dB").replace("-", "−")
             assert figures in seen and o.verdict in seen
     top = Seen(page[page.index('<section id="verdicts">'):page.index('<section id="how">')]).text
-    for t in full.told:
+    for t in full.answers:
         assert t.sentence.says in top
         for r, o in t.outcomes:
             shown = effect(r, o).split(" [")[0].replace("-", "−")
@@ -184,7 +185,7 @@ def test_every_sentence_and_reading_is_there(full: Report, page: str) -> None:
 
 def test_every_picture_is_told_in_words_and_figures(full: Report, page: str) -> None:
     images = Seen(page).all("img")
-    measured = [t for t in full.told if t.sentence.id != "static-often"]
+    measured = [t for t in full.answers if t.sentence.id != "static-often"]
     assert len(images) == len(measured) == len(pictures(page))
     for image, told in zip(images, sorted(measured, key=lambda t: page.index(f'id="{t.sentence.id}"')), strict=True):
         assert image["alt"].startswith(told.sentence.alt) and len(re.findall(r"\d", image["alt"])) > 3
@@ -194,7 +195,7 @@ def test_every_picture_is_told_in_words_and_figures(full: Report, page: str) -> 
 def test_what_comes_in_is_escaped() -> None:
     evil = '<script>alert("1")</script>'
     reading = Reading("one", f"{evil}: {evil}", "accuracy", {"method": STRONG, "bits": 2, "images": 10})
-    sentence = SENTENCES[1]._replace(says=evil, text=evil, caveat=evil, alt=evil, sources=((evil, f'"{evil}'),),
+    sentence = sentences()[1]._replace(says=evil, text=evil, caveat=evil, alt=evil, sources=((evil, f'"{evil}'),),
                                      readings=(reading,))
     text = to_html(report((sentence,), {"data-size": made_up("data-size")}, SETTINGS, {evil: evil}))
     assert "<script" not in text and Seen(text).text.count(evil) >= 8
@@ -205,7 +206,7 @@ def test_a_first_look_and_what_is_missing_are_said(page: str) -> None:
     whole = to_html(found(["cost"], seeds=20, epochs=60))
     assert "A first look" not in whole
     note = Seen(whole).text.partition("Not tested yet:")[2].partition("The verdicts")[0]
-    assert all((s.says in note) == (s.experiment != "cost") for s in SENTENCES)
+    assert all((s.says in note) == (s.experiment != "cost") for s in sentences())
     assert "refquant claims --only conversion data-size" in note and "--quick" not in note and " cost " not in note
     assert "20 seeds instead of" not in to_html(found(["cost"], seeds=20, epochs=12))
 
@@ -215,7 +216,7 @@ def test_one_seed_has_no_intervals_and_none_is_made_up() -> None:
     assert "[" not in text.replace("[95 % interval]", "") and "1 seed instead of 20" in text
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium, to lay out the page as a phone does")
 def test_nothing_is_wider_than_a_phone(page: str, tmp_path: Path) -> None:
     said = "let d = document.documentElement; parent.postMessage([innerWidth, d.scrollWidth - d.clientWidth], '*')"
@@ -231,10 +232,10 @@ def test_nothing_is_wider_than_a_phone(page: str, tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------ the pictures
 
-@slow
-@pytest.mark.parametrize("sentence", [s for s in SENTENCES if s.id != "static-often"], ids=lambda s: s.id)
+@pytest.mark.slow
+@pytest.mark.parametrize("sentence", [s for s in sentences() if s.id != "static-often"], ids=lambda s: s.id)
 def test_every_sentence_is_drawn_from_one_seed_too(sentence: Any) -> None:
-    told = report([sentence], {sentence.experiment: made_up(sentence.experiment, 1)}, SETTINGS, VERSIONS).told[0]
+    told = report([sentence], {sentence.experiment: made_up(sentence.experiment, 1)}, SETTINGS, VERSIONS).answers[0]
     picture = sentence.draw(told.records, told.outcomes)
     assert isinstance(picture, Picture) and picture.alt and picture.caption
 
@@ -249,10 +250,12 @@ def test_pictures_follow_dark_mode_and_name_every_method(page: str) -> None:
 
 
 def test_styles_can_be_told_apart() -> None:
-    for styles in (STYLES, VERDICTS):
+    methods = {name: method.style for name, method in all_methods().items()}
+    for styles in ({**methods, **STYLES}, VERDICTS):
         looks = {(s["color"], s["marker"], s.get("linestyle"), s.get("markerfacecolor")) for s in styles.values()}
         assert len(looks) == len(styles)
-    assert len({s["label"] for s in STYLES.values()}) == len(STYLES) and not STYLES.keys() & VARIANTS.keys()
+    every = {**methods, **STYLES, **VARIANTS}
+    assert len({s["label"] for s in every.values()}) == len(every) == len(methods) + len(STYLES) + len(VARIANTS)
 
 
 def test_zero_stands_apart_on_a_log_scale_and_has_no_mark() -> None:

@@ -11,7 +11,7 @@ from refquant.methods import adaround
 from refquant.study.claims.experiments import EXPERIMENTS, during_training, observe, static_dynamic
 from refquant.study.claims.experiments.after_training import MSE, NAIVE, STRONG
 from refquant.study.claims.experiments.during_training import LSQ, STE
-from refquant.study.compare import methods, tasks
+from refquant.study.compare import after_training, methods, network, tasks
 from refquant.study.datasets import Data, Split, digits
 
 
@@ -30,8 +30,9 @@ def quick_methods() -> Iterator[None]:
         few = partial(adaround, iterations=3)
         for name in (MSE, static_dynamic.MSE, "ptq-static-percentile-99.9", "ptq-static-bias-correction"):
             patch.setitem(methods.METHODS, name, methods.METHODS["ptq-static-channel"])
-        patch.setattr(methods, "ptq_static_mse", methods.METHODS["ptq-static-channel"])
-        patch.setitem(methods.METHODS, STRONG, partial(methods._corrected, rounding=few))
+        patch.setattr(after_training, "ptq_static_mse", methods.METHODS["ptq-static-channel"])
+        patch.setitem(methods.METHODS, STRONG, methods.Method(
+            partial(after_training._corrected, rounding=few), (), {}))
         yield
 
 
@@ -81,7 +82,7 @@ def test_training_on_all_is_what_compare_does(task: tasks.Task) -> None:
     for method in (LSQ, STE):
         made = observe.made(task, method, 3, 3)
         deployed, moved = during_training.trained(task, 3, learned=method == LSQ)
-        np.testing.assert_array_equal(methods.logits(made, x), methods.logits(deployed, x))
+        np.testing.assert_array_equal(network.logits(made, x), network.logits(deployed, x))
         assert moved.sizes == task.net.sizes
 
 

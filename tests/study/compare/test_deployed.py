@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import other_predictions, refused, slow
+from helpers import other_predictions, refused
 
 import refquant as rq
 from refquant import mlp
@@ -65,7 +65,7 @@ def test_one_hidden_code_moves_logits_that_lie_near_no_tie() -> None:
     assert found.logits >= found.differ > 0 and found.furthest >= 128
 
 
-@slow
+@pytest.mark.slow
 def test_the_command_saves_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, nets = str(tmp_path / "out"), tmp_path / "nets"
     assert cli.main(["compare", "--quick", "--seeds", "1", "--jobs", "1", "--bits", "8", "--methods",
@@ -102,7 +102,7 @@ def test_predictions_over_seeds_differ_only_by_the_law(record_property: Any) -> 
 
 def test_predictions_on_all_digits_at_8_bits_differ_only_by_the_law(tmp_path: Path) -> None:
     plan = Plan(methods=("ptq-static-minmax", "ptq-static-mse", "ptq-static-percentile-99.9", "ptq-static-channel",
-                         "qat-ste", "qat-lsq"), bits=(8,), epochs=20)
+                         "qat-ste-minmax", "qat-lsq"), bits=(8,), epochs=20)
     for name in [s.name for s in deployed.save_networks(plan, tmp_path)]:
         qnet = load(tmp_path / name)
         assert other_predictions(qnet, digits().x) == deployed.agreement(qnet, digits().x).predictions <= 2, name

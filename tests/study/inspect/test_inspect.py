@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import hears_interrupts, refused, slow
+from helpers import hears_interrupts, refused
 
 import refquant as rq
 from refquant.study.cli import main
-from refquant.study.inspect import passes, schemes
+from refquant.study.inspect import measure, passes, schemes, slice_ranges
 from refquant.study.inspect.curves import clip_error
 from refquant.study.inspect.figures import error_against_clip, tensor_ranges
-from refquant.study.inspect.files import file_names, table
+from refquant.study.inspect.job import file_names
 from refquant.study.inspect.report import Record, Report, inspect_array
+from refquant.study.inspect.table import table
 
 RULES = ("minmax", "percentile", "mse_optimal", "lp_optimal", "entropy", "aciq_gaussian", "aciq_laplace", "octav")
 FEW_RULES = ("minmax", "percentile", "entropy", "octav")
@@ -41,7 +42,7 @@ def few_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty files instead of figures."""
-    monkeypatch.setattr("refquant.study.inspect.files._figures", lambda _, stem: {
+    monkeypatch.setattr("refquant.study.inspect.job._figures", lambda _, stem, __: {
         f"{stem}_histogram.png": b"", f"{stem}_error.png": b""})
 
 
@@ -136,7 +137,7 @@ def test_pieces_and_threads_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> No
 def test_slices_larger_than_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges come from histograms; what is measured is that of the ranges, and min-max is exact."""
     monkeypatch.setattr(passes, "PIECE", 128)
-    monkeypatch.setattr(schemes, "LONG", 64)
+    monkeypatch.setattr(slice_ranges, "LONG", 64)
     x = rng.normal(size=(2, 500)) * [[1], [5]]
     x[1, 499] = np.nan
     record = inspect_array(x, bits=4, block=300, skip_nonfinite=True).record
@@ -150,7 +151,7 @@ def test_slices_larger_than_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few_rules")
 def test_rules_that_search_see_a_sample_of_much_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemes, "BUDGET", 1000)
+    monkeypatch.setattr(measure, "BUDGET", 1000)
     monkeypatch.setattr(passes, "PIECE", 2048)
     x = rng.normal(size=(100, 80))
     report = inspect_array(x)
@@ -196,7 +197,7 @@ def test_the_reason_says_what_was_weighed() -> None:
         best = max(record["schemes"], key=lambda s: s["net_db"])
         near = [s for s in record["schemes"] if s["net_db"] >= best["net_db"] - 1]
         assert record["recommended"] == near[0]
-        assert ("the best, where" if near[0] == best else "within 1 dB of the best (") in record["reason"]
+        assert ("the best net dB" if near[0] == best else "within 1 dB of the best (") in record["reason"]
         assert f"SQNR {near[0]['sqnr_db']:.1f} dB in {near[0]['bytes']:,} bytes" in record["reason"]
         for s in record["schemes"]:
             spent = 8 * s["bytes"] / record["values"] - bits
@@ -334,7 +335,7 @@ def test_an_npz_array_by_array(tmp_path: Path, capfd: pytest.CaptureFixture[str]
 @pytest.mark.usefixtures("few_rules", "no_drawing")
 def test_of_many_arrays_the_largest_are_drawn(tmp_path: Path, capfd: pytest.CaptureFixture[str],
                                               monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refquant.study.inspect.files.FIGURES", 1)
+    monkeypatch.setattr("refquant.study.inspect.job.FIGURES", 1)
     np.savez(tmp_path / "w.npz", a=GAUSS[0, :2], b=GAUSS[0, :3], c=GAUSS[0, :1])
     status, said, _ = inspect(capfd, tmp_path / "w.npz", "--out", tmp_path / "out")
     assert status == 0 and "Drawn: the 1 largest of 3 arrays." in said
@@ -440,12 +441,13 @@ def sparse(path: Path, shape: tuple[int, ...], dtype: type) -> None:
 
 LIMITED = """
 import re, resource, sys, threading
-from refquant.study import cli, inspect, inspect_files, passes, schemes
+from refquant.study import cli
+from refquant.study.inspect import job, measure, passes, report, schemes
 every, files = schemes.clips, sys.argv[1:3]
-inspect.clips = lambda *options: {
+report.clips = lambda *options: {
     key: clip for key, clip in every(*options).items() if key[1] in ("minmax", "percentile")}
-inspect_files._figures = lambda report, stem: {}
-passes.PIECE, schemes.BUDGET = 2**15, 2**15
+job._figures = lambda *_: {}
+passes.PIECE, measure.BUDGET = 2**15, 2**15
 threading.stack_size(2**18)
 used = 1024 * int(re.search(r"VmData:\\s+(\\d+)", open("/proc/self/status").read())[1])
 resource.setrlimit(resource.RLIMIT_DATA, (used + 12_000_000,) * 2)
@@ -453,7 +455,7 @@ sys.exit(sum(cli.main(["inspect", file, "--out", "out"]) for file in files))
 """
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts the data of a process on Linux alone")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """20 MB are inspected in 12 MB."""
@@ -464,7 +466,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert (end.returncode, end.stderr) == (0, "") and (tmp_path / "out" / "inspect.json").exists()
 
 
-@pytest.mark.skipif(not os.environ.get("CI_LARGE"), reason="takes minutes: set CI_LARGE")
+@pytest.mark.large
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts the data of a process on Linux alone")
 def test_a_gigabyte_within_500_megabytes(tmp_path: Path) -> None:
     sparse(tmp_path / "w.npy", (65536, 4096), np.float32)
@@ -473,7 +475,7 @@ def test_a_gigabyte_within_500_megabytes(tmp_path: Path) -> None:
     assert end.returncode == 0 and end.stderr == ""
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import refused
+from helpers import needs, refused
 
 import refquant as rq
 from refquant.arguments import quiet
 from refquant.study.cli import main
-from refquant.study.vectors import files
+from refquant.study.vectors import documents as files
 from refquant.testing import oracle
 
 NAMES = list(files.ALGORITHMS)
@@ -218,9 +218,9 @@ def test_a_changed_expected_code_is_a_major_version(algorithm: str, documents: D
     now = hashlib.sha256(json.dumps([told[i] for i in sorted(told) if i <= count], sort_keys=True).encode()).hexdigest()
     assert files.VERSION.split(".")[0] != RECORDED.split(".")[0] or now == digest, (
         f"{algorithm}.json: an input or an expected result of tests 1 to {count} changed. A changed expected code is a "
-        f"major version: raise files.VERSION, say in CHANGELOG.md what changed and why, record ({count}, {now!r})")
+        f"major version: raise documents.VERSION, say in CHANGELOG.md what changed and why, record ({count}, {now!r})")
     assert len(told) == count, (f"{algorithm}.json: {len(told)} tests instead of {count}. New tests come last and are "
-                                "a minor version: raise files.VERSION and record them here")
+                                "a minor version: raise documents.VERSION and record them here")
     assert files.VERSION == RECORDED and now == digest, f"record {files.VERSION}: ({count}, {now!r})"
 
 
@@ -311,8 +311,9 @@ def test_the_schema_takes_the_files_and_refuses_spoilt_ones(documents: Documents
         assert not fits(whole, SCHEMA), whole
 
 
+@pytest.mark.notebooks
 def test_jsonschema_reads_the_schema_alike(documents: Documents) -> None:
-    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema, which nbformat brings: extra `notebooks`")
+    jsonschema = needs("jsonschema", "notebooks")  # nbformat brings it
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     validator = jsonschema.Draft202012Validator(SCHEMA)
     for whole in documents.values():

@@ -11,21 +11,7 @@ from .static_dynamic import definitions, dynamic, shifts
 
 __all__ = ["EXPERIMENTS", "Observation"]
 
-EXPERIMENTS: dict[str, Callable[[Task], list[Observation]]] = {
-    "conversion": conversion,
-    "calibration": calibration,
-    "cost": cost,
-    "inference": inference,
-    "qat": qat,
-    "data-size": data_size,
-    "representative": representative,
-    "labels": labels,
-    "steps": steps,
-    "schedule": schedule,
-    "optimizers": optimizers,
-    "definitions": definitions,
-    "dynamic": dynamic,
-    "shifts": shifts,
-    "sides": sides,
-    "granularity": granularity,
-}
+#: Each under its function's name.
+EXPERIMENTS: dict[str, Callable[[Task], list[Observation]]] = {each.__name__.replace("_", "-"): each for each in (
+    conversion, calibration, cost, inference, qat, data_size, representative, labels, steps, schedule, optimizers,
+    definitions, dynamic, shifts, sides, granularity)}

@@ -3,20 +3,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from .... import mlp
 from ....affine import AffineParams, fake_quantize
 from ....arguments import Reals
 from ....metrics import sqnr_db
 from ....mlp import Net, QuantizedNet
 from ....mlp.model import flatten, net_of, targets
 from ....mlp.optim import sgd
-from ....mlp.qat import learned_steps_problem, straight_through_problem
-from ....mlp.train import Problem, descend, minibatches
-from ...compare.methods import float_longer, logits
-from ...compare.tasks import Task, stream
+from ....mlp.ptq import WeightRule
+from ....mlp.qat import first_steps, learned_steps_problem, moving_ranges, straight_through_problem
+from ....mlp.training import Problem, descend, minibatches
+from ...compare.during_training import float_longer
+from ...compare.network import logits
+from ...compare.tasks import Task, float_net, grids, stream
 from ...datasets import Data
 from .after_training import NAIVE, STRONG
-from .observe import Observation, first, grids, made, tested, with_training
+from .observe import Observation, first, made, tested, with_training
 
 LSQ, STE = "qat-lsq", "qat-ste"
 
@@ -31,8 +32,10 @@ def trained(task: Task, bits: int, *, net: Net | None = None, data: Data | None 
     net, data = net or task.net, data or task.data.train
     epochs = task.plan.epochs // 2 if epochs is None else epochs
     p = targets("trained", data.labels if labels is None else labels, len(data.x), net.sizes[-1])
-    problem = (learned_steps_problem(net, data.x, p, *grids(bits, bits), 64) if learned else
-               straight_through_problem(net, data.x, p, *grids(bits, bits), None, 0.95, 64))
+    weights, activations = grids(bits, bits)
+    problem = (learned_steps_problem(net, data.x, p, first_steps(net, data.x[:64], WeightRule(weights), activations))
+               if learned else straight_through_problem(
+                   net, data.x, p, WeightRule(weights), moving_ranges(net, data.x[:64], activations)))
     theta = _descended(problem, len(data.x), stream(task.seed, "qat"), epochs, by_sgd)
     return problem.network(theta), net_of(theta[:flatten(net).size], net.sizes)
 
@@ -140,8 +143,7 @@ def schedule(task: Task) -> list[Observation]:
     total, records = task.plan.epochs * 3 // 2, []
     for share in (0.0, 0.1, 1 / 3, 2 / 3, 1.0):
         epochs = round(total * share)
-        net = mlp.init(stream(task.seed, "init"), task.plan.sizes)
-        net = mlp.train(net, *task.data.train, rng=stream(task.seed, "train"), epochs=total - epochs)
+        net = float_net(task.plan, task.data.train, task.seed, epochs=total - epochs)
         here, percent = task._replace(net=net), round(100 * share)
         for bits in (3, 2):
             if not epochs:

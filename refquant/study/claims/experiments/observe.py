@@ -7,24 +7,19 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from .... import mlp
-from ....grids import IntGrid
 from ....metrics import sqnr_db
-from ...compare.methods import METHODS, logits
-from ...compare.tasks import Network, Task
+from ...compare.methods import all_methods
+from ...compare.network import Network, logits
+from ...compare.tasks import Task, grids
 from ...datasets import Data, Split
 
 #: seed, method, where it was tested (bits, images, ...), and what was measured: JSON's types only.
 Observation: TypeAlias = dict[str, Any]
 
 
-def grids(weights: int, activations: int) -> tuple[IntGrid, IntGrid]:
-    """Narrow signed codes for weights, unsigned ones for activations."""
-    return IntGrid(weights, narrow=True), IntGrid(activations, signed=False)
-
-
 def made(task: Task, method: str, weights: int, activations: int) -> Network:
     """The network that a method of `compare` makes."""
-    return METHODS[method](task, *grids(weights, activations))
+    return all_methods()[method](task, *grids(weights, activations))
 
 
 def tested(task: Task, method: str, network: Network, **where: Any) -> Observation:
@@ -49,7 +44,7 @@ def first(data: Data, n: int) -> Data:
 
 @contextmanager
 def counted(*functions: Any) -> Iterator[dict[str, int]]:
-    """How often each function is called within, by whomever.
+    """How often each function is called within the block, from anywhere.
 
     >>> with counted(grids) as calls:
     ...     _ = grids(8, 8)

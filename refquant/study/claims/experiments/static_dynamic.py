@@ -1,6 +1,6 @@
 """Experiments on static and dynamic ranges of activations: each a pure function of a task.
 
-Weights have 16 bits throughout, as good as float: what is seen is the activations' doing.
+Weights have 16 bits throughout, as good as float, so only the ranges of activations matter.
 """
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ....clipping import mse_optimal, percentile
 from ....grids import UINT8
 from ....mlp import Net
 from ....observers import Observer, histogram_observer
-from ...compare.methods import logits
-from ...compare.results import changed_by_batch_mates
-from ...compare.tasks import Network, Run, Task, stream
+from ...compare.network import Network, logits
+from ...compare.run import changed_by_batch_mates
+from ...compare.tasks import Run, Task, float_net, grids, stream
 from ...datasets import Data, Split
 from .after_training import NAIVE
-from .observe import Observation, grids, made, tested
+from .observe import Observation, made, tested
 
 MSE, PER_BATCH, PER_IMAGE = "ptq-static-mse-tensor", "ptq-dynamic-tensor", "ptq-dynamic-row"
 P99, CLE = "ptq-static-percentile-99", "ptq-static-cle"
@@ -82,8 +82,7 @@ def _places(task: Task) -> dict[str, tuple[Task, tuple[str, ...]]]:
         return x
 
     loud = gained(train.x)
-    by_gain = mlp.train(mlp.init(stream(task.seed, "init"), task.plan.sizes), loud, train.labels,
-                        rng=stream(task.seed, "train"), epochs=task.plan.epochs)
+    by_gain = float_net(task.plan, Data(loud, train.labels), task.seed)
     brightness = {f"{factor:g} times as bright": (on(train.x, test.x * np.float32(factor)), usual)
                   for factor in (1, 2, 4, 0.25)}
     return {**brightness, "images of different gain": (on(loud, gained(test.x), by_gain), usual),

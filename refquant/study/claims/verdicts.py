@@ -12,7 +12,7 @@ Where: TypeAlias = dict[str, Any]
 
 
 class Metric(NamedTuple):
-    """A recorded quantity, the unit in which its effects are told, and whether it was measured on the test images."""
+    """A recorded quantity, the unit of its effects, and whether it was measured on the test images."""
 
     unit: str
     scale: float = 1
@@ -64,7 +64,7 @@ class Reading(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """What people say; how it is read; what to see; whether it transfers, and by which source; how it is drawn."""
+    """What people say; the readings that test it; what to see; whether it transfers, with sources; the picture."""
 
     id: str
     says: str
@@ -99,13 +99,13 @@ def outcome(reading: Reading, records: Sequence[Observation], overlap: float) ->
     plain = estimate(values) if values else spread
     limits = Rule(reading.rule.kind, *(math.log10(x) for x in reading.rule[1:])) if ratio else reading.rule
 
-    def told(x: float) -> float:
+    def effect_of(x: float) -> float:
         return 10**x if ratio else x
 
     def ends(e: Estimate) -> tuple[float, float] | None:
-        return None if e.half_width is None else (told(e.mean - e.half_width), told(e.mean + e.half_width))
+        return None if e.half_width is None else (effect_of(e.mean - e.half_width), effect_of(e.mean + e.half_width))
 
-    return Outcome(told(spread.mean) if values else None, ends(spread), ends(plain), len(values),
+    return Outcome(effect_of(spread.mean) if values else None, ends(spread), ends(plain), len(values),
                    verdict(spread, limits))
 
 
@@ -114,7 +114,7 @@ def verdict(effect: Estimate, rule: Rule) -> str:
 
     null: the corrected interval lies within +-rule.same: equivalent for all that matters. confirmed: it lies above 0
     and the effect above rule.enough; refuted: below 0 and below -rule.same. A sentence that two things are the same is
-    confirmed by equivalence and refuted by an interval outside. always, never: one exception refutes.
+    confirmed by equivalence and refuted by an interval outside it. always, never: one exception refutes.
 
     >>> verdict(Estimate(2.0, 1.0, 20), MORE), verdict(Estimate(0.1, 0.3, 20), MORE), verdict(Estimate(1, 2, 20), MORE)
     ('confirmed', 'null', 'inconclusive')

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import RULES, __version__
-from ...files import writable_folder, write
-from . import cases as cases
-from .flags import NOTES
+from ...files import writable_folder
+from .. import results
+from . import integer_cases, quantization_cases, range_cases
+from .case import Case, once
+from .notes import NOTES, rule_of
 
 VERSION = "1.0.0"  # a changed expected code or value is a major version, more cases a minor one, new words a patch
 TEMPLATES = ("README.md", "vectors.schema.json", "check_quantize.c")
@@ -22,27 +24,27 @@ class Algorithm(NamedTuple):
     """What a file is about, and its cases."""
 
     header: str
-    cases: Callable[[], Iterable[cases.Case]]
+    cases: Callable[[], Iterable[Case]]
 
 
 ALGORITHMS = {
     "quantize": Algorithm("q = clip(round(x / scale) + zero_point, qmin, qmax), ties to even; the division in the "
-                          "dtype of the arithmetic.", cases.quantize_cases),
-    "dequantize": Algorithm("x_hat = scale * (q - zero_point), in x_hat_dtype.", cases.dequantize_cases),
+                          "dtype of the arithmetic.", quantization_cases.quantize_cases),
+    "dequantize": Algorithm("x_hat = scale * (q - zero_point), in x_hat_dtype.", quantization_cases.dequantize_cases),
     "fake_quantize": Algorithm("x_hat = scale * (q - zero_point) with q = quantize(x), in x_hat_dtype; gradient is the "
                                "straight-through estimator's: 1 where the rounded code was not clipped, else 0.",
-                               cases.fake_quantize_cases),
+                               quantization_cases.fake_quantize_cases),
     "affine_params": Algorithm("[lo, hi] widened to contain 0; scale = (hi/2 - lo/2) / ((qmax - qmin)/2), zero_point = "
-                               "qmin + round(clip(-lo/scale, 0, qmax - qmin)).", cases.affine_params_cases),
+                               "qmin + round(clip(-lo/scale, 0, qmax - qmin)).", range_cases.affine_params_cases),
     "symmetric_params": Algorithm("scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin); zero_point = 0,"
-                                  " or (qmin + qmax + 1)//2 when unsigned.", cases.symmetric_params_cases),
+                                  " or (qmin + qmax + 1)//2 when unsigned.", range_cases.symmetric_params_cases),
     "integer_matmul": Algorithm("acc = a @ b exactly, a of m rows and k columns, b of k rows and n columns. The lists "
                                 "hold codes row by row; a shorter list is repeated from its start.",
-                                cases.integer_matmul_cases),
+                                integer_cases.integer_matmul_cases),
     "quantize_multiplier": Algorithm("m = mantissa * 2**(shift - 31), mantissa in [2**30, 2**31), rounded to the "
-                                     "nearest, ties to even.", cases.quantize_multiplier_cases),
+                                     "nearest, ties to even.", integer_cases.quantize_multiplier_cases),
     "requantize": Algorithm("q = clip(round(acc * mantissa * 2**(shift - 31)) + zero_point, qmin, qmax), one rounding "
-                            "of the exact product, ties to even.", cases.requantize_cases),
+                            "of the exact product, ties to even.", integer_cases.requantize_cases),
 }
 
 
@@ -55,12 +57,12 @@ def document(algorithm: str) -> dict[str, Any]:
     ('float64', '0x1.fffffffep-42')
     """
     groups: dict[str, dict[str, Any]] = {}
-    chosen = cases.once(ALGORITHMS[algorithm].cases())
+    chosen = once(ALGORITHMS[algorithm].cases())
     for number, case in enumerate(chosen, 1):
         group = groups.setdefault(json.dumps(case.group), {"type": algorithm, **case.group, "tests": []})
         group["tests"].append({
             "tcId": number, **case.given, **(case.expected or {}), "result": "valid" if case.expected else "invalid",
-            "rule": case.rule, "flags": case.flags, "comment": case.comment})
+            "rule": case.rule or rule_of(algorithm, case.flags), "flags": case.flags, "comment": case.comment})
     return {
         "algorithm": algorithm, "schema": "vectors.schema.json", "generatorVersion": __version__,
         "vectorsVersion": VERSION, "numberOfTests": len(chosen), "header": [ALGORITHMS[algorithm].header],
@@ -108,14 +110,9 @@ def contents() -> dict[str, str]:
     return {**whole, **{name: readme() if name == "README.md" else _template(name) for name in TEMPLATES}}
 
 
-def save(out: str | Path) -> list[Path]:
-    """Write all files to the folder; where they are."""
-    folder = writable_folder("refquant vectors", out)
-    paths = []
-    for name, content in contents().items():
-        write(folder / name, content)
-        paths.append(folder / name)
-    return paths
+def save(out: str | Path) -> results.Written:
+    """Write all files to the folder, or none; where they are."""
+    return results.save("vectors", writable_folder("refquant vectors", out), contents())
 
 
 def _template(name: str) -> str:

@@ -15,6 +15,7 @@ from refquant.study import cli
 from refquant.study.compare import exported
 from refquant.study.datasets import digits
 
+pytestmark = pytest.mark.conformance
 X, LABELS = digits()
 BITS = (8, 4, 3, 2)
 COMPARED = {"qdq": exported.compare_qdq, "integer": exported.compare_integer_operators}

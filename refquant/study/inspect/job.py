@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__
-from ...files import writable_folder, write
-from .report import Options, Record, Report, Scheme, checked, fitted, inspected, short
-from .schemes import P
+from ...clipping import POWER
+from ...files import Content, writable_folder
+from .. import jobs, results
+from .report import Record, Report, inspected
+from .settings import Options, checked, fitted
+from .table import printable, table
 from .tensors import Tensor, tensors
 
 WHERE = "refquant inspect"
 FIGURES = 20  # arrays of one file that are drawn
+LONG = 2**18  # values that take more than a few seconds
 
 
 class Job(NamedTuple):
@@ -38,7 +42,7 @@ def job(path: str, options: Options) -> Job:
 
 
 def _fitted(options: Options, tensor: Tensor, others: Sequence[Tensor]) -> Options:
-    """The tensor's options, without what it has not but another has."""
+    """The tensor's options, without an axis or a block that only other tensors have."""
     without: dict[str, Any] = {}
     for name in ("channel_axis", "block"):
         alone = Options()._replace(**{name: getattr(options, name)})
@@ -54,27 +58,27 @@ def _fits(options: Options, tensor: Tensor) -> bool:
         return False
 
 
-def run(todo: Job, out: str) -> Iterator[str]:
+def run(todo: Job, out: str, svg: bool = False) -> Iterator[str]:
     """What is to be printed, array by array; then the files are written, all or none."""
     with _folder(out) as folder:
         records: list[Record] = []
-        figures: dict[str, str | bytes] = {}
+        figures: dict[str, Content] = {}
         largest = sorted(todo.arrays, key=lambda a: -a[0].size)[:FIGURES]
+        if (values := sum(tensor.size for tensor, _ in todo.arrays)) > LONG:
+            jobs.say(f"{results.count(len(todo.arrays), 'array')} of {todo.file}, {values:,} values")
+            jobs.speak()
         for (tensor, options), stem in zip(todo.arrays, file_names([t.name for t, _ in todo.arrays]), strict=True):
             with tensor.opened(folder) as x:
                 report = inspected(WHERE, x, tensor.name, options)
             records.append(report.record)
             if any(tensor is drawn for drawn, _ in largest):
-                figures |= _figures(report, stem)
+                figures |= _figures(report, stem, svg)
             yield table(report.record)
         if todo.left_out:
             yield "Left out: " + "; ".join(f"{printable(name)}, {why}" for name, why in todo.left_out.items())
         if len(records) > FIGURES:
             yield f"Drawn: the {FIGURES} largest of {len(records)} arrays."
-        figures["inspect.json"] = _json(todo, records)
-        for name, content in figures.items():
-            write(folder / name, content)
-        yield "Written: " + ", ".join(str(folder / name) for name in figures)
+        yield str(results.save("inspect", folder, {**figures, "inspect.json": _json(todo, records)}))
 
 
 @contextmanager
@@ -91,16 +95,15 @@ def _folder(out: str) -> Iterator[Path]:
         raise
 
 
-def _figures(report: Report, stem: str) -> dict[str, str | bytes]:
-    from ..plots.style import png
+def _figures(report: Report, stem: str, svg: bool) -> dict[str, Content]:
     from .figures import error_against_clip, tensor_ranges
 
-    return {f"{stem}_histogram.png": png(tensor_ranges(report)),
-            f"{stem}_error.png": png(error_against_clip(report))}
+    return results.pictures("inspect", {f"{stem}_histogram.png": tensor_ranges(report),
+                                        f"{stem}_error.png": error_against_clip(report)}, svg)
 
 
 def _json(todo: Job, records: Sequence[Record]) -> str:
-    return json.dumps({"refquant": __version__, "file": todo.file, **todo.options._asdict(), "lp_optimal_p": P,
+    return json.dumps({"refquant": __version__, "file": todo.file, **todo.options._asdict(), "lp_optimal_p": POWER,
                        "left_out": todo.left_out, "arrays": records}, indent=1, allow_nan=False) + "\n"
 
 
@@ -122,42 +125,3 @@ def file_names(names: Sequence[str]) -> list[str]:
         taken.add(stem.lower())
         found.append(stem)
     return found
-
-
-def printable(name: str) -> str:
-    """The name without what would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in name)
-
-
-# ---------------------------------------------------------------------------------------------- the table
-
-def table(record: Record) -> str:
-    """All schemes, best first by net SQNR, the recommended one marked, and why."""
-    sampled = any(s["values"] < max(t["values"] for t in record["schemes"]) for s in record["schemes"])
-    ordered = sorted(record["schemes"], key=lambda s: (s["net_db"] is None, -(s["net_db"] or 0)))
-    rows = [("", "fit", "granularity", "rule", "range", "SQNR dB", "net dB", "largest error", "clipped", "bytes",
-             "smaller"), *(_row(s, record) for s in ordered)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) if i < 5 else cell.rjust(w) for i, (cell, w) in enumerate(
-        zip(row, widths, strict=True))).rstrip() for row in rows]
-    bad = record["nan"] + record["inf"] + record["minus_inf"]
-    return "\n".join([
-        f"{printable(record['array'])}: {record['dtype']} {tuple(record['shape'])}, {record['values']:,} values from "
-        f"{record['minimum']:.6g} to {record['maximum']:.6g}, {record['bytes']:,} bytes; {record['bits']} bits"
-        + (f"; {bad:,} NaN or infinite values left out" if bad else ""),
-        *lines, *(["~ measured on a sample"] if sampled else []), *(f"({note})" for note in record["notes"]),
-        f"Recommended (*): {record['reason']}.", ""])
-
-
-def _row(scheme: Scheme, record: Record) -> tuple[str, ...]:
-    lo, hi = scheme["range"]
-    largest, net = scheme["largest_error"], scheme["net_db"]
-    sample = "~" if scheme["values"] < max(s["values"] for s in record["schemes"]) else ""
-    return ("*" if scheme == record["recommended"] else "", scheme["fit"], scheme["granularity"], scheme["rule"],
-            f"{lo:.4g} to {hi:.4g}", sample + short(scheme), "-" if net is None else f"{net:.1f}",
-            "overflow" if largest is None else f"{largest:.3g}", _percent(scheme["clipped"]), f"{scheme['bytes']:,}",
-            f"{scheme['compression']:.2f}x")
-
-
-def _percent(share: float) -> str:
-    return "0" if not share else "<0.01 %" if share < 1e-4 else f"{100 * share:.2f} %"

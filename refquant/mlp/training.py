@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
 from ..arguments import Reals
-from .model import Net, flatten, loss_gradient, net_of, rows, targets, unchanged, unflatten
+from .model import Net, a_net, flatten, loss_gradient, net_of, rows, targets, unchanged, unflatten
 from .optim import AdamState, adam
 
 Rows: TypeAlias = NDArray[np.intp]
@@ -90,6 +90,7 @@ def descend(theta: Reals, gradient: Callable[[Reals, Rows], Reals], n: int, *, r
 def training_data(where: str, net: Net, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, epochs: int,
                   batch_size: int, lr: float) -> tuple[Reals, Reals]:
     """Samples and the probabilities of their classes, which fit the network and each other."""
+    a_net(where, net)
     arguments.generator(where, rng)
     if not (isinstance(lr, int | float | np.number) and 0 <= lr < np.inf):
         raise arguments.error(ValueError, where, "`lr` must be a finite number from 0", repr(lr), "3e-3 is usual")

@@ -1,0 +1,31 @@
+"""How the page draws what is not a method of `refquant compare`: other networks, and variants of one method."""
+from __future__ import annotations
+
+from typing import Any
+
+from ..compare import methods
+from ..plots.style import BLUE, GREEN, GREY, INDIGO, ORANGE, RED, SKY, WINE, look
+
+HOLLOW = {"markerfacecolor": "white", "linestyle": "-."}
+STYLES: dict[str, dict[str, Any]] = {
+    "ptq-static-percentile-99": look(ORANGE, "v", "static, percentile 99", markerfacecolor="white", linestyle=":"),
+    "ptq-static-best": look(GREY, "D", "static, the best of those tested"),
+    "longer-ptq-static-minmax": look(RED, "o", "static, min-max, after longer training", **HOLLOW),
+    "longer-ptq-static-adaround": look(INDIGO, "s", "static, AdaRound, after longer training", **HOLLOW),
+    "qat-ste-in-float": look(GREEN, "^", "straight-through's weights in float", **HOLLOW),
+    "qat-lsq-in-float": look(WINE, "*", "learned steps' weights in float", markersize=11, **HOLLOW),
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "weights": look(ORANGE, "v", "weights"),
+    "activations": look(BLUE, "s", "activations"),
+    "both": look(RED, "o", "both"),
+    "labels": {**methods.line_style("qat-lsq"), "label": "by labels"},
+    "teacher": look(SKY, "o", "by the float network's probabilities", linestyle="--"),
+    "Adam": {**methods.line_style("qat-lsq"), "label": "Adam"},
+    "SGD": look(SKY, "o", "SGD", linestyle="--"),
+}
+
+
+def line_style(name: str) -> dict[str, Any]:
+    """The colour, marker and label of a network or a variant here, or of a method."""
+    return STYLES.get(name) or VARIANTS.get(name) or methods.line_style(name)

@@ -1,0 +1,37 @@
+"""A comparison as text."""
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from ..aligned import ruled
+from ..records import Record, Row, summarize
+from ..stats import Estimate
+
+HEAD = ("method", "bits", "accuracy, %", "minus float, points", "cross-entropy, nats", "logit SQNR, dB",
+        "depends on batch, %", "bytes", "seconds")
+
+
+def table(records: Sequence[Record]) -> str:
+    """A line for each method at each width, and what the columns mean."""
+    seeds = len({r["seed"] for r in records})
+    return "\n".join([
+        *ruled([HEAD, *map(_line, summarize(records))], left=2), "", textwrap.fill(
+            f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is an initialisation "
+            "and, for the digits, a split in 1,257 to train and 540 to test, shared by all methods. minus float: "
+            "paired within each seed. W8A8: 8 bits for weights, 8 for activations. logit SQNR: how far the "
+            "logits stay above their distance to the float network's; training on moves them too (float-longer). "
+            "depends on batch: the predictions that differ when the same images are batched in another order; a range "
+            "for the whole batch depends on all its images.", 140)])
+
+
+def _line(r: Row) -> tuple[str, ...]:
+    return (r.method, "float32" if r.bits == 32 else f"W{r.bits}A{r.bits}", _show(r.accuracy),
+            "–" if r.method == "float" else _show(r.minus_float, "+"), _show(r.cross_entropy, digits=3),
+            _show(r.sqnr_db), _show(r.changed), f"{r.model_bytes:,}", f"{r.seconds:.4f}")
+
+
+def _show(e: Estimate | None, sign: str = "", digits: int = 2) -> str:
+    if e is None:
+        return "–"
+    return f"{e.mean:{sign}.{digits}f}" + ("" if e.half_width is None else f" ± {e.half_width:.{digits}f}")

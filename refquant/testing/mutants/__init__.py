@@ -1,0 +1,15 @@
+"""Each formula with one thing wrong. A kit that does not notice is worthless: every mutant must break a law that cites
+its rule.
+
+One module an idea, as for the laws, its mutants in a table at its end. MUTANTS is all of them, and a plain dict: a test
+may add its own.
+"""
+from __future__ import annotations
+
+from . import codes, gradients, granularity, integers, parameters
+from .mutant import Mutant
+
+MUTANTS: dict[str, Mutant] = {mutant.name: mutant for module in (codes, parameters, granularity, integers, gradients)
+                                for mutant in module.MUTANTS}
+
+__all__ = ["MUTANTS", "Mutant"]

@@ -1,0 +1,27 @@
+"""What a mutant is, and which laws must notice it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import refquant as rq
+
+from ..laws import Law
+
+
+class Mutant(NamedTuple):
+    """What is wrong, the rule it breaks, and the functions that stand in for the right ones."""
+
+    name: str
+    rule: str
+    wrong: dict[str, Callable[..., Any]]
+
+    def subject(self) -> SimpleNamespace:
+        """refquant with the wrong functions in it."""
+        return SimpleNamespace(**{**vars(rq), **self.wrong})
+
+    def laws(self, laws: Iterable[Law]) -> list[Law]:
+        """Those that cite the rule; first those that call a wrong function by name."""
+        cite = [law for law in laws if self.rule in law.rules]
+        return sorted(cite, key=lambda law: not set(self.wrong) & set(law.check.__code__.co_names))
