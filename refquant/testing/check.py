@@ -102,8 +102,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     first = own[0] if own else IntGrid(min(bits, 8))
     takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
-    profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
-                       suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+    profile = _profile(examples, random)
     for rule, kind in LADDER:
         if not (symmetric and kind is odd_zero_points) and (per_channel or kind is not channels):
             _try(profile, kind(chosen, dtype, symmetric), lambda case, rule=rule: _compare(  # type: ignore[misc]
@@ -155,6 +154,11 @@ class _Wrong(AssertionError):
 
     def __init__(self, report: Callable[[], Deviation]) -> None:
         self.report = report
+
+
+def _profile(examples: int, random: bool) -> settings:
+    return settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
+                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
 
 
 def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
