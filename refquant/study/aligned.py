@@ -1,7 +1,6 @@
 """Text that fits the terminal: tables with columns as wide as their widest cell, lists, paragraphs."""
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -14,9 +13,9 @@ Rows = Sequence[Sequence[str]]
 
 
 def room(piped: int = WHOLE) -> int:
-    """How many columns there are: the terminal's, or COLUMNS; `piped` where the output goes elsewhere."""
+    """How many columns there are: the terminal's; `piped` where the output goes elsewhere."""
     watched = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size((piped, 24)).columns if watched or "COLUMNS" in os.environ else piped
+    return shutil.get_terminal_size((piped, 24)).columns if watched else piped
 
 
 def aligned(rows: Rows, left: int = 1, rule: bool = False) -> list[str]:
