@@ -43,19 +43,22 @@ def write_all(contents: Mapping[Path, Content], removed: Iterable[Path] = ()) ->
     Raises:
         OSError: it names the file that could not be written.
     """
-    with ExitStack() as temporary, ExitStack() as undo:
-        new = {path: temporary.enter_context(_beside(path, content)) for path, content in contents.items()}
-        last = [*contents][-1]  # of which one change of names is all or nothing
+    with ExitStack() as temporary:
+        moves: list[tuple[Path, Path, Path]] = []
         for path in [*removed, *contents]:
-            with _naming(path):
-                if path != last:
-                    old = temporary.enter_context(_beside(path))
-                    undo.callback(_back, path, old, new.get(path))
-                    if os.path.lexists(path):
-                        os.replace(path, old)
-                if path in new:
-                    os.replace(new[path], path)
-        undo.pop_all()
+            if path.is_file() and len(contents) > 1:  # of one file, the change of names is all or nothing
+                moves.append((path, path, temporary.enter_context(_beside(path))))
+            if path in contents:
+                moves.append((path, temporary.enter_context(_beside(path, contents[path])), path))
+        try:
+            for path, source, target in moves:
+                with _naming(path):
+                    os.replace(source, target)
+        except BaseException:
+            for _, source, target in reversed(moves if os.path.lexists(moves[-1][1]) else []):
+                if os.path.lexists(target) and not os.path.lexists(source):
+                    os.replace(target, source)
+            raise
 
 
 @contextmanager
@@ -66,8 +69,7 @@ def _beside(path: Path, content: Content | None = None) -> Iterator[Path]:
         if content is not None:
             with _naming(path):
                 temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-                mode = temporary.stat().st_mode
-                temporary.chmod(mode & 0o777 | 0o600)  # the owner's, too, in a browser, where the umask is 0o777
+                temporary.chmod(temporary.stat().st_mode & 0o777 | 0o600)  # in a browser the umask is 0o777
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
@@ -80,11 +82,3 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except OSError as cause:
         raise OSError(cause.errno, cause.strerror or str(cause), str(path)) from cause
-
-
-def _back(path: Path, old: Path, new: Path | None) -> None:
-    """The path as it was: with its old file, or without the new one."""
-    if os.path.lexists(old):
-        os.replace(old, path)
-    elif new is not None and not new.exists():
-        path.unlink(missing_ok=True)
