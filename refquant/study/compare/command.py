@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ... import arguments
@@ -41,7 +42,6 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from . import deployed, exported
     from .methods import about, groups
     from .output import save
     from .run import compare
@@ -66,13 +66,25 @@ def run(options: argparse.Namespace) -> int:
     written = save(records, plan, folder, options.svg)
     echo(fitted(table(records)), f"\n{written}")
     if "save" in more:
-        saved = deployed.save_networks(plan, more["save"])
-        echo("", deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {more['save']}")
+        _save_networks(plan, more["save"])
     if "export" in more:
-        made = exported.export_networks(plan, more["export"])
-        models = sum(not each.refused for each in made)
-        echo("", exported.table(made), f"\nWritten: {count(models, 'model')}, in {more['export']}")
+        _export_networks(plan, more["export"])
     return 0
+
+
+def _save_networks(plan: Plan, folder: Path) -> None:
+    from . import deployed
+
+    saved = deployed.save_networks(plan, folder)
+    echo("", deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {folder}")
+
+
+def _export_networks(plan: Plan, folder: Path) -> None:
+    from . import exported
+
+    made = exported.export_networks(plan, folder)
+    models = sum(not each.refused for each in made)
+    echo("", exported.table(made), f"\nWritten: {count(models, 'model')}, in {folder}")
 
 
 def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
