@@ -20,7 +20,7 @@ from ...engines.operators import OPERATORS, short
 from ...files import writable_folder
 from .. import results
 from ..aligned import room
-from ..explain.numbers import parameters, read
+from ..numbers import parameters, read
 from .cases import Case, Point, ask
 from .figures import engines_around_ties
 from .questions import QUESTIONS, Question
