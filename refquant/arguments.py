@@ -1,13 +1,17 @@
 """Arguments are parsed, and every message is worded, here.
 
 A message reads `{function}: {rule}; got {what came}. Hint: {what to do}.`; TypeError is for types, ValueError for
-values and shapes.
+values and shapes. IEEE gradual underflow is assumed: on a thread that flushes subnormal numbers to zero, as after
+torch.set_flush_denormal(True), they count as 0.
 """
 from __future__ import annotations
 
+import inspect
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -32,21 +36,45 @@ def error(kind: type[Exception], where: str, rule: str, got: object, hint: str) 
     return kind(f"{where}: {rule}; got {got}. Hint: {hint}.")
 
 
+def shown(value: object) -> str:
+    """repr(value), at most 60 characters of it; Python itself refuses to write integers of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        text = f"a huge {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def typed(value: object) -> str:
+    """The value and its type."""
+    return f"{shown(value)} of type {type(value).__name__}"
+
+
 def first(where_true: NDArray[np.bool_]) -> tuple[int, ...]:
     """The index of the first True."""
     return tuple(int(i) for i in np.unravel_index(np.argmax(where_true), where_true.shape))
 
 
+def place(where_true: NDArray[np.bool_]) -> str:
+    """" at index ... of shape ..." of the first True; a scalar has no index."""
+    return f" at index {first(where_true)} of shape {where_true.shape}" if where_true.ndim else ""
+
+
 def array(where: str, x: ArrayLike, name: str) -> NDArray[Any]:
-    """`x` as an array in the machine's byte order; nothing is copied that need not be."""
-    if hasattr(x, "filled"):
-        raise error(TypeError, where, f"`{name}` must not be masked", f"a {type(x).__name__}",
-                    "fill it, x.filled(0), or drop what is masked, x.compressed()")
+    """`x` as an array of numbers in the machine's byte order; nothing is copied that need not be."""
+    for part in x if isinstance(x, (list, tuple)) else (x,):
+        if hasattr(part, "filled"):
+            raise error(TypeError, where, f"`{name}` must not be masked", f"a {type(part).__name__}",
+                        "fill it, x.filled(0), or drop what is masked, x.compressed()")
     try:
         a = np.asarray(x)
-    except ValueError as cause:
-        raise error(ValueError, where, f"`{name}` must be an array", f"a {type(x).__name__} of uneven rows",
-                    "give every row the same length") from cause
+    except (TypeError, RuntimeError, ValueError) as cause:
+        kind = ValueError if isinstance(cause, ValueError) else TypeError
+        raise error(kind, where, f"`{name}` must be an array, without uneven rows", f"a {type(x).__name__}",
+                    f"of a PyTorch tensor, pass {name}.detach().float().numpy()") from cause
+    if a.dtype.kind in "OSUMm":
+        raise error(TypeError, where, f"`{name}` must hold reals or integers of at most 64 bits (R7)",
+                    f"{typed(x)}, dtype {a.dtype}", "data come before parameters, grids and sizes")
     return a.astype(a.dtype.newbyteorder("="), copy=False)
 
 
@@ -58,15 +86,15 @@ def reals(where: str, x: ArrayLike, name: str = "x") -> Reals:
                     f"convert it first, for example np.asarray({name}, np.float32); codes belong in dequantize")
     with np.errstate(all="ignore"):
         if a.size and np.isnan(a.min()):
-            raise error(ValueError, where, f"`{name}` must not hold NaN (R7)",
-                        f"NaN at index {first(np.isnan(a))} of shape {a.shape}", "drop or replace NaN first")
+            raise error(ValueError, where, f"`{name}` must not hold NaN (R7)", f"NaN{place(np.isnan(a))}",
+                        "drop or replace NaN first")
     return a
 
 
 def none(where: str, bad: NDArray[np.bool_], values: NDArray[Any], rule: str, hint: str) -> None:
     """No value is bad; the first that is, is named with its place."""
     if bad.any():
-        raise error(ValueError, where, rule, f"{values[bad][0]} at index {first(bad)} of shape {values.shape}", hint)
+        raise error(ValueError, where, rule, f"{values[bad][0]}{place(bad)}", hint)
 
 
 def finite(where: str, x: ArrayLike, name: str) -> Reals:
@@ -108,14 +136,26 @@ def whole(where: str, value: Any, name: str, least: int, most: int | None = None
     """`value` as an int from `least` to `most`."""
     span = f"at least {least}" if most is None else f"from {least} to {most}"
     example = max(least, 8) if most is None else min(max(least, 8), max(least, most))
+    kind: type[Exception] = ValueError
     try:
         n = operator.index(value)
-    except TypeError as cause:
-        raise error(TypeError, where, f"`{name}` must be an integer {span}", f"{value!r} of type "
-                    f"{type(value).__name__}", f"pass {example}, say") from cause
+    except TypeError:
+        n, kind = least - 1, TypeError
     if isinstance(value, (bool, np.bool_)) or n < least or (most is not None and n > most):
-        raise error(ValueError, where, f"`{name}` must be an integer {span}", repr(value), f"pass {example}, say")
+        raise error(kind, where, f"`{name}` must be an integer {span}",
+                    typed(value) if kind is TypeError else shown(value), f"pass {example}, say")
     return n
+
+
+def real(where: str, value: Any, name: str, span: str, inside: Callable[[float], bool], example: str) -> float:
+    """`value` as a float for which `inside` holds."""
+    number = np.nan
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            number = float(value)
+    if not inside(number):
+        raise error(ValueError, where, f"`{name}` must be a number {span}", shown(value), f"pass {example}, say")
+    return number
 
 
 def one_axis(where: str, shape: tuple[int, ...], axis: Any) -> int:
@@ -125,13 +165,16 @@ def one_axis(where: str, shape: tuple[int, ...], axis: Any) -> int:
 
 def axes(where: str, shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """The axes, counted from the front; None is all."""
+    if axis is None:
+        return tuple(range(len(shape)))
     try:
-        if isinstance(axis, bool | list | np.ndarray) or (type(axis) is tuple and bool in map(type, axis)):
+        named = axis if isinstance(axis, tuple) else (axis,)
+        if any(isinstance(i, (bool, np.ndarray)) for i in named):
             raise TypeError
-        return np.lib.array_utils.normalize_axis_tuple(range(len(shape)) if axis is None else axis, len(shape))
-    except (ValueError, TypeError) as cause:
+        return np.lib.array_utils.normalize_axis_tuple(named, len(shape))
+    except (ValueError, TypeError, OverflowError) as cause:
         raise error(ValueError, where, f"`axis` must name one of {len(shape)} axes, several each once",
-                    f"{axis!r} for shape {shape}", "0 is the first axis, -1 the last") from cause
+                    f"{shown(axis)} for shape {shape}", "0 is the first axis, -1 the last") from cause
 
 
 def within(where: str, q: ArrayLike, qmin: int, qmax: int, name: str, rule: str, hint: str) -> Codes:
@@ -145,8 +188,27 @@ def within(where: str, q: ArrayLike, qmin: int, qmax: int, name: str, rule: str,
 def instance(where: str, value: object, kind: type[T] | tuple[type[T], ...], rule: str, hint: str) -> T:
     """`value`, which must be a `kind`."""
     if not isinstance(value, kind):
-        raise error(TypeError, where, rule, f"{value!r:.40} of type {type(value).__name__}", hint)
+        raise error(TypeError, where, rule, typed(value), hint)
     return value
+
+
+def takes(f: Any, *args: Any, **kwargs: Any) -> bool:
+    """Whether f is a function of these arguments."""
+    try:
+        inspect.signature(f).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def called(where: str, name: str, form: str, hint: str, f: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """f(*args, **kwargs), where `name` must be a function of these arguments."""
+    try:
+        return f(*args, **kwargs)
+    except TypeError as cause:
+        if takes(f, *args, **kwargs):
+            raise
+        raise error(TypeError, where, f"`{name}` must be a function {form}", typed(f), hint) from cause
 
 
 def generator(where: str, rng: object) -> None:
@@ -162,17 +224,38 @@ def batches(where: str, data: object) -> None:
                     "pass a list, [x], for one batch")
 
 
-def compatible(*shapes: tuple[int, ...]) -> bool:
-    """Whether the shapes broadcast together."""
-    try:
-        return bool(np.broadcast_shapes(*shapes) or True)
-    except ValueError:
-        return False
+def room_for_an_axis(where: str, a: NDArray[Any]) -> None:
+    """NumPy's arrays have at most 64 axes."""
+    if a.ndim == 64:
+        raise error(ValueError, where, "one more axis is needed, and NumPy has at most 64", f"shape {a.shape}",
+                    "drop axes of length 1: np.squeeze")
+
+
+def joint(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape to which both broadcast, if there is one; np.broadcast_shapes ends at 32 axes, NumPy's arrays at 64."""
+    pairs = list(zip_longest(a[::-1], b[::-1], fillvalue=1))[::-1]
+    if any(i != j and i != 1 and j != 1 for i, j in pairs):
+        return None
+    return tuple(i if j == 1 else j for i, j in pairs)
+
+
+def broadcast(where: str, a: NDArray[Any], b: NDArray[Any], names: str, hint: str) -> list[NDArray[Any]]:
+    """a and b in one shape (R12)."""
+    shape = joint(a.shape, b.shape)
+    if shape is None:
+        raise error(ValueError, where, f"{names} must broadcast together (R12)", f"shapes {a.shape} and {b.shape}",
+                    hint)
+    return [v if v.shape == shape else np.broadcast_to(v, shape) for v in (a, b)]
 
 
 def broadcastable(where: str, shape: tuple[int, ...], to: tuple[int, ...]) -> None:
     """Parameters broadcast TO x's shape (R12)."""
-    if shape and (not compatible(shape, to) or np.broadcast_shapes(shape, to) != to):  # () always does
+    if shape and joint(shape, to) != to:  # () always does
         raise error(ValueError, where, "parameters must broadcast to the shape of the data (R12)",
                     f"parameters of shape {shape} for data of shape {to}",
                     "take ranges with axis= of this very array; they keep their axes, so they fit")
+
+
+def compatible(*shapes: tuple[int, ...]) -> bool:
+    """Whether the shapes broadcast together."""
+    return joint(*shapes) is not None

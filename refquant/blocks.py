@@ -28,10 +28,12 @@ def split_blocks(x: ArrayLike, block_size: int, axis: int = -1) -> Reals:
     (2, 2, 1)
 
     Raises:
-        ValueError: a block size outside 1 to n, an axis that x does not have.
+        ValueError: a block size outside 1 to n, an axis that x does not have, 64 axes: NumPy has no more.
+        TypeError: no numbers.
     Source: VS-Quant (arXiv:2102.04503); block formats of ONNX (block_size, opset 21) and gguf.
     """
     a = arguments.array("split_blocks", x, "x")
+    arguments.room_for_an_axis("split_blocks", a)
     i = arguments.one_axis("split_blocks", a.shape, axis)
     n = a.shape[i]
     size = arguments.whole("split_blocks", block_size, "block_size", 1, max(n, 1))
@@ -54,6 +56,7 @@ def join_blocks(blocks: ArrayLike, axis: int = -1, length: int | None = None) ->
 
     Raises:
         ValueError: fewer than two axes, a length that does not end in the last block.
+        TypeError: no numbers.
     """
     a = arguments.array("join_blocks", blocks, "blocks")
     i = arguments.one_axis("join_blocks", a.shape[1:], axis)

@@ -4,13 +4,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arguments
 from .affine import AffineParams
 from .clipping import Axis, Clip, minmax
-from .clipping.rule import ranged
-from .grids import IntGrid
+from .clipping.rule import fitted, ranged
+from .grids import IntGrid, known
 from .observers import Observer, minmax_observer
 from .ranges import Fit, affine_params
 
@@ -34,13 +35,16 @@ def static_params(batches: Iterable[ArrayLike], grid: IntGrid, *, axis: Axis = N
     (1.0, 0)
 
     Raises:
-        TypeError: a bare array.
+        TypeError: a bare array, an observer that is none, a fit that is no function.
         ValueError: no data, NaN or infinities in it, batches of different shapes along the axes kept.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.1; "calibration" as in arXiv:2004.09602.
     """
     arguments.batches("static_params", batches)
+    known("static_params", grid)
+    arguments.instance("static_params", observer, Observer, "`observer` must be an Observer",
+                       "pass rq.minmax_observer or rq.histogram_observer(clip), say")
     states = (observer.observe(batch, axis) for batch in batches)
-    return fit(*observer.range(reduce(observer.merge, states, observer.empty)), grid)
+    return fitted("static_params", fit, *observer.range(reduce(observer.merge, states, observer.empty)), grid)
 
 
 def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
@@ -61,7 +65,10 @@ def dynamic_params(x: ArrayLike, grid: IntGrid, axis: Axis = None, *,
 
     Raises:
         ValueError: no data, NaN or infinities.
-        TypeError: integers, complex or other dtypes.
+        TypeError: integers, complex or other dtypes; a list of arrays: it would be stacked.
     Source: ONNX DynamicQuantizeLinear (per tensor); per row as in ZeroQuant (arXiv:2206.01861), "token-wise".
     """
-    return fit(*ranged("dynamic_params", clip, x, axis), grid)
+    if isinstance(x, (list, tuple)) and any(hasattr(part, "__array__") and np.ndim(part) for part in x):
+        raise arguments.error(TypeError, "dynamic_params", "`x` must be one array", f"a {type(x).__name__} of arrays",
+                              "static_params takes batches; np.stack or np.concatenate makes one array of them")
+    return fitted("dynamic_params", fit, *ranged("dynamic_params", clip, x, axis), grid)

@@ -64,6 +64,52 @@ def test_infinite_data() -> None:
             params(np.array([1.0, np.inf]))
 
 
+def test_a_list_of_arrays_is_no_array() -> None:
+    x = np.ones((2, 3))
+    for batches in ([x, x], (x,), [x[0], x], [1.0, x], [x, 1.0]):
+        with refused(TypeError, "dynamic_params", "`x` must be one array", f"a {type(batches).__name__} of arrays",
+                     "static_params", "np.stack"):
+            rq.dynamic_params(batches, rq.INT8)
+    for row in ([1.0, 3.0], [np.float32(1), np.float32(3)], [np.array(1.0), np.array(3.0)], [[1.0], [3.0]]):
+        assert rq.dynamic_params(row, rq.UINT2).scale == 1
+
+
+@pytest.mark.parametrize("clip", ["percentile", None, rq.mse_optimal, rq.percentile, rq.affine_params, np.max, 0.9])
+def test_clips_are_functions_of_x_and_axis(clip: Any) -> None:
+    for call in (lambda: rq.dynamic_params(np.ones(3), rq.INT8, clip=clip),
+                 lambda: rq.static_params([np.ones(3)], rq.INT8, observer=rq.moving_average_observer(0.5, clip))):
+        if clip is np.max:
+            with refused(ValueError, "`clip` must return (lo, hi)", "got shapes () instead of [(), ()]"):
+                call()
+        else:
+            with refused(TypeError, "`clip` must be a function (x, axis=) -> (lo, hi)",
+                         "partial(rq.mse_optimal, grid=grid)"):
+                call()
+
+
+@pytest.mark.parametrize("fit", ["symmetric", None, rq.minmax, rq.INT8, rq.quantize])
+def test_fits_are_functions_of_a_range_and_a_grid(fit: Any) -> None:
+    for name, call in (("dynamic_params", lambda: rq.dynamic_params(np.ones(3), rq.INT8, fit=fit)),
+                       ("static_params", lambda: rq.static_params([np.ones(3)], rq.INT8, fit=fit)),
+                       ("mse_optimal", lambda: rq.mse_optimal(np.ones(3), rq.INT8, fit=fit)),
+                       ("lp_optimal", lambda: rq.lp_optimal(np.ones(3), rq.INT8, fit=fit, p=3))):
+        with refused(TypeError, name, "`fit` must be a function (lo, hi, grid) -> AffineParams", "rq.affine_params"):
+            call()
+
+
+@pytest.mark.parametrize("observer", ["minmax", None, rq.histogram_observer, rq.minmax, (1, 2, 3, 4)])
+def test_observers_are_observers(observer: Any) -> None:
+    with refused(TypeError, "static_params", "`observer` must be an Observer", "rq.minmax_observer"):
+        rq.static_params([np.ones(3)], rq.INT8, observer=observer)
+
+
+def test_a_wrong_grid_is_refused_before_the_data_are_read() -> None:
+    batches = iter([np.ones(3)])
+    with refused(TypeError, "static_params", "`grid`", "8"):
+        rq.static_params(batches, 8)  # type: ignore[arg-type]
+    assert len(list(batches)) == 1
+
+
 def test_batches_of_different_widths() -> None:
     with refused(ValueError, "(1, 3)", "(1, 4)"):
         rq.static_params([np.zeros((2, 3)), np.zeros((2, 4))], rq.INT8, axis=0)

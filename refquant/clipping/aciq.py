@@ -81,7 +81,7 @@ def aciq_gaussian(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: 
         TypeError: as minmax.
     Source: Banner et al. 2019 (arXiv:1810.05723, ACIQ), eq. 6. The one-sided sigma is that of y, from x alone.
     """
-    x, grid = finite("aciq_gaussian", x, axis, counts), known("aciq_gaussian", grid)
+    (x, counts), grid = finite("aciq_gaussian", x, axis, counts, one_sided), known("aciq_gaussian", grid)
     middle, sigma = mean_and_deviation(np.maximum(x, 0) if one_sided else x, axis, counts)
     if one_sided:
         middle, sigma = 0 * middle, math.sqrt(2) * np.hypot(middle, sigma)
@@ -106,7 +106,7 @@ def aciq_laplace(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: b
         TypeError: as minmax.
     Source: as aciq_gaussian.
     """
-    x, grid = finite("aciq_laplace", x, axis, counts), known("aciq_laplace", grid)
+    (x, counts), grid = finite("aciq_laplace", x, axis, counts, one_sided), known("aciq_laplace", grid)
     lo, hi = minmax(x, axis)
     unit = unit_of(lo, hi)
     v = (np.maximum(x, 0) if one_sided else x) / unit

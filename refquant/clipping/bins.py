@@ -67,7 +67,3 @@ def centres(exponent: Codes, n: int) -> Reals:
     """
     k = np.arange(-n, n + 1)
     return np.ldexp(k - 0.5 * np.sign(k), exponent[..., None] - n.bit_length() + 1)
-
-
-# ---------------------------------------------------------------------------------------------- the observer
-

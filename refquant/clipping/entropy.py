@@ -48,8 +48,9 @@ def entropy(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, counts: Codes | N
         TypeError: as minmax.
     Source: Migacz 2017, "8-bit inference with TensorRT" (GTC), the procedure and its (i + 1/2).
     """
-    x, grid = finite("entropy", x, axis, counts), known("entropy", grid)
+    (x, counts), grid = finite("entropy", x, axis, counts), known("entropy", grid)
     lo, hi = minmax(x, axis)
+    arguments.room_for_an_axis("entropy", lo)
     exponent = exponents(lo, hi)
     signed = tally(x, exponent, BINS, counts)
     folded = signed[..., :BINS][..., ::-1] + signed[..., BINS + 1:]

@@ -10,7 +10,7 @@ from ..arguments import Codes, Reals
 from ..grids import IntGrid
 from ..ranges import Fit, affine_params
 from .quantiles import minmax
-from .rule import Axis, finite
+from .rule import Axis, finite, fitted
 from .statistics import mean, unit_of
 
 
@@ -58,15 +58,14 @@ def lp_optimal(x: ArrayLike, grid: IntGrid, axis: Axis = None, fit: Fit = affine
         TypeError: as minmax.
     Source: Nahshan et al. 2019 (arXiv:1911.07190, LAPQ).
     """
-    x = finite("lp_optimal" if p != 2 else "mse_optimal", x, axis, counts)
-    if not (isinstance(p, int | float | np.number) and 1 <= p < np.inf):
-        raise arguments.error(ValueError, "lp_optimal", "`p` must be a number of at least 1", repr(p),
-                              "2 is mse_optimal")
+    p = arguments.real("lp_optimal", p, "p", "of at least 1", lambda v: 1 <= v < np.inf, "2")
+    where = "mse_optimal" if p == 2 else "lp_optimal"
+    x, counts = finite(where, x, axis, counts)
     lo, hi = minmax(x, axis)
     unit = unit_of(lo, hi)  # relative errors neither overflow nor underflow
 
     def error(c: Reals) -> Reals:
-        x_hat = fake_quantize(x, fit(c * lo, c * hi, grid))
+        x_hat = fake_quantize(x, fitted(where, fit, c * lo, c * hi, grid))
         return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, axis, counts)
 
     best = np.ones_like(lo)

@@ -32,12 +32,20 @@ def octav(x: ArrayLike, grid: IntGrid, axis: Axis = None, *, one_sided: bool = F
     >>> round(float(hi), 1)
     2.6
 
+    The noise model knows neither where levels lie nor how few they are. At 3 levels of a Gaussian the mean square error
+    is 0.26, where the best range has 0.19:
+
+    >>> from refquant import IntGrid, fake_quantize, mse, mse_optimal, symmetric_params
+    >>> x, three = np.random.default_rng(0).normal(size=100_000), IntGrid(2, narrow=True)
+    >>> [round(mse(x, fake_quantize(x, symmetric_params(*clip(x, three), three))), 2) for clip in (octav, mse_optimal)]
+    [0.26, 0.19]
+
     Raises:
         ValueError: infinities, and as minmax.
         TypeError: as minmax.
     Source: Sakr et al. 2022 (arXiv:2206.06501).
     """
-    x, grid = finite("octav", x, axis, counts), known("octav", grid)
+    (x, counts), grid = finite("octav", x, axis, counts, one_sided), known("octav", grid)
     lo, hi = minmax(x, axis)
     unit = unit_of(lo, hi)
     v = np.maximum(x / unit, 0) if one_sided else np.abs(x / unit)

@@ -1,14 +1,14 @@
 """Order statistics as clipping rules: the least and the largest value, or percentiles of the data."""
 from __future__ import annotations
 
-from functools import partial
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from .rule import Axis, finite, parse
+from .rule import Axis, finite, kept, parse
 
 
 @arguments.quiet
@@ -47,7 +47,7 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bo
         percent: above 50, at most 100; 99.9 leaves a thousandth of the data outside on each side, 100 is minmax.
         axis: the axes REDUCED over, as in minmax.
         one_sided: lo = min(x) instead: for data that end at 0, as after ReLU.
-        counts: (*S) how often each x occurs, x ascending along axis=-1: a histogram; None is once.
+        counts: (*S) how often each x occurs, with axis=-1: a histogram; None is once.
     Returns:
         (lo, hi) in x's dtype, shaped as minmax's.
 
@@ -63,26 +63,26 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bo
         TypeError: as minmax.
     Source: Wu et al. 2020 (arXiv:2004.09602), section 3.2, there of |x|; the interpolation is NumPy's default.
     """
-    x = finite("percentile", x, axis, counts)
-    if not (isinstance(percent, int | float | np.number) and 50 < percent <= 100):
-        raise arguments.error(ValueError, "percentile", "`percent` must lie above 50 and at most at 100", repr(percent),
-                              "99.9 leaves a thousandth of the data outside on each side")
-    percent = float(percent)
-    below = 0.0 if one_sided else 100 - percent
+    x, counts = finite("percentile", x, axis, counts, one_sided)
+    percent = arguments.real("percentile", percent, "percent", "above 50, at most 100", lambda v: 50 < v <= 100, "99.9")
+    q = np.array([0.0 if one_sided else 100 - percent, percent])
+    reduced = arguments.axes("percentile", x.shape, axis)
+    others = [i for i in range(x.ndim) if i not in reduced]  # as rows: NumPy sorts arrays of at most 32 axes
+    rows = x.transpose(*others, *reduced).reshape(-1, math.prod(x.shape[i] for i in reduced))
     if counts is not None:
-        return _ranked(x, below, counts), _ranked(x, percent, counts)
-    each = partial(np.percentile, q=[below, percent], axis=axis, keepdims=axis is not None)
-    ends = each(x)
-    if not np.isfinite(ends).all():  # a difference overflowed
-        ends = np.where(np.isfinite(ends), ends, 2 * each(x / 2))
-    return ends[0].astype(x.dtype)[()], ends[1].astype(x.dtype)[()]
+        ends = _ranked(rows, q, counts.reshape(rows.shape))
+    elif not np.isfinite(ends := np.percentile(rows.T, q, axis=0)).all():  # a difference overflowed
+        ends = np.where(np.isfinite(ends), ends, 2 * np.percentile(rows.T / 2, q, axis=0))
+    lo, hi = (end.reshape(kept(x, reduced, axis))[()] for end in ends.astype(x.dtype))
+    return lo, hi
 
 
-def _ranked(x: Reals, percent: float, counts: Codes) -> Reals:
-    """The percentile of ascending values that occur counts times, as np.percentile of the values repeated."""
-    upto = np.cumsum(counts, axis=-1)
-    place = percent / 100 * (upto[..., -1:] - 1)
-    below, above = (np.take_along_axis(x, np.sum(upto <= rank, axis=-1, keepdims=True), -1)
+def _ranked(x: Reals, q: Reals, counts: Codes) -> Reals:
+    """The percentiles of each row of values that occur counts times, as np.percentile of the values repeated."""
+    order = np.argsort(x)
+    x, upto = np.take_along_axis(x, order, -1), np.cumsum(np.take_along_axis(counts, order, -1), axis=-1)
+    place = q[:, None, None] / 100 * (upto[:, -1:] - 1)
+    below, above = (np.take_along_axis(x[None], np.sum(upto <= rank, axis=-1, keepdims=True), -1)
                     for rank in (np.floor(place), np.ceil(place)))
     part = place - np.floor(place)
-    return np.where(part == 0, below, below * (1 - part) + above * part).astype(x.dtype)
+    return np.where(part == 0, below, below * (1 - part) + above * part)

@@ -14,19 +14,27 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
+from ..affine import AffineParams
 from ..arguments import Codes, Reals
+from ..grids import IntGrid
+from ..ranges import Fit
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 Clip: TypeAlias = Callable[..., tuple[Reals, Reals]]
 
 
-def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None) -> Reals:
-    """x as finite reals, counts of its shape."""
+def finite(where: str, x: ArrayLike, axis: Axis, counts: Codes | None,
+           one_sided: bool = False) -> tuple[Reals, Codes | None]:
+    """x as finite reals, and counts of its shape."""
     x = arguments.finite(where, parse(where, x, axis), "x")
-    if counts is not None and (np.shape(counts) != x.shape or axis != -1):
-        raise arguments.error(ValueError, where, "`counts` must have the shape of `x`, with axis=-1",
-                              f"{np.shape(counts)} for {x.shape}, axis={axis}", "histogram_observer calls it so")
-    return x
+    arguments.instance(where, one_sided, (bool, np.bool_), "`one_sided` must be True or False", "pass True")
+    if counts is not None:
+        counts = arguments.integers(where, counts, "counts")
+        if counts.shape != x.shape or axis != -1 or (counts < 0).any() or not counts.any(axis=-1).all():
+            raise arguments.error(ValueError, where, "`counts` must have the shape of `x`, with axis=-1, and say how "
+                                  "often each occurs, at least one of a row", f"{counts.shape} for {x.shape}, "
+                                  f"axis={axis}", "histogram_observer calls it so")
+    return x, counts
 
 
 def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
@@ -38,14 +46,26 @@ def parse(where: str, x: ArrayLike, axis: Axis) -> Reals:
     return x
 
 
+def kept(x: Reals, reduced: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape of x's range: the reduced axes are 1, or gone for axis=None."""
+    return () if axis is None else tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
+
+
 def ranged(where: str, clip: Clip, x: ArrayLike, axis: Axis) -> tuple[Reals, Reals]:
     """What a clipping rule makes of x, in the shape that broadcasts back to x."""
     x = arguments.reals(where, x)
-    reduced = arguments.axes(where, x.shape, axis)
-    lo, hi = clip(x, axis=axis)
-    shape = () if axis is None else tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
-    if np.shape(lo) != shape or np.shape(hi) != shape:
-        raise arguments.error(ValueError, where, "`clip` must keep the reduced axes as 1 (R12)",
-                              f"shapes {np.shape(lo)} and {np.shape(hi)} instead of {shape}",
-                              "reduce with keepdims=axis is not None")
+    shape = kept(x, arguments.axes(where, x.shape, axis), axis)
+    hint = "give it its options first: partial(rq.percentile, percent=99.9), partial(rq.mse_optimal, grid=grid)"
+    found = arguments.called(where, "clip", "(x, axis=) -> (lo, hi)", hint, clip, x, axis=axis)
+    shapes = [np.shape(end) for end in found] if np.iterable(found) else np.shape(found)
+    if shapes != [shape, shape]:
+        raise arguments.error(ValueError, where, "`clip` must return (lo, hi), and keep the reduced axes as 1 (R12)",
+                              f"shapes {shapes} instead of {[shape, shape]}", "reduce with keepdims=axis is not None")
+    lo, hi = found
     return lo, hi
+
+
+def fitted(where: str, fit: Fit, lo: Reals, hi: Reals, grid: IntGrid) -> AffineParams:
+    """The parameters that fit makes of a range."""
+    return arguments.called(where, "fit", "(lo, hi, grid) -> AffineParams", "pass rq.affine_params itself",
+                            fit, lo, hi, grid)

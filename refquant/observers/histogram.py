@@ -1,7 +1,6 @@
 """Histogram: a clipping rule for data seen in pieces, by counts in bins that merge exactly (clipping/bins.py)."""
 from __future__ import annotations
 
-import inspect
 from functools import partial
 
 import numpy as np
@@ -40,16 +39,18 @@ def histogram_observer(clip: Clip, bins: int = 8192) -> Observer:
     Source: histogram calibration as in Wu et al. 2020 (arXiv:2004.09602), section 3.2; PyTorch's HistogramObserver
     and ONNX Runtime's calibrators move counts between bins of other widths, so their result depends on the order.
     """
-    if "counts" not in inspect.signature(clip).parameters:
-        raise arguments.error(TypeError, "histogram_observer", "`clip` must take `counts`", repr(clip), "give it the "
-                              "keyword: how often each value occurs; minmax has minmax_observer")
     if arguments.whole("histogram_observer", bins, "bins", 2) & (bins - 1):
-        raise arguments.error(ValueError, "histogram_observer", "`bins` must be a power of two", str(bins), "2048, say")
+        raise arguments.error(ValueError, "histogram_observer", "`bins` must be a power of two", arguments.shown(bins),
+                              "2048, say")
+    if not arguments.takes(clip, None, axis=None, counts=None):
+        raise arguments.error(TypeError, "histogram_observer", "`clip` must be a function of x, `axis` and `counts`",
+                              arguments.typed(clip), "partial(percentile, percent=99.9); minmax has minmax_observer")
     return observer(partial(_histogram, bins), _add_histograms, partial(_clip_histogram, clip))
 
 
 def _histogram(bins: int, x: Reals, axis: Axis) -> State:
     lo, hi = extremes(arguments.finite("observe", x, "x"), axis)
+    arguments.room_for_an_axis("observe", lo)
     exponent = exponents(lo, hi)
     return lo, hi, exponent, tally(x, exponent, bins)
 

@@ -31,11 +31,9 @@ def moments_observer(width: float) -> Observer:
         ValueError: a width that is not positive, NaN or infinities, no data.
     Source: Chan, Golub and LeVeque 1979 (Stanford CS-TR-79-773).
     """
-    if not (isinstance(width, int | float | np.number) and 0 < width < np.inf):
-        raise arguments.error(ValueError, "moments_observer",
-                              "`width` must be a positive number of standard deviations", repr(width),
-                              "gaussian_width(8), say")
-    return observer(_moments, _add_moments, partial(_mean_and_sides, float(width)))
+    width = arguments.real("moments_observer", width, "width", "of standard deviations above 0",
+                           lambda v: 0 < v < np.inf, "gaussian_width(8)")
+    return observer(_moments, _add_moments, partial(_mean_and_sides, width))
 
 
 def _moments(x: Reals, axis: Axis) -> State:

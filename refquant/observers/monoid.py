@@ -57,6 +57,9 @@ def observer(summarise: Callable[[Reals, Axis], State], join: Callable[[State, S
     >>> largest.range(largest.merge(largest.observe([3.0]), largest.empty))
     (np.float64(0.0), np.float64(3.0))
     """
+    if not (callable(summarise) and callable(join) and callable(spread)):
+        raise arguments.error(TypeError, "observer", "all three must be functions",
+                              ", ".join(map(arguments.typed, (summarise, join, spread))), "minmax.py shows how")
     return Observer(EMPTY, partial(_observe, summarise), partial(_merge, join), partial(_range, spread))
 
 
@@ -66,7 +69,7 @@ def _observe(summarise: Callable[[Reals, Axis], State], x: ArrayLike, axis: Axis
 
 
 def _merge(join: Callable[[State, State], State], a: State, b: State) -> State:
-    if not a or not b:
+    if EMPTY in (_known("merge", a), _known("merge", b)):
         return a or b
     if [np.shape(v) for v in a] != [np.shape(v) for v in b]:
         raise arguments.error(ValueError, "merge", "summaries must have one shape", f"shapes {np.shape(a[0])} and "
@@ -76,7 +79,11 @@ def _merge(join: Callable[[State, State], State], a: State, b: State) -> State:
 
 
 def _range(spread: Callable[[State], tuple[Reals, Reals]], state: State) -> tuple[Reals, Reals]:
-    if not state:
+    if not _known("range", state):
         raise arguments.error(ValueError, "range", "a range needs data", "no batch, or only empty ones",
                               "give at least one batch with data; a generator can be read only once")
     return spread(state)
+
+
+def _known(where: str, state: State) -> State:
+    return arguments.instance(where, state, tuple, "a summary must come from observe or merge", "observer.observe(x)")

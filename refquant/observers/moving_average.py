@@ -33,10 +33,8 @@ def moving_average_observer(rate: float = 0.01, clip: Clip = minmax) -> Observer
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.1; PyTorch's MovingAverageMinMaxObserver
     (averaging_constant is the rate).
     """
-    if not (isinstance(rate, int | float | np.number) and 0 <= rate <= 1):
-        raise arguments.error(ValueError, "moving_average_observer", "`rate` must lie from 0 to 1", repr(rate),
-                              "0.01 moves by a hundredth of the difference at each batch")
-    return observer(partial(_step, float(rate), clip), _later, both)
+    rate = arguments.real("moving_average_observer", rate, "rate", "from 0 to 1", lambda v: 0 <= v <= 1, "0.01")
+    return observer(partial(_step, rate, clip), _later, both)
 
 
 @arguments.quiet

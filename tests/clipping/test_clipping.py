@@ -48,6 +48,12 @@ def test_percentiles_are_numpys() -> None:
     assert rq.percentile(x, 100) == rq.minmax(x)
 
 
+def test_percentiles_just_above_the_median_and_from_the_least_value() -> None:
+    x = np.linspace(1.0, 3.0, 101)
+    assert np.ravel(rq.percentile(x, 50.5)) == pytest.approx([1.99, 2.01])
+    assert rq.percentile(x, 99.0, one_sided=True) == (1.0, np.percentile(x, 99.0))
+
+
 def test_percentiles_of_small_numbers_beside_large_ones() -> None:
     for dtype in (np.float16, np.float32, np.float64):
         x = np.array([np.finfo(dtype).smallest_subnormal, 2], dtype)
@@ -67,6 +73,16 @@ def test_large_powers_of_small_errors() -> None:
 def test_a_grid_is_a_grid(rule: Any) -> None:
     with refused(TypeError, "`grid` must be an IntGrid", "8"):
         rule([1.0, 2.0], 8)
+
+
+def test_percentiles_of_differences_that_overflow() -> None:
+    for dtype in (np.float16, np.float32, np.float64):
+        largest = np.finfo(dtype).max
+        for x in ([-largest, largest], [largest, -largest, largest, -largest], [-largest, 0, largest]):
+            values = np.array(x, dtype)
+            exact = 2 * np.percentile(values.astype(np.longdouble) / 2, [25, 75])
+            assert rq.percentile(values, 75.0) == pytest.approx(exact, rel=float(np.finfo(dtype).eps))
+            assert rq.percentile(np.array([x, np.ones(len(x))], dtype), 75.0, axis=-1)[1][1, 0] == 1
 
 
 @pytest.mark.parametrize("percent", [50, 100.1, 0, -3, np.nan, "99", None])
@@ -108,6 +124,29 @@ def test_rules_need_data_and_axes(clip: Any) -> None:
         clip([1, 2])
     with refused(ValueError, "`counts`", "axis=-1", "(3,)"):
         clip(np.ones(2), axis=-1, counts=np.ones(3, int))
+
+
+@each
+def test_counts_are_integers_and_not_all_zero(clip: Any) -> None:
+    x = np.array([[1.0, 2.0, 3.0], [-1.0, 0.0, 5.0]])
+    for bad in (np.ones((2, 3)), [[True] * 3] * 2, "x"):
+        with refused(TypeError, "`counts` must"):
+            clip(x, axis=-1, counts=bad)
+    for bad, axis in (([[1, 2, -1], [1, 1, 1]], -1), ([[1, 2, 3], [0, 0, 0]], -1), (np.ones((2, 3), int), None),
+                      (np.ones((2, 3), int), 1), (np.ones((3, 2), int), -1)):
+        with refused(ValueError, "`counts`", "axis=-1", f"for (2, 3), axis={axis}"):
+            clip(x, axis=axis, counts=bad)
+    found, listed = (clip(x, axis=-1, counts=kind([[1, 0, 2], [3, 1, 1]])) for kind in (np.uint8, list))
+    repeated = [clip(np.array([v])) for v in ([1.0, 3.0, 3.0], [-1.0, -1.0, -1.0, 0.0, 5.0])]
+    np.testing.assert_array_equal(found, listed)
+    np.testing.assert_allclose(np.squeeze(found).T, repeated, rtol=1e-9)
+
+
+def test_percentiles_of_counted_values_in_any_order() -> None:
+    x, counts = np.array([3.0, -1.0, 2.0, 7.0]), np.array([2, 1, 4, 1])
+    for percent in (75.0, 90.0, 99.9):
+        assert np.ravel(rq.percentile(x, percent, axis=-1, counts=counts)).tolist() == list(
+            rq.percentile(np.repeat(x, counts), percent))
 
 
 @each
@@ -190,6 +229,14 @@ def test_entropy_leaves_zeros_out_and_wide_grids_alone() -> None:
     grey = np.random.default_rng(0).integers(0, 17, size=5000) / 16
     assert rq.entropy(grey, rq.IntGrid(5, signed=False))[1] == 1, "among equals the widest, whatever the rounding"
     assert rq.entropy(np.full(9, -2.0), rq.INT8) == (-2.0, 0.0), "no wider than the data and 0"
+
+
+def test_octav_and_its_noise_model_at_three_levels() -> None:
+    """Max 1960: the best 3 levels of a Gaussian leave a mean square error of 0.1902."""
+    x, three = np.random.default_rng(0).normal(size=500_000), rq.IntGrid(2, narrow=True)
+    errors = [rq.mse(x, rq.fake_quantize(x, rq.symmetric_params(*clip(x, three), three))) for clip in (
+        rq.octav, partial(rq.mse_optimal, fit=rq.symmetric_params))]
+    assert errors == pytest.approx([0.2614, 0.1902], rel=0.01)
 
 
 def test_octav_on_values_where_it_runs_in_a_circle() -> None:

@@ -137,7 +137,25 @@ def test_memory_does_not_grow_with_the_data() -> None:
     assert [np.size(v) for v in few] == [np.size(v) for v in many] and few[3].nbytes == 8 * (2 * 8192 + 1)
 
 
+@each
+def test_summaries_are_summaries(observer: rq.Observer) -> None:
+    state = observer.observe([1.0, 2.0])
+    for bad in (None, np.ones(2), [], 0, rq.INT8):
+        for call in (lambda bad=bad: observer.merge(bad, state), lambda bad=bad: observer.merge(state, bad),
+                     lambda bad=bad: observer.range(bad)):
+            with refused(TypeError, "a summary must come from observe or merge", type(bad).__name__):
+                call()
+
+
 @pytest.mark.parametrize(("make", "kind", "parts"), [
+    (lambda: rq.histogram_observer("percentile"), TypeError, ("`clip`", "'percentile' of type str")),  # type: ignore[arg-type]
+    (lambda: rq.histogram_observer(lambda x, counts: (x, counts)), TypeError, ("`clip`", "a function of x, `axis`")),
+    (lambda: rq.histogram_observer(rq.percentile), TypeError, ("`clip`", "<function percentile", "percent=99.9")),
+    (lambda: rq.histogram_observer(rq.entropy, 10**5000 + 1), ValueError, ("power of two", "a huge int")),
+    (lambda: rq.histogram_observer(rq.entropy, 2.0), TypeError, ("`bins`", "2.0")),  # type: ignore[arg-type]
+    (lambda: rq.observer("a", len, len), TypeError, ("observer: all three", "'a' of type str")),  # type: ignore[arg-type]
+    (lambda: rq.observer(len, None, len), TypeError, ("observer: all three", "None of")),  # type: ignore[arg-type]
+    (lambda: rq.observer(len, len, 3), TypeError, ("observer: all three", "3 of type int")),  # type: ignore[arg-type]
     (lambda: rq.histogram_observer(rq.entropy, 1000), ValueError, ("histogram_observer", "power of two", 1000)),
     (lambda: rq.histogram_observer(rq.entropy, 1), ValueError, ("histogram_observer", "`bins`", "at least 2")),
     (lambda: rq.histogram_observer(rq.minmax), TypeError, ("histogram_observer", "`counts`", "minmax_observer")),
