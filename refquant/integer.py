@@ -40,12 +40,12 @@ def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
     of widening.
     """
     a, b = _factor(a, "a"), _factor(b, "b")
-    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2] or not arguments.compatible(a.shape[:-2], b.shape[:-2]):
+    stack = arguments.joint(a.shape[:-2], b.shape[:-2])
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2] or stack is None:
         raise arguments.error(ValueError, "integer_matmul", "`a` (*S, M, K) and `b` (*S, K, N) must share S and K",
                               f"shapes {a.shape} and {b.shape}", "transpose or reshape one of them")
     k, product = a.shape[-1], _largest(a) * _largest(b)
     real, exact = (np.float32, 2**24) if a.itemsize == b.itemsize == 1 else (np.float64, 2**53)
-    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     acc = np.zeros((*stack, a.shape[-2], b.shape[-1]), np.int32 if k * product < 2**31 else np.int64)
     terms = exact // product
     for piece in (slice(start, start + terms) for start in range(0, k, terms)):
@@ -112,6 +112,16 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
     >>> half, small = quantize_multiplier(0.5), quantize_multiplier(0.046875)
     >>> int(requantize(21, *half, 0, INT8)), int(requantize(245, *small, 0, INT8))
     (10, 11)
+
+    An average is no product: 1/n has no exact mantissa unless n is a power of two, so ties go the wrong way for every
+    other even n. Here is the exact mean in integers, ties to even:
+
+    >>> sums, n = np.array([9, 15, 21, -9]), 6
+    >>> [int(requantize(s, *quantize_multiplier(1 / n), 0, INT8)) for s in sums]
+    [1, 2, 3, -1]
+    >>> q, rest = np.divmod(sums, n)
+    >>> np.where(2 * rest + q % 2 > n, q + 1, q)
+    array([ 2,  2,  4, -2])
 
     Raises:
         ValueError: accumulators beyond int32, mantissa outside [2**30, 2**31), shift above 30, a zero point off the

@@ -113,6 +113,20 @@ def test_requantize_per_channel() -> None:
         rq.requantize([[1, 2, 3]], mantissa, shift, 0, rq.INT8)
 
 
+def test_averages_by_a_multiplier_miss_ties_and_the_recipe_does_not() -> None:
+    missed = []
+    for n in range(2, 65):
+        sums = np.arange(-128 * n, 127 * n + 1)
+        q, rest = np.divmod(sums, n)
+        exact = np.where(2 * rest + q % 2 > n, q + 1, q)
+        if n < 12:
+            assert exact.tolist() == [round(Fraction(int(s), n)) for s in sums]
+        wrong = rq.requantize(sums, *rq.quantize_multiplier(1 / n), 0, rq.INT8) != exact
+        assert (2 * rest[wrong] == n).all(), "only ties"
+        missed += [n] if wrong.any() else []
+    assert missed == [n for n in range(2, 65, 2) if n & (n - 1)] and len(missed) == 26
+
+
 def test_grids_are_grids() -> None:
     with refused(TypeError, "requantize", "`grid` must be an IntGrid", "8"):
         rq.requantize(1, 2**30, 0, 0, 8)  # type: ignore[arg-type]
