@@ -4,8 +4,8 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
@@ -43,48 +43,33 @@ def write_all(contents: Mapping[Path, Content], removed: Iterable[Path] = ()) ->
     Raises:
         OSError: it names the file that could not be written.
     """
-    with ExitStack() as temporary, ExitStack() as undo:
-        new = {path: temporary.enter_context(_beside(path, content)) for path, content in contents.items()}
-        last = [*contents][-1]  # of which one change of names is all or nothing
-        for path in [*removed, *contents]:
-            with _naming(path):
-                if path != last:
-                    old = temporary.enter_context(_beside(path))
-                    undo.callback(_back, path, old, new.get(path))
-                    if os.path.lexists(path):
-                        os.replace(path, old)
-                if path in new:
-                    os.replace(new[path], path)
-        undo.pop_all()
+    moves: list[tuple[Path, Path]] = []
+    with ExitStack() as end:
+        def beside(path: Path) -> Path:
+            """A temporary name in the same folder; what has it in the end is removed."""
+            temporary = path.with_name(f".refquant.{uuid.uuid4().hex}")
+            end.callback(temporary.unlink, missing_ok=True)
+            return temporary
+
+        try:
+            for path in [*removed, *contents]:
+                if path.is_file() and len(contents) > 1:  # of one file, the change of names is all or nothing
+                    moves.append((path, beside(path)))
+                if path in contents:
+                    moves.append((beside(path), path))
+                    _fill(moves[-1][0], contents[path])
+            for source, target in moves:
+                path = target if target in contents else source
+                os.replace(source, target)
+        except BaseException as cause:
+            for source, target in reversed(moves if moves and os.path.lexists(moves[-1][0]) else []):
+                if os.path.lexists(target) and not os.path.lexists(source):
+                    os.replace(target, source)
+            if isinstance(cause, OSError):
+                raise OSError(cause.errno, cause.strerror or str(cause), str(path)) from cause
+            raise
 
 
-@contextmanager
-def _beside(path: Path, content: Content | None = None) -> Iterator[Path]:
-    """A temporary name in the same folder, with the content; what has this name in the end is removed."""
-    temporary = path.with_name(f".refquant.{uuid.uuid4().hex}")
-    try:
-        if content is not None:
-            with _naming(path):
-                temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-                mode = temporary.stat().st_mode
-                temporary.chmod(mode & 0o777 | 0o600)  # the owner's, too, in a browser, where the umask is 0o777
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """An OSError within says which file was to be written, not what it was called meanwhile."""
-    try:
-        yield
-    except OSError as cause:
-        raise OSError(cause.errno, cause.strerror or str(cause), str(path)) from cause
-
-
-def _back(path: Path, old: Path, new: Path | None) -> None:
-    """The path as it was: with its old file, or without the new one."""
-    if os.path.lexists(old):
-        os.replace(old, path)
-    elif new is not None and not new.exists():
-        path.unlink(missing_ok=True)
+def _fill(path: Path, content: Content) -> None:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.chmod(path.stat().st_mode & 0o777 | 0o600)  # in a browser the umask is 0o777

@@ -1,7 +1,6 @@
 """Text that fits the terminal: tables with columns as wide as their widest cell, lists, paragraphs."""
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -14,27 +13,26 @@ Rows = Sequence[Sequence[str]]
 
 
 def room(piped: int = WHOLE) -> int:
-    """How many columns there are: the terminal's, or COLUMNS; `piped` where the output goes elsewhere."""
+    """How many columns there are: the terminal's; `piped` where the output goes elsewhere."""
     watched = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size((piped, 24)).columns if watched or "COLUMNS" in os.environ else piped
+    return shutil.get_terminal_size((piped, 24)).columns if watched else piped
 
 
-def aligned(rows: Rows, left: int = 1, rule: bool = False) -> list[str]:
+def aligned(rows: Rows, left: int = 1, spare: Sequence[int] = (), rule: bool = False) -> list[str]:
     """The rows as lines: the first `left` columns begin at their left edge, the others end at their right edge.
 
-    The first row names the columns. Where the terminal is too narrow, long names take several lines. Where it is still
-    too narrow, the table is cut between columns, and each part begins with the first `left` ones.
+    The first row names the columns. Where the terminal is too narrow, long names take several lines; then the columns
+    `spare` are left out, one after another; then the table is cut between columns, and each part begins with the first.
 
     >>> aligned([("bits", "bytes"), ("8", "10")])
     ['bits  bytes', '8        10']
     """
     head, *body = rows
     heads = [head] if _width(_widths(rows)) <= room() else _broken(head, body)
-    rows, lines = [*heads, *body], list[str]()
-    widths = _widths(rows)
-    for part in _parts(widths, left):
-        cells = [[row[i].ljust(widths[i]) if i < left else row[i].rjust(widths[i]) for i in part] for row in rows]
-        table = ["  ".join(line).rstrip() for line in cells]
+    widths, lines = _widths([*heads, *body]), list[str]()
+    for part in _parts(widths, left, spare):
+        table = ["  ".join(row[i].ljust(widths[i]) if i < left else row[i].rjust(widths[i]) for i in part).rstrip()
+                 for row in (*heads, *body)]
         table[len(heads):len(heads)] = ["-" * max(map(len, table[:len(heads)]))] * rule
         lines += [*([""] if lines else []), *table]
     return lines
@@ -60,14 +58,18 @@ def _broken(head: Sequence[str], body: Rows) -> Rows:
     return list(zip_longest(*names, fillvalue=""))[::-1]
 
 
-def _parts(widths: Sequence[int], left: int) -> list[list[int]]:
+def _parts(widths: Sequence[int], left: int, spare: Sequence[int]) -> list[list[int]]:
     """The places of the columns of each part that fits."""
-    first = list(range(left))
+    def fit(places: Sequence[int]) -> bool:
+        return _width([widths[i] for i in places]) <= room()
+
+    places = [*range(len(widths))]
+    for i in spare:
+        places = places if fit(places) else [j for j in places if j != i]
+    first = [i for i in places if i < left]
     parts = [first]
-    for i in range(left, len(widths)):
-        if len(parts[-1]) > left and _width([widths[j] for j in (*parts[-1], i)]) > room():
-            parts.append(first)
-        parts[-1] = [*parts[-1], i]
+    for i in places[len(first):]:
+        parts = [*parts[:-1], [*parts[-1], i]] if parts[-1] == first or fit([*parts[-1], i]) else [*parts, [*first, i]]
     return parts
 
 

@@ -41,11 +41,12 @@ def echo(*texts: str) -> None:
 def refuse_empty(parser: Parser, options: argparse.Namespace) -> None:
     """No argument is empty: an unset variable of the shell must not count as an option that is not given."""
     for action in parser._actions:
-        value = getattr(options, action.dest, None)
-        if any(isinstance(word, str) and not word.strip() for word in (value if isinstance(value, list) else [value])):
-            name = action.option_strings[-1] if action.option_strings else action.metavar
-            raise arguments.error(ValueError, parser.prog, f"`{name}` must not be empty", repr(value),
-                                  "is a variable of the shell unset? Without the option its default counts")
+        given = getattr(options, action.dest, None)
+        for word in given if isinstance(given, list) else [given]:
+            if isinstance(word, str) and not word.strip():
+                name = action.option_strings[0] if action.option_strings else action.metavar
+                raise arguments.error(ValueError, parser.prog, f"`{name}` must not be empty", repr(word),
+                                      "set the variable of the shell, or leave the option out")
 
 
 def meaning(function: Callable[..., Any]) -> str:

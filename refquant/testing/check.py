@@ -87,11 +87,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         ValueError, TypeError: arguments that are none of these, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
-    for name, f in {"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()}.items():
-        if not callable(f):
-            raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
-                        "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
-                        "functions of refquant.engines.choices")
+    _functions({"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()})
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
@@ -110,6 +106,14 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     if dequantize is not None:
         cases = codes_and_values(chosen, dtype, symmetric)
         _try(profile, cases, lambda case: _compare_reals(dequantize, case))
+
+
+def _functions(given: dict[str, Any]) -> None:
+    for name, f in given.items():
+        if not callable(f):
+            raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
+                        "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
+                        "functions of refquant.engines.choices")
 
 
 def one_axis(f: OneAxis) -> Quantize:

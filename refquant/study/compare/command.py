@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ... import arguments
@@ -41,7 +42,6 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from . import deployed, exported
     from .methods import about, groups
     from .output import save
     from .run import compare
@@ -56,23 +56,41 @@ def run(options: argparse.Namespace) -> int:
         from ...mlp.export import onnx_package
 
         onnx_package("refquant compare --export")  # before hours of training
-    folder = writable_folder("refquant compare", folder_for(options))
+    folder = _folder(options)
     more = {name: writable_folder("refquant compare", path, f"--{name}") for name, path in (
         ("save", options.save), ("export", options.export)) if path is not None}
-    if (folder / "comparison.json").exists():
-        print(f"refquant compare: {folder} holds the results of another run; this one will replace them when it ends.",
-              file=sys.stderr)
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder, options.svg)
     echo(fitted(table(records)), f"\n{written}")
     if "save" in more:
-        saved = deployed.save_networks(plan, more["save"])
-        echo("", deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {more['save']}")
+        _save_networks(plan, more["save"])
     if "export" in more:
-        made = exported.export_networks(plan, more["export"])
-        models = sum(not each.refused for each in made)
-        echo("", exported.table(made), f"\nWritten: {count(models, 'model')}, in {more['export']}")
+        _export_networks(plan, more["export"])
     return 0
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """The folder of the results; says so if it holds those of another run."""
+    folder = writable_folder("refquant compare", folder_for(options))
+    if (folder / "comparison.json").exists():
+        print(f"refquant compare: {folder} holds the results of another run; this one will replace them when it ends.",
+              file=sys.stderr)
+    return folder
+
+
+def _save_networks(plan: Plan, folder: Path) -> None:
+    from . import deployed
+
+    saved = deployed.save_networks(plan, folder)
+    echo("", deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {folder}")
+
+
+def _export_networks(plan: Plan, folder: Path) -> None:
+    from . import exported
+
+    made = exported.export_networks(plan, folder)
+    models = sum(not each.refused for each in made)
+    echo("", exported.table(made), f"\nWritten: {count(models, 'model')}, in {folder}")
 
 
 def plan_of(options: argparse.Namespace, epochs: int) -> Plan:

@@ -19,7 +19,8 @@ from ...engines.exact import Scalar, show
 from ...engines.operators import OPERATORS, short
 from ...files import writable_folder
 from .. import results
-from ..explain.numbers import parameters, read
+from ..aligned import room
+from ..numbers import parameters, read
 from .cases import Case, Point, ask
 from .figures import engines_around_ties
 from .questions import QUESTIONS, Question
@@ -88,8 +89,8 @@ def to_text(answered: Sequence[Answered]) -> str:
     """For a terminal."""
     parts = [f"{a.question.name} ({', '.join(a.question.rules)})  {a.question.asks}\n\n"
              + "\n\n".join(case_text(case) for case in a.cases) for a in answered]
-    return "\n\n".join([textwrap.fill(HEAD, WIDTH), "By engine: where it departs\n\n" + by_engine(answered), *parts,
-                        textwrap.fill(NOTE, WIDTH)])
+    head, note = (textwrap.fill(text, min(WIDTH, room())) for text in (HEAD, NOTE))
+    return "\n\n".join([head, "By engine: where it departs\n\n" + by_engine(answered), *parts, note])
 
 
 def case_text(case: Case) -> str:
@@ -117,10 +118,12 @@ def _listed(names: Iterable[str], space: str = NO_BREAK) -> str:
 
 
 def _lines(head: str, text: str, indent: int = 15) -> list[str]:
-    """Wrapped, but not within a name."""
-    lines = textwrap.wrap(text, WIDTH, initial_indent=f"{head:<{indent}}", subsequent_indent=indent * " ",
-                          break_on_hyphens=False)
-    return [line.replace(NO_BREAK, " ") for line in lines]
+    """Wrapped, but not within a name; below the head where there is no room beside it."""
+    width = min(WIDTH, room())
+    first, indent = ([], indent) if width > indent + 30 else ([head.rstrip()], 6)
+    lines = textwrap.wrap(text, width, initial_indent=" " * 6 if first else f"{head:<{indent}}",
+                          subsequent_indent=indent * " ", break_on_hyphens=False)
+    return [*first, *(line.replace(NO_BREAK, " ") for line in lines)]
 
 
 def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:

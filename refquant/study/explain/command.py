@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .numbers import parameters
+    from ..numbers import parameters
     from .trace import explain
 
     params = parameters("explain", options.scale, options.zero_point, options.bits, options.signed,
