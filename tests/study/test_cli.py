@@ -128,9 +128,9 @@ def test_an_unset_variable_is_no_missing_option(name: str, option: str, unset: s
 
 @pytest.mark.parametrize(("words", "said"), [
     (["explain", "abc", "--scale", "1"], "`x` must be a number"),
-    (["explain", "1", "--scale", "1", "--zero-point", "999"], "`zero_point` must lie from -128 to 127"),
-    (["explain", "1", "--scale", "1", "--bits", "1"], "`bits` must be an integer"),
-    (["engines", "--x", "1", "--zero-point", "999"], "`zero_point` must lie"),
+    (["explain", "1", "--scale", "1", "--zero-point", "999"], "`--zero-point` must be"),
+    (["explain", "1", "--scale", "1", "--bits", "1"], "`--bits` must be"),
+    (["engines", "--x", "1", "--zero-point", "999"], "`--zero-point` must be"),
     (["inspect", "none.npy"], "FILE must be"), (["compare", "--bits", "1"], "`--bits` must be")])
 def test_every_message_has_the_commands_name_first(words: list[str], said: str,
                                                    capfd: pytest.CaptureFixture[str]) -> None:
@@ -233,7 +233,7 @@ def test_compare_from_the_shell(tmp_path: Path) -> None:
 
 def test_methods_are_listed_and_chosen_on_any_terminal(tmp_path: Path) -> None:
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-    assert re.search(r"^qat-lsq +QAT: ", run("compare", "--list-methods").stdout, re.M)
+    assert re.search(r"^qat-lsq +QAT", run("compare", "--list-methods").stdout, re.M)
     end = run(*QUICK, "--methods", "ptq-static-channel", "--out", str(tmp_path), env=ascii_only)
     assert end.returncode == 0 and end.stderr == "refquant compare: seeds: 0 of 1\n"
     records = json.loads((tmp_path / "comparison.json").read_text())
@@ -262,7 +262,8 @@ def test_an_interrupt_while_numpy_loads_shows_no_traceback(tmp_path: Path) -> No
     script = Path(sys.executable).with_name("refquant")
     for words in [sys.executable, "-m", "refquant"], *([[sys.executable, str(script)]] if script.exists() else []):
         process = subprocess.Popen([*words, "compare"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   env={**HERE, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HERE['PYTHONPATH']}"}, preexec_fn=hears_interrupts)
+                                   env={**HERE, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HERE['PYTHONPATH']}"},
+                                   preexec_fn=hears_interrupts)
         assert process.stdout is not None and process.stdout.readline() == "loading\n"
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20)[1] == "" and process.returncode == -signal.SIGINT
