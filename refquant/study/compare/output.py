@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: File name -> what draws it; None where a method that it shows was left out.
 FIGURES: dict[str, Callable[[Finished], Figure | None]] = {
     "accuracy.png": lambda seen: figures.accuracy_against_bits(seen.rows),
+    "errors.png": lambda seen: figures.errors_against_bits(seen.rows),
     "cross_entropy.png": lambda seen: figures.cross_entropy_against_bits(seen.rows),
     "logit_sqnr.png": lambda seen: figures.sqnr_against_bits(seen.rows),
     "layer_sqnr.png": details.layer_sqnr,
