@@ -10,6 +10,7 @@ from ... import arguments
 from ...files import writable_folder
 from ..aligned import fitted, listed
 from ..datasets import Split
+from ..jobs import clear, say
 from ..options import Commands, add_runs, echo, folder_for, known, number, runs
 from ..results import count
 
@@ -57,15 +58,16 @@ def run(options: argparse.Namespace) -> int:
 
         onnx_package("refquant compare --export")  # before hours of training
     folder = _folder(options)
-    more = {name: writable_folder("refquant compare", path, f"--{name}") for name, path in (
-        ("save", options.save), ("export", options.export)) if path is not None}
+    more = {name: writable_folder("refquant compare", getattr(options, name), f"--{name}") for name in AFTER
+            if getattr(options, name) is not None}
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder, options.svg)
     echo(fitted(table(records)), f"\n{written}")
-    if "save" in more:
-        _save_networks(plan, more["save"])
-    if "export" in more:
-        _export_networks(plan, more["export"])
+    for name, path in more.items():
+        say(f"{name}: seed 0 once more, for its networks")
+        report = AFTER[name](plan, path)
+        clear()
+        echo("", *report)
     return 0
 
 
@@ -78,19 +80,23 @@ def _folder(options: argparse.Namespace) -> Path:
     return folder
 
 
-def _save_networks(plan: Plan, folder: Path) -> None:
+def _save_networks(plan: Plan, folder: Path) -> tuple[str, str]:
     from . import deployed
 
     saved = deployed.save_networks(plan, folder)
-    echo("", deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {folder}")
+    return deployed.table(saved), f"\nWritten: {count(len(saved), 'network')}, in {folder}"
 
 
-def _export_networks(plan: Plan, folder: Path) -> None:
+def _export_networks(plan: Plan, folder: Path) -> tuple[str, str]:
     from . import exported
 
     made = exported.export_networks(plan, folder)
     models = sum(not each.refused for each in made)
-    echo("", exported.table(made), f"\nWritten: {count(models, 'model')}, in {folder}")
+    return exported.table(made), f"\nWritten: {count(models, 'model')}, in {folder}"
+
+
+#: Option -> what it does when the comparison is done; the table and what was written.
+AFTER = {"save": _save_networks, "export": _export_networks}
 
 
 def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
