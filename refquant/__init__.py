@@ -24,7 +24,7 @@ from .integer import integer_matmul, quantize_multiplier, requantize
 from .packing import pack, unpack
 from .metrics import max_abs_error, mse, sqnr_db
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "RULES", "Grid", "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
