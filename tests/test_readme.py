@@ -8,10 +8,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
+import numpy as np
 import pages
 import pytest
+from helpers import needs
+
+import refquant as rq
+import refquant.testing
 
 ROOT = pages.ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -60,6 +66,35 @@ def test_every_snippet_prints_what_is_shown_from_the_wheel_in_an_empty_folder(tm
         **os.environ, "PYTHONPATH": str(tmp_path / "site")}).split("\n", 1)
     assert Path(where).is_relative_to(tmp_path / "site")
     assert printed == "".join(shown for _, shown in SHOWN)
+
+
+X = np.random.default_rng(0).normal(size=(4, 3))
+#: Examples in docstrings that need an extra: the module, what it imports, the extra, and the names that stand before.
+EXAMPLES: dict[str, tuple[Any, str, str, dict[str, Any]]] = {
+    "dask": (rq.observers, "dask", "distributed", {"x": X}),
+    "torch": (sys.modules["refquant.testing.identify"], "torch", "conformance", {"identify": refquant.testing.identify}),
+    "onnx": (rq.mlp.export, "onnxruntime", "conformance", {
+        "x": X, "qnet": rq.mlp.ptq_static(rq.mlp.init(np.random.default_rng(0), (3, 4, 2)), [X])}),
+}
+
+
+def example(name: str) -> str:
+    """The indented part of the module's documentation that imports the package."""
+    module, package, *_ = EXAMPLES[name]
+    return dedent(re.search(rf"(?:^    import {package}.*\n)(?:(?:    .*)?\n)+", module.__doc__, re.MULTILINE)[0])  # type: ignore[index]
+
+
+@pytest.mark.conformance
+@pytest.mark.distributed
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_that_need_an_extra_run(name: str) -> None:
+    _, package, extra, names = EXAMPLES[name]
+    needs(package, extra)
+    exec(compile(example(name), name, "exec"), {"rq": rq, "np": np, **names})
+
+
+def test_observers_run_on_dask_in_five_lines() -> None:
+    assert len(example("dask").strip().splitlines()) == 5
 
 
 def test_my_network_takes_five_lines() -> None:
