@@ -72,7 +72,8 @@ X = np.random.default_rng(0).normal(size=(4, 3))
 #: Examples in docstrings that need an extra: the module, what it imports, the extra, and the names that stand before.
 EXAMPLES: dict[str, tuple[Any, str, str, dict[str, Any]]] = {
     "dask": (rq.observers, "dask", "distributed", {"x": X}),
-    "torch": (sys.modules["refquant.testing.identify"], "torch", "conformance", {"identify": refquant.testing.identify}),
+    "torch": (sys.modules["refquant.testing.identify"], "torch", "conformance", {
+        "identify": refquant.testing.identify}),
     "onnx": (rq.mlp.export, "onnxruntime", "conformance", {
         "x": X, "qnet": rq.mlp.ptq_static(rq.mlp.init(np.random.default_rng(0), (3, 4, 2)), [X])}),
 }
