@@ -75,14 +75,14 @@ def modules() -> dict[str, ModuleType]:
 
 
 def reference() -> str:
-    """Every public name: signature, the docstring's first line, the rules it names, who differs."""
+    """Every public name: signature, the docstring's first line, the rules it names, the engines that differ."""
     different = departing()
     parts = ["# Reference", (
         "Every public name with its signature and the first line of its documentation, which is its formula. Then the "
         "rules that its documentation names (`rq.RULES` has their text), and the engines that differ, as "
         "[the table of engines](engines.md) has it. `help(rq.quantize)` shows the rest, with examples.")]
     for place, module in modules().items():
-        parts += [f"## {place}", "\n".join(["| name | formula | rules | who differs |", "|---|---|---|---|", *(
+        parts += [f"## {place}", "\n".join(["| name | formula | rules | engines that differ |", "|---|---|---|---|", *(
             entry(name, getattr(module, name), different) for name in module.__all__)])]
     return "\n\n".join(parts) + "\n"
 

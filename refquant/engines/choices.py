@@ -143,7 +143,7 @@ def _narrowed(x: Scalar, scale: Scalar, v: Scalar) -> str:
 
 
 def _with_flush(x: Scalar, scale: Scalar, v: Scalar) -> str:
-    lost = x != 0 and not (_flushed(x) == x and _flushed(1 / scale) == 1 / scale)
+    lost = x != 0 and 0 in (_flushed(x), _flushed(1 / scale))
     plain = _by("x * (1 / scale)")
     return f"x * (1 / scale) = {show(abs(v))}: a subnormal number counts as 0" if lost else plain(x, scale, v)
 

@@ -27,14 +27,16 @@ def aligned(rows: Rows, left: int = 1, spare: Sequence[int] = (), rule: bool = F
     >>> aligned([("bits", "bytes"), ("8", "10")])
     ['bits  bytes', '8        10']
     """
+    def line(row: Sequence[str], part: Sequence[int]) -> str:
+        return "  ".join(row[i].ljust(widths[i]) if i < left else row[i].rjust(widths[i]) for i in part).rstrip()
+
     head, *body = rows
     heads = [head] if _width(_widths(rows)) <= room() else _broken(head, body)
     widths, lines = _widths([*heads, *body]), list[str]()
     for part in _parts(widths, left, spare):
-        table = ["  ".join(row[i].ljust(widths[i]) if i < left else row[i].rjust(widths[i]) for i in part).rstrip()
-                 for row in (*heads, *body)]
-        table[len(heads):len(heads)] = ["-" * max(map(len, table[:len(heads)]))] * rule
-        lines += [*([""] if lines else []), *table]
+        top = [text for row in heads if (text := line(row, part))]
+        under = ["-" * max(map(len, top))] if rule else []
+        lines += [*([""] if lines else []), *top, *under, *(line(row, part) for row in body)]
     return lines
 
 

@@ -87,11 +87,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         ValueError, TypeError: arguments that are none of these, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
-    for name, f in {"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()}.items():
-        if not callable(f):
-            raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
-                        "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
-                        "functions of refquant.engines.choices")
+    _functions({"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()})
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
@@ -102,8 +98,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     first = own[0] if own else IntGrid(min(bits, 8))
     takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
-    profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
-                       suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+    profile = _profile(examples, random)
     for rule, kind in LADDER:
         if not (symmetric and kind is odd_zero_points) and (per_channel or kind is not channels):
             _try(profile, kind(chosen, dtype, symmetric), lambda case, rule=rule: _compare(  # type: ignore[misc]
@@ -111,6 +106,14 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     if dequantize is not None:
         cases = codes_and_values(chosen, dtype, symmetric)
         _try(profile, cases, lambda case: _compare_reals(dequantize, case))
+
+
+def _functions(given: dict[str, Any]) -> None:
+    for name, f in given.items():
+        if not callable(f):
+            raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
+                        "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
+                        "functions of refquant.engines.choices")
 
 
 def one_axis(f: OneAxis) -> Quantize:
@@ -155,6 +158,11 @@ class _Wrong(AssertionError):
 
     def __init__(self, report: Callable[[], Deviation]) -> None:
         self.report = report
+
+
+def _profile(examples: int, random: bool) -> settings:
+    return settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
+                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
 
 
 def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:

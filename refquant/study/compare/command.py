@@ -59,12 +59,9 @@ def run(options: argparse.Namespace) -> int:
         from ...mlp.export import onnx_package
 
         onnx_package("refquant compare --export")  # before hours of training
-    folder = writable_folder("refquant compare", folder_for(options))
+    folder = _folder(options)
     more = {name: writable_folder("refquant compare", path, f"--{name}") for name, path in (
         ("save", options.save), ("export", options.export)) if path is not None}
-    if (folder / "comparison.json").exists():
-        print(f"refquant compare: {folder} holds the results of another run; this one will replace them when it ends.",
-              file=sys.stderr)
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder, options.svg)
     echo(fitted(table(records, plan.net is not None)), f"\n{written}")
@@ -73,6 +70,15 @@ def run(options: argparse.Namespace) -> int:
     if "export" in more:
         _export_networks(plan, more["export"])
     return 0
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """The folder of the results; says so if it holds those of another run."""
+    folder = writable_folder("refquant compare", folder_for(options))
+    if (folder / "comparison.json").exists():
+        print(f"refquant compare: {folder} holds the results of another run; this one will replace them when it ends.",
+              file=sys.stderr)
+    return folder
 
 
 def _save_networks(plan: Plan, folder: Path) -> None:

@@ -21,7 +21,7 @@ from ...engines.operators import OPERATORS, short
 from ...files import writable_folder
 from .. import results
 from ..aligned import room
-from ..explain.numbers import parameters, read
+from ..numbers import parameters, read
 from .cases import Case, Point, ask
 from .figures import engines_around_ties
 from .questions import QUESTIONS, Question
@@ -95,7 +95,7 @@ def to_text(answered: Sequence[Answered]) -> str:
 
 
 def case_text(case: Case) -> str:
-    """One input: the rule, who agrees, who departs.
+    """One input: the rule, the engines that agree, the engines that depart.
 
     >>> print(case_text(ask(Point(np.float32(1.5), np.float32(1), 1))))
       x = 1.5, scale = 1, zero point 1, int8
@@ -156,7 +156,7 @@ def to_markdown(answered: Sequence[Answered]) -> str:
     """Two tables: a row for each engine, a row for each input."""
     rows = [_cell(HEAD), "", "| operator | short name | where it departs |", "|---|---|---|"]
     rows += [f"| {name} | {_other(name)} | {where} |" for name, where in _departs(answered)]
-    rows += ["", "| question | input | the rule says | who departs, giving what, and why |", "|---|---|---|---|"]
+    rows += ["", "| question | input | the rule says | engines that depart, and why |", "|---|---|---|---|"]
     for a in answered:
         for i, case in enumerate(a.cases):
             others = [f"<b>{gives}</b> {_listed(engines, ' ')}: {how}" for gives, how, engines in grouped(case)]

@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .numbers import parameters
+    from ..numbers import parameters
     from .trace import explain
 
     params = parameters("explain", options.scale, options.zero_point, options.bits, options.signed,
@@ -45,5 +45,5 @@ def run(options: argparse.Namespace) -> int:
                               f"--dtype {options.dtype}", "drop --dtype")
     found = engines()
     names = known("explain", "--engine", [options.engine], found, f"X --engine {','.join(found)} shows all")
-    echo(side_by_side(options.x, params, names))
+    echo(fitted(side_by_side(options.x, params, names)))
     return 0

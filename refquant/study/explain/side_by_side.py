@@ -16,6 +16,7 @@ from ...engines.conventions import Convention
 from ...engines.exact import Scalar, show
 from ...engines.operators import OPERATORS, RULE, Operator
 from ...engines.steps import Step
+from ..aligned import room
 from ..engines.cases import Point
 from .trace import explain
 
@@ -120,11 +121,12 @@ def _column(name: str, steps: Sequence[Step], p: Point) -> list[str]:
     return [name, *(f"{label:<{left}}  {value:>{right}}" for label, value in shown)]
 
 
-def _beside(columns: list[list[str]], most: int = 3) -> list[str]:
-    """Columns as text: the rule's first, and beside it as many others as fit, block by block."""
-    lines = []
-    for start in range(1, len(columns), most - 1):
-        block = [columns[0], *columns[start:start + most - 1]]
+def _beside(columns: list[list[str]]) -> list[str]:
+    """Columns as text, block by block: the rule's, and beside it two others, or one if the terminal is too narrow."""
+    first, *others = (max(map(len, column)) for column in columns)
+    lines, beside = [], 2 if first + 2 * (4 + max(others)) <= room() else 1
+    for start in range(1, len(columns), beside):
+        block = [columns[0], *columns[start:start + beside]]
         widths = [max(map(len, column)) for column in block]
         lines += ["    ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
                   for line in zip_longest(*block, fillvalue="")] + [""]

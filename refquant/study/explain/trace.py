@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 from ... import arguments
 from ...affine import AffineParams, fake_quantize, quantize
 from ...engines.exact import Scalar
-from .numbers import both, decimal, digits, float_dtype, fraction, place, read, shortened, ulp
+from ..numbers import both, decimal, digits, float_dtype, fraction, place, read, shortened, ulp
 
 
 @dataclass(frozen=True, kw_only=True)

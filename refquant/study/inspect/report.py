@@ -117,7 +117,7 @@ def inspected(where: str, x: Reals, name: str, options: Options) -> Report:
 
 
 def _measured(measure: Measure, x: Reals, name: str, seen: Scan, options: Options) -> tuple[list[Scheme], list[str]]:
-    """Every scheme, the simpler first: by fit, then granularity, then rule; and what is to be known of them."""
+    """Every scheme, the simpler first: by fit, then granularity, then rule; and notes on them."""
     found: list[Scheme] = []
     notes: list[str] = []
     for granularity, cut in slices(x, options.channel_axis, options.block).items():

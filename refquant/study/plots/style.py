@@ -91,7 +91,7 @@ def level(axes: Axes, e: Estimate, style: dict[str, Any]) -> None:
 
 
 def png(drawn: Figure, dpi: int = 120, mark: str | None = None) -> bytes:
-    """The figure as a PNG file's bytes, the same for the same figure; mark: what the file says of who made it."""
+    """The figure as a PNG file's bytes, the same for the same figure; mark: its maker, in the file."""
     buffer = io.BytesIO()
     drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": mark}, pil_kwargs={"optimize": True})
     return buffer.getvalue()

@@ -26,7 +26,7 @@ def theme() -> str:
 
 
 def plain(drawn: Figure, mark: str | None = None, fonttype: str = "path") -> str:
-    """The figure for slides and papers, its letters as paths, so that it needs no font; mark: who made it."""
+    """The figure for slides and papers: letters as paths, so that it needs no font. mark: its maker, in the file."""
     from matplotlib import rc_context
 
     buffer = io.StringIO()

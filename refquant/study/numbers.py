@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ... import arguments
-from ...affine import AffineParams
-from ...engines.exact import Scalar, hexadecimal, nearest
-from ...grids import IntGrid
-from ..options import number
+from .. import arguments
+from ..affine import AffineParams
+from ..engines.exact import Scalar, hexadecimal, nearest
+from ..grids import IntGrid
+from .options import number
 
 Float: TypeAlias = np.dtype[np.floating[Any]]
 
