@@ -3,6 +3,7 @@
 Verdicts come from .readme/claims/records, engines from their formulas, names from the package.
 """
 
+import ast
 import inspect
 import re
 from collections.abc import Callable
@@ -81,10 +82,18 @@ def reference() -> str:
         "Every public name with its signature and the first line of its documentation, which is its formula. Then the "
         "rules that its documentation names (`rq.RULES` has their text), and the engines that differ, as "
         "[the table of engines](engines.md) has it. `help(rq.quantize)` shows the rest, with examples.")]
+    parts += ["## The map", "\n".join(["| module | what it holds |", "|---|---|", *map(row, sorted(
+        path for path in (ROOT / "refquant").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()))])]
     for place, module in modules().items():
         parts += [f"## {place}", "\n".join(["| name | formula | rules | engines that differ |", "|---|---|---|---|", *(
             entry(name, getattr(module, name), different) for name in module.__all__)])]
     return "\n\n".join(parts) + "\n"
+
+
+def row(path: Path) -> str:
+    """A module, and the first line of its documentation."""
+    text = (path if path.is_file() else path / "__init__.py").read_text(encoding="utf-8")
+    return f"| [{path.name}](../refquant/{path.name}) | {first(ast.get_docstring(ast.parse(text)) or '')} |"
 
 
 def departing() -> dict[str, list[str]]:

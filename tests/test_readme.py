@@ -118,7 +118,8 @@ def test_the_claims_page_rests_on_enough_seeds() -> None:
     assert pages.measured().settings["seeds"] >= 20
 
 
-@pytest.mark.parametrize("page", ["claims/claims.md", "engines.md", "benchmarks.md", "reference.md"])
+@pytest.mark.parametrize("page", ["claims/claims.md", "engines.md", "benchmarks.md", "reference.md",
+                                  "comparison.md"])
 def test_each_page_begins_with_a_title_and_a_summary(page: str) -> None:
     title, summary, *_ = (ROOT / ".readme" / page).read_text(encoding="utf-8").split("\n\n")
     assert title.startswith("# ") and len(summary.split()) >= 25 and not summary.startswith("|")
