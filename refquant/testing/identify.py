@@ -2,6 +2,19 @@
 
 The probes were chosen greedily from some 8,000 (ties, one ulp beside them, sums and products that no float holds), one
 after the other, each for the conventions that it parts.
+
+PyTorch (extra `conformance`) multiplies by the reciprocal and adds the zero point in a fused operation, before it
+rounds. So 0.5 with scale 1 and zero point 1 is 2 there, and 1 in ONNX Runtime and here:
+
+    import torch
+
+    def pytorch(x, params):
+        q = torch.quantize_per_tensor(torch.from_numpy(x), float(params.scale), int(params.zero_point), torch.qint8)
+        return q.int_repr().numpy()
+
+    print(identify(pytorch))     # division fused_reciprocal, zero_point before_rounding, rounding half_even, NaN qmax
+
+The answer also names the known engines that do the same.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain English: wordings that readers had to read twice stand nowhere in what the commands say."""
+"""Plain English: wordings that had to be read twice stand nowhere in README, pages and what the commands say."""
 
 import re
 from pathlib import Path
@@ -37,12 +37,15 @@ PLAINER = {
 FOLDER = Path(rq.__file__).parent / "study"
 TEXTS = {str(path.relative_to(FOLDER)): path.read_text(encoding="utf-8")
          for path in sorted(FOLDER.rglob("*")) if path.suffix in (".py", ".md", ".c")}
+ROOT = FOLDER.parent.parent
+PAGES = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+         for path in (ROOT / "README.md", *sorted((ROOT / ".readme").rglob("*.md")))}
 HELPS = {f"{name} --help": each.format_help() for name, each in parser()[1].items()}
 
 
 @pytest.mark.parametrize("wording", PLAINER)
 def test_no_wording_that_must_be_read_twice(wording: str) -> None:
-    found = [f"{place}, line {n}: {line.strip()}" for place, text in {**TEXTS, **HELPS}.items()
+    found = [f"{place}, line {n}: {line.strip()}" for place, text in {**TEXTS, **PAGES, **HELPS}.items()
              for n, line in enumerate(text.splitlines(), 1) if re.search(wording, line)]
     assert not found, "\n".join([f"better: {PLAINER[wording]}", *found])
 

@@ -106,12 +106,23 @@ def _rounded(x: Any) -> Any:
 
 
 def to_markdown(found: Report) -> str:
-    """The verdict table: a row for each sentence, a line for each of its readings that belong on top."""
-    rows = ["| what people say | verdicts, with what was compared, its effect and 95 % interval |", "|---|---|"]
+    """A summary and the verdict table: a row for each sentence, a line for each of its readings that belong on top."""
+    rows = ["# Which claims hold", "", summary(found), "",
+            "| what people say | verdicts, with what was compared, its effect and 95 % interval |", "|---|---|"]
     for t in found.answers:
         cells = [f"**{o.verdict}** {r.says}: {effect(r, o)}".replace("|", "\\|") for r, o in t.outcomes if r.on_top]
         rows.append(f"| {t.sentence.says} | {'<br>'.join(cells)} |")
     return "\n".join([*rows, "", foot(found), ""])
+
+
+def summary(found: Report) -> str:
+    """How many sentences were measured, and with which verdicts."""
+    verdicts = [o.verdict for t in found.answers for r, o in t.outcomes if r.on_top]
+    counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in MEANINGS)
+    return (f"{len(found.answers)} sentences that people say about quantization, measured by {len(verdicts)} "
+            f"comparisons over {found.settings['seeds']} paired seeds: {counted}. Below the table stands what each "
+            "word means, and how it was measured. `refquant claims` runs all of it and writes this page, and "
+            "claims.html with a picture for each sentence.")
 
 
 def foot(found: Report) -> str:

@@ -68,8 +68,8 @@ def publish(folder: Path, asked: Settings) -> tuple[Report, list[Path]]:
 
 def published(folder: Path) -> Report:
     """What the records of a folder say, with the settings and versions that they were made with."""
-    asked = json.loads((folder / "claims.json").read_text(encoding="utf-8"))["settings"]
-    return _report(folder, asked)
+    made = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    return _report(folder, made["settings"], made["versions"]["refquant"])
 
 
 def versions() -> dict[str, str]:
@@ -77,8 +77,8 @@ def versions() -> dict[str, str]:
     return {"refquant": __version__, "NumPy": np.__version__, "Python": platform.python_version()}
 
 
-def _report(folder: Path, asked: Settings) -> Report:
-    kept = _kept(folder, asked)
+def _report(folder: Path, asked: Settings, version: str = "") -> Report:
+    kept = _kept(folder, asked, version)
     made = [file["versions"] for file in kept.values()]
     return report(sentences(), {name: file["records"] for name, file in kept.items()}, asked,
                   {name: " and ".join(sorted({v[name] for v in made})) for name in versions()})
@@ -107,10 +107,13 @@ def _save(folder: Path, name: str, asked: Settings, records: list[Observation]) 
     return path
 
 
-def _kept(folder: Path, asked: Settings) -> dict[str, Any]:
-    """The records that are there, by experiment; all were made with these settings by this version, or are refused."""
+def _kept(folder: Path, asked: Settings, version: str = "") -> dict[str, Any]:
+    """The records that are there, by experiment; all were made with these settings by this version, or are refused.
+
+    version: the one that made them, as their page says; of none this one.
+    """
     paths = {name: folder / "records" / f"{name}.json" for name in EXPERIMENTS}
-    return {name: _load(path, name, asked) for name, path in paths.items() if path.exists()}
+    return {name: _load(path, name, asked, version or __version__) for name, path in paths.items() if path.exists()}
 
 
 #: Where a record was measured; what else it holds was measured there.
@@ -132,7 +135,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _load(path: Path, name: str, asked: Settings) -> Any:
+def _load(path: Path, name: str, asked: Settings, version: str) -> Any:
     try:
         if not path.is_file():
             raise ValueError("no regular file")
@@ -146,7 +149,7 @@ def _load(path: Path, name: str, asked: Settings) -> Any:
         raise arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
                               f"{str(path)!r} ({type(cause).__name__}: {cause})",
                               "move it away, it will be measured again") from cause
-    wanted = {"experiment": name, "version": __version__, **asked}
+    wanted = {"experiment": name, "version": version, **asked}
     differ = [key for key in {**wanted, **made} if wanted.get(key) != made.get(key)]
     if differ or seeds != list(range(asked["seeds"])):
         key = differ[0] if differ else "seeds"

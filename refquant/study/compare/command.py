@@ -15,6 +15,7 @@ from ..options import Commands, add_runs, echo, folder_for, known, number, runs
 from ..results import count
 
 if TYPE_CHECKING:
+    from ...mlp import Net
     from .tasks import Plan
 
 
@@ -33,6 +34,8 @@ def add(commands: Commands) -> None:
         "always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
     add("--data", metavar="DIR", help="a data set in MNIST's IDX format (default: the digits in the package)")
+    add("--net", metavar="FILE", help="a float network of yours, .npz of weights_0 (n_in, n_out), biases_0 (n_out,), "
+        "weights_1 and so on: quantize and fine-tune it instead of training one for each seed")
     add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
     add("--calibration", default="256", metavar="N", help="training images that static ranges see (default 256)")
     add("--svg", action="store_true", help="each figure as SVG, too")
@@ -62,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             if getattr(options, name) is not None}
     records = compare(plan, seeds, jobs)
     written = save(records, plan, folder, options.svg)
-    echo(fitted(table(records)), f"\n{written}")
+    echo(fitted(table(records, plan.net is not None)), f"\n{written}")
     for name, path in more.items():
         say(f"{name}: seed 0 once more, for its networks")
         report = AFTER[name](plan, path)
@@ -114,6 +117,10 @@ def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     width, classes = train.x.shape[1], 1 + max(int(d.labels.max()) for d in (
         data if isinstance(data, Split) else (data,)))
     texts = options.sizes.split(",") if options.sizes else [str(width), "32", "32", str(classes)]
+    if options.net is not None:
+        net = own_net(options, width, classes)
+        return Plan(trained_on(methods), tuple(sorted(bits, reverse=True)), data, net.sizes,
+                    number("compare", "--calibration", options.calibration), epochs=epochs, net=net)
     sizes = tuple(number("compare", "--sizes", n, example=32) for n in texts)
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (width, classes):
         raise arguments.error(ValueError, "refquant compare", f"`--sizes` must begin with {width} pixels and end with "
@@ -121,3 +128,26 @@ def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
                               f"--sizes {width},32,32,{classes}")
     return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
                 number("compare", "--calibration", options.calibration), epochs=epochs)
+
+
+def own_net(options: argparse.Namespace, width: int, classes: int) -> Net:
+    """The network of --net, which must fit the data."""
+    from .network import read_net
+
+    net = read_net(options.net)
+    if options.sizes or net.sizes[0] != width or net.sizes[-1] < classes:
+        raise arguments.error(ValueError, "refquant compare", f"`--net` must take {width} pixels and give {classes} "
+                              "classes, as the data, and stand without `--sizes`", f"sizes {net.sizes}",
+                              "--data DIR names the data that the network was made for")
+    return net
+
+
+def trained_on(methods: list[str]) -> tuple[str, ...]:
+    """The methods that start from a trained network; the others are named."""
+    from .methods import all_methods
+
+    scratch = [name for name in methods if "from scratch" in all_methods()[name].recipe.training]
+    if scratch:
+        print(f"refquant compare: {', '.join(scratch)} left out: it trains a network from scratch, not that of --net.",
+              file=sys.stderr)
+    return tuple(name for name in methods if name not in scratch)

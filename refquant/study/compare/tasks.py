@@ -18,7 +18,10 @@ BITS = (8, 4, 3, 2)
 
 
 class Plan(NamedTuple):
-    """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed."""
+    """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed.
+
+    net: a float network that is there already. A seed then draws the calibration images and the order of fine-tuning.
+    """
 
     methods: tuple[str, ...]
     bits: tuple[int, ...] = BITS
@@ -26,6 +29,7 @@ class Plan(NamedTuple):
     sizes: tuple[int, ...] = (64, 32, 32, 10)
     calibration: int = 256
     epochs: int = 60
+    net: mlp.Net | None = None
 
 
 class Task(NamedTuple):
@@ -86,5 +90,8 @@ def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
     data = digits() if plan.data is None else plan.data
     data = data if isinstance(data, Split) else split(data, stream(seed, "split"))
     began = time.perf_counter()
-    net = float_net(plan, data.train, seed)
+    if plan.net is not None:
+        order = stream(seed, "split").permutation(len(data.train.x))
+        data = data._replace(train=Data(data.train.x[order], data.train.labels[order]))
+    net = float_net(plan, data.train, seed) if plan.net is None else plan.net
     return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)

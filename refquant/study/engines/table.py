@@ -1,7 +1,8 @@
 """`refquant engines`: which engine departs from which rule, on which input, and why. Computed when asked, never stored.
 
     table()         the questions with their cases
-    to_text         for a terminal        to_markdown       for the README        to_json       for programs
+    to_text         for a terminal        to_markdown       two tables        page          with a picture on top
+    to_json         for programs
     staircases()    codes around a tie, float by float, for the picture
     save            all of them as files
 """
@@ -165,6 +166,16 @@ def to_markdown(answered: Sequence[Answered]) -> str:
     return "\n".join([*rows, "", _cell(NOTE), ""])
 
 
+def page(answered: Sequence[Answered]) -> str:
+    """engines.md: what it shows, the picture, the tables."""
+    departing = sum(bool(questions) for questions in departures(answered).values())
+    summary = (f"{len(answered)} questions about rounding, scales and ranges. {departing} of "
+               f"{len(departures(answered))} operators of production engines depart from a rule on some input. The "
+               "picture shows four ties: each lane is a group of engines that agree, and its step shows at which float "
+               "the code goes up. Blue is the rule, orange departs. `refquant engines --out DIR` writes this page.")
+    return f"# Where engines differ\n\n{summary}\n\n![codes around four ties](engines.png)\n\n{to_markdown(answered)}"
+
+
 def _cell(text: str) -> str:
     """Stars and bars mean something else in Markdown."""
     return text.replace("**", "^").replace(" * ", " × ").replace("|", "\\|")
@@ -243,4 +254,4 @@ def save(answered: Sequence[Answered], path: str, svg: bool = False) -> results.
     """engines.md, engines.json and the picture, all or none; the picture as SVG, too, if that is asked."""
     picture = results.pictures("engines", {"engines.png": engines_around_ties(staircases())}, svg)
     return results.save("engines", writable_folder("refquant engines", path), {
-        "engines.md": to_markdown(answered), "engines.json": to_json(answered), **picture})
+        "engines.md": page(answered), "engines.json": to_json(answered), **picture})

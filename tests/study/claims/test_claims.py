@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import refused
 
+import refquant as rq
 from refquant.study.claims import run, sentences, verdict
 from refquant.study.claims.experiments import EXPERIMENTS
 from refquant.study.claims.report import Report, effect, report, to_json, to_markdown, to_text
@@ -173,7 +174,7 @@ def test_other_settings_and_versions_are_refused(folder: Path, monkeypatch: pyte
         with refused(ValueError, "refquant claims", "same settings", key, "--out"):
             run.measure(folder, ["sides"], other, jobs=1)
     monkeypatch.setattr(run, "__version__", "9.9")
-    with refused(ValueError, "version 0.1.0", "9.9"):
+    with refused(ValueError, f"version {rq.__version__}", "9.9"):
         run.measure(folder, ["definitions"], ONE, jobs=1)
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 

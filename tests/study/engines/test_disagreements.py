@@ -37,6 +37,7 @@ from refquant.study.engines.table import (
     case_text,
     departures,
     grouped,
+    page,
     save,
     staircases,
     table,
@@ -366,7 +367,8 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert "Written: " in capsys.readouterr().out
     folder = tmp_path / "new"
     assert sorted(p.name for p in folder.iterdir()) == ["engines.json", "engines.md", "engines.png"]
-    assert (folder / "engines.md").read_text(encoding="utf-8") == to_markdown(TABLE)
+    assert (folder / "engines.md").read_text(encoding="utf-8") == page(TABLE)
+    assert page(TABLE).endswith(to_markdown(TABLE))
     assert (folder / "engines.png").read_bytes()[:4] == b"\x89PNG"
     assert [p.read_bytes() for p in save(TABLE, str(tmp_path))] == [(folder / n).read_bytes() for n in (
         "engines.md", "engines.json", "engines.png")], "the same again"
