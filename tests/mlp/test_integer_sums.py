@@ -1,4 +1,4 @@
-"""deploy holds every sum that any input can give within int32: the last sum inside is taken, the first outside refused."""
+"""deploy takes every sum that int32 holds, and refuses the first that it does not."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ LEAST, MOST = -(2**31), 2**31 - 1
 def net(bias: int, zero_point: int, code: int = 1) -> mlp.QuantizedNet:
     """One input from 0 to 255, one weight: sums from bias - code * zero_point to bias + code * (255 - zero_point)."""
     at = rq.AffineParams(scale=np.float32(1), zero_point=zero_point, grid=rq.UINT8)
-    weight = rq.AffineParams(scale=np.float32(1), zero_point=0, grid=mlp.ptq.NARROW8)
-    return mlp.QuantizedNet((mlp.QuantizedLayer(codes=np.int8([[code]]), weight=weight, bias=np.int32([bias]), activation=at),))
+    weight = rq.AffineParams(scale=np.float32(1), zero_point=0, grid=rq.INT8)
+    return mlp.QuantizedNet((mlp.QuantizedLayer(codes=np.int8([[code]]), weight=weight, bias=np.int32([bias]),
+                                                activation=at),))
 
 
 @pytest.mark.parametrize(("bias", "zero_point", "code", "q", "acc"), [

@@ -1,4 +1,4 @@
-"""Biases in steps of scale_x * scale_w: where int32 cannot hold one, the step of its weights, and of no others, grows."""
+"""Biases in steps of scale_x * scale_w: where int32 cannot hold one, the step of its own weights grows."""
 
 import numpy as np
 import pytest
@@ -41,3 +41,15 @@ def test_where_all_weights_are_0_the_bias_has_the_finest_step(axis: int | None, 
 @pytest.mark.parametrize("axis", [None, 0])
 def test_one_weight_that_is_not_0_keeps_its_step(axis: int | None) -> None:
     assert layer([[0.0], [1.0]], [0.5], axis).weight.scale.ravel()[0] == np.float32(1 / 127)
+
+
+def test_the_step_of_a_bias_is_a_product_in_float64() -> None:
+    """In float32 the step would be off by some 1e-8, and a bias of 2**29 steps by several."""
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=(2, 50)).astype(np.float32), rng.uniform(size=(9, 2)).astype(np.float32)
+    net = mlp.Net(weights=(w,), biases=(np.abs(w).max(axis=0) * np.float32(1e4),))
+    made = mlp.ptq_static(net, [x], weight_axis=0).layers[0]
+    assert isinstance(made.activation, rq.AffineParams)
+    steps = made.activation.scale.astype(np.float64) * made.weight.scale[0].astype(np.float64)
+    np.testing.assert_array_equal(made.bias, np.rint(net.biases[0] / steps))
+    assert (made.bias != np.rint(net.biases[0] / (made.activation.scale * made.weight.scale[0]))).any()

@@ -1,4 +1,4 @@
-"""train_qat and train_lsq step by step: with lr=0 nothing moves but the ranges, so each number can be said beforehand."""
+"""train_qat and train_lsq step by step: with lr=0 only ranges move, so every number can be said beforehand."""
 
 import inspect
 from typing import Any
@@ -14,7 +14,7 @@ GRID, ROWS = rq.UINT8, 80
 
 def data(n: int = ROWS) -> tuple[Any, Any]:
     """Samples that grow: the first 64 do not show the range of all."""
-    x = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32) * np.linspace(0.1, 3, n, dtype=np.float32)[:, None]
+    x = (np.random.default_rng(0).normal(size=(n, 2)) * np.linspace(0.1, 3, n)[:, None]).astype(np.float32)
     return x, (x[:, 0] > x[:, 1]).astype(int)
 
 
@@ -31,7 +31,8 @@ def first_input(qnet: mlp.QuantizedNet) -> rq.AffineParams:
 @pytest.mark.parametrize("momentum", [0, 0.25, 0.75, 1, np.float32(0.5)])
 def test_the_range_moves_with_every_batch(momentum: float) -> None:
     x, labels = data(6)
-    qnet = mlp.train_qat(net(), x, labels, rng=np.random.default_rng(5), epochs=2, batch_size=2, lr=0, momentum=momentum)
+    qnet = mlp.train_qat(net(), x, labels, rng=np.random.default_rng(5), epochs=2, batch_size=2, lr=0,
+                         momentum=momentum)
     lo, hi, order = x[:2].min(), x[:2].max(), np.random.default_rng(5)
     keep, take = np.float32(momentum), np.float32(1 - momentum)
     for _ in range(2):
