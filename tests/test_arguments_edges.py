@@ -1,6 +1,5 @@
 """A message names the first value that is wrong, and no other."""
 
-import numpy as np
 from helpers import refused
 
 import refquant as rq

@@ -9,7 +9,7 @@ import pytest
 
 import refquant as rq
 from refquant import mlp
-from refquant.mlp.train import Problem
+from refquant.mlp.training import Problem
 
 NET = mlp.init(np.random.default_rng(0), (2, 3, 2))
 QNET = mlp.ptq_static(NET, [np.eye(2)])

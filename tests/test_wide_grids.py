@@ -1,7 +1,10 @@
 """Grids of 9 to 16 bits beside float16, which does not hold all their codes; and the widest unsigned grid."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from helpers import refused
 
 import refquant as rq
 
@@ -49,3 +52,29 @@ def test_the_widest_unsigned_grid_has_its_middle() -> None:
     """2**31, which int32 does not hold."""
     params = rq.symmetric_params(-1.0, 1.0, rq.IntGrid(32, signed=False))
     assert params.zero_point == 2**31 and rq.quantize(0.0, params) == 2**31
+
+
+@pytest.mark.parametrize("f", [rq.fake_quantize, lambda x, p: rq.straight_through(x, p.scale, p.zero_point, p.grid)[0],
+                               lambda x, p: rq.lsq(x, p.scale, p.zero_point, p.grid)[0]])
+def test_reals_stay_in_their_dtype_up_to_16_bits(f: Any) -> None:
+    """R3: beyond 16 bits float32 does not hold every code, so the answer is float64."""
+    for bits, dtype in ((16, np.float32), (17, np.float64)):
+        params = rq.AffineParams(scale=np.float32(0.5), zero_point=0, grid=rq.IntGrid(bits))
+        assert f(np.float32([0.5, 0.7]), params).dtype == dtype
+
+
+@pytest.mark.parametrize("scales", [[1e-60, 1.0], [1.0, 1e60], [1e-60, 1e60]])
+def test_one_scale_that_the_dtype_of_x_does_not_hold(scales: list[float]) -> None:
+    params = rq.AffineParams(scale=scales, zero_point=0, grid=rq.INT8)
+    bad = next(scale for scale in scales if scale != 1)
+    for f in (rq.quantize, rq.fake_quantize):
+        with refused(ValueError, f.__name__, "(R3)", f"got {bad} for float32"):
+            f(np.float32([1, 1]), params)
+    assert rq.quantize(np.float64([1, 1]), params).dtype == np.int8
+
+
+@pytest.mark.parametrize("fit", [rq.affine_params, rq.symmetric_params])
+def test_zero_points_of_32_bits(fit: Any) -> None:
+    """Up to 2**32 - 1."""
+    grid = rq.IntGrid(32, signed=False)
+    assert fit(-1.0, 0.0, grid).zero_point == (grid.qmax if fit is rq.affine_params else 2**31)

@@ -87,7 +87,8 @@ def test_slices_are_ruled_one_by_one(rule: Any) -> None:
 def test_least_error_is_the_search_in_its_docstring(p: float, fit: Any) -> None:
     for x in (np.array(values) for values in LISTS[3::3]):
         def error(c: float, x: Any = x) -> float:
-            params = rq.dynamic_params(x, rq.INT4, clip=lambda x, axis: (c * x.min(), c * x.max()), fit=fit)
+            params = rq.dynamic_params(x, rq.INT4, fit=fit,
+                                       clip=lambda x, **_: (c * x.min(), c * x.max()))
             return float(np.mean(np.abs(x - rq.fake_quantize(x, params)) ** p))
 
         best, least = 1.0, error(1.0)

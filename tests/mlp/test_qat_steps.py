@@ -1,13 +1,16 @@
 """train_qat and train_lsq step by step: with lr=0 only ranges move, so every number can be said beforehand."""
 
 import inspect
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import refused
 
 import refquant as rq
 from refquant import mlp
+from refquant.mlp import qat
 
 GRID, ROWS = rq.UINT8, 80
 
@@ -64,3 +67,98 @@ def test_what_is_not_said_is_as_documented(train: Any, epochs: int) -> None:
     for word, other in {"epochs": epochs + 1, "batch_size": 65, "lr": 4e-3, "momentum": 0.9}.items():
         if word in said:
             assert train(net(), x, labels, rng=np.random.default_rng(2), **{word: other}) != silent
+
+
+# ---------------------------------------------------------------------------------------------- learned steps, inside
+
+def problem(axis: Any = None, rule: Any = None) -> tuple[Any, Any, Any, Any]:
+    x, labels = data(12)
+    p = np.eye(2, dtype=np.float32)[labels]
+    rule = rule or qat.WeightRule(rq.INT4, axis)
+    first = qat.first_steps(net(), x, rule, rq.UINT4)
+    return qat.learned_steps_problem(net(), x, p, first), first, x, p
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_a_step_learns_by_its_own_gradient_and_gain(axis: Any) -> None:
+    """d loss / d scale by lsq alone, layer by layer, times 1 / sqrt(N * qmax): N weights share it, or N features."""
+    learned, first, x, p = problem(axis)
+    count = sum(a.size for a in (*net().weights, *net().biases))
+    gradient = learned.gradient(learned.start, np.arange(len(x)))
+    assert learned.start.dtype == gradient.dtype == np.float32 and len(gradient) == len(learned.start)
+    (w1, w2), (b1, b2) = net().weights, net().biases
+    s = [at.scale.astype(np.float32) for at in first]
+    grids = [at.grid for at in first]
+    w1_hat, of_w1 = rq.lsq(w1, s[0], first[0].zero_point, grids[0])
+    w2_hat, of_w2 = rq.lsq(w2, s[1], first[1].zero_point, grids[1])
+    x_hat, of_x = rq.lsq(x, s[2], first[2].zero_point, grids[2])
+    pre = x_hat @ w1_hat + b1
+    h_hat, of_h = rq.lsq(np.maximum(pre, 0), s[3], first[3].zero_point, grids[3])
+    logits = h_hat @ w2_hat + b2
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    g = (exps / exps.sum(axis=1, keepdims=True) - p) / len(x)
+    dh, ds_h = of_h(g @ w2_hat.T)
+    _, ds_w2 = of_w2(h_hat.T @ g)
+    dpre = dh * (pre > 0)
+    _, ds_x = of_x(dpre @ w1_hat.T)
+    _, ds_w1 = of_w1(x_hat.T @ dpre)
+    shares = [w1.size / s[0].size, w2.size / s[1].size, 2, 4]
+    wanted = [np.ravel(ds) / np.sqrt(share * grid.qmax)
+              for ds, share, grid in zip((ds_w1, ds_w2, ds_x, ds_h), shares, grids, strict=True)]
+    np.testing.assert_allclose(gradient[count:], np.concatenate(wanted), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_no_step_falls_below_a_thousandth_of_its_first(axis: Any) -> None:
+    learned, first, *_ = problem(axis)
+    theta = learned.start.copy()
+    theta[sum(a.size for a in (*net().weights, *net().biases)):] = -1
+    layers = learned.network(theta).layers
+    for layer, weight, at in zip(layers, first[:2], first[2:], strict=True):
+        assert layer.weight == rq.AffineParams(scale=weight.scale / np.float32(1000), zero_point=0, grid=rq.INT4)
+        assert layer.activation.scale == at.scale / np.float32(1000)
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(None, ()), (0, (1, 5)), (1, (4, 1))])
+def test_the_first_step_is_2_mean_abs_over_root_qmax(axis: Any, shape: tuple[int, ...]) -> None:
+    """In float64, then float32, to the last bit; 1 where all is 0."""
+    for seed in range(20):
+        v = np.random.default_rng(seed).normal(size=(4, 5)).astype(np.float32)
+        step = qat.first_step(v, rq.INT8, axis, rq.affine_params)
+        mean = np.abs(v).mean(axis=axis, keepdims=axis is not None).astype(np.float64)
+        np.testing.assert_array_equal(step.scale, np.float32(2 * mean / 127**0.5), strict=True)
+        assert step.scale.shape == shape and step.scale.dtype == np.float32
+        assert (step.zero_point == rq.dynamic_params(v, rq.INT8, axis).zero_point).all()
+    zero = qat.first_step(np.zeros((4, 5), np.float32), rq.INT8, axis, rq.affine_params)
+    assert (zero.scale == 1).all() and zero.scale.dtype == np.float32
+
+
+def test_a_fit_of_weights_gives_their_zero_points() -> None:
+    def refusing(lo: Any, hi: Any, grid: Any) -> rq.AffineParams:
+        raise ValueError(f"no fit for {lo.shape} on {grid}")
+
+    x, labels = data(6)
+    for train in (mlp.train_qat, mlp.train_lsq):
+        with pytest.raises(ValueError, match="no fit for"):
+            train(net(), x, labels, rng=np.random.default_rng(0), epochs=1, weight_fit=refusing)
+
+
+# ---------------------------------------------------------------------------------------------- weights and inputs, QAT
+
+@pytest.mark.parametrize("axis", [None, 0])
+@pytest.mark.parametrize("clip", [rq.minmax, partial(rq.percentile, percent=80.0)])
+def test_weights_are_trained_on_the_range_that_they_get(axis: Any, clip: Any) -> None:
+    """Each pass through the weights is fake_quantize with the parameters of the network that comes out."""
+    rule = qat.WeightRule(rq.INT4, axis, clip)
+    for w in (*net().weights, np.float32([[1, 9, 2], [3, -4, 0.5], [0.1, 0.2, 0.3]])):
+        np.testing.assert_array_equal(qat._own_range(rule)(w)[0], rq.fake_quantize(w, rule.params(w)), strict=True)
+
+
+def test_each_layer_has_its_fixed_parameters() -> None:
+    x, labels = data(6)
+    good, other = (rq.affine_params(np.float32(-1), np.float32(1), grid) for grid in (rq.UINT8, rq.UINT4))
+    qnet = mlp.train_qat(net(), x, labels, rng=np.random.default_rng(0), epochs=1, activation=[good, good])
+    assert [layer.activation for layer in qnet.layers] == [good, good]
+    for bad in ([good], [good] * 3, [good, other], [other, good], [good, 0.5], [0.5, good], good, iter([good, good])):
+        with refused(ValueError, "train_qat", "`activation` must hold AffineParams"):
+            mlp.train_qat(net(), x, labels, rng=np.random.default_rng(0), epochs=1, activation=bad)  # type: ignore[arg-type]
