@@ -70,12 +70,17 @@ QAT = (
     Sentence(
         "qat-improves", "QAT gives a better model than PTQ.", "qat", (
             *(reading for longer in ("", "longer-") for pair in PAIRS for reading in _gains(longer, *pair)),
-            Reading("qat-improves.ste.2", "W2A2, an unfair comparison: straight-through QAT on moving min-max ranges "
-                    "per tensor minus strong PTQ on ranges of least MSE per channel", "accuracy",
+            Reading("qat-improves.ste.2", "W2A2: straight-through QAT minus strong PTQ (AdaRound, corrected biases), "
+                    "both on ranges of least MSE", "accuracy", {"method": STE_MSE, "bits": 2},
+                    {"method": STRONG, "bits": 2}, differ=TRAINED_OR_STRONG),
+            Reading("qat-improves.unfair.2", "W2A2, an unfair comparison: straight-through QAT on moving min-max "
+                    "ranges per tensor minus strong PTQ on ranges of least MSE per channel", "accuracy",
                     {"method": MOVING, "bits": 2}, {"method": STRONG, "bits": 2}, UNFAIR, False,
                     ("weight ranges", "input ranges", *TRAINED_OR_STRONG))),
-        "Beside plain min-max ranges any training looks good; the fair opponent is strong PTQ, of the same network and "
-        "of one trained as long. (Strong PTQ has a scale for each output channel, QAT here one for each tensor.)",
+        "In a pair both sides have the same ranges, from the same images, so that training alone differs; strong PTQ "
+        "has them too, and rounds by AdaRound and corrects biases instead. Beside plain min-max ranges any training "
+        "looks good; better ranges leave less to win. The unfair comparison is an example and supports nothing: its "
+        "two sides differ in their ranges, too, so it tells which ranges are better, not whether training helps.",
         "Qualitatively: below 4 bits papers report large gains by QAT, at 8 small ones or none; at 4 bits "
         "reconstruction (BRECQ) claims to match it. The sizes are this network's.", (WHITE_PAPER, BRECQ, ESSER),
         partial(lines, x="bits", xlabel="bits of weights and activations",
@@ -124,8 +129,8 @@ QAT = (
             Reading("qat-slow.steps", "learned steps: QAT's gradient steps over the float training's",
                     "gradient_steps", {"method": LSQ}, FLOAT, MUCH_MORE_TIMES._replace(kind="same"), False,
                     QAT_OR_FLOAT)),
-        "Within a factor of two counts as about. QAT has half the steps here, and each costs more: it rounds weights "
-        "and activations and passes gradients around the rounding.",
+        "Within a factor of two counts as about. QAT searches its first ranges; it has half the steps here, and each "
+        "costs more: it rounds weights and activations and passes gradients around the rounding.",
         "The number of steps is a choice: for large networks a small share of the training is usual, which still is "
         "days.", (WHITE_PAPER, APPLE),
         partial(bars, value="seconds", methods=("float", STE, LSQ), title="Time of float training and of QAT, W4A4"),
@@ -133,12 +138,12 @@ QAT = (
     Sentence(
         "qat-data", "QAT needs representative training data.", "representative", (
             *_unlike("one digit missing", "steps"), *_unlike("half as bright")),
-        "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. Training "
-        "without a digit can unlearn it, calibrating without it costs less on average; another brightness gives both "
-        "the wrong ranges.",
+        "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. What "
+        "float training forgets on such data is no fault of QAT, and is taken off: without a digit that is much of "
+        "QAT's loss. Another brightness costs float training little, but gives QAT and PTQ the wrong ranges.",
         "Qualitatively: fine-tuning forgets what it no longer sees. For language models the original training data are "
         "often not to be had, so data are generated.", (LLM_QAT, WHITE_PAPER),
-        partial(lines, x="data", split="bits", xlabel="what QAT, or calibration, saw",
+        partial(lines, x="data", split="bits", xlabel="what training, or calibration, saw",
                 title="Quantized on data unlike those to come"),
         "Accuracy by kind of training data"),
     Sentence(

@@ -49,8 +49,9 @@ REST = (
             Reading(f"lsq-better.{bits}", f"W{bits}A{bits}, from ranges of least MSE: learned steps minus "
                     "straight-through", "accuracy", {"method": LSQ, "bits": bits}, {"method": STE_MSE, "bits": bits},
                     differ=TRAINED) for bits in (4, 3, 2)),
-        "Straight-through training takes its steps from the largest weight and a moving range; learned steps "
-        "are parameters that descend too. The fewer the codes, the more their places matter.",
+        "Both start from the same ranges. Straight-through training searches those of the weights anew at each step "
+        "and keeps those of the inputs; learned steps are parameters that descend too. The fewer the codes, the more "
+        "their places matter.",
         "Qualitatively: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER),
         partial(lines, x="bits", methods=("float", STE_MSE, LSQ), xlabel="bits of weights and activations",
                 title="Learned steps and straight-through, from the same ranges"),
@@ -72,8 +73,8 @@ REST = (
                     "run in float", "accuracy", {"method": "float-longer"}, {"method": IN_FLOAT, "bits": bits},
                     differ=TRAINED)
             for bits in (8, 4, 3, 2)),
-        "The weights that QAT moves are kept in float while it trains; here they were run without any rounding. They "
-        "serve the codes that they become, not themselves.",
+        "The weights that QAT moves are kept in float while it trains; here they were run without any rounding, beside "
+        "a float network trained as long. They serve the codes that they become, not themselves.",
         "Unknown: papers on QAT report the quantized network.", (ESSER,),
         partial(lines, x="bits", methods=("float-longer", LSQ, IN_FLOAT), xlabel="bits of weights and activations",
                 title="QAT's weights, quantized and in float"),

@@ -1,16 +1,76 @@
 """No reading compares two networks that differ in more than its words name."""
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from refquant.grids import UINT2, IntGrid
 from refquant.study.claims import Reading, Sentence, sentences
-from refquant.study.claims.aspects import ASPECTS, compared, differences, unnamed
 from refquant.study.claims.run import unpacked
+from refquant.study.claims.verdicts import matching
 from refquant.study.compare.methods import all_methods
 from refquant.study.compare.recipe import made_by
+
+
+class Aspect(NamedTuple):
+    """The columns of a record that tell it, and words of which one must stand where two networks differ in it."""
+
+    columns: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+#: What has no weights or inputs to be quantized differs in quantization, not in each aspect of it.
+OF_QUANTIZATION = {
+    "bits": Aspect(("weight_grid", "activation_grid"), ("bits",)),
+    "weight ranges": Aspect(("weight_rule", "weight_granularity"), (
+        "min-max", "least mse", "per tensor", "per channel", "blocks")),
+    "input ranges": Aspect(("activation_rule", "activation_range"), (
+        "static", "dynamic", "percentile", "moving", "least mse")),
+    "rounding": Aspect(("rounding",), ("adaround", "strong ptq")),
+    "biases": Aspect(("biases",), ("corrected biases", "strong ptq")),
+    "equalization": Aspect(("scales",), ("equalized",)),
+}
+ASPECTS = {
+    "quantization": Aspect((), ("float",)), **OF_QUANTIZATION,
+    "training": Aspect(("training",), ("qat", "straight-through", "learned steps")),
+    "steps": Aspect(("training_steps",), ("steps", "epochs")),
+    "labels": Aspect(("taught_by",), ("labels",)),
+    "optimizer": Aspect(("optimizer",), ("adam minus sgd",)),
+    "start": Aspect(("float_epochs",), ("trained as long", "from scratch", "in float")),
+    "data": Aspect(("training_images", "calibration_images", "data", "images"), ("image", "noise", "digit", "bright")),
+    "place": Aspect(("place",), ()),
+}
+#: Columns that say nothing of a network that was not trained, or not calibrated.
+WHERE_BOTH = {"training_steps", "training_images", "calibration_images", "taught_by", "optimizer"}
+NOTHING = (0, "none")
+
+
+def differences(a: dict[str, Any], b: dict[str, Any]) -> set[str]:
+    """The aspects in which two networks differ."""
+    found = {name for name, aspect in ASPECTS.items() if any(_differ(a, b, column) for column in aspect.columns)}
+    if (a["weight_rule"] == "none") == (b["weight_rule"] == "none"):
+        return found
+    return found - set(OF_QUANTIZATION) | {"quantization"}
+
+
+def _differ(a: dict[str, Any], b: dict[str, Any], column: str) -> bool:
+    x, y = a.get(column), b.get(column)
+    return x != y and not (column in WHERE_BOTH and (x in NOTHING or y in NOTHING))
+
+
+def compared(reading: Reading, records: list[dict[str, Any]]) -> set[str]:
+    """The aspects in which a reading's sides differ, and its control from them, in any seed."""
+    first, *others = (matching(records, where) for where in reading.sides[:3])
+    return {aspect for a in first for side in others for b in side if a["seed"] == b["seed"]
+            for aspect in differences(a, b)}
+
+
+def unnamed(sentence: Sentence, reading: Reading) -> set[str]:
+    """The aspects that a reading declares and that neither its words nor its sentence's name."""
+    said = f"{reading.says} {sentence.says}".lower()
+    return {aspect for aspect in reading.differ if not any(word in said for word in ASPECTS[aspect].words)}
+
 
 RECORDS = Path(__file__).resolve().parents[3] / ".readme" / "claims" / "records"
 READINGS = [(s, r) for s in sentences() for r in s.readings if r.less is not None]
