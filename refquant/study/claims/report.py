@@ -27,10 +27,10 @@ MARGINS = (
     "within the margin, and refuted if it lies outside.")
 WORDS = (
     "PTQ is quantization after training, QAT training with quantization. Naive PTQ: ranges from the smallest to the "
-    "largest value (min-max), one for all weights of a layer. Strong PTQ: ranges of least mean square error (least "
-    "MSE) for each output channel, AdaRound, corrected biases. QAT, unless it says straight-through: learned steps "
-    "(LSQ). W4A4: weights of 4 bits and activations of 4 bits; all layers, the first and the last too. SQNR: how many "
-    "decibels the logits lie above their distance from the float network's.")
+    "largest value (min-max), one for all weights of a layer. Least MSE: ranges of least mean square error, those of "
+    "weights for each output channel. Strong PTQ: on these, AdaRound and corrected biases. QAT, unless it says "
+    "straight-through: learned steps (LSQ), from these. W4A4: weights of 4 bits and activations of 4 bits; all layers, "
+    "the first and the last too. SQNR: how many decibels the logits lie above their distance from the float network's.")
 
 
 class Answer(NamedTuple):
@@ -82,7 +82,7 @@ def effect(reading: Reading, found: Outcome) -> str:
 
 
 def to_json(found: Report) -> str:
-    """For each claim: id, sentence, reading, metric, effect, interval, n, verdict, and the name of its records file."""
+    """For each claim: id, sentence, reading, metric, effect, interval, n, verdict, what differs, records."""
     overlap = found.settings["test_images"] / found.settings["training_images"]
     claims = [{
         "id": r.id, "sentence": t.sentence.says, "reading": r.says, "metric": r.value, "unit": unit(r),
@@ -90,7 +90,8 @@ def to_json(found: Report) -> str:
         "interval_uncorrected": _rounded(o.uncorrected), "n": o.n, "verdict": o.verdict, "rule": r.rule._asdict(),
         "beside": {value: _estimate(beside(r, t.records, value, overlap))
                    for value in ("cross_entropy", "logit_sqnr_db") if r.value == "accuracy"},
-        "records": f"records/{t.sentence.experiment}.json"} for t in found.answers for r, o in t.outcomes]
+        "differ": list(r.differ), "records": f"records/{t.sentence.experiment}.json"}
+        for t in found.answers for r, o in t.outcomes if r.rule.kind != "unfair"]
     return json.dumps({"settings": dict(found.settings), "versions": dict(found.versions), "claims": claims}, indent=1,
                       allow_nan=False) + "\n"
 

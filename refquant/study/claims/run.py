@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
@@ -19,13 +19,14 @@ from ..jobs import run
 from ..options import meaning
 from . import sentences
 from .experiments import EXPERIMENTS, Observation
+from .experiments.observe import MADE
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
 
 Settings = dict[str, Any]
 #: How long a seed of each experiment takes beside the others: for the time left. The rest take 1.
-WEIGHTS = {"conversion": 4, "calibration": 3, "cost": 4, "qat": 4, "data-size": 4, "representative": 3, "schedule": 3,
-           "labels": 2, "steps": 2, "optimizers": 2}
+WEIGHTS = {"conversion": 5, "calibration": 2, "cost": 20, "qat": 16, "data-size": 6, "representative": 4,
+           "schedule": 3, "labels": 2, "steps": 3, "optimizers": 2}
 
 
 def settings(seeds: int, epochs: int = 60) -> Settings:
@@ -101,10 +102,28 @@ def _observe(plan: Plan, task: tuple[str, int]) -> list[Observation]:
 def _save(folder: Path, name: str, asked: Settings, records: list[Observation]) -> Path:
     head = {"experiment": name, "about": meaning(EXPERIMENTS[name]), "version": __version__,
             "versions": versions(), "settings": asked}
-    lines = ",\n".join(json.dumps(r, allow_nan=False) for r in records)
+    lists = (f' "{key}": [\n{lines}\n]' for key, part in zip(("networks", "records"), _packed(records), strict=True)
+             for lines in [",\n".join(json.dumps(r, allow_nan=False) for r in part)])
     path = folder / "records" / f"{name}.json"
-    write(path, f'{json.dumps(head, indent=1)[:-2]},\n "records": [\n{lines}\n]}}\n')
+    write(path, ",\n".join([json.dumps(head, indent=1)[:-2], *lists]) + "}\n")
     return path
+
+
+def _packed(records: list[Observation]) -> tuple[list[Observation], list[Observation]]:
+    """Each way in which a network was made once, and the records with the number of theirs.
+
+    >>> _packed([{"seed": 0, "training": "none", "accuracy": 1.0}, {"seed": 1, "training": "none", "accuracy": 0.5}])[1]
+    [{'network': 0, 'seed': 0, 'accuracy': 1.0}, {'network': 0, 'seed': 1, 'accuracy': 0.5}]
+    """
+    made = [{key: r[key] for key in MADE if key in r} for r in records]
+    networks = [each for i, each in enumerate(made) if each not in made[:i]]
+    return networks, [{"network": networks.index(of), **{key: v for key, v in r.items() if key not in MADE}}
+                      for of, r in zip(made, records, strict=True)]
+
+
+def unpacked(found: Mapping[str, Any]) -> list[Observation]:
+    """The records of a file, each with how its network was made."""
+    return [{**found["networks"][r["network"]], **r} for r in found["records"]]
 
 
 def _kept(folder: Path, asked: Settings, version: str = "") -> dict[str, Any]:
@@ -141,11 +160,12 @@ def _load(path: Path, name: str, asked: Settings, version: str) -> Any:
             raise ValueError("no regular file")
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         made = {"experiment": found["experiment"], "version": found["version"], **found["settings"]}
-        seeds = sorted({r["seed"] for r in found["records"]})
+        records = unpacked(found)
+        seeds = sorted({r["seed"] for r in records})
         "".join(itemgetter(*versions())(found["versions"]))
-        _whole(found["records"], seeds)
-        to_json(report([s for s in sentences() if s.experiment == name], {name: found["records"]}, asked, {}))
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, OSError, RecursionError) as cause:
+        _whole(records, seeds)
+        to_json(report([s for s in sentences() if s.experiment == name], {name: records}, asked, {}))
+    except (ValueError, TypeError, AttributeError, ZeroDivisionError, LookupError, OSError, RecursionError) as cause:
         raise arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
                               f"{str(path)!r} ({type(cause).__name__}: {cause})",
                               "move it away, it will be measured again") from cause
@@ -157,4 +177,4 @@ def _load(path: Path, name: str, asked: Settings, version: str) -> Any:
                               f"records are kept only with the same settings and version; "
                               f"{str(path)!r} has {key} {made.get(key) if differ else seeds}", f"{key} {wanted[key]}",
                               "name another folder by --out, or ask for the same again")
-    return found
+    return {**found, "records": records}

@@ -60,7 +60,8 @@ def test_one_seed_shows_no_interval(records: list[Record]) -> None:
 def test_files(records: list[Record], tmp_path: Path) -> None:
     paths = compare.save(records, PLAN._replace(epochs=8), tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths) == [
-        "accuracy.png", "comparison.csv", "comparison.json", "cross_entropy.png", "errors.png", "layer_sqnr.png", "logit_sqnr.png",
+        "accuracy.png", "comparison.csv", "comparison.json", "cross_entropy.png", "errors.png", "layer_sqnr.png",
+        "logit_sqnr.png",
         "misread.png", "ranges.png", "training.png", "weights.png"]
 
     def no_constant(name: str) -> None:
