@@ -49,6 +49,7 @@ Does the training know? After training (PTQ): no. With it (QAT): yes, its gradie
 >>> rq.mlp.accuracy(rq.mlp.forward_quantized(qat, x), labels) > 0.9, qat.nbytes
 (True, 74)
 """
+
 from __future__ import annotations
 
 from . import _start  # noqa: F401  # first: it takes care of Ctrl-C while the command line loads

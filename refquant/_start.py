@@ -1,4 +1,5 @@
 """Ctrl-C while the command line still loads NumPy ends it without a traceback; in other programs nothing changes."""
+
 from __future__ import annotations
 
 import signal

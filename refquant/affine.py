@@ -7,6 +7,7 @@ this is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, 
 1 / scale instead of dividing; torch.quantize_per_tensor and brevitas add the zero point before rounding; the TFLite
 reference rounds ties away from zero.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

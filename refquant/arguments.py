@@ -4,6 +4,7 @@ A message reads `{function}: {rule}; got {what came}. Hint: {what to do}.`; Type
 values and shapes. IEEE gradual underflow is assumed: on a thread that flushes subnormal numbers to zero, as after
 torch.set_flush_denormal(True), they count as 0.
 """
+
 from __future__ import annotations
 
 import inspect

@@ -1,4 +1,5 @@
 """Static beside dynamic: is the clipping range known before the input, or taken from it?"""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """Results reach the disk whole or not at all."""
+
 from __future__ import annotations
 
 import os

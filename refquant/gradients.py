@@ -1,4 +1,5 @@
 """Through the staircase: values with their pullbacks. Raw arrays and no checks, for inner loops."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

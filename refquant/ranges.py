@@ -14,6 +14,7 @@ has 16 unevenly spaced levels; on Gaussian data in blocks of 64 they beat 4-bit 
 >>> bool(rq.sqnr_db(x, nf4(x, axis=-1)) > rq.sqnr_db(x, int4))
 True
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """The specification on one screen. Laws, messages, deviations and lessons cite these numbers."""
+
 from __future__ import annotations
 
 RULES: dict[str, str] = {

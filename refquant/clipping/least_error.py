@@ -1,4 +1,5 @@
 """LAPQ: the clipping range of least mean |error|**p, by search; p = 2 is the mean square. Rules as in rule.py."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

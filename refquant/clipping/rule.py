@@ -19,6 +19,7 @@ Nothing is selected by name: a function is the option, and yours is as good as t
 >>> bool(sqnr[1] > sqnr[0] + 5)
 True
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -3,6 +3,7 @@
 A block finds its scale itself, so one is made for x: [first, x, last, 0, ...], first and last so many steps that the
 format finds this very scale. There is no zero point.
 """
+
 from __future__ import annotations
 
 import math

@@ -8,6 +8,7 @@
 
 The first of each kind is refquant's own: true_division, after_rounding, half_even, saturating, refused.
 """
+
 from __future__ import annotations
 
 import math

@@ -5,6 +5,7 @@
 
 Pass an engine's choices to check_quantizer to test it by its own convention; identify finds out which ones it has.
 """
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """Numbers without rounding: as fractions, back to the nearest float, and in digits that mean exactly one float."""
+
 from __future__ import annotations
 
 import math

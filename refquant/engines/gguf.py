@@ -9,6 +9,7 @@ in three ways: x is multiplied by 1 / d, not divided (R3); codes are chosen with
 float16, so the error can pass half a step, d / 2 (R16); and NaN is taken (R7): a code that would come from NaN or from
 an infinite product is 0, as NumPy on x86 converts.
 """
+
 from __future__ import annotations
 
 from typing import Any, TypeAlias

@@ -1,4 +1,5 @@
 """What operators of PyTorch and torchao take: reals of some dtypes, zero points on the grid, a scale a channel."""
+
 from __future__ import annotations
 
 from typing import Any

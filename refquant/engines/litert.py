@@ -8,6 +8,7 @@ Left out: the optimized QUANTIZE, which is the default on int16, too. There a va
 blocks of eight ties go to the even integer, in what is left over away from zero, so 0.5 nine times becomes eight 0 and
 a 1.
 """
+
 from __future__ import annotations
 
 import numpy as np

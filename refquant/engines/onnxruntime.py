@@ -11,6 +11,7 @@ Arguments are the operators' inputs and attributes; numbers and lists without a 
 engine leaves to chance (NaN in dynamic_quantize_linear, sums of no terms) is refused. On x86 processors without VNNI
 the engine may saturate the sum of two products with int8 weights at int16; weights within [-64, 63] never get there.
 """
+
 from __future__ import annotations
 
 from typing import Any

@@ -5,6 +5,7 @@ one record:
 
     OPERATORS["mine"] = Operator("mine", "mine", my_function, Convention(rounding=choices.half_away), engine="mine")
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

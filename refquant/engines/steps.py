@@ -1,4 +1,5 @@
 """A choice is a function that can also tell its step: a label for a column, words for a sentence."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -11,6 +11,7 @@
 No scale is below eps, by default the smallest normal number of the data's dtype. Each operation is rounded to that
 dtype, float16 or float32; bfloat16, which torchao takes too, NumPy has not.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

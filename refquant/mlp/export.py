@@ -25,6 +25,7 @@ digit. It prints what differs, how far from a tie, and whether a named rule expl
 multiplier, the accumulator and their product to float32 (R14), as refquant.engines.onnxruntime computes to the last
 code. QDQ form adds reals, not codes (R13).
 """
+
 from __future__ import annotations
 
 from importlib import import_module

@@ -14,6 +14,7 @@ their bytes as payload and as a file, their accuracy simulated and in integers, 
 ...     0 <= accuracy(forward_integer(load(Path(folder) / "net.npz"), x), labels) <= 1
 True
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -9,6 +9,7 @@ With dask (extra `distributed`), in several processes if its scheduler has them,
     states = dask.compute(*[dask.delayed(rq.minmax_observer.observe)(chunk) for chunk in chunks])
     assert rq.minmax_observer.range(reduce(rq.minmax_observer.merge, states)) == rq.minmax(x)
 """
+
 from __future__ import annotations
 
 from .histogram import histogram_observer

@@ -1,4 +1,5 @@
 """Text that fits the terminal: tables with columns as wide as their widest cell, lists, paragraphs."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """The command line: each command is added by its folder's command.py. Bad input: one line, status 2."""
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,5 @@
 """The same work in one process or in several, with progress, and nothing left behind when interrupted."""
+
 from __future__ import annotations
 
 import os

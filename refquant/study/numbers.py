@@ -1,4 +1,5 @@
 """Numbers without rounding: read from text, shown with all their digits."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """What the commands' options share: a parser whose help ends with examples, whole numbers, names and their meaning."""
+
 from __future__ import annotations
 
 import argparse

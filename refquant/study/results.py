@@ -2,6 +2,7 @@
 
 Pictures carry their name and the command that drew them, so those of an earlier run can be told from others.
 """
+
 from __future__ import annotations
 
 import os

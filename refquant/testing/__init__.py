@@ -32,6 +32,7 @@ To check an intended deviation, name it: check_quantizer(mine, zero_point=before
 ...     return np.clip(steps, params.grid.qmin, params.grid.qmax).astype(params.grid.dtype)
 >>> check_quantizer(mine, zero_point=before_rounding, examples=20)
 """
+
 from __future__ import annotations
 
 try:

@@ -1,4 +1,5 @@
 """Is a quantizer right? check_quantizer(yours) holds the rules against it and shows the smallest counter-example."""
+
 from __future__ import annotations
 
 import warnings

@@ -16,6 +16,7 @@ rounds. So 0.5 with scale 1 and zero point 1 is 2 there, and 1 in ONNX Runtime a
 
 The answer also names the known engines that do the same.
 """
+
 from __future__ import annotations
 
 import math

@@ -2,6 +2,7 @@
 
 Each function draws few things, a grid, a scale, a zero point, and tries many numbers on them: those that decide.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """The formula for one number at a time: it divides in the data's dtype (R3), then computes exactly, in fractions."""
+
 from __future__ import annotations
 
 import math

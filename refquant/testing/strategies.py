@@ -1,5 +1,6 @@
 """Data at decision points. Random floats do not test a quantizer: it is decided at ties, one ulp beside them, and far
 outside."""
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple

@@ -1,4 +1,5 @@
 """Checks for lesson 01, from reals to codes. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ..."."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """What lesson 02 shows: symmetric and affine codes under the data, and what each costs."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

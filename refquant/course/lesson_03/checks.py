@@ -1,4 +1,5 @@
 """Checks for lesson 03, where to clip. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ..."."""
+
 from __future__ import annotations
 
 import math

@@ -1,6 +1,7 @@
 """Checks for lesson 05, static or dynamic. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ...";
 beside them the two kinds of input that the lesson and its last exercise measure.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence

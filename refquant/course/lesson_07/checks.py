@@ -1,4 +1,5 @@
 """Checks for lesson 07, training with quantization: each says Right, Not yet or Not answered yet, and why."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 Exercises 1 and 2, products and widths, stand in files of their own; exercise 3, one rounding, stands here.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

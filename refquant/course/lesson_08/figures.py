@@ -1,4 +1,5 @@
 """What lesson 08 shows: sums, multipliers, roundings, codes and bytes of an integer-only network."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

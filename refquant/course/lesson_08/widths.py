@@ -1,4 +1,5 @@
 """Lesson 08, exercise 2: the least width of an accumulator, by a bound and not by data."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 Also the 16 conventions that the lesson compares.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

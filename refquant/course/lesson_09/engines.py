@@ -1,4 +1,5 @@
 """What lesson 09 compares: engines, choices of parameters, and layers, each called in one way."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -15,6 +15,7 @@ element's position or on the vector width: bodies and tails agree under AVX-512,
 Quantized tensors are deprecated (pytorch/pytorch#184982), and other versions and processors add the zero point
 elsewhere; this is the wheel of version 2.13.0. Fake quantization and the observers stay.
 """
+
 from __future__ import annotations
 
 from .fake import fake_quantize_per_channel_affine, fake_quantize_per_tensor_affine

@@ -1,4 +1,5 @@
 """Fake quantization: reals that codes mean, and where the gradient passes."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """From ranges to parameters, and the observers that choose a range: of all batches, or of ends that move."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

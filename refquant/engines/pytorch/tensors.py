@@ -1,4 +1,5 @@
 """Quantized tensors: a scale for all, or one for each channel, and back."""
+
 from __future__ import annotations
 
 import numpy as np

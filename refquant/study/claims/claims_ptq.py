@@ -1,4 +1,5 @@
 """What is said of post-training quantization (PTQ)."""
+
 from __future__ import annotations
 
 from functools import partial

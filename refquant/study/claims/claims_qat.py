@@ -1,4 +1,5 @@
 """What is said of quantization-aware training (QAT)."""
+
 from __future__ import annotations
 
 from functools import partial

@@ -1,4 +1,5 @@
 """What is said of static and dynamic clipping ranges."""
+
 from __future__ import annotations
 
 from functools import partial

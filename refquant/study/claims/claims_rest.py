@@ -1,4 +1,5 @@
 """What is said of sides, granularity, gradients and optimisers."""
+
 from __future__ import annotations
 
 from functools import partial

@@ -1,4 +1,5 @@
 """`refquant claims`: run the experiments behind the claims, print the verdicts."""
+
 from __future__ import annotations
 
 import argparse

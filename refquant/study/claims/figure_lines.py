@@ -1,4 +1,5 @@
 """Means against something, a line for each method: what most sentences of the claims page are shown by."""
+
 from __future__ import annotations
 
 import math

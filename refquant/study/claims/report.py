@@ -1,4 +1,5 @@
 """What the records say, in words: claims.json, the Markdown table, the terminal's table."""
+
 from __future__ import annotations
 
 import json

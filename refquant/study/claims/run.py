@@ -1,4 +1,5 @@
 """The claims, measured: one records file for each experiment, written whole or not at all, kept by a rerun."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """How the page draws what is not a method of `refquant compare`: other networks, and variants of one method."""
+
 from __future__ import annotations
 
 from typing import Any

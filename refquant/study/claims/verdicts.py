@@ -1,4 +1,5 @@
 """From records to a verdict: readings say what is compared, one function says what follows."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """Methods that quantize a trained network (PTQ)."""
+
 from __future__ import annotations
 
 from functools import partial

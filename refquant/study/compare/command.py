@@ -1,4 +1,5 @@
 """`refquant compare`: train one network, quantize it by every method, print the table."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """Integers beside their simulation: networks saved, run without floating point, and compared code for code."""
+
 from __future__ import annotations
 
 from fractions import Fraction

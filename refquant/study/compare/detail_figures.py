@@ -1,4 +1,5 @@
 """A closer look at one seed."""
+
 from __future__ import annotations
 
 import math

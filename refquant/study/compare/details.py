@@ -1,4 +1,5 @@
 """A closer look at one seed: where the error is made, what the codes are, how training went, wrong predictions."""
+
 from __future__ import annotations
 
 import math

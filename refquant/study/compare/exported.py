@@ -5,6 +5,7 @@ their product to float32, where R14 has a multiplier of 31 bits and one rounding
 reals, where R13 adds codes exactly. Either can move a code only where the exact value lies as near to a tie as these
 roundings reach; a code that differs elsewhere is counted apart, as unexplained.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
 """What the comparison shows: methods against bits, the quantized after training left, the trained with it right."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

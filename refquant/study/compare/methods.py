@@ -1,4 +1,5 @@
 """The table of methods: what makes the network, which groups it belongs to, and how figures show it."""
+
 from __future__ import annotations
 
 import time

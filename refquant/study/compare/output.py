@@ -1,4 +1,5 @@
 """The files of a comparison: comparison.csv, comparison.json and the figures."""
+
 from __future__ import annotations
 
 import csv

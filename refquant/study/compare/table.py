@@ -1,4 +1,5 @@
 """A comparison as text."""
+
 from __future__ import annotations
 
 import textwrap

@@ -1,4 +1,5 @@
 """What a comparison is asked to do, and what every method of one seed shares."""
+
 from __future__ import annotations
 
 import time

@@ -1,4 +1,5 @@
 """A case of the disagreement table: one input, what the rule makes of it, what each engine makes of it, and how."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

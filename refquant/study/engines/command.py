@@ -1,4 +1,5 @@
 """`refquant engines`: the disagreement table."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """The staircase of each engine around a tie, float by float."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

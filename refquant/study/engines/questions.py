@@ -3,6 +3,7 @@
 An answer is what the engine gives beside what its formula, written out here once more, gives; `cases.agreed` compares
 the two, so that what is shown is what happens.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

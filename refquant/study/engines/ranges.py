@@ -1,4 +1,5 @@
 """What engines make of a range: scale and zero point. The tests compute each scale again from the words beside it."""
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple

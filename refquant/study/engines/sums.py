@@ -1,4 +1,5 @@
 """What engines make of accumulators and codes: requantization, overflow, meaning. Each beside its formula."""
+
 from __future__ import annotations
 
 import math

@@ -6,6 +6,7 @@
     staircases()    codes around a tie, float by float, for the picture
     save            all of them as files
 """
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """`refquant explain`: the steps of one number to its code."""
+
 from __future__ import annotations
 
 import argparse

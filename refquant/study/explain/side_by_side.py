@@ -2,6 +2,7 @@
 
 The codes are those of refquant.engines; the steps before them are those of each operator's convention.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 The numbers are the library's own; exact quotients, ties and errors are computed here, in fractions.
 """
+
 from __future__ import annotations
 
 import math

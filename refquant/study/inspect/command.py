@@ -1,4 +1,5 @@
 """`refquant inspect`: quantize people's own arrays in every way."""
+
 from __future__ import annotations
 
 import argparse

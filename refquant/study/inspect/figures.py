@@ -1,4 +1,5 @@
 """What `refquant inspect` shows of one array: where the rules end its range, and what a clip costs."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """`refquant inspect`: the arrays of a file, their table, inspect.json and figures."""
+
 from __future__ import annotations
 
 import json

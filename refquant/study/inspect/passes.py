@@ -2,6 +2,7 @@
 
 So results do not depend on the number of threads: the pieces are the same, and are summed in their order.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """People's own tensors: every way to quantize them, measured, and one recommended."""
+
 from __future__ import annotations
 
 import math

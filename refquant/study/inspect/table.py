@@ -1,4 +1,5 @@
 """An array's schemes as text."""
+
 from __future__ import annotations
 
 from ..aligned import aligned

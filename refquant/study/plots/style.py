@@ -2,6 +2,7 @@
 
 Colours are those of Okabe and Ito 2008, and one of Tol 2021. matplotlib is imported when a figure is drawn, not before.
 """
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,5 @@
 """Figures as SVG text: plain, or following the reader's light or dark mode. The same figure gives the same bytes."""
+
 from __future__ import annotations
 
 import io

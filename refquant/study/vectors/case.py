@@ -1,4 +1,5 @@
 """A vector before it is written: what goes in, what must come out, and why it is there."""
+
 from __future__ import annotations
 
 import json

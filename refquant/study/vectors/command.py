@@ -1,4 +1,5 @@
 """`refquant vectors`: write the test vectors."""
+
 from __future__ import annotations
 
 import argparse

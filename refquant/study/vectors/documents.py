@@ -1,4 +1,5 @@
 """Test vectors for other languages, in the manner of Wycheproof: JSON files, a schema, a README, a checker in C."""
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,6 @@
 """Why a vector is there: flags found by computing the case wrongly as well, and in exact fractions. Expected results
 are the library's; only what is said about them is computed here."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 """Inputs for integer_matmul, quantize_multiplier and requantize: sums at the bound of int32, ties, double rounding."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

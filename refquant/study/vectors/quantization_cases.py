@@ -1,4 +1,5 @@
 """Inputs for quantize, dequantize and fake_quantize: ties and one ulp beside them, the grid's ends and beyond."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

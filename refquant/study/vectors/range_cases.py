@@ -1,4 +1,5 @@
 """Inputs for affine_params and symmetric_params: ordinary ranges, those that degenerate, zero points that are ties."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

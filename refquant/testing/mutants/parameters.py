@@ -1,4 +1,5 @@
 """Mutants of parameters (R8 to R11)."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Experiments on post-training quantization: each a pure function of a task, which returns records."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """Experiments on quantization-aware training, against its controls: each a pure function of a task."""
+
 from __future__ import annotations
 
 from typing import Any

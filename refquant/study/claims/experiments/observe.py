@@ -1,4 +1,5 @@
 """What an experiment records: flat rows, one for each network that it tested."""
+
 from __future__ import annotations
 
 import math

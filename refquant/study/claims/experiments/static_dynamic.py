@@ -2,6 +2,7 @@
 
 Weights have 16 bits throughout, as good as float, so only the ranges of activations matter.
 """
+
 from __future__ import annotations
 
 from functools import partial
