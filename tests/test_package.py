@@ -36,7 +36,7 @@ LIMITS = {
     "study": (5800, "refquant/study"),
     "course": (3500, "refquant/course"),
     "all of refquant": (15_500, "refquant"),
-    "tests": (11_000, "tests"),
+    "tests": (12_500, "tests"),
     "a file, tables apart": (200, "refquant"),
     "a function": (30, "refquant"),
 }

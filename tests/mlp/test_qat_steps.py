@@ -134,13 +134,8 @@ def test_the_first_step_is_2_mean_abs_over_root_qmax(axis: Any, shape: tuple[int
 
 
 def test_a_fit_of_weights_gives_their_zero_points() -> None:
-<<<<<<< HEAD
     def refusing(lo: Any, _hi: Any, grid: Any) -> rq.AffineParams:
         raise ValueError(f"no fit for {lo.shape} on {grid}")
-=======
-    def refusing(lo: Any, hi: Any, grid: Any) -> rq.AffineParams:
-        raise ValueError(f"no fit for {lo} to {hi} on {grid}")
->>>>>>> h-mutate
 
     x, labels = data(6)
     for train in (mlp.train_qat, mlp.train_lsq):

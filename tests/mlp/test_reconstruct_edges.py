@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-import refquant as rq
 from refquant import mlp
 
 RNG = np.random.default_rng(0)
