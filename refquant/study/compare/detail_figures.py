@@ -33,8 +33,8 @@ def sqnr_by_layer(errors: Sequence[Any]) -> Figure:
                 axes.plot([e.layer + shift for e in chosen], [getattr(e, field) for e in chosen], **line_style(method))
             axes.set_xticks(sorted({e.layer for e in errors}))
         column[0].set_title(f"W{b}A{b}")
-    panels[0, 0].set_ylabel("made in this layer alone,\ngiven float inputs: SQNR, dB")
-    panels[1, 0].set_ylabel("accumulated over\nthe layers so far: SQNR, dB")
+    panels[0, 0].set_ylabel("this layer alone:\nSQNR, dB")
+    panels[1, 0].set_ylabel("all layers so far:\nSQNR, dB")
     for axes in panels[1]:
         axes.set_xlabel("layer")
     drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=12)
