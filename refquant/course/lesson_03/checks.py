@@ -26,6 +26,7 @@ Array: TypeAlias = NDArray[Any]
 def two_errors(x: ArrayLike, clip: float, grid: Grid, granular: float | None, overload: float | None) -> str:
     """Exercise 1: the granular and the overload part of the mean square error of x, clipped to [-clip, clip], by hand.
 
+    >>> from refquant import IntGrid
     >>> two_errors([0.2, -0.6, 1.1, -2.5, 1.9], 1.5, IntGrid(3, narrow=True), granular=0.012, overload=0.58)
     'Not yet: the overload part is divided by the values outside alone. Divide both parts by all 5, then they add up.'
     """
@@ -47,6 +48,7 @@ def two_errors(x: ArrayLike, clip: float, grid: Grid, granular: float | None, ov
 def parts(x: Array, clip: float, grid: Grid) -> tuple[float, float]:
     """Granular and overload part of mean((x - x_hat)**2), symmetric on [-clip, clip].
 
+    >>> from refquant import IntGrid
     >>> [round(part, 3) for part in parts(np.array([0.2, -0.6, 1.1, -2.5, 1.9]), 1.5, IntGrid(3, narrow=True))]
     [0.012, 0.232]
     """

@@ -21,6 +21,7 @@ Scalar = np.floating[Any]
 def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[str]:
     """The flags of q = quantize(x).
 
+    >>> from refquant import IntGrid
     >>> of_quantize(np.float32(2.5), np.float32(1), 1, IntGrid(8))
     ['odd_zero_point', 'tie']
     """
@@ -60,6 +61,7 @@ def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[s
 def of_dequantize(q: int, scale: Scalar, zero_point: int, grid: Grid, x_hat: Scalar) -> list[str]:
     """The flags of x_hat = dequantize(q).
 
+    >>> from refquant import IntGrid
     >>> of_dequantize(127, np.float32(0.5), -1, IntGrid(8), np.float32(64))
     ['grid_end', 'subtraction_wraps']
     """
@@ -83,6 +85,7 @@ def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid, x_ha
                      gradient: int) -> list[str]:
     """The flags of x_hat = fake_quantize(x), with the gradient of the straight-through estimator.
 
+    >>> from refquant import IntGrid
     >>> of_fake_quantize(np.float32(7.4), np.float32(1), 0, IntGrid(4), np.float32(7), 1)
     ['straight_through', 'grid_end']
     """
@@ -99,6 +102,7 @@ def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid, x_ha
 def of_affine(lo: Scalar, hi: Scalar, grid: Grid, scale: Scalar, zero_point: int) -> list[str]:
     """The flags of affine_params(lo, hi).
 
+    >>> from refquant import IntGrid
     >>> of_affine(np.float32(-1), np.float32(1), IntGrid(8, signed=False), np.float32(0.007843138), 127)
     ['ulp', 'rounded_scale']
     """
@@ -123,6 +127,7 @@ def of_affine(lo: Scalar, hi: Scalar, grid: Grid, scale: Scalar, zero_point: int
 def of_symmetric(lo: Scalar, hi: Scalar, grid: Grid, scale: Scalar, zero_point: int) -> list[str]:
     """The flags of symmetric_params(lo, hi).
 
+    >>> from refquant import IntGrid
     >>> of_symmetric(np.float32(0), np.float32(0), IntGrid(8), np.float32(1), 0)
     ['zero', 'degenerate_range']
     """
@@ -153,6 +158,7 @@ def of_multiplier(m: Scalar) -> list[str]:
 def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: Grid) -> list[str]:
     """The flags of requantize(acc, mantissa, shift, zero_point).
 
+    >>> from refquant import IntGrid
     >>> of_requantize(245, 3 * 2**29, -4, 0, IntGrid(8))
     ['ulp', 'double_rounding']
     """
