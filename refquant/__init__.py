@@ -3,9 +3,56 @@
     q = encode(clip(round(x / scale) + zero_point, qmin, qmax))        x_hat = scale * (decode(q) - zero_point)
 
 The names below stand in reading order. rules.py is the specification on one screen, affine.py is the formula.
+Everything in quantization answers one of four questions.
+
+Which codes exist, and what does a code mean? A grid says which, a scale and a zero point say what.
+
+>>> import numpy as np
+>>> import refquant as rq
+>>> params = rq.affine_params(-1.0, 2.0, rq.UINT4)      # or symmetric_params; any rq.IntGrid(bits, signed, narrow)
+>>> rq.quantize([-1.0, 0.0, 0.33, 9.0], params)         # 9.0 saturates
+array([ 0,  5,  7, 15], dtype=uint8)
+
+Who shares a scale? That is only the shape of `scale`: it broadcasts to x. `axis` names the axes reduced over.
+
+>>> x = np.random.default_rng(0).normal(size=(4, 3)) * [1, 10, 100]
+>>> per_tensor, per_column = rq.dynamic_params(x, rq.INT8), rq.dynamic_params(x, rq.INT8, axis=0)
+>>> per_tensor.scale.shape, per_column.scale.shape
+((), (1, 3))
+>>> error = [rq.max_abs_error(x[:, 0], rq.fake_quantize(x, p)[:, 0]) for p in (per_tensor, per_column)]
+>>> bool(error[1] < error[0] / 10)                      # the small column no longer pays for the large one
+True
+>>> weights = np.random.default_rng(0).normal(size=(8, 100)).astype(np.float32)
+>>> blocks = rq.split_blocks(weights, 32)               # (8, 4, 32): one more axis, the last block padded
+>>> per_block = rq.dynamic_params(blocks, rq.INT4, axis=-1, fit=rq.symmetric_params)
+>>> per_block.scale.shape, rq.join_blocks(rq.fake_quantize(blocks, per_block), length=100).shape
+((8, 4, 1), (8, 100))
+
+When is the clipping range known? Static: before, from calibration data. Dynamic: from each input. How it is chosen is
+a function, `(x, axis=) -> (lo, hi)`; each also takes a histogram, so data may come in any number of batches.
+
+>>> from functools import partial
+>>> rq.static_params([x[2:]], rq.INT8) == rq.dynamic_params(x[2:], rq.INT8)     # only the data differ
+True
+>>> least_error = partial(rq.mse_optimal, grid=rq.INT8)
+>>> batches = (np.random.default_rng(i).normal(size=(64, 3)) for i in range(100))
+>>> static = rq.static_params(batches, rq.INT8, observer=rq.histogram_observer(least_error))
+>>> codes = rq.in_chunks(rq.quantize, weights, static)  # in pieces, bit for bit as in one call; out=a memory map
+
+Does the training know? After training (PTQ): no. With it (QAT): yes, its gradient passes straight through the rounding.
+
+>>> rng = np.random.default_rng(0)
+>>> x = rng.normal(size=(300, 2)); labels = (x[:, 0] > x[:, 1]).astype(int)
+>>> net = rq.mlp.train(rq.mlp.init(rng, (2, 8, 2)), x, labels, rng=rng, epochs=20)
+>>> grids = {"weight_grid": rq.IntGrid(4, narrow=True), "activation_grid": rq.UINT4}
+>>> ptq, qat = rq.mlp.ptq_static(net, [x], **grids), rq.mlp.train_qat(net, x, labels, rng=rng, **grids)
+>>> rq.mlp.accuracy(rq.mlp.forward_quantized(qat, x), labels) > 0.9, qat.nbytes
+(True, 74)
 """
+
 from __future__ import annotations
 
+from . import _start  # noqa: F401  # first: it takes care of Ctrl-C while the command line loads
 from . import methods, mlp
 from .rules import RULES
 from .grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, Grid, IntGrid
@@ -23,7 +70,7 @@ from .integer import integer_matmul, quantize_multiplier, requantize
 from .packing import pack, unpack
 from .metrics import max_abs_error, mse, sqnr_db
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "RULES", "Grid", "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",

@@ -7,6 +7,7 @@ this is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, 
 1 / scale instead of dividing; torch.quantize_per_tensor and brevitas add the zero point before rounding; the TFLite
 reference rounds ties away from zero.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class AffineParams(arguments.Value):
     zero_point: Codes
     grid: Grid
 
+    @arguments.quiet
     def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: Grid) -> None:
         known("AffineParams", grid)
         steps = arguments.number("AffineParams", scale, "scale")
@@ -54,10 +56,8 @@ class AffineParams(arguments.Value):
                        "affine_params and symmetric_params give a valid scale for every finite range")
         zeros = arguments.within("AffineParams", zero_point, *grid.zero_points, "zero_point", "R2",
                                  "it is the code of 0.0; take one of the grid's")
-        if not arguments.compatible(steps.shape, zeros.shape):
-            raise arguments.error(ValueError, "AffineParams", "`scale` and `zero_point` must broadcast together (R12)",
-                                  f"shapes {steps.shape} and {zeros.shape}", "give both one shape")
-        steps, zeros = np.broadcast_arrays(steps, zeros)
+        steps, zeros = arguments.broadcast("AffineParams", steps, zeros, "`scale` and `zero_point`",
+                                           "give both one shape")
         object.__setattr__(self, "scale", arguments.frozen(steps.astype(np.float64) if grid.bits > 16 else steps))
         object.__setattr__(self, "zero_point", arguments.frozen(zeros.astype(grid.zero_point_dtype)))
         object.__setattr__(self, "grid", grid)

@@ -4,15 +4,16 @@ A message reads `{function}: {rule}; got {what came}. Hint: {what to do}.`; Type
 values and shapes. IEEE gradual underflow is assumed: on a thread that flushes subnormal numbers to zero, as after
 torch.set_flush_denormal(True), they count as 0.
 """
+
 from __future__ import annotations
 
 import inspect
 import operator
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from functools import partial, wraps
 from itertools import zip_longest
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +22,29 @@ Reals: TypeAlias = NDArray[np.floating[Any]]
 Codes: TypeAlias = NDArray[np.integer[Any]]
 T = TypeVar("T")
 
-quiet = np.errstate(all="ignore")  # saturation is the rule (R6), not an accident; and no global switch changes a result
+P = ParamSpec("P")
+
+
+def quiet(f: Callable[P, T]) -> Callable[P, T]:
+    """f without warnings: saturation is the rule (R6), not an accident, and no global switch changes a result.
+
+    A call that f's signature does not take is refused in the one form of messages.
+    """
+    @wraps(f)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        with np.errstate(all="ignore"):
+            try:
+                return f(*args, **kwargs)
+            except TypeError:
+                if takes(f, *args, **kwargs):
+                    raise
+        named = {name: p for name, p in inspect.signature(f).parameters.items() if name != "self"}
+        form = ", ".join(f"{name}=" if p.kind is p.KEYWORD_ONLY else name for name, p in named.items())
+        places = len(args) - ("self" in inspect.signature(f).parameters)
+        raise error(TypeError, f.__qualname__.split(".")[0], f"the arguments must be ({form})", f"{places} by place "
+                    f"and {', '.join(kwargs) or 'none'} by name", "scale, zero point and grid are one value: "
+                    "rq.AffineParams(scale=, zero_point=, grid=)")
+    return called
 
 
 class Value:
@@ -267,8 +290,3 @@ def broadcastable(where: str, shape: tuple[int, ...], to: tuple[int, ...]) -> No
         raise error(ValueError, where, "parameters must broadcast to the shape of the data (R12)",
                     f"parameters of shape {shape} for data of shape {to}",
                     "take ranges with axis= of this very array; they keep their axes, so they fit")
-
-
-def compatible(*shapes: tuple[int, ...]) -> bool:
-    """Whether the shapes broadcast together."""
-    return joint(*shapes) is not None

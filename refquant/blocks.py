@@ -1,4 +1,5 @@
 """Granularity is a shape: blocks are one more axis, and their scales one more axis of `scale`."""
+
 from __future__ import annotations
 
 import numpy as np

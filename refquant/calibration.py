@@ -1,4 +1,5 @@
 """Static beside dynamic: is the clipping range known before the input, or taken from it?"""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from .observers import Observer, minmax_observer
 from .ranges import Fit, affine_params
 
 
+@arguments.quiet
 def static_params(batches: Iterable[ArrayLike], grid: Grid, *, axis: Axis = None,
                   observer: Observer = minmax_observer, fit: Fit = affine_params) -> AffineParams:
     """fit(range of all batches together): one range, fixed before the inputs that it will serve.
@@ -48,6 +50,7 @@ def static_params(batches: Iterable[ArrayLike], grid: Grid, *, axis: Axis = None
     return fitted("static_params", fit, *observer.range(reduce(observer.merge, states, observer.empty)), grid)
 
 
+@arguments.quiet
 def dynamic_params(x: ArrayLike, grid: Grid, axis: Axis = None, *,
                    clip: Clip = minmax, fit: Fit = affine_params) -> AffineParams:
     """fit(clip(x)): the range of this very input.

@@ -1,4 +1,5 @@
 """Element-wise functions in pieces that fit the cache: faster, and for arrays larger than memory."""
+
 from __future__ import annotations
 
 import mmap

@@ -1,4 +1,5 @@
 """Through the staircase: values with their pullbacks. Raw arrays and no checks, for inner loops."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     """x_hat = scale * clip(round(x / scale), qmin - zero_point, qmax - zero_point),  dx = g where not clipped, else 0.
 
     Args:
-        x: (*S) reals.
+        x: (*S) array of float16, float32 or float64. Nothing is checked here; fake_quantize checks.
         scale, zero_point: raw arrays that broadcast to x's shape; constants, no gradient flows to them.
         grid: which codes exist.
     Returns:
@@ -56,7 +57,7 @@ def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     dscale = g * (round(v) - v), elsewhere dx = 0 and dscale = g * l or g * h, summed over all that share the scale.
 
     Args:
-        x: (*S) reals.
+        x: (*S) array of float16, float32 or float64. Nothing is checked here.
         scale, zero_point: raw arrays that broadcast to x's shape; the scale is learned, the zero point is constant.
         grid: which codes exist.
     Returns:

@@ -1,4 +1,5 @@
 """Integer-only arithmetic: products of codes, and the way back to codes without a floating-point number."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """How large the error is."""
+
 from __future__ import annotations
 
 import math

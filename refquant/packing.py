@@ -1,4 +1,5 @@
 """Codes <-> bytes: one little-endian bit stream, so that codes of 2 to 7 bits take no more room than their bits."""
+
 from __future__ import annotations
 
 import numpy as np

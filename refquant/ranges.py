@@ -1,4 +1,20 @@
-"""[lo, hi] -> parameters: where the zero point comes from, and the scale."""
+"""[lo, hi] -> parameters: where the zero point comes from, and the scale.
+
+A formula without equal steps stands beside the package and uses its parts. NF4 (QLoRA, arXiv:2305.14314, appendix E)
+has 16 unevenly spaced levels; on Gaussian data in blocks of 64 they beat 4-bit integers.
+
+>>> import refquant as rq
+>>> levels = np.array([-1, -0.69619280, -0.52507305, -0.39491749, -0.28444138, -0.18477343, -0.09105004, 0, 0.07958030,
+...                    0.16093020, 0.24611230, 0.33791524, 0.44070983, 0.56261700, 0.72295684, 1])
+>>> def nf4(x, axis=None):      # x_hat = absmax * the level nearest to x / absmax
+...     absmax = np.maximum(*map(np.abs, rq.minmax(x, axis)))
+...     return absmax * levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, x / absmax)]
+>>> x = np.random.default_rng(0).normal(size=(1000, 64))
+>>> int4 = rq.fake_quantize(x, rq.dynamic_params(x, rq.IntGrid(4, narrow=True), axis=-1, fit=rq.symmetric_params))
+>>> bool(rq.sqnr_db(x, nf4(x, axis=-1)) > rq.sqnr_db(x, int4))
+True
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -122,14 +138,12 @@ def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, 
     # a plain Python number takes the other end's dtype, as everywhere in NumPy
     weak = (end if type(end) in (int, float) else known for end, known in ((lo, a), (hi, b)))
     dtype = grid.arithmetic(np.result_type(*weak))
-    if not arguments.compatible(a.shape, b.shape):
-        raise arguments.error(ValueError, where, "`lo` and `hi` must broadcast together (R12)",
-                              f"shapes {a.shape} and {b.shape}", "take both from one call of minmax")
-    a, b = np.broadcast_arrays(a.astype(dtype), b.astype(dtype))
+    a, b = arguments.broadcast(where, a.astype(dtype), b.astype(dtype), "`lo` and `hi`",
+                               "take both from one call of minmax")
     bad = ~(np.isfinite(a) & np.isfinite(b) & (a <= b))
     if bad.any():
         raise arguments.error(ValueError, where, "a range must be finite with `lo` <= `hi` (R11)",
-                              f"[{a[bad][0]}, {b[bad][0]}] at index {arguments.first(bad)} of shape {bad.shape}",
+                              f"[{a[bad][0]}, {b[bad][0]}]{arguments.place(bad)}",
                               "pass (lo, hi) in this order; drop infinities from the data, or clip it to a finite "
                               "range")
     return a, b

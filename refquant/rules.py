@@ -1,12 +1,14 @@
 """The specification on one screen. Laws, messages, deviations and lessons cite these numbers."""
+
 from __future__ import annotations
 
 RULES: dict[str, str] = {
     "R1": "Codes: 2 to 32 bits; narrow drops the lowest signed code; unsigned and narrow is an error.",
     "R2": "Meaning: a code means scale * (q - zero_point). dequantize refuses codes off the grid and returns the "
-          "scale's dtype; fake_quantize returns x's.",
+          "scale's dtype; fake_quantize returns x's; beyond 16 bits both return float64.",
     "R3": "Division: arithmetic in x's dtype by true division, never by a reciprocal; the scale is cast to x's dtype; "
-          "float16 is widened to float32; grids beyond 16 bits compute in float64 throughout.",
+          "float16 is widened to float32, and the result rounded back; grids beyond 16 bits compute in float64 "
+          "throughout. IEEE gradual underflow is assumed.",
     "R4": "Ties go to the even integer.",
     "R5": "The zero point is added after rounding.",
     "R6": "Saturation: clip in floating point before the cast; infinities and overflowing quotients saturate, without "

@@ -23,7 +23,7 @@ def encoded(value: Any) -> Any:
     if isinstance(value, rq.IntGrid):
         return {"grid": [value.bits, value.signed, value.narrow]}
     if callable(value):
-        return {"function": value.__name__ if isinstance(value, type) else f"{value.__module__.split('.')[-1]}."
+        return {"function": value.__name__ if isinstance(value, type) else f"{value.__module__.split('.')[2]}."
                 f"{value.__name__}"}
     if isinstance(value, float):
         return {"float": struct.pack(">d", value).hex()}

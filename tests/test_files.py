@@ -26,6 +26,54 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch:
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
 
+def test_several_files_are_written_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever change of names fails: the old files are there as they were, no new one is, nor a temporary one."""
+    old = {"a": "old a", "b": "old b", "gone": "old gone"}
+    for name, content in old.items():
+        files.write(tmp_path / name, content)
+    contents = {tmp_path / name: f"new {name}" for name in ("a", "new", "b")}
+    replace, calls = os.replace, 0
+
+    def fail(source: Any, target: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == failing:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(files.os, "replace", fail)
+    for failing in range(1, 7):  # 3 old ones are put aside, 3 new ones take their names
+        calls = 0
+        with pytest.raises(OSError, match=r"No space left on device: .*[/\\\\](a|b|new|gone)'$"):
+            files.write_all(contents, [tmp_path / "gone"])
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == old, failing
+    failing = 0
+    files.write_all(contents, [tmp_path / "gone"])
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "new a", "b": "new b", "new": "new new"}
+
+
+@pytest.mark.parametrize("in_the_way", ["first", "last"])
+def test_a_folder_in_the_way_stops_all(in_the_way: str, tmp_path: Path) -> None:
+    (tmp_path / in_the_way / "mine").mkdir(parents=True)
+    with pytest.raises(OSError, match=f"{in_the_way}'$"):
+        files.write_all({tmp_path / name: "new" for name in ("first", "second", "last")})
+    assert [p.name for p in tmp_path.iterdir()] == [in_the_way] and (tmp_path / in_the_way / "mine").is_dir()
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Path.write_bytes
+
+    def fill(path: Path, content: bytes) -> int:
+        if b"second" in content:
+            raise OSError(28, "No space left on device")
+        return written(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OSError, match=r"No space left on device: .*b\.txt'$"):
+        files.write_all({tmp_path / "a.txt": "first", tmp_path / "b.txt": "second"})
+    assert not list(tmp_path.iterdir())
+
+
 def test_folders_are_made_and_tried(tmp_path: Path) -> None:
     assert files.writable_folder("f", tmp_path / "a" / "b").is_dir()
     assert not list((tmp_path / "a" / "b").iterdir())

@@ -27,16 +27,16 @@ DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thin
 LIMITS = {
     "the formula's path": (450, "refquant/grids* refquant/affine* refquant/ranges* refquant/blocks* "
                                 "refquant/calibration* refquant/gradients*"),
-    "core, with clipping and observers": (1200, "refquant/*.py refquant/grids refquant/clipping refquant/observers"),
+    "core, with clipping and observers": (1270, "refquant/*.py refquant/grids refquant/clipping refquant/observers"),
     "methods": (400, "refquant/methods"),
-    "mlp without export": (760, "refquant/mlp -refquant/mlp/export*"),
+    "mlp without export": (850, "refquant/mlp -refquant/mlp/export*"),
     "lm": (450, "refquant/lm"),
     "engines": (1500, "refquant/engines"),
     "testing": (2000, "refquant/testing"),
-    "study": (5800, "refquant/study"),
+    "study": (5850, "refquant/study"),
     "course": (3500, "refquant/course"),
     "all of refquant": (15_500, "refquant"),
-    "tests": (11_000, "tests"),
+    "tests": (12_500, "tests"),
     "a file, tables apart": (200, "refquant"),
     "a function": (30, "refquant"),
 }

@@ -1,98 +1,128 @@
-"""Every line of Python in the README runs, top to bottom, as one session; the commands are the documented ones.
+"""The README stays short and plain, its code runs from top to bottom and prints what it shows, its pages are computed.
 
-`python tests/test_readme.py` puts what `refquant claims --out .readme/claims` found into the README and the package,
-what `python tests/benchmarks/all.py .readme` found, and table and picture of `refquant engines`, into the README.
+`python tests/pages.py` writes the generated parts and pages anew.
 """
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
+import numpy as np
+import pages
 import pytest
 from helpers import needs
 
-ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = {"dask": "distributed", "torch": "conformance", "onnx": "conformance", "onnxruntime": "conformance"}
-CLAIMS, SHIPPED = ROOT / ".readme" / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
-BENCHMARKS = ROOT / ".readme" / "benchmarks.md"
+import refquant as rq
+import refquant.testing
+
+ROOT = pages.ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def marks(name: str) -> tuple[str, str]:
-    return f"<!-- {name} -->", f"<!-- end of {name} -->"
-
-
-def between(name: str) -> str:
-    """What a command put into the README."""
-    first, last = marks(name)
-    return README.split(first)[1].split(last)[0].strip()
-
-
-def benchmarks() -> str:
-    """The machine, and what, against whom, ratio and quartiles of each row, of the whole table."""
-    machine, table = BENCHMARKS.read_text(encoding="utf-8").split("\n\n")[1:3]
-    rows = [[line.strip("| ").split(" | ")[i] for i in (0, 1, 4, 5)] for line in table.splitlines()]
-    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", machine])
-
-
-def engines() -> str:
-    """The disagreement table, computed."""
-    from refquant.study.engines.table import table, to_markdown
-
-    return to_markdown(table()).strip()
+PROSE = re.sub(r"^```.*?^```$|<!--.*?-->|^    .*?$", "", README, flags=re.MULTILINE | re.DOTALL)
+#: Code, and what it prints.
+SHOWN = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def run(chosen: list[str]) -> None:
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150 and len(README.encode()) <= 9_000
+    assert all(len(line) <= 100 for line in README.splitlines() if line.startswith("|"))
+
+
+def test_no_sentence_has_more_than_25_words() -> None:
+    text = re.sub(r"\]\([^)]*\)", "]", PROSE)
+    sentences = (part for paragraph in re.split(r"\n\n|\n- |\n#+ ", text)
+                 for part in re.split(r"(?<=[.?!])[*\])]*\s", paragraph))
+    long = [sentence for sentence in sentences if len(re.findall(r"[^\W_]\S*", sentence)) > 25]
+    assert not long, "\n\n".join(long)
+
+
+def test_every_snippet_prints_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(SHOWN) == len(blocks("python")) >= 3
     names: dict[str, Any] = {}
-    for block in chosen:
-        exec(compile(block, "README.md", "exec"), names)
+    for code, shown in SHOWN:
+        exec(compile(code, "README.md", "exec"), names)
+        assert capsys.readouterr().out == shown
 
 
-def test_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    run([block for block in blocks("python") if not any(f"import {package}" in block for package in EXTRAS)])
-    assert "bytes" in capsys.readouterr().out
+@pytest.mark.slow
+def test_every_snippet_prints_what_is_shown_from_the_wheel_in_an_empty_folder(tmp_path: Path) -> None:
+    def run(*command: object, **more: Any) -> str:
+        return subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, text=True,
+                              **more).stdout
+
+    run("-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path / "wheels", ROOT)
+    wheel, = (tmp_path / "wheels").glob("*.whl")
+    run("-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", wheel)
+    (tmp_path / "empty").mkdir()
+    code = "import refquant; print(refquant.__file__)\n" + "\n".join(code for code, _ in SHOWN)
+    where, printed = run("-c", code, cwd=tmp_path / "empty", env={
+        **os.environ, "PYTHONPATH": str(tmp_path / "site")}).split("\n", 1)
+    assert Path(where).is_relative_to(tmp_path / "site")
+    assert printed == "".join(shown for _, shown in SHOWN)
+
+
+X = np.random.default_rng(0).normal(size=(4, 3))
+#: Examples in docstrings that need an extra: the module, what it imports, the extra, and the names that stand before.
+EXAMPLES: dict[str, tuple[Any, str, str, dict[str, Any]]] = {
+    "dask": (rq.observers, "dask", "distributed", {"x": X}),
+    "torch": (sys.modules["refquant.testing.identify"], "torch", "conformance", {
+        "identify": refquant.testing.identify}),
+    "onnx": (rq.mlp.export, "onnxruntime", "conformance", {
+        "x": X, "qnet": rq.mlp.ptq_static(rq.mlp.init(np.random.default_rng(0), (3, 4, 2)), [X])}),
+}
+
+
+def example(name: str) -> str:
+    """The indented part of the module's documentation that imports the package."""
+    module, package, *_ = EXAMPLES[name]
+    return dedent(re.search(rf"(?:^    import {package}.*\n)(?:(?:    .*)?\n)+", module.__doc__, re.MULTILINE)[0])  # type: ignore[index]
 
 
 @pytest.mark.conformance
 @pytest.mark.distributed
-def test_python_runs_with_every_extra() -> None:
-    for package, extra in EXTRAS.items():
-        needs(package, extra)
-        assert any(f"import {package}" in block for block in blocks("python"))
-    run(blocks("python"))
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_that_need_an_extra_run(name: str) -> None:
+    _, package, extra, names = EXAMPLES[name]
+    needs(package, extra)
+    exec(compile(example(name), name, "exec"), {"rq": rq, "np": np, **names})
 
 
 def test_observers_run_on_dask_in_five_lines() -> None:
-    block, = (block for block in blocks("python") if "import dask" in block)
-    assert len(block.strip().splitlines()) == 5
+    assert len(example("dask").strip().splitlines()) == 5
 
 
-def test_the_verdict_table_is_what_the_records_say() -> None:
-    from refquant.study.claims.report import to_json, to_markdown
-    from refquant.study.claims.run import published
-
-    found = published(CLAIMS)
-    assert found.settings["seeds"] >= 20
-    assert (CLAIMS / "claims.json").read_text(encoding="utf-8") == to_json(found) == SHIPPED.read_text(encoding="utf-8")
-    assert between("refquant claims") == to_markdown(found).strip()
+def test_my_network_takes_five_lines() -> None:
+    code, = (code for code, _ in SHOWN if "mlp.Net(" in code)
+    assert len(code.splitlines()) <= 5
 
 
-def test_the_benchmarks_are_those_of_the_command() -> None:
-    assert between("benchmarks") == benchmarks()
+@pytest.mark.parametrize("path", pages.PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_generated_pages_are_computed(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == pages.PAGES[path]()
 
 
-def test_the_disagreement_table_is_the_computed_one() -> None:
-    assert between("refquant engines") == engines()
+def test_verdicts_and_rows_are_five_and_four_and_link_to_their_pages() -> None:
+    for name, n in (("verdicts", 5), ("engines", 4)):
+        lines = pages.between(README, name).splitlines()
+        assert len(lines) == n and all(re.match(r"- \[.*\]\(\.readme/.*\.md\)", line) for line in lines)
 
 
-def test_extensions_take_at_most_15_lines() -> None:
-    section = README.split("## Extend it")[1].split("\n## ")[0]
-    for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-        assert len(block.strip().splitlines()) <= 15
+def test_the_claims_page_rests_on_enough_seeds() -> None:
+    assert pages.measured().settings["seeds"] >= 20
+
+
+@pytest.mark.parametrize("page", ["claims/claims.md", "engines.md", "benchmarks.md", "reference.md",
+                                  "comparison.md"])
+def test_each_page_begins_with_a_title_and_a_summary(page: str) -> None:
+    title, summary, *_ = (ROOT / ".readme" / page).read_text(encoding="utf-8").split("\n\n")
+    assert title.startswith("# ") and len(summary.split()) >= 25 and not summary.startswith("|")
 
 
 def test_both_commands_set_themselves_up_in_every_shell() -> None:
@@ -101,27 +131,19 @@ def test_both_commands_set_themselves_up_in_every_shell() -> None:
 
 
 def test_links_and_pictures_exist() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert targets
-    for target in targets:
-        assert (ROOT / target).exists(), target
+    for page in (ROOT / "README.md", *(ROOT / ".readme").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_map_names_every_module() -> None:
-    named = set(re.findall(r"refquant/([\w/]+?)(?:\.py)?\)", README))
-    modules = {p.stem if p.is_file() else p.name for p in (ROOT / "refquant").iterdir() if not p.name.startswith("_")}
-    assert modules - {"py"} <= named | {"py"} and named <= modules, modules ^ named
+def test_the_reading_times_are_those_of_200_words_a_minute() -> None:
+    found = re.findall(r"\]\((refquant/\w+(?:\.py)?)\) (\d+)", README)
+    assert len(found) >= 12
+    for place, minutes in found:
+        assert abs(int(minutes) - pages.minutes(ROOT / place)) <= 2 + int(minutes) / 4, place
 
 
-if __name__ == "__main__":
-    for name, table in (("refquant claims", (CLAIMS / "claims.md").read_text(encoding="utf-8").strip()),
-                        ("refquant engines", engines()), ("benchmarks", benchmarks())):
-        first, last = marks(name)
-        README = f"{README.split(first)[0]}{first}\n{table}\n{last}{README.split(last)[1]}"
-    (ROOT / "README.md").write_text(README, encoding="utf-8")
-    SHIPPED.write_bytes((CLAIMS / "claims.json").read_bytes())
-    from refquant.study.engines.figures import engines_around_ties
-    from refquant.study.engines.table import staircases
-    from refquant.study.plots.style import png
-
-    (ROOT / ".readme" / "engines.png").write_bytes(png(engines_around_ties(staircases())))
+def test_the_reference_has_every_public_name() -> None:
+    text = (ROOT / ".readme" / "reference.md").read_text(encoding="utf-8")
+    for module in pages.modules().values():
+        assert all(re.search(rf"^\| `{name}[(`]", text, re.MULTILINE) for name in module.__all__)

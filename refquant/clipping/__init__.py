@@ -1,4 +1,5 @@
 """Data -> [lo, hi]: how the clipping range is chosen, one idea a file; rule.py says what a rule is."""
+
 from __future__ import annotations
 
 from functools import partial

@@ -1,4 +1,5 @@
 """ACIQ: the clipping range in closed form, from a density's width. Rules as in rule.py, without a search."""
+
 from __future__ import annotations
 
 import math

@@ -3,6 +3,7 @@
 Bin k, from 0 to n - 1 on either side of 0, holds the x with k * 2**e <= |x| < (k + 1) * 2**e; zero stands apart. The
 exponent e is the least that lets every |x| stay below n * 2**e, so the largest |x| lies in the upper half of the bins.
 """
+
 from __future__ import annotations
 
 import numpy as np

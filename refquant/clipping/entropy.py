@@ -1,4 +1,5 @@
 """Entropy: TensorRT's clipping range, whose histogram diverges least from the data's. Rules as in rule.py."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """LAPQ: the clipping range of least mean |error|**p, by search; p = 2 is the mean square. Rules as in rule.py."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from .statistics import mean, unit_of
 CANDIDATES = 2**17  # how many values a search holds at once, when the data are fewer: ranges are then tried together
 
 
+@arguments.quiet
 def mse_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_params, *,
                 counts: Codes | None = None) -> tuple[Reals, Reals]:
     """(c * lo, c * hi), with the c in (0, 1] for which mean((x - x_hat)**2) is least: lp_optimal with p = 2.
@@ -68,16 +70,19 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
     ends = minmax(x, axis)
     fitted(where, fit, *ends, grid)  # refuses what it cannot do on this grid
     unit = unit_of(*ends)  # relative errors neither overflow nor underflow
-    reduced = tuple(i - x.ndim for i in arguments.axes(where, x.shape, axis))
-    shape = [1 if i - x.ndim in reduced else n for i, n in enumerate(x.shape)]
-    lo, hi, unit = (v.reshape(shape) for v in (*ends, unit))
+    reduced = arguments.axes(where, x.shape, axis)
+    long = [i for i, n in enumerate(x.shape) if n != 1]  # so that there is room for an axis of candidates
+    over = tuple(k - len(long) for k, i in enumerate(long) if i in reduced)
+    lo, hi, unit = (v.reshape([1 if i in reduced else x.shape[i] for i in long]) for v in (*ends, unit))
+    x = x.reshape([x.shape[i] for i in long])
+    counts = None if counts is None else counts.reshape(x.shape)
     formula, dtype = unchecked(fit), grid.arithmetic(x.dtype)
 
     def error(c: Reals) -> Reals:
         """The error of each c, which has the shape of lo, or an axis of candidates before it."""
         scale, zero_point = formula((c * lo).astype(dtype), (c * hi).astype(dtype), grid)
         x_hat, _ = straight_through(x, scale, zero_point, grid)
-        return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, reduced, counts)
+        return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, over, counts)
 
     together = max(1, CANDIDATES // max(x.size, 1)) if formula in RAW_FITS else 1
     best = _least(error, np.ones_like(lo), together)

@@ -1,4 +1,5 @@
 """OCTAV: the clipping range of least modelled error, by Newton's method on the data."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Order statistics as clipping rules: the least and the largest value, or percentiles of the data."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """What the rules share: a mean of counted values, a unit for them, no range wider than the data."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """What the checks share: they call a student's function, and they name the mistake behind a wrong answer."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

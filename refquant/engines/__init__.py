@@ -1,5 +1,11 @@
 """What production engines compute, bit for bit: one module an engine, functions named after its operators.
 
-Each body is the engine's own formula, each docstring says from which rules it departs. They stand on the core; nothing
-needs them.
+    onnxruntime, pytorch, torchao, litert, gguf
+                   each body is the engine's own formula, each docstring says from which rules it departs
+    choices        how to divide, round, cast: functions that also tell their step
+    conventions    five choices are a convention
+    operators      one record an operator: names, function, convention; what the tables, explain and identify read
+    blocks         gguf's operators, asked as the others are
+
+They stand on the core; nothing in it needs them.
 """

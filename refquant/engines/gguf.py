@@ -9,6 +9,7 @@ in three ways: x is multiplied by 1 / d, not divided (R3); codes are chosen with
 float16, so the error can pass half a step, d / 2 (R16); and NaN is taken (R7): a code that would come from NaN or from
 an infinite product is 0, as NumPy on x86 converts.
 """
+
 from __future__ import annotations
 
 from typing import Any, TypeAlias
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
 from ..arguments import Codes, Reals
+from .choices import half_away
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -48,9 +50,7 @@ def quantize_q8_0(x: ArrayLike) -> Bytes:
     """
     x = _blocks("quantize_q8_0", x)
     d = np.abs(x).max(axis=-1, keepdims=True) / np.float32(127)
-    v = x * _inverse(d)
-    whole = np.trunc(v)
-    q = _whole(whole + np.copysign(np.abs(v - whole) >= 0.5, v)).astype(np.int8)
+    q = _whole(half_away(x * _inverse(d))).astype(np.int8)
     return _joined(_half(d), q.view(np.uint8))
 
 

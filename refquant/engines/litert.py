@@ -8,6 +8,7 @@ Left out: the optimized QUANTIZE, which is the default on int16, too. There a va
 blocks of eight ties go to the even integer, in what is left over away from zero, so 0.5 nine times becomes eight 0 and
 a 1.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, parameters
 from ..arguments import Codes, Reals
-from ..grids import INT4, INT8, INT16, UINT8, IntGrid, known
+from ..grids import INT4, INT8, INT16, UINT8, Grid, known
 from ..integer import integer_matmul
+from .choices import flushed_reciprocal, half_away
 
 
 @arguments.quiet
@@ -48,7 +50,7 @@ def quantize_reference(x: ArrayLike, params: AffineParams) -> Codes:
     Source: tflite/kernels/internal/reference/quantize.h, AffineQuantize and PerChannelQuantize.
     """
     x, scale, zero_point = _quantization("quantize_reference", x, params, (INT8, UINT8, INT16, INT4))
-    return _codes(_int32(_away(x / scale)), zero_point, params.grid)
+    return _codes(_int32(half_away(x / scale)), zero_point, params.grid)
 
 
 @arguments.quiet
@@ -80,7 +82,7 @@ def quantize_xnnpack(x: ArrayLike, params: AffineParams) -> Codes:
     if scale.size != 1 or scale < np.finfo(np.float32).tiny:
         raise arguments.error(ValueError, where, "`params` must hold one scale, which float32 holds as a normal number",
                               f"scale {params.scale}", "quantize_reference takes one per channel, and subnormal ones")
-    steps = np.rint(_flushed(x) * _flushed(1 / scale))
+    steps = np.rint(flushed_reciprocal(x, scale))
     steps = np.where(np.isnan(steps), np.inf, steps)
     return _saturated(steps, zero_point.astype(np.float32), params.grid)
 
@@ -119,7 +121,7 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
 
 @arguments.quiet
 def requantize_gemmlowp(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                        grid: IntGrid) -> Codes:
+                        grid: Grid) -> Codes:
     """high = floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), q = clip(round(high / 2**-min(shift, 0)) +
     zero_point, qmin, qmax): ties up, then ties away from zero. QUANTIZE of codes, reference kernel.
 
@@ -157,7 +159,7 @@ def requantize_gemmlowp(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, z
 
 @arguments.quiet
 def requantize_ruy(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                   grid: IntGrid) -> Codes:
+                   grid: Grid) -> Codes:
     """high = floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), q = clip(floor(high / 2**-min(shift, 0) + 1/2) +
     zero_point, qmin, qmax): ties up, twice. QUANTIZE of 8-bit codes to 8 bits, optimized kernel.
 
@@ -175,7 +177,7 @@ def requantize_ruy(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_p
 
 
 @arguments.quiet
-def requantize_xnnpack(acc: ArrayLike, m: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> Codes:
+def requantize_xnnpack(acc: ArrayLike, m: ArrayLike, zero_point: ArrayLike, grid: Grid) -> Codes:
     """q = clip(round(float32(acc) * m), qmin - zero_point, qmax - zero_point) + zero_point, ties to even, in float32.
 
     Args:
@@ -242,7 +244,7 @@ def fully_connected_reference(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None
     """
     acc, s_x, s_w, s_y = _layer("fully_connected_reference", x, w, bias, x_params, w_params, y_params)
     m = s_x.astype(np.float64) * s_w / s_y
-    return _codes(_int32(_away(acc * m)), y_params.zero_point.astype(np.int32), INT8)
+    return _codes(_int32(half_away(acc * m)), y_params.zero_point.astype(np.int32), INT8)
 
 
 @arguments.quiet
@@ -279,28 +281,17 @@ def fully_connected_xnnpack(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, 
     return requantize_xnnpack(acc, s_x * s_w / s_y, y_params.zero_point.reshape(()), INT8)
 
 
-def _away(q: Reals) -> Reals:
-    """To the nearest integer, ties away from zero."""
-    whole = np.trunc(q)
-    return np.asarray(whole + np.copysign(np.abs(q - whole) >= 0.5, q), q.dtype)
-
-
 def _int32(q: Reals) -> Codes:
     """As x86 converts: what lies beyond int32, and NaN, becomes -2**31."""
     return np.where(np.abs(q) < 2**31, q, -(2**31)).astype(np.int32)
 
 
-def _flushed(x: Reals) -> Reals:
-    """Subnormal numbers are 0."""
-    return np.where(np.abs(x) < np.finfo(np.float32).tiny, np.float32(0), x)
-
-
-def _codes(steps: Codes, zero_point: Codes, grid: IntGrid) -> Codes:
+def _codes(steps: Codes, zero_point: Codes, grid: Grid) -> Codes:
     """int32 plus int32, which wraps, onto the grid."""
     return np.asarray(np.clip(np.add(steps, zero_point), grid.qmin, grid.qmax)).astype(grid.dtype)
 
 
-def _saturated(steps: Reals, zero_point: Reals, grid: IntGrid) -> Codes:
+def _saturated(steps: Reals, zero_point: Reals, grid: Grid) -> Codes:
     """Clipped before the zero point is added, so that nothing wraps."""
     return np.asarray(np.clip(steps, grid.qmin - zero_point, grid.qmax - zero_point) + zero_point).astype(grid.dtype)
 
@@ -319,25 +310,21 @@ def _float32(where: str, x: ArrayLike, name: str) -> Reals:
     return a
 
 
-def _one_of(where: str, params: AffineParams, grids: tuple[IntGrid, ...]) -> AffineParams:
+def _one_of(where: str, params: AffineParams, grids: tuple[Grid, ...]) -> AffineParams:
     if parameters(where, params).grid not in grids:
-        raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(_named(g) for g in grids)}",
+        raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(map(repr, grids))}",
                               repr(params.grid), "this kernel has no others")
     return params
 
 
-def _named(grid: IntGrid) -> str:
-    return f"{'' if grid.signed else 'u'}int{grid.bits}"
-
-
 def _quantization(where: str, x: ArrayLike, params: AffineParams,
-                  grids: tuple[IntGrid, ...]) -> tuple[Reals, Reals, Codes]:
+                  grids: tuple[Grid, ...]) -> tuple[Reals, Reals, Codes]:
     a, scale = _float32(where, x, "x"), _one_of(where, params, grids).scale
     arguments.broadcastable(where, scale.shape, a.shape)
     return a, arguments.float32(where, scale, "scale"), params.zero_point.astype(np.int32)
 
 
-def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: IntGrid) -> tuple[Codes, Codes]:
+def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: Grid) -> tuple[Codes, Codes]:
     known(where, grid)
     a = arguments.within(where, acc, -(2**31), 2**31 - 1, "acc", "R14", "accumulate fewer products").astype(np.int64)
     z = arguments.within(where, zero_point, grid.qmin, grid.qmax, "zero_point", "R2", "0.0 must have a code")
@@ -346,7 +333,7 @@ def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: IntGr
 
 
 def _fixed_point(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                 grid: IntGrid) -> tuple[Codes, Codes, Codes, Codes]:
+                 grid: Grid) -> tuple[Codes, Codes, Codes, Codes]:
     a, z = _accumulators(where, acc, zero_point, grid)
     m = arguments.within(where, mantissa, 0, 2**31 - 1, "mantissa", "R14", "take it from quantize_multiplier")
     s = arguments.within(where, shift, -31, 30, "shift", "R14", "take it from quantize_multiplier")

@@ -11,6 +11,7 @@ Arguments are the operators' inputs and attributes; numbers and lists without a 
 engine leaves to chance (NaN in dynamic_quantize_linear, sums of no terms) is refused. On x86 processors without VNNI
 the engine may saturate the sum of two products with int8 weights at int16; weights within [-64, 63] never get there.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -20,13 +21,13 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from ..grids import INT8, INT16, UINT8, UINT16, IntGrid, known
+from ..grids import INT8, INT16, UINT8, UINT16, Grid, known
 from ..integer import integer_matmul
 
 
 @arguments.quiet
 def quantize_linear(x: ArrayLike, y_scale: ArrayLike, y_zero_point: ArrayLike | None = None, *, axis: int = 1,
-                    block_size: int = 0, precision: DTypeLike = np.float32, grid: IntGrid | None = None) -> Codes:
+                    block_size: int = 0, precision: DTypeLike = np.float32, grid: Grid | None = None) -> Codes:
     """y = clip(round(x / y_scale) + y_zero_point, qmin, qmax), ties to the even integer; NaN becomes qmin.
 
     Args:
@@ -271,13 +272,13 @@ def _typed(where: str, a: Any, name: str, dtypes: tuple[DTypeLike, ...], hint: s
         raise arguments.error(TypeError, where, f"`{name}` must be {names}", f"dtype {a.dtype}", hint)
 
 
-def _grid(where: str, zero_point: ArrayLike | None, grid: IntGrid | None) -> IntGrid:
+def _grid(where: str, zero_point: ArrayLike | None, grid: Grid | None) -> Grid:
     """The grid; without one that of the zero point's dtype; without that too UINT8."""
     if grid is None:
         zero = np.uint8(0) if zero_point is None else arguments.array(where, zero_point, "y_zero_point")
         _typed(where, zero, "y_zero_point", (np.int8, np.uint8, np.int16, np.uint16), "or name the grid")
         return next(each for each in (INT8, UINT8, INT16, UINT16) if each.dtype == zero.dtype)
-    if known(where, grid).narrow or grid.bits not in (2, 4, 8, 16):
+    if known(where, grid).qmin == -grid.qmax or grid.bits not in (2, 4, 8, 16):
         raise arguments.error(ValueError, where, "`grid` must have 2, 4, 8 or 16 bits and not be narrow", repr(grid),
                               "take one of rq.INT4, rq.UINT4, rq.INT8 and so on")
     return grid

@@ -11,6 +11,7 @@
 No scale is below eps, by default the smallest normal number of the data's dtype. Each operation is rounded to that
 dtype, float16 or float32; bfloat16, which torchao takes too, NumPy has not.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -21,15 +22,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from ..grids import IntGrid, known
+from ..grids import Grid, known
+from .inputs import take_reals
 
-Mapping: TypeAlias = "Callable[[Reals, Reals, IntGrid, float], tuple[Reals, Reals]]"
+Mapping: TypeAlias = "Callable[[Reals, Reals, Grid, float], tuple[Reals, Reals]]"
 
 
 # ---------------------------------------------------------------------------------------------- [lo, hi] -> parameters
 
 @arguments.quiet
-def asymmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
+def asymmetric(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """scale = max((hi - lo) / (qmax - qmin), eps),  zero_point = clip(qmin - round(lo / scale), qmin, qmax).
 
     >>> from refquant import UINT8
@@ -42,7 +44,7 @@ def asymmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, 
 
 
 @arguments.quiet
-def asymmetric_dont_preserve_zero(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
+def asymmetric_dont_preserve_zero(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """As asymmetric, of [lo, hi] as it is: 0.0 has a code only if the range contains it.
 
     Departs from R8: with [0.5, 2.55] the zero point would be -62, and is clipped to 0.
@@ -58,7 +60,7 @@ def asymmetric_dont_preserve_zero(lo: Reals, hi: Reals, grid: IntGrid, eps: floa
 
 
 @arguments.quiet
-def symmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
+def symmetric(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """scale = max(max(-lo, hi) / ((qmax - qmin) / 2), eps),  zero_point = int((qmax + qmin + 1) / 2).
 
     Departs from R10: int8 divides by 127.5.
@@ -75,7 +77,7 @@ def symmetric(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, R
 
 
 @arguments.quiet
-def symmetric_no_clipping_err(lo: Reals, hi: Reals, grid: IntGrid, eps: float) -> tuple[Reals, Reals]:
+def symmetric_no_clipping_err(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """scale = max(lo / qmin, hi / qmax, eps),  zero_point = int((qmax + qmin + 1) / 2).
 
     Departs from R10: the negative side alone may use qmin, so [-1.28, 0.3] gets the scale 0.01 on int8.
@@ -100,7 +102,7 @@ def _over(a: Reals, n: float) -> Reals:
 # ---------------------------------------------------------------------------------------------- the operators
 
 @arguments.quiet
-def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple[int, ...], grid: IntGrid,
+def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple[int, ...], grid: Grid,
                           eps: float | None = None) -> tuple[Reals, Codes]:
     """(scale, zero_point) = mapping_type(smallest, largest value of each block).
 
@@ -141,7 +143,7 @@ def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple
 
 @arguments.quiet
 def quantize_affine(x: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike, zero_point: ArrayLike,
-                    grid: IntGrid) -> Codes:
+                    grid: Grid) -> Codes:
     """q = clip(round(x * (1 / scale)) + zero_point, qmin, qmax).
 
     Args:
@@ -179,7 +181,7 @@ def quantize_affine(x: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike,
 
 @arguments.quiet
 def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike, zero_point: ArrayLike,
-                      grid: IntGrid, output_dtype: type[np.floating[Any]] = np.float32) -> Reals:
+                      grid: Grid, output_dtype: type[np.floating[Any]] = np.float32) -> Reals:
     """x_hat = (q - zero_point) * scale, the difference in output_dtype, the product in float32 if either is.
 
     Args:
@@ -210,13 +212,9 @@ def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLik
 
 # ---------------------------------------------------------------------------------------------- what the engine refuses
 
-def _reals(where: str, x: ArrayLike, grid: IntGrid, name: str = "x") -> Reals:
-    """`x` in float16 or float32; numbers and lists without a dtype are float32, as torch.tensor makes them."""
-    a = arguments.array(where, x, name)
-    a = a if hasattr(x, "dtype") or a.dtype.kind not in "iuf" else a.astype(np.float32)
-    if a.dtype not in (np.float16, np.float32):
-        raise arguments.error(TypeError, where, f"`{name}` must be float16 or float32", f"dtype {a.dtype}",
-                              f"convert it first, for example np.asarray({name}, np.float32)")
+def _reals(where: str, x: ArrayLike, grid: Grid, name: str = "x") -> Reals:
+    """`x` in float16 or float32, on a grid that its clip reaches exactly."""
+    a = take_reals(where, x, name, np.float16, np.float32)
     if known(where, grid).bits > (8 if a.dtype == np.float16 else 16):
         raise arguments.error(ValueError, where, "`grid` must have at most 16 bits, 8 for float16", grid,
                               "beyond, the engine's clip is not exact in the data's dtype")

@@ -1,4 +1,5 @@
 """Functions of matrices, one published method a file, named as in its paper; mlp applies them to its layers."""
+
 from __future__ import annotations
 
 from .adaround import adaround

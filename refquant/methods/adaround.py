@@ -1,4 +1,5 @@
 """AdaRound: each weight is rounded down or up, whichever serves the layer's output."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

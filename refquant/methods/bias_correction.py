@@ -1,4 +1,5 @@
 """Bias correction: the mean error of a layer's output goes into its bias."""
+
 from __future__ import annotations
 
 import numpy as np

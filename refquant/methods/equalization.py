@@ -1,4 +1,5 @@
 """Cross-layer equalization: hidden units change their scale, so that one step per tensor suits all of them."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

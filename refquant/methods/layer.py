@@ -1,4 +1,5 @@
 """One layer's data, as adaround and bias_correction take them."""
+
 from __future__ import annotations
 
 from numpy.typing import ArrayLike

@@ -2,6 +2,7 @@
 
 A network is a plain value: `Net` in float32, `QuantizedNet` in integer codes; functions take one and return another.
 """
+
 from __future__ import annotations
 
 from .model import Net, accuracy, cross_entropy, forward, init, layer_inputs

@@ -11,7 +11,21 @@ stay the same numbers throughout. Scales are float32.
 
 ONNX Runtime 1.32 takes all this, with graph optimizations and without. ONNX's types of 2 bits (opset 25) it takes
 without them alone: its optimizer makes a QGemm that there is not.
+
+ONNX Runtime's codes equal refquant's, except where float32 rounds near a tie:
+
+    import onnxruntime
+    model = rq.mlp.export.to_integer_operators(qnet)                                              # or to_qdq
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    codes, logits = session.run(["codes", "logits"], {"x": x.astype(np.float32)})
+    print((codes != rq.mlp.forward_integer(qnet, x)).sum(), "of", codes.size, "codes differ")
+
+`refquant compare --export DIR` writes both forms of seed 0's static networks and runs them in ONNX Runtime on every
+digit. It prints what differs, how far from a tie, and whether a named rule explains it. Integer operators round the
+multiplier, the accumulator and their product to float32 (R14), as refquant.engines.onnxruntime computes to the last
+code. QDQ form adds reals, not codes (R13).
 """
+
 from __future__ import annotations
 
 from importlib import import_module

@@ -1,4 +1,20 @@
-"""Integers only: a static network without floating point. The input is quantized once; every later value is a code."""
+"""Integers only: a static network without floating point. The input is quantized once; every later value is a code.
+
+A static network becomes codes, int32 biases, and a multiplier and a shift for each layer or channel. The logits are
+INT16 codes. (Inside integer_matmul float BLAS forms exact integers.) save packs the network at its bits; load brings
+it back, and forward_integer evaluates it. `refquant compare --save DIR` saves the networks of seed 0 so. It prints
+their bytes as payload and as a file, their accuracy simulated and in integers, and what differs.
+
+>>> from pathlib import Path
+>>> from tempfile import TemporaryDirectory
+>>> from refquant.mlp import accuracy, init, load, ptq_static, save
+>>> x = np.random.default_rng(0).normal(size=(300, 2)); labels = (x[:, 0] > x[:, 1]).astype(int)
+>>> with TemporaryDirectory() as folder:
+...     size = save(Path(folder) / "net.npz", ptq_static(init(np.random.default_rng(1), (2, 8, 2)), [x]))
+...     0 <= accuracy(forward_integer(load(Path(folder) / "net.npz"), x), labels) <= 1
+True
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -80,8 +96,8 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
     Given the same input codes, each layer makes the codes of forward_quantized's layer, except where the exact value
     lies within float rounding of a tie. End to end, one such hidden code moves every logit behind it, by steps, near a
     tie or not. Where no hidden code differs, the prediction is the same unless the two largest logits lie within one
-    step of each other: then both may fall on one code, and argmax takes the first. (refquant.study.deployed counts
-    codes, logits and predictions that differ.)
+    step of each other: then both may fall on one code, and argmax takes the first.
+    (refquant.study.compare.deployed counts codes, logits and predictions that differ.)
 
     >>> from refquant.mlp import Net, ptq_static
     >>> qnet = ptq_static(Net(weights=(np.eye(1),), biases=(np.ones(1),)), [[[0.0], [1.0]]])

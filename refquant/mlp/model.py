@@ -1,4 +1,5 @@
 """The float network: x -> relu(x @ W + b) -> ... -> logits, with its gradient by value and pullback."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,5 @@
 """Adam, and beside it plain descent, as pure steps: (theta, gradient, state) -> (theta, state), on one array."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

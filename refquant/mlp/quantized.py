@@ -1,4 +1,5 @@
 """The quantized network: integer weight codes, and every layer's input on a grid. PTQ and QAT both return it."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
 """Layer by layer: each layer is rounded for the input that the quantized layers before it give."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

@@ -12,6 +12,7 @@ Nothing is compressed, and members that overlap are refused, so no file unpacks 
 pickled or unpickled; the same network gives the same bytes. The zip's checksums find what is damaged, the constructors
 what is out of range.
 """
+
 from __future__ import annotations
 
 import io

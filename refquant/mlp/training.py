@@ -1,4 +1,5 @@
 """Float training: minibatches, Adam, a cosine schedule."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
 """Histogram: a clipping rule for data seen in pieces, by counts in bins that merge exactly (clipping/bins.py)."""
+
 from __future__ import annotations
 
 from functools import partial

@@ -1,4 +1,5 @@
 """Min-max: lo = smallest, hi = largest value seen."""
+
 from __future__ import annotations
 
 import numpy as np

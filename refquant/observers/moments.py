@@ -1,4 +1,5 @@
 """Moments: a range from count, mean and deviation, which merge; aciq_gaussian for data seen in pieces."""
+
 from __future__ import annotations
 
 from functools import partial

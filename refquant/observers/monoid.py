@@ -6,6 +6,7 @@
     moments            up to rounding    bit for bit    up to rounding
     moving average     up to rounding    no             no: it weighs batches, so it depends on how they are cut
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

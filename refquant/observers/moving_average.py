@@ -1,4 +1,5 @@
 """Moving average: the range follows the batches, the later ones more than the earlier ones."""
+
 from __future__ import annotations
 
 from functools import partial

@@ -1,4 +1,5 @@
 """The data: handwritten digits, and how they are split; any data set in MNIST's IDX format."""
+
 from __future__ import annotations
 
 import gzip

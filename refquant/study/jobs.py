@@ -1,4 +1,5 @@
 """The same work in one process or in several, with progress, and nothing left behind when interrupted."""
+
 from __future__ import annotations
 
 import os
@@ -31,6 +32,7 @@ def run(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, label:
     done: dict[int, Result] = {}
     began, weights = time.perf_counter(), weights or [1.0] * len(tasks)
     show(label, 0, len(tasks), began, 0)
+    speak()
     try:
         for i, result in (_here if jobs == 1 else _spread)(work, tasks, jobs):
             done[i] = result
@@ -101,29 +103,67 @@ def _pinned() -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Within, a SIGTERM is a KeyboardInterrupt: it unwinds, so that processes and temporary files go."""
+    """Within, SIGTERM and Ctrl-C are a KeyboardInterrupt: it unwinds, so that processes and temporary files go."""
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, interrupt) if main else None
+    heard = [s for s in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(s) is not signal.SIG_IGN] if main else []
+    before = {s: signal.signal(s, interrupt) for s in heard}
     try:
         yield
     finally:
-        if main:
-            signal.signal(signal.SIGTERM, before)
+        for stop, handler in before.items():
+            signal.signal(stop, handler)
+
+
+# ---------------------------------------------------------------------------------------------- how far it is
+
+class _Progress:
+    """What the work that runs now last said, and who says it aloud where nobody watches a terminal."""
+
+    said, who = "", ""
 
 
 def show(label: str, done: int, total: int, began: float, share: float | None = None) -> None:
-    """One line of progress, written over itself, where someone watches a terminal; share: of the work, done."""
+    """How many of the tasks are done, and how long the others may take; share: of the work, done."""
+    share = done / total if share is None else share
+    seconds = time.perf_counter() - began
+    left = f", about {seconds / share * (1 - share):.0f} s left" if share else ""
+    say(f"{label}: {done} of {total}{left}")
+
+
+def say(text: str) -> None:
+    """One line of progress, written over itself where someone watches a terminal."""
+    _Progress.said = text
     if sys.stderr.isatty():
-        share = done / total if share is None else share
-        seconds = time.perf_counter() - began
-        left = f", about {seconds / share * (1 - share):.0f} s left" if share else ""
-        print(f"\r\x1b[K{label}: {done} of {total}{left}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def clear() -> None:
     """The line of progress, gone."""
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    say("")
+
+
+def speak() -> None:
+    """What was said last, as a line of its own, where nobody watches a terminal."""
+    if _Progress.who and _Progress.said:
+        print(f"{_Progress.who}: {_Progress.said}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def spoken(who: str, seconds: float = 30.0) -> Iterator[None]:
+    """Within, and without a terminal, long work says how far it is: when it begins, and every half minute."""
+    def again() -> None:
+        while not ended.wait(seconds):
+            speak()
+
+    ended = threading.Event()
+    if not sys.stderr.isatty():
+        _Progress.who = who
+        threading.Thread(target=again, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        _Progress.who = ""

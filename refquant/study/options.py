@@ -1,23 +1,65 @@
-"""What the commands' options share: a parser whose complaint is one line, whole numbers, known names."""
+"""What the commands' options share: a parser whose help ends with examples, whole numbers, names and their meaning."""
+
 from __future__ import annotations
 
 import argparse
 import difflib
+import inspect
 import os
-from collections.abc import Mapping, Sequence
-from typing import NoReturn, TypeAlias
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias
 
 from .. import arguments
+from .aligned import room
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, its complaint in one line."""
+    """argparse without abbreviations, its complaint in one line, its help with examples at the end."""
+
+    def __init__(self, *, description: str, examples: Sequence[str], **options: Any) -> None:
+        super().__init__(description=textwrap.fill(description, room(80) - 2), allow_abbrev=False,
+                         epilog="\n  ".join(["examples:", *examples]),
+                         formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}. Hint: {self.prog} --help.\n")
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def echo(*texts: str) -> None:
+    """Print now. If nobody reads the output any more, go on in silence: the files are still to be written."""
+    try:
+        print(*texts, sep="\n", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refuse_empty(parser: Parser, options: argparse.Namespace) -> None:
+    """No argument is empty: an unset variable of the shell must not count as an option that is not given."""
+    for action in parser._actions:
+        given = getattr(options, action.dest, None)
+        for word in given if isinstance(given, list) else [given]:
+            if isinstance(word, str) and not word.strip():
+                name = action.option_strings[0] if action.option_strings else action.metavar
+                raise arguments.error(ValueError, parser.prog, f"`{name}` must not be empty", repr(word),
+                                      "set the variable of the shell, or leave the option out")
+
+
+def meaning(function: Callable[..., Any]) -> str:
+    """The docstring behind a name, from the source where python -OO dropped it.
+
+    >>> meaning(meaning).split(",")[0]
+    'The docstring behind a name'
+    """
+    if function.__doc__ is not None:
+        return function.__doc__
+    found = re.search(r'"""(.*?)"""', inspect.getsource(function), re.DOTALL)
+    return found[1] if found else function.__name__
 
 
 def known(command: str, option: str, given: Sequence[str] | None, names: Mapping[str, object], hint: str) -> list[str]:
@@ -31,14 +73,20 @@ def known(command: str, option: str, given: Sequence[str] | None, names: Mapping
     return asked
 
 
-def add_runs(parser: Parser, seeds: int, quick: int) -> None:
-    """--seeds, --quick and --jobs."""
+def add_runs(parser: Parser, seeds: int, quick: int, out: str) -> None:
+    """--seeds, --quick, --jobs and --out."""
     parser.add_argument("--seeds", metavar="N", help=f"how many seeds, 0 to N - 1 (default {seeds})")
     parser.add_argument("--quick", action="store_true", help=f"{quick} seeds and a fifth of the epochs: a first look, "
                         "not a measurement")
     parser.add_argument("--jobs", default=str(os.cpu_count() or 1), metavar="J", help="processes (default: one per "
                         "core); the records do not depend on it, except for seconds")
-    parser.set_defaults(default_seeds=(seeds, quick))
+    parser.add_argument("--out", metavar="DIR", help=f"folder for the files (default {out}, or {out}-quick)")
+    parser.set_defaults(default_seeds=(seeds, quick), default_out=out)
+
+
+def folder_for(options: argparse.Namespace) -> str:
+    """Where the files go; a quick run does not replace a full one's."""
+    return given(options.out, options.default_out + "-quick" * options.quick)
 
 
 def runs(command: str, options: argparse.Namespace, most: int) -> tuple[int, int, int]:

@@ -1,4 +1,5 @@
 """What a comparison measured, and its summary over seeds."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """Means with their intervals."""
+
 from __future__ import annotations
 
 import math

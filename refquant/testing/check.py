@@ -1,7 +1,7 @@
 """Is a quantizer right? check_quantizer(yours) holds the rules against it and shows the smallest counter-example."""
+
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -16,20 +16,11 @@ from ..affine import AffineParams
 from ..affine import dequantize as right_dequantize
 from ..affine import quantize as right_quantize
 from ..arguments import error, quiet, whole
-from ..engines.conventions import (
-    NAMED,
-    Cast,
-    Convention,
-    Division,
-    Rounding,
-    ZeroPoint,
-    after_rounding,
-    exact,
-    half_even,
-    saturating,
-    true_division,
-)
-from ..grids import INT8, UINT8, IntGrid, known
+from ..engines import choices
+from ..engines.choices import Cast, Division, Nan, Rounding, ZeroPoint
+from ..engines.conventions import NAMED, RULE_OF, Convention
+from ..engines.exact import exact, hexadecimal
+from ..grids import INT8, UINT8, Grid, IntGrid, known
 from . import strategies
 from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
 
@@ -50,10 +41,11 @@ class Deviation(AssertionError):
 
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
-                    grids: Sequence[IntGrid] | IntGrid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
-                    symmetric: bool = False, per_channel: bool = True, rounding: Rounding = half_even,
-                    zero_point: ZeroPoint = after_rounding, division: Division = true_division,
-                    cast: Cast = saturating, examples: int = 100, random: bool = False) -> None:
+                    grids: Sequence[Grid] | Grid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
+                    symmetric: bool = False, per_channel: bool = True, rounding: Rounding = choices.half_even,
+                    zero_point: ZeroPoint = choices.after_rounding, division: Division = choices.true_division,
+                    cast: Cast = choices.saturating, nan: Nan = choices.refused, examples: int = 100,
+                    random: bool = False) -> None:
     """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
 
     Args:
@@ -64,7 +56,8 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
         symmetric: try zero point 0 alone.
         per_channel: try a scale per slice along one axis too.
-        rounding, zero_point, division, cast: the convention to hold it to (refquant.testing.conventions).
+        rounding, zero_point, division, cast, nan: the convention to hold it to (refquant.engines.choices); nan where
+            its division gives NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
         random: draw other examples every time, instead of the same ones.
 
@@ -94,25 +87,19 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         Deviation: an AssertionError that names the rule.
         ValueError, TypeError: arguments that are none of these, a function that cannot be called so.
     """
-    for name, f in {"quantize": quantize, "dequantize": dequantize or quantize, "rounding": rounding,
-                    "zero_point": zero_point, "division": division, "cast": cast}.items():
-        if not callable(f):
-            raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
-                        "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
-                        "functions of refquant.testing")
+    convention = Convention(division, zero_point, rounding, cast, nan)
+    _functions({"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()})
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
-    own = [grids] if isinstance(grids, IntGrid) else grids and [known("check_quantizer", grid) for grid in grids]
+    own = grids and [known("check_quantizer", grid) for grid in (grids if isinstance(grids, Sequence) else [grids])]
     chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
     whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
-    convention = Convention(division, zero_point, rounding, cast)
     first = own[0] if own else IntGrid(min(bits, 8))
     takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
-    profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
-                       suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+    profile = _profile(examples, random)
     for rule, kind in LADDER:
         if not (symmetric and kind is odd_zero_points) and (per_channel or kind is not channels):
             _try(profile, kind(chosen, dtype, symmetric), lambda case, rule=rule: _compare(  # type: ignore[misc]
@@ -120,6 +107,14 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     if dequantize is not None:
         cases = codes_and_values(chosen, dtype, symmetric)
         _try(profile, cases, lambda case: _compare_reals(dequantize, case))
+
+
+def _functions(given: dict[str, Any]) -> None:
+    for name, f in given.items():
+        if not callable(f):
+            raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
+                        "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
+                        "functions of refquant.engines.choices")
 
 
 def one_axis(f: OneAxis) -> Quantize:
@@ -150,7 +145,7 @@ def one_axis(f: OneAxis) -> Quantize:
     return adapted
 
 
-DECIDES = {"R3": "division", "R4": "rounding", "R5": "zero_point", "R6": "cast"}
+DECIDES = {rule: kind for kind, rule in RULE_OF.items()}
 SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
         "R3": "x / scale is one true division in x's dtype", "R4": "ties go to the even integer",
         "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "
@@ -164,6 +159,11 @@ class _Wrong(AssertionError):
 
     def __init__(self, report: Callable[[], Deviation]) -> None:
         self.report = report
+
+
+def _profile(examples: int, random: bool) -> settings:
+    return settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
+                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
 
 
 def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
@@ -289,7 +289,7 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
     for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
         raise Deviation("R2", "\n".join([
             f"R2 is broken: {SAYS['R2']}.", "", _call(dequantize, q[i:i + 1], params), "",
-            f"expected   {_hex(float(expected[i]))} = {expected[i]}", f"got        {_hex(float(got[i]))} = {got[i]}"]))
+            *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
 
 
 def _first(params: AffineParams) -> AffineParams:
@@ -305,24 +305,17 @@ def _call(f: Quantize, x: Any, params: AffineParams) -> str:
             f"zero_point={params.zero_point.tolist()}, grid={_grid(params.grid)}))")
 
 
-def _grid(grid: IntGrid) -> str:
-    return f"IntGrid({grid.bits}{'' if grid.signed else ', signed=False'}{', narrow=True' if grid.narrow else ''})"
+def _grid(grid: Grid) -> str:
+    signed, narrow = "" if grid.qmin < 0 else ", signed=False", ", narrow=True" * (grid.qmin == -grid.qmax)
+    return f"IntGrid({grid.bits}{signed}{narrow})"
 
 
 def _array(a: Any) -> str:
-    def text(v: Any) -> Any:
+    def text(v: Any) -> str:
         if isinstance(v, list):
-            return [text(w) for w in v]
-        return f"float.fromhex('{_hex(v)}')" if isinstance(v, float) else str(v)
-
-    def joined(v: Any) -> str:
-        return f"[{', '.join(map(joined, v))}]" if isinstance(v, list) else v
-    body = joined(text(a.tolist()))
-    return f"np.array({body}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({body})"
-
-
-def _hex(v: float) -> str:
-    return re.sub(r"\.?0*p", "p", v.hex())
+            return f"[{', '.join(map(text, v))}]"
+        return f"float.fromhex('{hexadecimal(v)}')" if isinstance(v, float) else str(v)
+    return f"np.array({text(a.tolist())}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({text(a.tolist())})"
 
 
 def _quotient(x: Any, scale: Any) -> str:

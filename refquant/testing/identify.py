@@ -2,7 +2,21 @@
 
 The probes were chosen greedily from some 8,000 (ties, one ulp beside them, sums and products that no float holds), one
 after the other, each for the conventions that it parts.
+
+PyTorch (extra `conformance`) multiplies by the reciprocal and adds the zero point in a fused operation, before it
+rounds. So 0.5 with scale 1 and zero point 1 is 2 there, and 1 in ONNX Runtime and here:
+
+    import torch
+
+    def pytorch(x, params):
+        q = torch.quantize_per_tensor(torch.from_numpy(x), float(params.scale), int(params.zero_point), torch.qint8)
+        return q.int_repr().numpy()
+
+    print(identify(pytorch))     # division fused_reciprocal, zero_point before_rounding, rounding half_even, NaN qmax
+
+The answer also names the known engines that do the same.
 """
+
 from __future__ import annotations
 
 import math
@@ -14,19 +28,11 @@ import numpy as np
 
 from ..affine import AffineParams
 from ..arguments import error, quiet
-from ..engines.conventions import (
-    ENGINES,
-    NAMED,
-    OWN,
-    PECULIAR,
-    Convention,
-    after_rounding,
-    half_down,
-    half_up,
-    saturating,
-    sum_through_int64,
-)
-from ..grids import INT8, IntGrid
+from ..engines.choices import after_rounding, half_down, half_up, refused, saturating, sum_through_int64
+from ..engines.conventions import NAMED, OWN, PECULIAR, Convention
+from ..engines.exact import hexadecimal
+from ..engines.operators import OPERATORS
+from ..grids import INT8, Grid, IntGrid
 from .check import Quantize, silent, takes
 
 Probe = tuple[str, str, int]
@@ -117,14 +123,15 @@ class Identity(NamedTuple):
             lines += [self.unlike]
         if self.conventions and str(self.conventions[0]) == OWN:
             lines += ["This is refquant's own convention."]
-        alike = [name for name, convention in ENGINES.items() if self.conventions == (convention,)]
+        alike = [operator.name for operator in OPERATORS.values()
+                 if self.conventions == (operator.convention._replace(nan=refused),)]
         if alike:
             lines += [f"As in: {'; '.join(alike)}."]
         return "\n".join(lines)
 
 
 @quiet
-def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = False) -> Identity:
+def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) -> Identity:
     """Which of the named conventions gives the codes that `quantize` gives, on every probe.
 
     Args:
@@ -154,7 +161,7 @@ def identify(quantize: Quantize, *, grid: IntGrid = INT8, symmetric: bool = Fals
         TypeError: a function that cannot be called so.
         ValueError: a grid that is unsigned or has fewer than 8 or more than 16 bits.
     """
-    if not (grid.signed and 8 <= grid.bits <= 16) or grid.narrow:
+    if grid.qmin >= 0 or not 8 <= grid.bits <= 16 or grid.qmin == -grid.qmax:
         raise error(ValueError, "identify", "`grid` must be signed, of 8 to 16 bits, and not narrow", repr(grid),
                     "rq.INT8, say; whether the lowest code is used is found out")
     takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
@@ -187,12 +194,12 @@ def _twin(c: Convention) -> bool:
     return c.zero_point is not after_rounding and c.cast is sum_through_int64
 
 
-def _codes(quantize: Quantize, x: Sequence[Any], scale: Any, zero_point: int, grid: IntGrid) -> Any:
+def _codes(quantize: Quantize, x: Sequence[Any], scale: Any, zero_point: int, grid: Grid) -> Any:
     params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=grid)
     return silent(quantize, np.array(x, np.float32), params).astype(np.int64)
 
 
-def _outcome(quantize: Quantize, x: float, grid: IntGrid, zero_point: int = 0) -> int | None:
+def _outcome(quantize: Quantize, x: float, grid: Grid, zero_point: int = 0) -> int | None:
     """The code of x at scale 1, None where x is refused."""
     try:
         return int(_codes(quantize, [x], 1.0, zero_point, grid)[0])
@@ -200,46 +207,41 @@ def _outcome(quantize: Quantize, x: float, grid: IntGrid, zero_point: int = 0) -
         return None
 
 
-def _of_nan(quantize: Quantize, grid: IntGrid, symmetric: bool) -> str:
+def _of_nan(quantize: Quantize, grid: Grid, symmetric: bool) -> str:
     codes = [_outcome(quantize, np.nan, grid, z) for z in (0, 0 if symmetric else 3)]
     if codes == [0, 3]:
         return "the zero point"
     return _named(codes[0], grid) + (f"; {_named(codes[1], grid)} with zero point 3" if codes[0] != codes[1] else "")
 
 
-def _differences(c: Convention, probes: Sequence[Any], got: Sequence[int], grid: IntGrid) -> list[int]:
+def _differences(c: Convention, probes: Sequence[Any], got: Sequence[int], grid: Grid) -> list[int]:
     """Where the codes differ; what the dtype of the division cannot hold is passed over."""
     return [i for i, (x, s, z) in enumerate(probes)
             if not math.isnan(c.division(x, s)) and c.quantize(x, s, z, grid) != got[i]]
 
 
-def _overflows(c: Convention, zero_point: int, beyond: Sequence[int | None], grid: IntGrid) -> bool:
+def _overflows(c: Convention, zero_point: int, beyond: Sequence[int | None], grid: Grid) -> bool:
     expected = [c.quantize(np.float32(x), np.float32(1), zero_point, grid) for x in BEYOND[:len(beyond)]]
     return expected == list(beyond)
 
 
-def _ends(codes: Sequence[int | None], grid: IntGrid) -> str:
+def _ends(codes: Sequence[int | None], grid: Grid) -> str:
     if list(codes) == [grid.qmax, grid.qmin]:
         return "saturates"
     return f"+inf: {_named(codes[0], grid)}, -inf: {_named(codes[1], grid)}"
 
 
-def _named(code: int | None, grid: IntGrid) -> str:
+def _named(code: int | None, grid: Grid) -> str:
     if code is None:
         return "refused"
     return {grid.qmin: "qmin, ", grid.qmax: "qmax, "}.get(code, "") + f"code {code}"
 
 
 def _unlike(nearest: Convention, wrong: Sequence[int], probes: Sequence[Any], got: Sequence[int],
-            grid: IntGrid) -> str:
+            grid: Grid) -> str:
     if not wrong:
         return f"On ordinary values it is {nearest}; what overflows is like none of those known."
     x, s, z = probes[wrong[0]]
-    return (f"Nearest is {nearest}; it differs at\n    x=float.fromhex('{_short(x)}'), "
-            f"scale=float.fromhex('{_short(s)}'), zero_point={z}: {got[wrong[0]]} instead of "
+    return (f"Nearest is {nearest}; it differs at\n    x=float.fromhex('{hexadecimal(x)}'), "
+            f"scale=float.fromhex('{hexadecimal(s)}'), zero_point={z}: {got[wrong[0]]} instead of "
             f"{nearest.quantize(x, s, z, grid)}")
-
-
-def _short(v: Any) -> str:
-    digits, exponent = float(v).hex().split("p")
-    return f"{digits.rstrip('0').rstrip('.')}p{exponent}"

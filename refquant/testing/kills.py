@@ -2,6 +2,7 @@
 
 Beside the kit's data, the same law on plain random floats: on them most mutants of rounding survive.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -2,6 +2,7 @@
 
 Each function draws few things, a grid, a scale, a zero point, and tries many numbers on them: those that decide.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,20 +14,20 @@ from hypothesis.extra import numpy as hnp
 
 from ..affine import AffineParams
 from ..arguments import quiet
-from ..grids import IntGrid
+from ..grids import Grid
 from . import strategies
 
 Case: TypeAlias = tuple[Any, AffineParams]
 
 
-def zero(grid: IntGrid) -> int:
+def zero(grid: Grid) -> int:
     """The code in the middle: 0 on signed grids.
 
     >>> from refquant import INT8, UINT8
     >>> zero(INT8), zero(UINT8)
     (0, 128)
     """
-    return 0 if grid.signed else (grid.qmax + 1) // 2
+    return 0 if grid.qmin < 0 else (grid.qmax + 1) // 2
 
 
 def _spread(least: int, most: int) -> Any:
@@ -35,7 +36,7 @@ def _spread(least: int, most: int) -> Any:
     return np.unique(some[(some >= least) & (some <= most)])
 
 
-def _zero_points(grid: IntGrid, symmetric: bool) -> st.SearchStrategy[int]:
+def _zero_points(grid: Grid, symmetric: bool) -> st.SearchStrategy[int]:
     return st.just(zero(grid)) if symmetric else strategies.codes(grid)
 
 

@@ -1,4 +1,5 @@
 """The formula for one number at a time: it divides in the data's dtype (R3), then computes exactly, in fractions."""
+
 from __future__ import annotations
 
 import math
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import quiet
-from ..grids import Grid, IntGrid
+from ..grids import Grid
 
 Scalar = np.floating[Any]
 LARGEST = 2**1024 - 2**970  # from here on the nearest float64 is infinity
@@ -69,10 +70,10 @@ def affine_range(lo: Scalar, hi: Scalar, grid: Grid) -> tuple[Scalar, int]:
 
 
 @quiet
-def symmetric_range(lo: Scalar, hi: Scalar, grid: IntGrid) -> tuple[Scalar, int]:
+def symmetric_range(lo: Scalar, hi: Scalar, grid: Grid) -> tuple[Scalar, int]:
     """(scale, zero_point) of R10 and R11; lo and hi in the dtype of the arithmetic."""
     dtype = type(lo)
-    zero_point = 0 if grid.signed else 2 ** (grid.bits - 1)
+    zero_point = 0 if grid.qmin < 0 else 2 ** (grid.bits - 1)
     steps = 2 ** (grid.bits - 1) - 1  # on every grid: the shorter side of the zero point
     largest = max(abs(lo), abs(hi))
     return (max(largest / dtype(steps), np.finfo(dtype).tiny) if largest else dtype(1)), zero_point

@@ -1,5 +1,6 @@
 """Data at decision points. Random floats do not test a quantizer: it is decided at ties, one ulp beside them, and far
 outside."""
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ class Range(NamedTuple):
 
     lo: Reals
     hi: Reals
-    grid: IntGrid
+    grid: Grid
 
 
 class Requantization(NamedTuple):
@@ -37,7 +38,7 @@ class Requantization(NamedTuple):
     mantissa: int
     shift: int
     zero_point: int
-    grid: IntGrid
+    grid: Grid
 
 
 def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
@@ -46,7 +47,7 @@ def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
 
 
 @st.composite
-def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> IntGrid:
+def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Grid:
     """Every grid of min_bits to max_bits bits, 8 and the smallest more often."""
     often = [b for b in (8, 2, 3, 4) if min_bits <= b <= max_bits] or [max_bits]
     bits = draw(st.sampled_from(often) | st.integers(min_bits, max_bits))
@@ -79,7 +80,7 @@ def scales(draw: st.DrawFn, dtype: np.dtype[Any], x_dtype: np.dtype[Any]) -> flo
 
 
 @st.composite
-def params(draw: st.DrawFn, grid: IntGrid, shape: tuple[int, ...], x_dtype: np.dtype[Any]) -> AffineParams:
+def params(draw: st.DrawFn, grid: Grid, shape: tuple[int, ...], x_dtype: np.dtype[Any]) -> AffineParams:
     """Parameters of a shape that broadcasts to `shape`: one per tensor, per channel, per row, per element."""
     dtype = draw(dtypes())
     kept = tuple(n if draw(st.booleans()) else 1 for n in shape)

@@ -18,6 +18,11 @@ import matmul
 import qat_step
 
 
+ABOUT = ("Each row times refquant and a peer in turns, in one process with one thread each. What counts is the ratio "
+         "theirs / ours: above 1, refquant is faster. Then the peak of memory, and the cost against size, with its "
+         "picture.")
+
+
 def processor() -> str:
     """Its name, and whether it multiplies 8-bit codes in hardware."""
     try:
@@ -34,7 +39,7 @@ def main(folder: Path) -> None:
     peers = ", ".join(f"{name} {version(name)}" for name in ("numpy", "onnx", "onnxruntime", "torch"))
     scaling = elementwise.scaling(picture=folder / "linear.png")
     text = "\n\n".join([
-        "# Benchmarks", f"{processor()}; one thread; Python {platform.python_version()}, {peers}.",
+        "# Benchmarks", ABOUT, f"{processor()}; one thread; Python {platform.python_version()}, {peers}.",
         measure.markdown(measure.HEAD, [row.cells() for row in rows]),
         measure.markdown(("memory", "at the peak", "at most"), elementwise.memory()),
         measure.markdown(("cost", "ns per element from 10^4 in steps of sqrt(10)", "slope of the last decade"),

@@ -20,5 +20,5 @@ def rows(rounds: int = 200, epochs: int = 10) -> list[Row]:
              "its simulation, forward_quantized": (lambda: mlp.forward_quantized(qnet, x), None)}
     return [*compared(f"integers only, codes to codes, {len(x):,} digits",
                       lambda: mlp.forward_codes(deployed, codes), peers, rounds),
-            *compared("the same with the door and deploy, forward_integer",
+            *compared("the same, quantizing the input and deploying, forward_integer",
                       lambda: mlp.forward_integer(qnet, x), peers, rounds)]

@@ -16,7 +16,7 @@ import test_pytorch
 from black_boxes import EXPECTED, named_rightly
 
 import refquant as rq
-from refquant.engines import gguf, litert, onnxruntime, pytorch, torchao
+from refquant.engines import gguf, litert, onnxruntime, operators, pytorch, torchao
 from refquant.study.engines import sums
 from refquant.study.engines.table import staircases, table
 
@@ -98,8 +98,8 @@ def gguf_operators() -> dict[str, Callable[..., Any]]:
     return {name: lambda data, name=name: test_gguf.engine(name[:-5], name[-4:], data) for name in names}
 
 
-OPERATORS = {onnxruntime: onnx_operators, pytorch: torch_operators, torchao: torchao_operators,
-             litert: litert_operators, gguf: gguf_operators}
+ENGINES = {onnxruntime: onnx_operators, pytorch: torch_operators, torchao: torchao_operators,
+           litert: litert_operators, gguf: gguf_operators}
 
 
 @pytest.fixture
@@ -114,10 +114,14 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
                 return f(*arguments, **options)
         return call
 
-    for module, operators in OPERATORS.items():
-        for name, f in operators().items():
-            assert callable(getattr(module, name))
-            monkeypatch.setattr(module, name, counted(f"{module.__name__}.{name}", f))
+    records = {record.function: record for record in operators.OPERATORS.values()}
+    for module, replaced in ENGINES.items():
+        for name, f in replaced().items():
+            call = counted(f"{module.__name__}.{name}", f)
+            if getattr(module, name) in records:  # others are looked up when called
+                record = records[getattr(module, name)]
+                monkeypatch.setitem(operators.OPERATORS, record.name, record._replace(function=call))
+            monkeypatch.setattr(module, name, call)
     rescale = test_litert.rescale
     monkeypatch.setattr(sums, "quantize_codes", lambda acc, x_scale, y_scale: rescale(
         np.array([acc], np.int32), "int8", (x_scale, y_scale), (0, 0), test_litert.REFERENCE))
@@ -135,7 +139,7 @@ def test_the_table_is_what_the_engines_give(expected: tuple[Any, Any], called: s
     for a, b in zip(expected[0], found, strict=True):
         for ours, theirs in zip(a.cases, b.cases, strict=True):
             assert (ours.given, ours.rule, ours.engines) == (theirs.given, theirs.rule, theirs.engines)
-    assert called == {f"{module.__name__}.{name}" for module, operators in OPERATORS.items() for name in operators()}
+    assert called == {f"{module.__name__}.{name}" for module, replaced in ENGINES.items() for name in replaced()}
 
 
 def test_the_staircases_are_the_engines(expected: tuple[Any, Any], called: set[str]) -> None:

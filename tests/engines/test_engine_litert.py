@@ -112,7 +112,7 @@ def test_what_the_engine_rejects_is_refused() -> None:
     for f in (litert.quantize_reference, litert.quantize_xnnpack):
         with refused(TypeError, f.__name__, "`x` must be float32", "float64"):
             f([1.0], ONE)
-        with refused(ValueError, f.__name__, "the grid must be one of int8", "bits=32"):
+        with refused(ValueError, f.__name__, "the grid must be one of INT8", "INT32"):
             f(x, wide)
         with refused(ValueError, f.__name__, "R12"):
             f(x, two)

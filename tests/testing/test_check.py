@@ -12,7 +12,7 @@ import pytest
 from helpers import needs, refused
 
 import refquant as rq
-from refquant.engines.conventions import (
+from refquant.engines.choices import (
     before_rounding,
     fused_reciprocal,
     half_added,
@@ -256,7 +256,7 @@ def test_options(options: dict[str, Any], kind: type[Exception], parts: tuple[st
 
 def test_one_grid_needs_no_list() -> None:
     with pytest.raises(Deviation, match=r"grids=IntGrid\(8\), if yours is made for that"):
-        check_quantizer(for_int8, examples=20)
+        check_quantizer(for_int8, grids=rq.INT4, examples=20)
     check_quantizer(for_int8, grids=rq.INT8, examples=10)
 
 

@@ -4,24 +4,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from black_boxes import EXPECTED, INT32_ENDS, QUANTIZERS, named_rightly
+from black_boxes import EXPECTED, INT32_ENDS, named_rightly
 from helpers import needs, refused
 
 import refquant as rq
 from refquant.engines import litert, onnxruntime, pytorch, torchao
-from refquant.engines.conventions import (
-    ENGINES,
-    NAMED,
-    PECULIAR,
-    Convention,
+from refquant.engines.choices import (
     after_rounding,
     in_float16,
-    nearest,
     saturating,
     sum_through_int64,
     through_int32,
     through_int64,
 )
+from refquant.engines.conventions import NAMED, PECULIAR, Convention
+from refquant.engines.exact import nearest
+from refquant.engines.operators import OPERATORS
 from refquant.testing import Identity, identify
 from refquant.testing.identify import PROBES
 
@@ -87,7 +85,7 @@ def test_each_engine_s_conventions_are_named(name: str) -> None:
 
 
 def test_every_engine_with_a_zero_point_is_there() -> None:
-    assert list(ENGINES) == list(EXPECTED) == list(QUANTIZERS)
+    assert [name for name in OPERATORS if not name.startswith("gguf")] == list(EXPECTED)
     quantizers = {f"{m.__name__}.{name}" for m in (litert, onnxruntime, pytorch, torchao) for name in vars(m)
                   if "quantize" in name and not any(part in name for part in ("dequantize", "dynamic", "requantize",
                                                                               "multiplier", "fake"))}

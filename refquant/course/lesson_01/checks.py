@@ -1,4 +1,5 @@
 """Checks for lesson 01, from reals to codes. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ..."."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...affine import AffineParams, quantize
-from ...grids import INT8, UINT4, UINT8, IntGrid
+from ...engines.choices import half_away
+from ...grids import INT8, UINT4, UINT8, Grid
 from ...ranges import affine_params
 from ..answers import ask, mistake, raised
 
@@ -94,7 +96,7 @@ class Probe(NamedTuple):
     x: Array
     scale: np.float32
     zero_point: int
-    grid: IntGrid
+    grid: Grid
     otherwise: str
 
     @property
@@ -143,16 +145,6 @@ def mistakes(x: Array, scale: np.float32, zero_point: int, qmin: int, qmax: int)
             np.clip(np.rint(v) + zero_point, -128, 127),
         "you clip before the zero point is added; clip last (R6)": np.clip(np.rint(v), qmin, qmax) + zero_point,
     }
-
-
-def half_away(v: Array) -> Array:
-    """The nearest integer to v, ties away from zero.
-
-    >>> half_away(np.array([0.5, -0.5, 0.49999999999999994]))
-    array([ 1., -1.,  0.])
-    """
-    whole = np.trunc(v)
-    return np.asarray(np.where(np.abs(v - whole) == 0.5, whole + np.sign(v), np.rint(v)))
 
 
 def _float32(*values: float) -> Array:

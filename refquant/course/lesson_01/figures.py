@@ -1,4 +1,5 @@
 """What lesson 01 shows: codes on a line, a staircase, its errors."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 """Checks for lesson 02, affine or symmetric. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ..."."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...affine import fake_quantize
 from ...clipping import minmax
-from ...grids import INT4, IntGrid
+from ...grids import INT4, Grid
 from ...metrics import sqnr_db
 from ...ranges import affine_params, symmetric_params
 from ..answers import ask, mistake
@@ -17,7 +18,7 @@ from ..answers import ask, mistake
 Array: TypeAlias = NDArray[Any]
 
 
-def symmetric(lo: float, hi: float, grid: IntGrid, scale: float | None, zero_point: float | None) -> str:
+def symmetric(lo: float, hi: float, grid: Grid, scale: float | None, zero_point: float | None) -> str:
     """Exercise 1: whether scale and zero_point are the symmetric ones of [lo, hi] on the grid, worked out by hand.
 
     >>> symmetric(-1.4, 0.7, INT4, scale=1.4 / 8, zero_point=0)
@@ -53,11 +54,11 @@ def _wrong_scale(lo: float, hi: float, below: int, above: int, scale: float) -> 
         "the scale is the longer side of the range, divided by the number of steps on that side (R10).")
 
 
-def _wrong_zero_point(zero_point: float, middle: int, grid: IntGrid) -> str:
+def _wrong_zero_point(zero_point: float, middle: int, grid: Grid) -> str:
     """What is wrong with a zero point whose scale is right."""
     if zero_point != round(zero_point):
         return "the zero point is a code, so it is an integer. There is no half code."
-    if grid.signed:
+    if grid.qmin < 0:
         return "symmetric means that the zero point is 0 on a signed grid (R10)."
     if zero_point == grid.qmin:
         return "with zero point 0 an unsigned grid has no code for negative reals. Put it in the middle (R10)."

@@ -1,4 +1,5 @@
 """What lesson 02 shows: symmetric and affine codes under the data, and what each costs."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ...affine import dequantize
 from ...clipping import minmax
-from ...grids import IntGrid
+from ...grids import Grid
 from ...ranges import affine_params, symmetric_params
 from ...study.plots.style import FIT_STYLES, SKY, figure, styled
 from ..lesson_01.figures import number_lines
@@ -25,7 +26,7 @@ FITS = {"symmetric": symmetric_params, "affine": affine_params}
 
 
 @styled
-def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: IntGrid) -> Figure:
+def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: Grid) -> Figure:
     """The histogram of each tensor, and below it where the codes of its symmetric and its affine fit stand."""
     drawn, axes = figure(0.6 + 2.1 * len(tensors), nrows=len(tensors), squeeze=False)
     for line, (name, x) in zip(axes[:, 0], tensors.items(), strict=True):

@@ -1,4 +1,5 @@
 """Checks for lesson 03, where to clip. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ..."."""
+
 from __future__ import annotations
 
 import math
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...affine import fake_quantize
 from ...calibration import dynamic_params
 from ...clipping import Clip, minmax, percentile
-from ...grids import INT4, IntGrid
+from ...grids import INT4, Grid
 from ...metrics import sqnr_db
 from ...ranges import symmetric_params
 from ..answers import ask, mistake
@@ -22,9 +23,10 @@ Array: TypeAlias = NDArray[Any]
 
 # ---------------------------------------------------------------------------------------------- two errors, by hand
 
-def two_errors(x: ArrayLike, clip: float, grid: IntGrid, granular: float | None, overload: float | None) -> str:
+def two_errors(x: ArrayLike, clip: float, grid: Grid, granular: float | None, overload: float | None) -> str:
     """Exercise 1: the granular and the overload part of the mean square error of x, clipped to [-clip, clip], by hand.
 
+    >>> from refquant import IntGrid
     >>> two_errors([0.2, -0.6, 1.1, -2.5, 1.9], 1.5, IntGrid(3, narrow=True), granular=0.012, overload=0.58)
     'Not yet: the overload part is divided by the values outside alone. Divide both parts by all 5, then they add up.'
     """
@@ -43,9 +45,10 @@ def two_errors(x: ArrayLike, clip: float, grid: IntGrid, granular: float | None,
     return f"Right: {right[0]:.3g} and {right[1]:.3g}, together the mean square error {sum(right):.3g}."
 
 
-def parts(x: Array, clip: float, grid: IntGrid) -> tuple[float, float]:
+def parts(x: Array, clip: float, grid: Grid) -> tuple[float, float]:
     """Granular and overload part of mean((x - x_hat)**2), symmetric on [-clip, clip].
 
+    >>> from refquant import IntGrid
     >>> [round(part, 3) for part in parts(np.array([0.2, -0.6, 1.1, -2.5, 1.9]), 1.5, IntGrid(3, narrow=True))]
     [0.012, 0.232]
     """
@@ -53,7 +56,7 @@ def parts(x: Array, clip: float, grid: IntGrid) -> tuple[float, float]:
     return float(np.sum(square[~outside]) / x.size), float(np.sum(square[outside]) / x.size)
 
 
-def mistaken_parts(x: Array, clip: float, grid: IntGrid) -> tuple[dict[str, float], dict[str, float]]:
+def mistaken_parts(x: Array, clip: float, grid: Grid) -> tuple[dict[str, float], dict[str, float]]:
     """What each known mistake makes of the granular and of the overload part, by what is wrong with it."""
     right, outside, n, codes = parts(x, clip, grid), np.abs(x) > clip, x.size, 2**grid.bits
     scale = clip / grid.qmax

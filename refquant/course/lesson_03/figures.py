@@ -1,4 +1,5 @@
 """What lesson 03 shows: the two errors of a range, where rules end it, and what becomes of a network."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 """Checks for lesson 04, who shares a scale. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ..."."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
 """What lesson 04 shows: who shares a scale, what that brings, and what it costs."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

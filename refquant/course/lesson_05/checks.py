@@ -1,6 +1,7 @@
 """Checks for lesson 05, static or dynamic. Each returns "Right: ...", "Not yet: ..." or "Not answered yet: ...";
 beside them the two kinds of input that the lesson and its last exercise measure.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from ... import mlp
 from ...affine import AffineParams, fake_quantize, quantize
 from ...arguments import Codes, Reals
 from ...calibration import dynamic_params, static_params
-from ...grids import IntGrid
+from ...grids import Grid
 from ...metrics import sqnr_db
 from ...ranges import affine_params, symmetric_params
 from ..answers import mistake
@@ -48,7 +49,7 @@ def glitched(x: Reals, rng: np.random.Generator, share: float = 0.02) -> Reals:
 
 # ---------------------------------------------------------------------------------------------- exercise 1
 
-def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: IntGrid, static: ArrayLike | None,
+def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: Grid, static: ArrayLike | None,
           dynamic: ArrayLike | None, saturated: ArrayLike | None) -> str:
     """Exercise 1: the codes of x, static after the batches and dynamic, and the values of x that static saturates.
 
@@ -76,7 +77,7 @@ def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: IntGrid, static: Arr
     return _saturated(values, static_params(lists, grid), saturated)
 
 
-def _no_code(given: Array, grid: IntGrid) -> str:
+def _no_code(given: Array, grid: Grid) -> str:
     """Which number is no code of the grid, and why; nothing if all are."""
     beyond, broken = given[(given < grid.qmin) | (given > grid.qmax)], given[given % 1 != 0]
     if beyond.size:
@@ -102,7 +103,7 @@ def _saturated(values: Array, params: AffineParams, saturated: ArrayLike) -> str
     return "Not yet: saturated: those are not the ones. A value saturates where its code had to be clipped."
 
 
-def mistakes(batches: Sequence[Array], x: Array, grid: IntGrid, which: str) -> dict[str, Array]:
+def mistakes(batches: Sequence[Array], x: Array, grid: Grid, which: str) -> dict[str, Array]:
     """The codes of each known mistake, by what is wrong; which is "static" or "dynamic".
 
     >>> from refquant import UINT4
@@ -140,7 +141,7 @@ def mistakes(batches: Sequence[Array], x: Array, grid: IntGrid, which: str) -> d
 
 # ---------------------------------------------------------------------------------------------- exercise 2
 
-def second_row(sample: ArrayLike, grid: IntGrid, worse: ArrayLike | None, better: ArrayLike | None,
+def second_row(sample: ArrayLike, grid: Grid, worse: ArrayLike | None, better: ArrayLike | None,
                rows_too: bool | None) -> str:
     """Exercise 2: a second row that changes the sample's codes, and one that makes them more exact.
 
@@ -169,7 +170,7 @@ def second_row(sample: ArrayLike, grid: IntGrid, worse: ArrayLike | None, better
     return "Right: one row changes the sample's codes, another makes them more exact; with axis=-1 no row can."
 
 
-def _worse(x: Array, row: Array, grid: IntGrid) -> str:
+def _worse(x: Array, row: Array, grid: Grid) -> str:
     """What is wrong with a row that should change the codes of x; nothing if it does."""
     reach = (max(0, x.max()) - min(0, x.min())) * 0.1 * (1 + 1e-6)
     if row.max() > max(0, x.max()) + reach or row.min() < min(0, x.min()) - reach:
@@ -180,7 +181,7 @@ def _worse(x: Array, row: Array, grid: IntGrid) -> str:
     return ""
 
 
-def _better(x: Array, row: Array, grid: IntGrid) -> str:
+def _better(x: Array, row: Array, grid: Grid) -> str:
     """What is wrong with a row that should make x more exact by 6 dB; nothing if it does."""
     alone, beside = (sqnr_db(x, fake_quantize(x, dynamic_params(data, grid))) for data in (x, np.stack([x, row])))
     if beside - alone >= 6:

@@ -1,4 +1,5 @@
 """What lesson 05 shows: static beside dynamic ranges."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
 """Checks for lesson 06, a network quantized after training. Each returns "Right: ...", "Not yet: ..." or
 "Not answered yet: ...".
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,5 @@
 """What lesson 06 shows: the comparison's figures, a closer look at one seed, and paired differences."""
+
 from __future__ import annotations
 
 from ...study.compare.detail_figures import activation_ranges, sqnr_by_layer, weight_histograms

@@ -1,4 +1,5 @@
 """Checks for lesson 07, training with quantization: each says Right, Not yet or Not answered yet, and why."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...gradients import lsq, straight_through
-from ...grids import INT4, INT8, IntGrid
+from ...grids import INT4, INT8, Grid, IntGrid
 from ..answers import ask, mistake
 
 Array: TypeAlias = NDArray[Any]
@@ -116,7 +117,7 @@ def learned(yours: Callable[..., Any]) -> str:
     return "Right: this is rq.lsq's pullback, and the exact derivative of the surrogate."
 
 
-def wrong_pullbacks(g: Array, x: Array, scale: float, grid: IntGrid) -> dict[str, tuple[Array | None, Array | None]]:
+def wrong_pullbacks(g: Array, x: Array, scale: float, grid: Grid) -> dict[str, tuple[Array | None, Array | None]]:
     """(dx, dscale) of each known mistake, by what is wrong; None where the mistake leaves that one right.
 
     >>> table = wrong_pullbacks(np.array([1.0, 1.0]), np.array([0.3, 9.0]), 1.0, INT4)
@@ -148,7 +149,7 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: IntGrid) -> dict[str
     }
 
 
-def _probe(seed: int, scale: float, grid: IntGrid) -> tuple[Array, Array, float, IntGrid]:
+def _probe(seed: int, scale: float, grid: Grid) -> tuple[Array, Array, float, Grid]:
     rng = np.random.default_rng(seed)
     near_ends = [grid.qmax + 0.3, grid.qmin - 0.3, grid.qmax + 5.0, grid.qmin - 5.0]
     x = scale * np.r_[rng.uniform(grid.qmin, grid.qmax, 8), near_ends]

@@ -1,4 +1,5 @@
 """What lesson 07 shows: slopes that stand in for the staircase, and weights that hover."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

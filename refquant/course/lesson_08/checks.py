@@ -2,16 +2,19 @@
 
 Exercises 1 and 2, products and widths, stand in files of their own; exercise 3, one rounding, stands here.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engines.choices import half_away
 from ...engines.litert import requantize_gemmlowp
-from ...grids import INT4, INT8, INT32, UINT8, IntGrid
+from ...grids import INT4, INT8, INT32, UINT8, Grid, IntGrid
 from ...integer import requantize
 from ..answers import ask, mistake
 from .products import product
@@ -52,7 +55,7 @@ def one_rounding(yours: Callable[..., Any]) -> str:
     return "Right: one rounding of the exact product, ties to even, saturated, and no floating point (R14)."
 
 
-def _first_difference(given: Array, acc: Array, mantissa: int, shift: int, zero_point: int, grid: IntGrid) -> str:
+def _first_difference(given: Array, acc: Array, mantissa: int, shift: int, zero_point: int, grid: Grid) -> str:
     """The first accumulator whose code is wrong, with both codes."""
     right = requantize(acc, mantissa, shift, zero_point, grid)
     i = int(np.argmax(given != right))
@@ -65,7 +68,7 @@ def _half(n: int) -> int:
 
 
 def _away(p: Array, n: int) -> Array:
-    return np.asarray(np.sign(p) * ((np.abs(p) + _half(n)) >> n))
+    return np.asarray(half_away(p * Fraction(1, 2**n))).astype(np.int64)
 
 
 def _even(p: Array, n: int) -> Array:

@@ -1,4 +1,5 @@
 """What lesson 08 shows: sums, multipliers, roundings, codes and bytes of an integer-only network."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...arguments import Codes
-from ...grids import IntGrid
+from ...grids import Grid
 from ...packing import pack
 from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, figure, styled
 
@@ -126,7 +127,7 @@ def integer_path(codes: Mapping[str, ArrayLike]) -> Figure:
 
 
 @styled
-def packed_bits(codes: ArrayLike, grid: IntGrid) -> Figure:
+def packed_bits(codes: ArrayLike, grid: Grid) -> Figure:
     """The bytes that pack makes, one row each, bit 7 to bit 0 as they are written; a colour for each code."""
     values = np.ravel(codes)
     packed = pack(values, grid)

@@ -1,4 +1,5 @@
 """Lesson 08, exercise 1: a product of codes whose zero points are corrected outside."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

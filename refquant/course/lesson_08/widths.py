@@ -1,4 +1,5 @@
 """Lesson 08, exercise 2: the least width of an accumulator, by a bound and not by data."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -6,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...grids import INT4, INT8, INT16, UINT2, UINT4, UINT8, IntGrid
+from ...grids import INT4, INT8, INT16, UINT2, UINT4, UINT8, Grid, IntGrid
 from ..answers import ask, mistake
 
 NARROW8, NARROW4 = IntGrid(8, narrow=True), IntGrid(4, narrow=True)
@@ -34,7 +35,7 @@ def width(yours: Callable[..., Any]) -> str:
     return f"Not yet: {_case(*WIDTHS[i])}: {_why_wrong(WIDTHS[i], answers[i], rights[i])}. {why}."
 
 
-def _case(k: int, a: IntGrid, b: IntGrid) -> str:
+def _case(k: int, a: Grid, b: Grid) -> str:
     return f"{k} product{'s' * (k > 1)} of {_name(a)} and {_name(b)}"
 
 
@@ -46,7 +47,7 @@ def _why_wrong(case: tuple[int, IntGrid, IntGrid], given: int, right: int) -> st
     return f"the sum can be {hi if hi >= 2 ** (given - 1) else lo:,}, which wraps in {given} bits"
 
 
-def extremes(k: int, a: IntGrid, b: IntGrid) -> tuple[int, int]:
+def extremes(k: int, a: Grid, b: Grid) -> tuple[int, int]:
     """The smallest and the largest sum of k products of codes.
 
     >>> extremes(2, INT8, INT8), extremes(2, INT8, NARROW8)
@@ -56,7 +57,7 @@ def extremes(k: int, a: IntGrid, b: IntGrid) -> tuple[int, int]:
     return k * min(products), k * max(products)
 
 
-def least_width(k: int, a: IntGrid, b: IntGrid) -> int:
+def least_width(k: int, a: Grid, b: Grid) -> int:
     """The least w with -2**(w - 1) <= every sum <= 2**(w - 1) - 1.
 
     >>> least_width(2, INT8, INT8), least_width(2, INT8, NARROW8)
@@ -66,11 +67,11 @@ def least_width(k: int, a: IntGrid, b: IntGrid) -> int:
     return max((-lo - 1).bit_length() if lo < 0 else 0, hi.bit_length()) + 1
 
 
-def _name(grid: IntGrid) -> str:
-    return f"{'' if grid.signed else 'u'}int{grid.bits}{' narrow' * grid.narrow}"
+def _name(grid: Grid) -> str:
+    return f"{'' if grid.qmin < 0 else 'u'}int{grid.bits}{' narrow' * (grid.qmin == -grid.qmax)}"
 
 
-def _most(a: IntGrid, b: IntGrid) -> int:
+def _most(a: Grid, b: Grid) -> int:
     return max(-a.qmin, a.qmax) * max(-b.qmin, b.qmax)
 
 

@@ -2,6 +2,7 @@
 
 Also the 16 conventions that the lesson compares.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import arguments
+from ...engines.choices import half_away
 from ...grids import INT8
 from .engines import ENGINES, FITS, LAYERS, code_of
 
@@ -33,18 +35,13 @@ def _multiply(x: Array, scale: Array) -> Array:
     return np.asarray(x * (np.float32(1) / scale))
 
 
-def _away(v: Array) -> Array:
-    whole = np.trunc(v)
-    return np.asarray(whole + np.sign(v) * (np.abs(v - whole) >= 0.5))
-
-
 def _up(v: Array) -> Array:
     whole = np.floor(v)
     return np.asarray(whole + (v - whole >= 0.5))
 
 
 DIVISIONS: dict[str, Callable[[Array, Array], Array]] = {"division": _divide, "reciprocal": _multiply}
-TIES: dict[str, Callable[[Array], Array]] = {"even": np.rint, "away": _away, "up": _up, "cut off": np.trunc}
+TIES: dict[str, Callable[[Array], Array]] = {"even": np.rint, "away": half_away, "up": _up, "cut off": np.trunc}
 ORDERS = ("after", "before")
 
 

@@ -1,4 +1,5 @@
 """What lesson 09 compares: engines, choices of parameters, and layers, each called in one way."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from ...affine import AffineParams, quantize
 from ...engines import litert, onnxruntime, pytorch, torchao
-from ...grids import INT8, UINT8, IntGrid
+from ...engines.operators import OPERATORS
+from ...grids import INT8, UINT8, Grid
 from ...integer import integer_matmul, quantize_multiplier, requantize
 from ...ranges import affine_params, symmetric_params
 
@@ -18,34 +20,15 @@ Engine: TypeAlias = Callable[[Array, AffineParams], Array]
 Fit: TypeAlias = Callable[[float, float], AffineParams]
 
 
-def _onnxruntime(x: Array, params: AffineParams) -> Array:
-    return onnxruntime.quantize_linear(x, params.scale, params.zero_point.astype(params.grid.dtype))
-
-
-def _per_tensor(x: Array, params: AffineParams) -> Array:
-    return pytorch.quantize_per_tensor(x, float(params.scale), int(params.zero_point), params.grid)
-
-
-def _per_channel(x: Array, params: AffineParams) -> Array:
-    channel = x.reshape(1, -1)
-    codes = pytorch.quantize_per_channel(channel, [float(params.scale)], [int(params.zero_point)], 0, params.grid)
-    return codes.reshape(x.shape)
-
-
-def _torchao(x: Array, params: AffineParams) -> Array:
-    return torchao.quantize_affine(x, x.shape, params.scale, params.zero_point, params.grid)
-
-
 #: engine(x, params) -> codes: one scale and one zero point for all of x, float32 to INT8.
-ENGINES: dict[str, Engine] = {
-    "refquant": quantize,
-    "ONNX Runtime": _onnxruntime,
-    "LiteRT, reference": litert.quantize_reference,
-    "LiteRT, XNNPACK": litert.quantize_xnnpack,
-    "torchao": _torchao,
-    "PyTorch, per channel": _per_channel,
-    "PyTorch, per tensor": _per_tensor,
-}
+ENGINES: dict[str, Engine] = {"refquant": quantize, **{name: OPERATORS[operator].function for name, operator in {
+    "ONNX Runtime": "ONNX Runtime QuantizeLinear",
+    "LiteRT, reference": "LiteRT QUANTIZE, reference",
+    "LiteRT, XNNPACK": "LiteRT QUANTIZE, XNNPACK",
+    "torchao": "torchao quantize_affine",
+    "PyTorch, per channel": "torch.quantize_per_channel",
+    "PyTorch, per tensor": "torch.quantize_per_tensor",
+}.items()}}
 
 
 def code_of(engine: Engine, x: float, scale: float, zero_point: int) -> int | str:
@@ -71,14 +54,14 @@ def _by_onnxruntime(lo: float, hi: float) -> AffineParams:
     return AffineParams(scale=scale, zero_point=zero_point, grid=UINT8)
 
 
-def _by_pytorch(fit: Any, grid: IntGrid) -> Fit:
+def _by_pytorch(fit: Any, grid: Grid) -> Fit:
     def params(lo: float, hi: float) -> AffineParams:
         scale, zero_point = fit(lo, hi, grid)
         return AffineParams(scale=scale, zero_point=zero_point, grid=grid)
     return params
 
 
-def _by_torchao(mapping: Any, grid: IntGrid) -> Fit:
+def _by_torchao(mapping: Any, grid: Grid) -> Fit:
     def params(lo: float, hi: float) -> AffineParams:
         scale, zero_point = torchao.choose_qparams_affine(np.array([lo, hi], np.float32), mapping, (2,), grid)
         return AffineParams(scale=scale.reshape(()), zero_point=zero_point.reshape(()), grid=grid)

@@ -1,4 +1,5 @@
 """What lesson 09 shows: one number in several engines, how often they differ, and where a prediction changes."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

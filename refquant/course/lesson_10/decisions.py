@@ -1,4 +1,5 @@
 """Lesson 10, exercise 2: the rule that turns an interval into a verdict."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,5 @@
 """Lesson 10, exercise 1: a paired effect, and an interval that allows for overlapping splits."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """What lesson 10 shows: seeds, intervals, and verdicts beside what was predicted."""
+
 from __future__ import annotations
 
 import textwrap

@@ -1,4 +1,5 @@
 """The claims whose verdicts the students of lesson 10 predict, and how the predictions came out."""
+
 from __future__ import annotations
 
 import math

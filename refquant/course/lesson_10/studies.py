@@ -1,4 +1,5 @@
 """Lesson 10, exercise 3: eight studies on a referee's desk, and what is wrong with them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,5 @@
 """What everybody says of quantization, as sentences that records confirm, leave open or refute."""
+
 from __future__ import annotations
 
 import json

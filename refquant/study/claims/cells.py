@@ -1,4 +1,5 @@
 """What the page's tables are made of."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,10 +1,11 @@
 """What is said of post-training quantization (PTQ)."""
+
 from __future__ import annotations
 
 from functools import partial
 
 from .experiments.after_training import MSE, NAIVE, STRONG
-from .experiments.during_training import LSQ
+from .experiments.during_training import LSQ, STE
 from .figures import bars, effects, lines
 from .verdicts import ALWAYS, MORE_TIMES, MUCH_MORE_TIMES, NEVER, SAME, Reading, Sentence
 
@@ -15,18 +16,20 @@ KRISHNAMOORTHI = ("Krishnamoorthi 2018, arXiv:1806.08342", "https://arxiv.org/ab
 ADAROUND = ("Nagel et al. 2020, arXiv:2004.10568", "https://arxiv.org/abs/2004.10568")
 BRECQ = ("Li et al. 2021, arXiv:2102.05426", "https://arxiv.org/abs/2102.05426")
 FLOAT = {"method": "float"}
+#: In what two sides differ: QAT and PTQ on the same ranges; QAT and strong PTQ, on the same ranges too.
+QUANTIZED, TRAINED, TRAINED_OR_STRONG = ("quantization",), ("training",), ("training", "rounding", "biases")
 
 
 def _lost(bits: int, method: str, name: str, on_top: bool) -> Reading:
     return Reading(f"ptq-degrades.{name}.{bits}", f"W{bits}A{bits}: float minus {name} PTQ", "accuracy", FLOAT,
-                   {"method": method, "bits": bits}, on_top=on_top)
+                   {"method": method, "bits": bits}, on_top=on_top, differ=QUANTIZED)
 
 
 def _few(id: str, seen: str, images: int, bits: int, method: str, on_top: bool = True) -> Reading:
     rule = "min-max" if method == NAIVE else "least MSE"
     return Reading(f"ptq-few-images.{id}", f"{seen}, W8A{bits}, {rule}: calibrated by this minus by all", "accuracy",
                    {"method": method, "bits": bits, "images": images}, {"method": method, "bits": bits, "images": 1257},
-                   SAME, on_top)
+                   SAME, on_top, ("data",))
 
 
 PTQ = (
@@ -48,7 +51,7 @@ PTQ = (
         "ptq-little-data", "PTQ needs little data, and less than QAT.", "data-size", (
             *(Reading(f"ptq-little-data.{n}.{bits}", f"W{bits}A{bits}, {n} images: strong PTQ minus QAT", "accuracy",
                       {"method": STRONG, "bits": bits, "images": n}, {"method": LSQ, "bits": bits, "images": n},
-                      on_top=n in (10, 100))
+                      on_top=n in (10, 100), differ=TRAINED_OR_STRONG)
               for bits in (3, 2) for n in (10, 30, 100, 300, 1257)),),
         "Both start from the same float network and get the same images; QAT always takes the same number of steps. "
         "With the fewest images PTQ leads on average, with more images it leads by less. Where the lines cross, "
@@ -74,15 +77,17 @@ PTQ = (
         "Accuracy against the number of calibration images"),
     Sentence(
         "ptq-fast", "PTQ is much faster to apply than QAT.", "cost", (
-            *(Reading(f"ptq-fast.{id}", f"{name}: QAT's seconds over PTQ's", "seconds", {"method": LSQ},
-                      {"method": method}, MUCH_MORE_TIMES)
-              for id, name, method in (("minmax", "min-max", NAIVE), ("mse", "least MSE", MSE),
-                                       ("strong", "AdaRound", STRONG))),
+            *(Reading(f"ptq-fast.{id}", f"{name}: QAT's seconds over PTQ's", "seconds", {"method": qat},
+                      {"method": ptq}, MUCH_MORE_TIMES, differ=differ)
+              for id, name, qat, ptq, differ in (
+                  ("minmax", "min-max", STE, NAIVE, TRAINED), ("mse", "least MSE", LSQ, MSE, TRAINED),
+                  ("strong", "strong PTQ", LSQ, STRONG, TRAINED_OR_STRONG))),
             Reading("ptq-fast.labels", "AdaRound: no label was looked at", "labels", {"method": STRONG}, rule=NEVER,
                     on_top=False)),
         "Seconds are the faster of two runs at W4A4 on one thread, all methods in one process, one after the other; "
-        "much means ten times. The largest and the smallest value are found in no time; a search for ranges of least "
-        "error takes longer, and AdaRound, which optimises too, longer than QAT of a network this small.",
+        "much means ten times. QAT is straight-through beside min-max, learned steps beside the others. Min-max takes "
+        "no time; a search for ranges of least error takes longer, for QAT too, which starts from them; AdaRound "
+        "optimises, and takes longer than QAT of a network this small.",
         "More than here: QAT of a large network takes days; BRECQ reports a factor of 240 for reconstruction against "
         "QAT on ImageNet.", (BRECQ, WHITE_PAPER),
         partial(bars, value="seconds", title="Time to a quantized network, W4A4", log_x=True),
@@ -90,7 +95,8 @@ PTQ = (
     Sentence(
         "ptq-smaller", "Quantization gives a smaller model.", "conversion", tuple(
             Reading(f"ptq-smaller.{bits}", f"W{bits}A{bits}: float32's bytes over the quantized network's",
-                    "model_bytes", FLOAT, {"method": NAIVE, "bits": bits}, MORE_TIMES) for bits in (8, 4, 2)),
+                    "model_bytes", FLOAT, {"method": NAIVE, "bits": bits}, MORE_TIMES, differ=QUANTIZED)
+            for bits in (8, 4, 2)),
         "Counted are the packed codes with their scales, zero points and int32 biases. The factor stays below 32 / "
         "bits because biases and scales keep their width, and this network has few weights for each.",
         "Yes, and nearer to 32 / bits: large layers have thousands of weights for each bias.", (JACOB,),
@@ -100,11 +106,11 @@ PTQ = (
     Sentence(
         "ptq-efficient", "Quantization makes inference more efficient.", "inference", (
             Reading("ptq-efficient.bytes", "bytes of the network: float32's over W8A8's", "model_bytes", FLOAT,
-                    {"method": NAIVE}, MORE_TIMES),
+                    {"method": NAIVE}, MORE_TIMES, differ=QUANTIZED),
             Reading("ptq-efficient.operations", "operations: float32's over W8A8's", "operations", FLOAT,
-                    {"method": NAIVE}, MORE_TIMES),
+                    {"method": NAIVE}, MORE_TIMES, differ=QUANTIZED),
             Reading("ptq-efficient.seconds", "seconds in NumPy: float32's over W8A8's", "seconds_per_image", FLOAT,
-                    {"method": NAIVE}, MORE_TIMES, on_top=False)),
+                    {"method": NAIVE}, MORE_TIMES, False, QUANTIZED)),
         "Fewer bytes are moved; the operations are not fewer, they are narrower, and quantizing the inputs adds some. "
         "NumPy has no narrow arithmetic, so here the quantized network is slower: the gain is the hardware's.",
         "Where kernels exist for the widths: 2 to 3 times on CPUs and up to 10 on DSPs were reported for 8 bits. This "

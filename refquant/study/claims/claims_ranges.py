@@ -1,4 +1,5 @@
 """What is said of static and dynamic clipping ranges."""
+
 from __future__ import annotations
 
 from functools import partial
@@ -15,11 +16,14 @@ DFQ = ("Nagel et al. 2019, arXiv:1906.04721", "https://arxiv.org/abs/1906.04721"
 SMOOTH = ("Xiao et al. 2022, arXiv:2211.10438", "https://arxiv.org/abs/2211.10438")
 
 
+INPUTS = ("input ranges",)
+
+
 def _dynamic(value: str, rule: Rule, against: str, name: str, widths: tuple[int, ...]) -> tuple[Reading, ...]:
     kind = "sqnr" if value == "logit_sqnr_db" else "accuracy"
     return tuple(Reading(
         f"dynamic-{kind}.{name.split()[-1]}.{bits}", f"A{bits}: dynamic per image minus static, {name}", value,
-        {"method": PER_IMAGE, "bits": bits}, {"method": against, "bits": bits}, rule, bits in (8, 2))
+        {"method": PER_IMAGE, "bits": bits}, {"method": against, "bits": bits}, rule, bits in (8, 2), INPUTS)
         for bits in widths)
 
 
@@ -29,14 +33,15 @@ PLACES = (
     ("bright", "4 times as bright as calibrated", "4 times as bright", (8,)),
     ("dark", "a quarter as bright as calibrated", "0.25 times as bright", (4,)),
     ("hot", "a hot pixel in 2 % of the images", "a hot pixel in 2 %", (8, 4)),
-    ("channels", "channels 100 times larger", "channels 100 times larger", (4,)),
+    ("channels", "channels 100 times larger, the best static equalized", "channels 100 times larger", (4,)),
 )
 
 
 def _place(id: str, says: str, place: str, bits: int, rival: str, on_top: bool) -> Reading:
     where: Where = {"place": place, "bits": bits}
     return Reading(f"dynamic-always.{id}", f"A{bits}, {says}", "accuracy", {"method": PER_IMAGE, **where},
-                   {"method": rival, **where}, on_top=on_top)
+                   {"method": rival, **where}, on_top=on_top,
+                   differ=(*INPUTS, "equalization") if "equalized" in says and rival == BEST else INPUTS)
 
 
 RANGES = (
@@ -85,7 +90,8 @@ RANGES = (
             *_dynamic("accuracy", MORE, NAIVE, "by min-max", (8, 4, 3, 2)),
             *_dynamic("accuracy", MORE, MSE, "by least MSE", (8, 4, 3, 2)),
             *(Reading(f"dynamic-accuracy.batch.{bits}", f"A{bits}: dynamic per batch minus static, by min-max",
-                      "accuracy", {"method": PER_BATCH, "bits": bits}, {"method": NAIVE, "bits": bits}, on_top=False)
+                      "accuracy", {"method": PER_BATCH, "bits": bits}, {"method": NAIVE, "bits": bits}, on_top=False,
+                      differ=INPUTS)
               for bits in (4, 2))),
         "Accuracy only counts images whose largest logit changes place, so decibels gained need not show. Most of what "
         "dynamic ranges gain over static min-max, a well chosen static range gains too.",
@@ -130,13 +136,13 @@ RANGES = (
     Sentence(
         "dynamic-costly", "Dynamic is costly.", "inference", (
             Reading("dynamic-costly.operations", "operations for one image: dynamic per image over static",
-                    "operations", {"method": PER_IMAGE}, {"method": NAIVE}, MORE_TIMES),
+                    "operations", {"method": PER_IMAGE}, {"method": NAIVE}, MORE_TIMES, differ=INPUTS),
             Reading("dynamic-costly.passes", "passes over each activation: dynamic per image over static",
-                    "passes", {"method": PER_IMAGE}, {"method": NAIVE}, MORE_TIMES),
+                    "passes", {"method": PER_IMAGE}, {"method": NAIVE}, MORE_TIMES, differ=INPUTS),
             Reading("dynamic-costly.seconds", "seconds in NumPy: dynamic per image over static",
-                    "seconds_per_image", {"method": PER_IMAGE}, {"method": NAIVE}, MORE_TIMES, on_top=False),
+                    "seconds_per_image", {"method": PER_IMAGE}, {"method": NAIVE}, MORE_TIMES, False, INPUTS),
             Reading("dynamic-costly.batch", "seconds in NumPy: dynamic per batch over static", "seconds_per_image",
-                    {"method": PER_BATCH}, {"method": NAIVE}, MORE_TIMES, on_top=False)),
+                    {"method": PER_BATCH}, {"method": NAIVE}, MORE_TIMES, False, INPUTS)),
         "Finding a range takes two compares a value and a division, little beside the matrix product; but nothing can "
         "be quantized before the last value was seen, so each activation is passed over twice. A tenth more counts as "
         "costly.",
@@ -146,10 +152,11 @@ RANGES = (
     Sentence(
         "static-costly", "Static is costly.", "inference", (
             Reading("static-costly.540", "operations for 540 images, calibration included: static over dynamic per "
-                    "image", "operations_for_540_images", {"method": NAIVE}, {"method": PER_IMAGE}, MORE_TIMES),
+                    "image", "operations_for_540_images", {"method": NAIVE}, {"method": PER_IMAGE}, MORE_TIMES,
+                    differ=INPUTS),
             Reading("static-costly.million", "operations for a million images, calibration included: static over "
                     "dynamic per image", "operations_for_a_million_images", {"method": NAIVE}, {"method": PER_IMAGE},
-                    MORE_TIMES)),
+                    MORE_TIMES, differ=INPUTS)),
         "Static ranges cost a calibration before the first image, and data for it; dynamic ranges cost a little with "
         "every image. Which is dearer depends on how many images follow.",
         "Yes: calibration is paid once, each input's range every time. What is hard to get is often the data.",

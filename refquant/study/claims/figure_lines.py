@@ -1,4 +1,5 @@
 """Means against something, a line for each method: what most sentences of the claims page are shown by."""
+
 from __future__ import annotations
 
 import math
@@ -67,6 +68,7 @@ def _lines(panels: Mapping[str, Curves], unquantized: Mapping[str, Estimate], at
 def _curve(axes: Axes, name: str, curve: Mapping[Any, Estimate], at: Mapping[Any, float], shift: float) -> None:
     """A line with error bars; words, and 0 on a log scale, are not joined; a single point is levelled across."""
     style = {"linestyle": "-", **line_style(name)}
+    style["marker"] = style.get("marker") or "x"
     apart = [p for p in curve if isinstance(p, str) or (p == 0 and at[p] != 0)]
     groups = [[p for p in curve if p not in apart], *([p] for p in apart)]
     for group in filter(None, groups):

@@ -1,4 +1,5 @@
 """What the claims page shows: narrow pictures that a phone can hold, each with what it shows in words."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """claims.html: one page that loads nothing; the same records give the same bytes."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """What the pictures of the claims page have in common: a width, quantities and their units, means of records."""
+
 from __future__ import annotations
 
 import textwrap

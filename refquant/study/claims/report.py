@@ -1,4 +1,5 @@
 """What the records say, in words: claims.json, the Markdown table, the terminal's table."""
+
 from __future__ import annotations
 
 import json
@@ -27,10 +28,10 @@ MARGINS = (
     "within the margin, and refuted if it lies outside.")
 WORDS = (
     "PTQ is quantization after training, QAT training with quantization. Naive PTQ: ranges from the smallest to the "
-    "largest value (min-max), one for all weights of a layer. Strong PTQ: ranges of least mean square error (least "
-    "MSE) for each output channel, AdaRound, corrected biases. QAT, unless it says straight-through: learned steps "
-    "(LSQ). W4A4: weights of 4 bits and activations of 4 bits; all layers, the first and the last too. SQNR: how many "
-    "decibels the logits lie above their distance from the float network's.")
+    "largest value (min-max), one for all weights of a layer. Least MSE: ranges of least mean square error, those of "
+    "weights for each output channel. Strong PTQ: on these, AdaRound and corrected biases. QAT, unless it says "
+    "straight-through: learned steps (LSQ), from these. W4A4: weights of 4 bits and activations of 4 bits; all layers, "
+    "the first and the last too. SQNR: how many decibels the logits lie above their distance from the float network's.")
 
 
 class Answer(NamedTuple):
@@ -82,7 +83,7 @@ def effect(reading: Reading, found: Outcome) -> str:
 
 
 def to_json(found: Report) -> str:
-    """For each claim: id, sentence, reading, metric, effect, interval, n, verdict, and the name of its records file."""
+    """For each claim: id, sentence, reading, metric, effect, interval, n, verdict, what differs, records."""
     overlap = found.settings["test_images"] / found.settings["training_images"]
     claims = [{
         "id": r.id, "sentence": t.sentence.says, "reading": r.says, "metric": r.value, "unit": unit(r),
@@ -90,7 +91,8 @@ def to_json(found: Report) -> str:
         "interval_uncorrected": _rounded(o.uncorrected), "n": o.n, "verdict": o.verdict, "rule": r.rule._asdict(),
         "beside": {value: _estimate(beside(r, t.records, value, overlap))
                    for value in ("cross_entropy", "logit_sqnr_db") if r.value == "accuracy"},
-        "records": f"records/{t.sentence.experiment}.json"} for t in found.answers for r, o in t.outcomes]
+        "differ": list(r.differ), "records": f"records/{t.sentence.experiment}.json"}
+        for t in found.answers for r, o in t.outcomes if r.rule.kind != "unfair"]
     return json.dumps({"settings": dict(found.settings), "versions": dict(found.versions), "claims": claims}, indent=1,
                       allow_nan=False) + "\n"
 
@@ -106,12 +108,23 @@ def _rounded(x: Any) -> Any:
 
 
 def to_markdown(found: Report) -> str:
-    """The verdict table: a row for each sentence, a line for each of its readings that belong on top."""
-    rows = ["| what people say | verdicts, with what was compared, its effect and 95 % interval |", "|---|---|"]
+    """A summary and the verdict table: a row for each sentence, a line for each of its readings that belong on top."""
+    rows = ["# Which claims hold", "", summary(found), "",
+            "| what people say | verdicts, with what was compared, its effect and 95 % interval |", "|---|---|"]
     for t in found.answers:
         cells = [f"**{o.verdict}** {r.says}: {effect(r, o)}".replace("|", "\\|") for r, o in t.outcomes if r.on_top]
         rows.append(f"| {t.sentence.says} | {'<br>'.join(cells)} |")
     return "\n".join([*rows, "", foot(found), ""])
+
+
+def summary(found: Report) -> str:
+    """How many sentences were measured, and with which verdicts."""
+    verdicts = [o.verdict for t in found.answers for r, o in t.outcomes if r.on_top]
+    counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in MEANINGS)
+    return (f"{len(found.answers)} sentences that people say about quantization, measured by {len(verdicts)} "
+            f"comparisons over {found.settings['seeds']} paired seeds: {counted}. Below the table stands what each "
+            "word means, and how it was measured. `refquant claims` runs all of it and writes this page, and "
+            "claims.html with a picture for each sentence.")
 
 
 def foot(found: Report) -> str:

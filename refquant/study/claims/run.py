@@ -1,10 +1,11 @@
 """The claims, measured: one records file for each experiment, written whole or not at all, kept by a rerun."""
+
 from __future__ import annotations
 
 import json
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
@@ -13,18 +14,20 @@ from typing import Any
 import numpy as np
 
 from ... import __version__, arguments
-from ...files import writable_folder, write
+from ...files import writable_folder, write, write_all
 from ..compare.tasks import Plan, Task, prepare
 from ..jobs import run
+from ..options import meaning
 from . import sentences
 from .experiments import EXPERIMENTS, Observation
+from .experiments.observe import MADE
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
 
 Settings = dict[str, Any]
 #: How long a seed of each experiment takes beside the others: for the time left. The rest take 1.
-WEIGHTS = {"conversion": 4, "calibration": 3, "cost": 4, "qat": 4, "data-size": 4, "representative": 3, "schedule": 3,
-           "labels": 2, "steps": 2, "optimizers": 2}
+WEIGHTS = {"conversion": 5, "calibration": 2, "cost": 20, "qat": 16, "data-size": 6, "representative": 4,
+           "schedule": 3, "labels": 2, "steps": 3, "optimizers": 2}
 
 
 def settings(seeds: int, epochs: int = 60) -> Settings:
@@ -59,16 +62,16 @@ def measure(folder: Path, names: Sequence[str], asked: Settings, jobs: int) -> l
 def publish(folder: Path, asked: Settings) -> tuple[Report, list[Path]]:
     """claims.json, claims.md and claims.html, made anew from all the records in the folder."""
     found = _report(folder, asked)
-    contents = {"claims.json": to_json(found), "claims.md": to_markdown(found), "claims.html": to_html(found)}
-    for name, content in contents.items():
-        write(folder / name, content)
-    return found, [folder / name for name in contents]
+    pages = {folder / "claims.json": to_json(found), folder / "claims.md": to_markdown(found),
+             folder / "claims.html": to_html(found)}
+    write_all(pages)
+    return found, list(pages)
 
 
 def published(folder: Path) -> Report:
     """What the records of a folder say, with the settings and versions that they were made with."""
-    asked = json.loads((folder / "claims.json").read_text(encoding="utf-8"))["settings"]
-    return _report(folder, asked)
+    made = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    return _report(folder, made["settings"], made["versions"]["refquant"])
 
 
 def versions() -> dict[str, str]:
@@ -76,8 +79,8 @@ def versions() -> dict[str, str]:
     return {"refquant": __version__, "NumPy": np.__version__, "Python": platform.python_version()}
 
 
-def _report(folder: Path, asked: Settings) -> Report:
-    kept = _kept(folder, asked)
+def _report(folder: Path, asked: Settings, version: str = "") -> Report:
+    kept = _kept(folder, asked, version)
     made = [file["versions"] for file in kept.values()]
     return report(sentences(), {name: file["records"] for name, file in kept.items()}, asked,
                   {name: " and ".join(sorted({v[name] for v in made})) for name in versions()})
@@ -98,18 +101,39 @@ def _observe(plan: Plan, task: tuple[str, int]) -> list[Observation]:
 
 
 def _save(folder: Path, name: str, asked: Settings, records: list[Observation]) -> Path:
-    head = {"experiment": name, "about": EXPERIMENTS[name].__doc__, "version": __version__,
+    head = {"experiment": name, "about": meaning(EXPERIMENTS[name]), "version": __version__,
             "versions": versions(), "settings": asked}
-    lines = ",\n".join(json.dumps(r, allow_nan=False) for r in records)
+    lists = (f' "{key}": [\n{lines}\n]' for key, part in zip(("networks", "records"), _packed(records), strict=True)
+             for lines in [",\n".join(json.dumps(r, allow_nan=False) for r in part)])
     path = folder / "records" / f"{name}.json"
-    write(path, f'{json.dumps(head, indent=1)[:-2]},\n "records": [\n{lines}\n]}}\n')
+    write(path, ",\n".join([json.dumps(head, indent=1)[:-2], *lists]) + "}\n")
     return path
 
 
-def _kept(folder: Path, asked: Settings) -> dict[str, Any]:
-    """The records that are there, by experiment; all were made with these settings by this version, or are refused."""
+def _packed(records: list[Observation]) -> tuple[list[Observation], list[Observation]]:
+    """Each way in which a network was made once, and the records with the number of theirs.
+
+    >>> _packed([{"seed": 0, "training": "none", "accuracy": 1.0}, {"seed": 1, "training": "none", "accuracy": 0.5}])[1]
+    [{'network': 0, 'seed': 0, 'accuracy': 1.0}, {'network': 0, 'seed': 1, 'accuracy': 0.5}]
+    """
+    made = [{key: r[key] for key in MADE if key in r} for r in records]
+    networks = [each for i, each in enumerate(made) if each not in made[:i]]
+    return networks, [{"network": networks.index(of), **{key: v for key, v in r.items() if key not in MADE}}
+                      for of, r in zip(made, records, strict=True)]
+
+
+def unpacked(found: Mapping[str, Any]) -> list[Observation]:
+    """The records of a file, each with how its network was made."""
+    return [{**found["networks"][r["network"]], **r} for r in found["records"]]
+
+
+def _kept(folder: Path, asked: Settings, version: str = "") -> dict[str, Any]:
+    """The records that are there, by experiment; all were made with these settings by this version, or are refused.
+
+    version: the one that made them, as their page says; of none this one.
+    """
     paths = {name: folder / "records" / f"{name}.json" for name in EXPERIMENTS}
-    return {name: _load(path, name, asked) for name, path in paths.items() if path.exists()}
+    return {name: _load(path, name, asked, version or __version__) for name, path in paths.items() if path.exists()}
 
 
 #: Where a record was measured; what else it holds was measured there.
@@ -131,21 +155,22 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _load(path: Path, name: str, asked: Settings) -> Any:
+def _load(path: Path, name: str, asked: Settings, version: str) -> Any:
     try:
         if not path.is_file():
             raise ValueError("no regular file")
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         made = {"experiment": found["experiment"], "version": found["version"], **found["settings"]}
-        seeds = sorted({r["seed"] for r in found["records"]})
+        records = unpacked(found)
+        seeds = sorted({r["seed"] for r in records})
         "".join(itemgetter(*versions())(found["versions"]))
-        _whole(found["records"], seeds)
-        to_json(report([s for s in sentences() if s.experiment == name], {name: found["records"]}, asked, {}))
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, OSError, RecursionError) as cause:
+        _whole(records, seeds)
+        to_json(report([s for s in sentences() if s.experiment == name], {name: records}, asked, {}))
+    except (ValueError, TypeError, AttributeError, ZeroDivisionError, LookupError, OSError, RecursionError) as cause:
         raise arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
                               f"{str(path)!r} ({type(cause).__name__}: {cause})",
                               "move it away, it will be measured again") from cause
-    wanted = {"experiment": name, "version": __version__, **asked}
+    wanted = {"experiment": name, "version": version, **asked}
     differ = [key for key in {**wanted, **made} if wanted.get(key) != made.get(key)]
     if differ or seeds != list(range(asked["seeds"])):
         key = differ[0] if differ else "seeds"
@@ -153,4 +178,4 @@ def _load(path: Path, name: str, asked: Settings) -> Any:
                               f"records are kept only with the same settings and version; "
                               f"{str(path)!r} has {key} {made.get(key) if differ else seeds}", f"{key} {wanted[key]}",
                               "name another folder by --out, or ask for the same again")
-    return found
+    return {**found, "records": records}

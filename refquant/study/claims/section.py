@@ -1,4 +1,5 @@
 """A sentence's section of the page: picture, text, table, caveat, command."""
+
 from __future__ import annotations
 
 import base64

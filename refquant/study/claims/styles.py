@@ -1,18 +1,19 @@
 """How the page draws what is not a method of `refquant compare`: other networks, and variants of one method."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from ..compare import methods
-from ..plots.style import BLUE, GREEN, GREY, INDIGO, ORANGE, RED, SKY, WINE, look
+from ..plots.style import BLUE, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, look
 
 HOLLOW = {"markerfacecolor": "white", "linestyle": "-."}
 STYLES: dict[str, dict[str, Any]] = {
     "ptq-static-percentile-99": look(ORANGE, "v", "static, percentile 99", markerfacecolor="white", linestyle=":"),
     "ptq-static-best": look(GREY, "D", "static, the best of those tested"),
     "longer-ptq-static-minmax": look(RED, "o", "static, min-max, after longer training", **HOLLOW),
+    "longer-ptq-static-mse": look(PINK, "D", "static, least MSE, per channel, after longer training", **HOLLOW),
     "longer-ptq-static-adaround": look(INDIGO, "s", "static, AdaRound, after longer training", **HOLLOW),
-    "qat-ste-in-float": look(GREEN, "^", "straight-through's weights in float", **HOLLOW),
     "qat-lsq-in-float": look(WINE, "*", "learned steps' weights in float", markersize=11, **HOLLOW),
 }
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,5 @@
 """From records to a verdict: readings say what is compared, one function says what follows."""
+
 from __future__ import annotations
 
 import math
@@ -32,7 +33,7 @@ METRICS = {
 
 class Rule(NamedTuple):
     """What confirms a sentence. more: an effect above `enough`, its interval above 0; same: an interval within
-    +-`same`; always and never: no exception, in any seed. Ratios are given as factors."""
+    +-`same`; always and never: no exception, in any seed; unfair: nothing. Ratios are given as factors."""
 
     kind: str
     enough: float = 0
@@ -44,14 +45,15 @@ MORE_DB = Rule("more", 1, 1)           # decibels
 MORE_TIMES = Rule("more", 1.1, 1.1)    # a factor
 MUCH_MORE_TIMES = Rule("more", 10, 2)  # a factor
 SAME = Rule("same", same=0.5)
-ALWAYS, NEVER = Rule("always"), Rule("never")
+ALWAYS, NEVER, UNFAIR = Rule("always"), Rule("never"), Rule("unfair")
 
 
 class Reading(NamedTuple):
     """One test of a sentence: in each seed, `value` of the records that match `more` minus (or over) that of `less`.
 
-    The effect is positive (or above 1) where it supports the sentence. `says` is "where: what is
-    compared": readings that compare the same in several places stand together.
+    The effect is positive (or above 1) where it supports the sentence. `says` is "where: what is compared": readings
+    that compare the same in several places stand together. differ: the aspects in which the two sides differ, all named
+    in the words. control: two sides whose difference is taken off.
     """
 
     id: str
@@ -61,6 +63,13 @@ class Reading(NamedTuple):
     less: Where | None = None
     rule: Rule = MORE
     on_top: bool = True
+    differ: tuple[str, ...] = ()
+    control: tuple[Where, ...] = ()
+
+    @property
+    def sides(self) -> list[Where]:
+        """Each counts alternately: the effect is more - less - (control more - control less)."""
+        return [side for side in (self.more, self.less, *self.control) if side is not None]
 
 
 class Sentence(NamedTuple):
@@ -110,7 +119,7 @@ def outcome(reading: Reading, records: Sequence[Observation], overlap: float) ->
 
 
 def verdict(effect: Estimate, rule: Rule) -> str:
-    """confirmed, null, inconclusive or refuted: the one place where that is decided.
+    """confirmed, null, inconclusive or refuted: the one place where that is decided; unfair, where it cannot be.
 
     null: the corrected interval lies within +-rule.same: equivalent for all that matters. confirmed: it lies above 0
     and the effect above rule.enough; refuted: below 0 and below -rule.same. A sentence that two things are the same is
@@ -123,8 +132,8 @@ def verdict(effect: Estimate, rule: Rule) -> str:
     """
     if rule.kind in ("always", "never"):
         return "inconclusive" if not effect.n else "confirmed" if effect.mean == 100 else "refuted"
-    if effect.half_width is None:
-        return "inconclusive"
+    if rule.kind == "unfair" or effect.half_width is None:
+        return "unfair" if rule.kind == "unfair" else "inconclusive"
     lo, hi = effect.mean - effect.half_width, effect.mean + effect.half_width
     equivalent = -rule.same <= lo and hi <= rule.same
     if rule.kind == "same":
@@ -144,20 +153,16 @@ def effects(reading: Reading, records: Sequence[Observation]) -> list[float]:
         for r in (r for r in matching(records, reading.more) if reading.value in r):
             held[r["seed"]] = held.get(r["seed"], True) and (r[reading.value] > 0) == wanted
         return [100.0 * ok for ok in held.values()]
-    metric = METRICS[reading.value]
-    more, less = (_by_seed(records, where, reading.value) for where in (reading.more, reading.less))
-    if metric.is_ratio:
-        return [math.log10(more[seed] / less[seed]) for seed in more if seed in less]
-    if reading.less is None:
-        return [metric.scale * v for v in more.values()]
-    return [metric.scale * (more[seed] - less[seed]) for seed in more if seed in less]
+    by_side = [_by_seed(records, where, reading.value) for where in reading.sides]
+    return [sum(sign * side[seed] for sign, side in zip((1, -1, -1, 1), by_side, strict=False))
+            for seed in by_side[0] if all(seed in side for side in by_side)]
 
 
 def beside(reading: Reading, records: Sequence[Observation], value: str, overlap: float) -> Estimate | None:
     """The same comparison by another quantity, where both sides have it in every seed."""
     if reading.value != "accuracy" or reading.less is None:
         return None
-    sides = [matching(records, where) for where in (reading.more, reading.less)]
+    sides = [matching(records, where) for where in reading.sides]
     if not sides[0] or any(r.get(value) is None for side in sides for r in side):
         return None
     return estimate(effects(reading._replace(value=value), records), overlap)
@@ -168,9 +173,10 @@ def matching(records: Sequence[Observation], where: Where) -> list[Observation]:
     return [r for r in records if all(r.get(key) == value for key, value in where.items())]
 
 
-def _by_seed(records: Sequence[Observation], where: Where | None, value: str) -> dict[int, float]:
-    found = [] if where is None else matching(records, where)
-    by_seed = {r["seed"]: r[value] for r in found}
+def _by_seed(records: Sequence[Observation], where: Where, value: str) -> dict[int, float]:
+    """In the metric's unit; the logarithm of what is compared by ratios."""
+    metric, found = METRICS[value], matching(records, where)
+    by_seed = {r["seed"]: math.log10(r[value]) if metric.is_ratio else metric.scale * r[value] for r in found}
     if len(by_seed) < len(found):
         raise ValueError(f"{where} matches several records of a seed")
     return by_seed

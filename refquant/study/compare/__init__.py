@@ -1,4 +1,5 @@
 """The main job: one network, quantized after training and trained with quantization, at several widths and seeds."""
+
 from __future__ import annotations
 
 from . import deployed, details

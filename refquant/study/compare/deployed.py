@@ -1,7 +1,7 @@
 """Integers beside their simulation: networks saved, run without floating point, and compared code for code."""
+
 from __future__ import annotations
 
-import textwrap
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from ...affine import AffineParams, quantize
 from ...arguments import Codes, Reals
 from ...mlp.model import rows
 from ...mlp.saved import save
-from ..aligned import ruled
+from ..aligned import paragraph, ruled
 from .methods import networks
 from .tasks import Plan, prepare
 
@@ -106,13 +106,13 @@ def table(saved: list[Saved]) -> str:
         return "There is nothing to save: these methods make no network of integer codes."
     furthest = max((s.agreement.from_tie for s in saved if s.agreement), default=0.0)
     return "\n".join([
-        *ruled([HEAD, *map(_line, saved)]), "", textwrap.fill(
+        *ruled([HEAD, *map(_line, saved)]), "", paragraph(
             "Seed 0, its test images. payload: packed codes, biases and scales. integers only: integer codes from the "
             "input to INT16 logits (static networks of at most 8 bits). other codes: given the same input codes, a "
             "layer's integers differ from its simulation only near a tie, here at most "
             f"{furthest:.1e} steps from it. other logits: end to end; one different hidden code moves all logits after "
             "it, by at most the INT16 steps in brackets. other predictions: the two largest logits lie within one "
-            "INT16 step, or a hidden code differs.", 140)])
+            "INT16 step, or a hidden code differs.")])
 
 
 def _line(s: Saved) -> tuple[str, ...]:

@@ -1,13 +1,16 @@
 """A closer look at one seed."""
+
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...arguments import Codes, Reals
-from ..plots.style import BLUE, GREY, RED, figure, styled
+from ..plots.style import BLUE, GREY, RED, slide, styled
 from .methods import kind, line_style
 
 if TYPE_CHECKING:
@@ -16,26 +19,25 @@ if TYPE_CHECKING:
 
 @styled
 def sqnr_by_layer(errors: Sequence[Any]) -> Figure:
-    """Where the error is made: each layer's output, given float inputs (left), given the layers before it (right)."""
+    """Where the error is made: each layer's output, given float inputs (above), given the layers before it (below)."""
     bits = sorted({e.bits for e in errors}, reverse=True)
     methods = list(dict.fromkeys(e.method for e in errors))
-    drawn, panels = figure(2.2 + 2.2 * len(bits) + 0.16 * len(methods), 11, nrows=len(bits), ncols=2, sharex=True,
-                           sharey="row", squeeze=False)
-    for row, b in zip(panels, bits, strict=True):
-        for axes, field in zip(row, ("alone_db", "so_far_db"), strict=True):
+    drawn, panels = slide(9 if len(methods) > 7 else 6.75, nrows=2, ncols=len(bits), sharex=True, sharey="col",
+                          squeeze=False)
+    for column, b in zip(panels.T, bits, strict=True):
+        for axes, field in zip(column, ("alone_db", "so_far_db"), strict=True):
             for method in methods:
                 chosen = [e for e in errors if (e.method, e.bits) == (method, b)]
                 # side by side, so that no line hides another
                 shift = min(0.04, 0.3 / len(methods)) * (methods.index(method) - (len(methods) - 1) / 2)
                 axes.plot([e.layer + shift for e in chosen], [getattr(e, field) for e in chosen], **line_style(method))
             axes.set_xticks(sorted({e.layer for e in errors}))
-        row[0].set_ylabel("SQNR, dB")
-        row[0].annotate(f"W{b}A{b}", (0.03, 0.06), xycoords="axes fraction", fontweight="bold")
-    panels[0, 0].set_title("made in this layer alone, given float inputs")
-    panels[0, 1].set_title("accumulated over the layers so far")
-    for axes in panels[-1]:
-        axes.set_xlabel("layer (the last one gives the logits)")
-    drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        column[0].set_title(f"W{b}A{b}")
+    panels[0, 0].set_ylabel("this layer alone:\nSQNR, dB")
+    panels[1, 0].set_ylabel("all layers so far:\nSQNR, dB")
+    for axes in panels[1]:
+        axes.set_xlabel("layer")
+    drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=12)
     drawn.suptitle("Where the error is made: each layer's output against float (PTQ, one seed)", fontsize=17)
     return drawn
 
@@ -48,8 +50,12 @@ def weight_histograms(steps: Mapping[tuple[str, int], Any], layer: int) -> Figur
     chosen = {method: s for (method, bits), s in steps.items() if bits == shown}
     static = {method: s for method, s in chosen.items() if "dynamic" not in method and "percentile" not in method}
     chosen = static or chosen  # dynamic or not, percentile or not: the weights are those of min-max
-    drawn, panels = figure(2.2 + 1.9 * len(chosen), 8, nrows=len(chosen), sharey=True, squeeze=False)
-    for axes, (method, s) in zip(panels[:, 0], chosen.items(), strict=True):
+    columns = math.ceil(len(chosen) / 4)
+    drawn, panels = slide(9 if columns > 2 else 6.75, nrows=math.ceil(len(chosen) / columns), ncols=columns,
+                          sharey=True, squeeze=False)
+    for axes in panels.ravel()[len(chosen):]:
+        axes.axis("off")
+    for axes, (method, s) in zip(panels.ravel(), chosen.items(), strict=False):
         style, codes = line_style(method), np.arange(s.grid.qmin, s.grid.qmax + 1)
         edge = max(s.grid.qmax + 1.0, float(np.percentile(np.abs(s.float_steps), 99.5)))
         axes.hist(np.clip(s.float_steps.ravel(), -edge, edge), bins=60, range=(-edge, edge), color=GREY, alpha=0.55,
@@ -63,18 +69,17 @@ def weight_histograms(steps: Mapping[tuple[str, int], Any], layer: int) -> Figur
         axes.set_xticks(codes if len(codes) <= 16 else [s.grid.qmin, 0, s.grid.qmax])
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_yticks([])
-        axes.set_title(f"{kind(method)}, {style['label']}", loc="left", fontsize=13)
+        axes.set_title(fill(f"{kind(method)}, {style['label']}", 30 if columns > 2 else 60), loc="left", fontsize=12)
     drawn.suptitle(f"Weights of layer {layer} at {shown} bits (one seed)", fontsize=17)
-    drawn.supxlabel("weight / scale, in steps. Ticks: the codes (narrow grid). Grey: the weights before\n"
-                    "quantization or QAT, those beyond the ends at the ends. Colour: the share with each code",
-                    fontsize=12)
+    drawn.supxlabel("weight / scale, in steps. Ticks: the codes (narrow grid). Grey: the float network's weights,\n"
+                    "those beyond the ends at the ends. Colour: the share with each code", fontsize=12)
     return drawn
 
 
 @styled
 def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], bits: int) -> Figure:
     """Test accuracy after every epoch: in float, then fine-tuned with quantization, or with it from scratch."""
-    drawn, axes = figure(6, 9)
+    drawn, axes = slide()
     for method, points in curves.items():
         style = {**line_style(method), "marker": ""}
         axes.plot([epoch for epoch, _ in points], [accuracy for _, accuracy in points], **style)
@@ -91,7 +96,7 @@ def training_curves(curves: Mapping[str, Sequence[tuple[int, float]]], bits: int
 @styled
 def activation_ranges(layers: Sequence[tuple[float, float, Reals, Reals]]) -> Figure:
     """Per layer: the largest and the smallest input of each image, beside the one range that a static network fixed."""
-    drawn, panels = figure(4.8, 4 * len(layers), ncols=len(layers), squeeze=False)
+    drawn, panels = slide(ncols=len(layers), squeeze=False)
     for i, (axes, (lo, hi, smallest, largest)) in enumerate(zip(panels[0], layers, strict=True)):
         bottom, top = min(lo, float(smallest.min())), max(hi, float(largest.max())) * 1.05
         width = (hi - bottom) / 36  # the end of the static range is the edge of a bar
@@ -100,8 +105,8 @@ def activation_ranges(layers: Sequence[tuple[float, float, Reals, Reals]]) -> Fi
         axes.axvspan(lo, hi, color=RED, alpha=0.10, linewidth=0, zorder=0, label="static range, from calibration")
         axes.axvline(hi, color=RED, linestyle="--", label="its end")
         beyond = 100 * float(np.mean(largest > hi))
-        axes.set(xlabel="largest input of the layer", title=f"layer {i + 1}: {beyond:.1f} % of images beyond",
-                 xlim=(None, top))
+        share = f"{beyond:.1f} % of images" if beyond else "no image"
+        axes.set(xlabel="largest input of the layer", title=f"layer {i + 1}: {share} beyond", xlim=(None, top))
     panels[0, 0].set_ylabel("test images")
     drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     drawn.suptitle("Static range, and the range of each image", fontsize=17)
@@ -113,7 +118,7 @@ def misread(x: Reals, labels: Codes, runs: Sequence[tuple[str, int, Codes]]) -> 
     """The first wrong predictions of each method and width: what each image is, and what was predicted."""
     methods, shown = list(dict.fromkeys(method for method, b, _ in runs if b < 32)), 8
     bits, side = sorted({b for _, b, _ in runs}, reverse=True), round(x.shape[1] ** 0.5)
-    drawn, panels = figure(1.2 + 1.4 * len(bits), 7 * len(methods), nrows=len(bits), ncols=len(methods), squeeze=False)
+    drawn, panels = slide(max(6.75, 1.2 + 1.4 * len(bits)), nrows=len(bits), ncols=len(methods), squeeze=False)
     for axes in panels.ravel():
         axes.axis("off")
     for method, b, predicted in runs:

@@ -1,4 +1,5 @@
 """A closer look at one seed: where the error is made, what the codes are, how training went, wrong predictions."""
+
 from __future__ import annotations
 
 import math
@@ -9,7 +10,7 @@ import numpy as np
 from ... import mlp
 from ...affine import AffineParams
 from ...arguments import Reals
-from ...grids import IntGrid
+from ...grids import Grid
 from ...metrics import sqnr_db
 from . import detail_figures as figures
 from .during_training import float_longer
@@ -93,7 +94,7 @@ class WeightSteps(NamedTuple):
 
     float_steps: Reals
     codes: Any
-    grid: IntGrid
+    grid: Grid
 
 
 def weight_steps(network: Any, net: mlp.Net, layer: int) -> WeightSteps:

@@ -5,9 +5,9 @@ their product to float32, where R14 has a multiplier of 31 bits and one rounding
 reals, where R13 adds codes exactly. Either can move a code only where the exact value lies as near to a tie as these
 roundings reach; a code that differs elsewhere is counted apart, as unexplained.
 """
+
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,7 +24,7 @@ from ...engines.onnxruntime import matmul_integer, quantize_linear
 from ...files import write
 from ...mlp.export import onnx_package, to_integer_operators, to_qdq
 from ...mlp.model import rows
-from ..aligned import ruled
+from ..aligned import paragraph, ruled
 from .methods import networks
 from .network import Network
 from .tasks import Plan, prepare
@@ -242,7 +242,7 @@ def table(exported: list[Exported]) -> str:
     if not written:
         return "\n".join(["There is no model to write.", "", *refused])
     return "\n".join([*ruled([HEAD, *map(_line, written)]), *([""] if refused else []), *refused, "",
-                      textwrap.fill(COMPARED if any(e.found for e in written) else NOT_COMPARED, 140)])
+                      paragraph(COMPARED if any(e.found for e in written) else NOT_COMPARED)])
 
 
 NOT_COMPARED = "To compare them with refquant's codes: pip install 'refquant[onnx]', which brings ONNX Runtime."

@@ -1,4 +1,5 @@
 """What the comparison shows: methods against bits, the quantized after training left, the trained with it right."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -6,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..plots.style import GREY, figure, level, styled
+from ..plots.style import GREY, level, slide, styled
 from ..records import Row
 from ..stats import Estimate
-from .methods import kind, line_style
+from .methods import kind, line_style, partner
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Value = Callable[[Row], Estimate | None]
-MANY = 7  # more lines than a legend inside a panel has room for
+MANY = 14  # more lines than a small picture has room for
 
 
 @styled
@@ -24,10 +25,22 @@ def accuracy_against_bits(rows: Sequence[Row]) -> Figure:
     """Test accuracy of each method, with its 95 % interval, at falling widths."""
     drawn, panels = _panels(rows, lambda row: row.accuracy, "Fewer bits: how many predictions are still right")
     for axes in panels:
-        axes.axhline(10, color=GREY, linewidth=1, linestyle=":")
-        axes.text(-0.35, 11, "guessing", color=GREY, fontsize=12, in_layout=False)
-        _legend(axes, loc="lower left", bbox_to_anchor=(0, 0.13))
+        _mark(axes, 10, "guessing")
     panels[0].set(ylabel="test accuracy, %", ylim=(0, 103))
+    return drawn
+
+
+@styled
+def errors_against_bits(rows: Sequence[Row]) -> Figure:
+    """Test errors, 100 % minus accuracy, on a log scale: it shows what happens where most predictions are right."""
+    def errors(row: Row) -> Estimate:
+        return row.accuracy._replace(mean=100 - row.accuracy.mean)
+
+    drawn, panels = _panels(rows, errors, "Fewer bits: how many predictions are wrong")
+    panels[0].set(ylabel="test errors, % (log scale)", yscale="log", ylim=(0.5, 120))
+    panels[0].set_yticks([0.5, 1, 2, 5, 10, 20, 50, 100], ["0.5", "1", "2", "5", "10", "20", "50", "100"])
+    for axes in panels:
+        _mark(axes, 90, "guessing")
     return drawn
 
 
@@ -38,10 +51,7 @@ def cross_entropy_against_bits(rows: Sequence[Row]) -> Figure:
     panels[0].set(ylabel="test cross-entropy, nats (log scale)", yscale="log")
     panels[0].set_yticks([0.1, 0.2, 0.5, 1, 2, 5], ["0.1", "0.2", "0.5", "1", "2", "5"])
     for axes in panels:
-        axes.axhline(np.log(10), color=GREY, linewidth=1, linestyle=":")
-        axes.text(axes.get_xlim()[1], np.log(10), "guessing", color=GREY, fontsize=12, ha="right", va="bottom",
-                  in_layout=False)
-        _legend(axes, loc="upper left")
+        _mark(axes, np.log(10), "guessing")
     return drawn
 
 
@@ -50,38 +60,34 @@ def sqnr_against_bits(rows: Sequence[Row]) -> Figure:
     """Signal-to-quantization-noise ratio of the logits, against the float network's, at falling widths."""
     drawn, panels = _panels(rows, lambda row: row.sqnr_db, "Fewer bits: how near the logits stay to the float ones")
     for axes in panels:
-        axes.axhline(0, color=GREY, linewidth=1, linestyle=":")
-        axes.text(-0.35, 0.5, "error as large as the logits", color=GREY, fontsize=12, in_layout=False)
-        _legend(axes, loc="upper right")
+        _mark(axes, 0, "error as large as the logits")
     panels[0].set(ylabel="logit signal to noise (SQNR), dB\n(higher is nearer)")
     if any(kind(row.method) == "QAT" for row in rows):
-        panels[-1].annotate("training on moves the logits,\nquantized or not (the grey line)", (0.03, 0.5),
-                            xycoords="axes fraction",
-                            color=GREY, fontsize=12, in_layout=False)
+        panels[-1].annotate("training on moves the logits,\nquantized or not (the grey line)", (0.35, 0.85),
+                            xycoords="axes fraction", color=GREY, fontsize=12, in_layout=False)
     return drawn
 
 
-def _legend(axes: Axes, **options: Any) -> None:
-    """A legend where anything has a name; below the panel if it is long."""
-    names = len(axes.get_legend_handles_labels()[0])
-    if names > MANY:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize=12)
-    elif names:
-        axes.legend(**options)
+def _mark(axes: Axes, y: float, meaning: str) -> None:
+    """A dotted level with its meaning above it, at 8 bits, where no curve comes near."""
+    axes.axhline(y, color=GREY, linewidth=1, linestyle=":")
+    axes.annotate(meaning, (0.02, y), (0, 3), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+                  color=GREY, fontsize=12, va="bottom", in_layout=False)
 
 
 def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]:
     """PTQ left, QAT right, with the float networks in both; a kind without methods has no panel."""
-    names = {"PTQ": "quantized after training (PTQ)", "QAT": "trained with quantization (QAT)"}
+    names = {"PTQ": "quantized after training (PTQ)",
+             "QAT": "trained with quantization (QAT)\npale: PTQ on the same ranges"}
     by_kind = {each: [row for row in rows if kind(row.method) == each] for each in names}
     kinds = [each for each in names if by_kind[each]] or ["PTQ"]
-    floats = len({row.method for row in rows if row.bits == 32})
-    lines = floats + max(len({row.method for row in by_kind[each]}) for each in kinds)
-    drawn, grid = figure(5.2 + 0.17 * lines * (lines > MANY), max(9, 2 + 5 * len(kinds)), ncols=len(kinds),
-                         sharey=True, squeeze=False)
+    lines = len({row.method for row in rows})
+    drawn, grid = slide(9 if lines > MANY else 6.75, ncols=len(kinds), sharey=True, squeeze=False)
     bits, panels = sorted({row.bits for row in rows if row.bits < 32}, reverse=True), grid[0]
     n = max(row.accuracy.n for row in rows)
     for axes, each in zip(panels, kinds, strict=True):
+        pairs = {partner(row.method) for row in by_kind[each]} if each == "QAT" else set()
+        _lines(axes, [row for row in rows if row.method in pairs], bits, value, alpha=0.35, linewidth=4, label=None)
         _lines(axes, by_kind[each], bits, value)
         for row in rows:
             if row.bits == 32 and (row.method == "float" or each == "QAT") and (e := value(row)):
@@ -90,11 +96,16 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
         axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[each])
     drawn.suptitle(title, fontsize=17)
     spread = f"bars and bands: 95 % interval of the mean over {n} seeds" if n > 1 else "one seed"
-    drawn.supxlabel(f"bits of weights (W) and activations (A); {spread}", fontsize=13)
+    panels[-1].set_xlabel(spread)
+    panels[0].set_xlabel("bits of weights (W) and activations (A)" + (f"; {spread}" if len(panels) == 1 else ""))
+    named = {label: handle for axes in panels
+             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    drawn.legend(list(named.values()), list(named), loc="outside lower center", ncols=4 if lines > MANY else 3,
+                 fontsize=12)
     return drawn, panels
 
 
-def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -> None:
+def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value, **style: Any) -> None:
     """One line with error bars per method, side by side so that no line hides another."""
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
@@ -102,4 +113,4 @@ def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value) -
         points = [(bits.index(row.bits) + shift, e) for row in rows if row.method == method
                   if (e := value(row)) is not None]
         axes.errorbar([x for x, _ in points], [e.mean for _, e in points], [e.half_width or 0 for _, e in points],
-                      capsize=4, **line_style(method))
+                      capsize=4, **{**line_style(method), **style})

@@ -1,4 +1,5 @@
 """The table of methods: what makes the network, which groups it belongs to, and how figures show it."""
+
 from __future__ import annotations
 
 import time
@@ -7,31 +8,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...clipping import CLIPPING_RULES
-from ...grids import IntGrid
+from ...grids import Grid
+from ..options import meaning
 from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, look, rule_style
-from .after_training import (
-    ptq_dynamic_row,
-    ptq_dynamic_tensor,
-    ptq_static_adaround,
-    ptq_static_bias_correction,
-    ptq_static_block,
-    ptq_static_by,
-    ptq_static_channel,
-    ptq_static_cle,
-    ptq_static_minmax,
-    ptq_static_mse,
-    ptq_static_percentile,
-)
-from .during_training import (
-    float_longer,
-    float_network,
-    qat_lsq,
-    qat_ste_minmax,
-    qat_ste_moving,
-    qat_ste_mse,
-    qat_ste_mse_recalibrated,
-    qat_ste_scratch,
-)
+from . import after_training as after
+from . import during_training as during
 from .network import Network
 from .recipe import FLOAT, LEAST, MINMAX, Recipe
 from .tasks import Run, Task, grids
@@ -51,7 +32,7 @@ class Method(NamedTuple):
     recipe: Recipe = MINMAX
     about: str = ""
 
-    def __call__(self, task: Task, weights: IntGrid, activations: IntGrid) -> Network:
+    def __call__(self, task: Task, weights: Grid, activations: Grid) -> Network:
         return self.make(task, weights, activations)
 
 
@@ -62,51 +43,52 @@ def _static(rule: str) -> dict[str, Any]:
 
 #: Pairs share their ranges and a colour; the marker says how the weights moved.
 METHODS: dict[str, Method] = {
-    "float": Method(float_network, ("default",), look(BLACK, "", "float32", linestyle="--"), FLOAT),
-    "float-longer": Method(float_longer, ("default",), look(GREY, "", "float32, trained longer", linestyle="-."),
+    "float": Method(during.float_network, ("default",), look(BLACK, "", "float32", linestyle="--"), FLOAT),
+    "float-longer": Method(during.float_longer, ("default",), look(GREY, "", "float32, trained longer", linestyle="-."),
                            FLOAT._replace(training="float", epochs=0.5)),
-    "ptq-static-minmax": Method(ptq_static_minmax, ("default", "pairs", "rules", "granularities"), _static("minmax")),
-    "qat-ste-minmax": Method(qat_ste_minmax, ("default", "pairs"), look(RED, "^", "straight-through, min-max"),
+    "ptq-static-minmax": Method(
+        after.ptq_static_minmax, ("default", "pairs", "rules", "granularities"), _static("minmax")),
+    "qat-ste-minmax": Method(during.qat_ste_minmax, ("default", "pairs"), look(RED, "^", "straight-through, min-max"),
                              MINMAX._replace(training="straight-through", epochs=0.5)),
-    "ptq-static-mse": Method(ptq_static_mse, ("default", "pairs", "strong"), look(
+    "ptq-static-mse": Method(after.ptq_static_mse, ("default", "pairs", "strong"), look(
         PINK, "D", "static, least MSE, per channel"), LEAST),
     "qat-ste-mse": Method(
-        qat_ste_mse, ("default", "pairs"), look(PINK, "^", "straight-through, least MSE, per channel"),
+        during.qat_ste_mse, ("default", "pairs"), look(PINK, "^", "straight-through, least MSE, per channel"),
         LEAST._replace(training="straight-through", epochs=0.5)),
-    "qat-lsq": Method(qat_lsq, ("default", "pairs"), look(
+    "qat-lsq": Method(during.qat_lsq, ("default", "pairs"), look(
         PINK, "*", "learned steps from least MSE, per channel", linestyle="--", markersize=11),
         LEAST._replace(training="learned steps", epochs=0.5)),
-    "ptq-static-percentile-99.9": Method(ptq_static_percentile, ("default", "rules"), _static("percentile"),
+    "ptq-static-percentile-99.9": Method(after.ptq_static_percentile, ("default", "rules"), _static("percentile"),
                                          MINMAX._replace(inputs="percentile 99.9")),
-    "ptq-dynamic-tensor": Method(ptq_dynamic_tensor, ("default", "granularities"), look(
+    "ptq-dynamic-tensor": Method(after.ptq_dynamic_tensor, ("default", "granularities"), look(
         SKY, "P", "dynamic, per batch"), MINMAX._replace(seen="each batch")),
-    "ptq-dynamic-row": Method(ptq_dynamic_row, ("default", "granularities"), look(
+    "ptq-dynamic-row": Method(after.ptq_dynamic_row, ("default", "granularities"), look(
         BLUE, "s", "dynamic, per image"), MINMAX._replace(seen="each image")),
-    "qat-ste-mse-recalibrated": Method(qat_ste_mse_recalibrated, ("qat",), look(
+    "qat-ste-mse-recalibrated": Method(during.qat_ste_mse_recalibrated, ("qat",), look(
         PINK, "v", "straight-through, least MSE, recalibrated", linestyle=":"),
         LEAST._replace(seen="calibration, before and after training", training="straight-through", epochs=0.5)),
-    "qat-ste-moving": Method(qat_ste_moving, ("qat",), look(GREEN, "^", "straight-through, moving min-max"),
+    "qat-ste-moving": Method(during.qat_ste_moving, ("qat",), look(GREEN, "^", "straight-through, moving min-max"),
                              MINMAX._replace(seen="moving average", training="straight-through", epochs=0.5)),
-    "qat-ste-scratch": Method(qat_ste_scratch, ("qat",), look(
+    "qat-ste-scratch": Method(during.qat_ste_scratch, ("qat",), look(
         GREEN, "^", "straight-through, moving min-max, from scratch", linestyle=":", markerfacecolor="white"),
         MINMAX._replace(seen="moving average", training="straight-through, from scratch", epochs=1.5)),
-    "ptq-static-channel": Method(ptq_static_channel, ("granularities",), look(
+    "ptq-static-channel": Method(after.ptq_static_channel, ("granularities",), look(
         RED, "o", "static, min-max, per channel", markerfacecolor="white", linestyle="--"),
         MINMAX._replace(share="output")),
-    "ptq-static-block-16": Method(ptq_static_block, ("granularities",), look(
+    "ptq-static-block-16": Method(after.ptq_static_block, ("granularities",), look(
         RED, "h", "static, min-max, blocks of 16", linestyle=":"), MINMAX._replace(share="16 inputs of an output")),
-    "ptq-static-cle": Method(ptq_static_cle, ("strong",), look(
+    "ptq-static-cle": Method(after.ptq_static_cle, ("strong",), look(
         RED, "<", "static, min-max, equalized (CLE)", linestyle="-."), MINMAX._replace(scales="equalized")),
-    "ptq-static-bias-correction": Method(ptq_static_bias_correction, ("strong",), look(
+    "ptq-static-bias-correction": Method(after.ptq_static_bias_correction, ("strong",), look(
         ORANGE, "8", "static, least MSE, biases corrected", linestyle="-."), LEAST._replace(biases="corrected")),
-    "ptq-static-adaround": Method(ptq_static_adaround, ("strong",), look(INDIGO, "s", "static, least MSE, AdaRound"),
-                                  LEAST._replace(biases="corrected", rounding="AdaRound")),
+    "ptq-static-adaround": Method(after.ptq_static_adaround, ("strong",), look(
+        INDIGO, "s", "static, least MSE, AdaRound"), LEAST._replace(biases="corrected", rounding="AdaRound")),
 }
 #: The methods of clipping rules that are not named after them; the first two stand in METHODS.
 NAMES = {"minmax": "ptq-static-minmax", "percentile": "ptq-static-percentile-99.9",
          "mse_optimal": "ptq-static-mse-tensor", "lp_optimal": "ptq-static-l3"}
 
-OTHER = Method(float_network, (), {}, FLOAT)  # how figures show a name that is no method
+OTHER = Method(during.float_network, (), {}, FLOAT)  # how figures show a name that is no method
 
 
 def by_rule(rule: str) -> Method:
@@ -114,7 +96,7 @@ def by_rule(rule: str) -> Method:
     style, chosen = _static(rule), CLIPPING_RULES[rule]
     about = f"PTQ, static: ranges of weights and inputs per tensor, by {rule_style(rule)['label']}"
     recipe = MINMAX._replace(weights=rule_style(rule)["label"], inputs=rule_style(rule)["label"])
-    return Method(partial(ptq_static_by, chosen), ("rules",), style, recipe,
+    return Method(partial(after.ptq_static_by, chosen), ("rules",), style, recipe,
                   about + ("; inputs one-sided." if "one_sided" in chosen.takes else "."))
 
 
@@ -138,14 +120,23 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 def about() -> dict[str, str]:
     """Name -> what the method does, in a line."""
-    return {name: method.about or (method.make.__doc__ or "").splitlines()[0]
-            for name, method in all_methods().items()}
+    return {name: method.about or meaning(method.make).splitlines()[0] for name, method in all_methods().items()}
 
 
 def kind(name: str) -> str:
     """PTQ or QAT; nothing for the float networks."""
     recipe = all_methods().get(name, OTHER).recipe
     return "" if recipe.rounding == "none" else "PTQ" if recipe.training == "none" else "QAT"
+
+
+def partner(name: str) -> str | None:
+    """The method that PTQ's side of a pair is for a QAT method: the same recipe, without training.
+
+    >>> partner("qat-lsq"), partner("qat-ste-moving")
+    ('ptq-static-mse', None)
+    """
+    alike = all_methods()[name].recipe._replace(training="none", epochs=0.0)
+    return next((other for other, method in all_methods().items() if method.recipe == alike and other != name), None)
 
 
 def line_style(name: str) -> dict[str, Any]:

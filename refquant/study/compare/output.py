@@ -1,4 +1,5 @@
 """The files of a comparison: comparison.csv, comparison.json and the figures."""
+
 from __future__ import annotations
 
 import csv
@@ -8,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...files import write
-from ..plots.style import png
+from .. import results
+from ..jobs import clear, say
 from ..records import Record, summarize
 from . import details, figures
 from .methods import networks
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 #: File name -> what draws it; None where a method that it shows was left out.
 FIGURES: dict[str, Callable[[Finished], Figure | None]] = {
     "accuracy.png": lambda seen: figures.accuracy_against_bits(seen.rows),
+    "errors.png": lambda seen: figures.errors_against_bits(seen.rows),
     "cross_entropy.png": lambda seen: figures.cross_entropy_against_bits(seen.rows),
     "logit_sqnr.png": lambda seen: figures.sqnr_against_bits(seen.rows),
     "layer_sqnr.png": details.layer_sqnr,
@@ -31,20 +33,19 @@ FIGURES: dict[str, Callable[[Finished], Figure | None]] = {
 }
 
 
-def save(records: Sequence[Record], plan: Plan, folder: Path) -> list[Path]:
-    """Write all files, each whole or not at all."""
+def save(records: Sequence[Record], plan: Plan, folder: Path, svg: bool = False) -> results.Written:
+    """Write all files or none; the figures as SVG, too, if that is asked."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(Record.__annotations__))
     writer.writeheader()
     writer.writerows(records)
+    say("figures: seed 0 once more, for a closer look")
     task, base = prepare(plan, 0)
     seen = Finished(summarize(records), task, [base, *networks(task)])
-    drawn = {name: draw(seen) for name, draw in FIGURES.items()}
-    contents: dict[str, str | bytes] = {
+    drawn = {name: figure for name, draw in FIGURES.items() if (figure := draw(seen)) is not None}
+    written = results.save("compare", folder, {
         "comparison.csv": text.getvalue(),
         "comparison.json": json.dumps(list(records), indent=1, allow_nan=False) + "\n",
-        **{name: png(figure) for name, figure in drawn.items() if figure is not None},
-    }
-    for name, content in contents.items():
-        write(folder / name, content)
-    return [folder / name for name in contents]
+        **results.pictures("compare", drawn, svg)})
+    clear()
+    return written

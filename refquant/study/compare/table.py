@@ -1,4 +1,5 @@
 """A comparison as text."""
+
 from __future__ import annotations
 
 import textwrap
@@ -10,19 +11,22 @@ from ..stats import Estimate
 
 HEAD = ("method", "bits", "accuracy, %", "minus float, points", "cross-entropy, nats", "logit SQNR, dB",
         "depends on batch, %", "bytes", "seconds")
+SEED = "an initialisation and, for the digits, a split in 1,257 to train and 540 to test"
+OWN_NET = "a draw of the calibration images and of the order of fine-tuning and, for the digits, of the test images"
 
 
-def table(records: Sequence[Record]) -> str:
+def table(records: Sequence[Record], own_net: bool = False) -> str:
     """A line for each method at each width, and what the columns mean."""
     seeds = len({r["seed"] for r in records})
     return "\n".join([
         *ruled([HEAD, *map(_line, summarize(records))], left=2), "", textwrap.fill(
-            f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is an initialisation "
-            "and, for the digits, a split in 1,257 to train and 540 to test, shared by all methods. minus float: "
-            "paired within each seed. W8A8: 8 bits for weights, 8 for activations. logit SQNR: how far the "
-            "logits stay above their distance to the float network's; training on moves them too (float-longer). "
+            f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is "
+            f"{OWN_NET if own_net else SEED}, shared by all methods. minus float: paired within each seed. "
+            "W8A8: 8 bits for weights, 8 for activations. logit SQNR: how far the logits "
+            "stay above their distance to the float network's; training on moves them too (float-longer). "
             "depends on batch: the predictions that differ when the same images are batched in another order; a range "
-            "for the whole batch depends on all its images.", 140)])
+            "for the whole batch depends on all its images. On another machine with the same NumPy PTQ's rows are the "
+            "same; QAT's lie within their intervals, because BLAS sums in its own order.", 140)])
 
 
 def _line(r: Row) -> tuple[str, ...]:

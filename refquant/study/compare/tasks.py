@@ -1,4 +1,5 @@
 """What a comparison is asked to do, and what every method of one seed shares."""
+
 from __future__ import annotations
 
 import time
@@ -9,7 +10,7 @@ import numpy as np
 
 from ... import mlp
 from ...arguments import Reals
-from ...grids import IntGrid
+from ...grids import Grid, IntGrid
 from ..datasets import Data, Split, digits, split
 from ..records import Row
 from .network import Network
@@ -18,7 +19,10 @@ BITS = (8, 4, 3, 2)
 
 
 class Plan(NamedTuple):
-    """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed."""
+    """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed.
+
+    net: a float network that is there already. A seed then draws the calibration images and the order of fine-tuning.
+    """
 
     methods: tuple[str, ...]
     bits: tuple[int, ...] = BITS
@@ -26,6 +30,7 @@ class Plan(NamedTuple):
     sizes: tuple[int, ...] = (64, 32, 32, 10)
     calibration: int = 256
     epochs: int = 60
+    net: mlp.Net | None = None
 
 
 class Task(NamedTuple):
@@ -57,12 +62,12 @@ class Run(NamedTuple):
     seconds: float
 
     @property
-    def grids(self) -> tuple[IntGrid, IntGrid] | None:
+    def grids(self) -> tuple[Grid, Grid] | None:
         """Of weights, narrow and signed, and of activations, unsigned; None for float32."""
         return grids(self.bits, self.bits) if self.bits <= 16 else None
 
 
-def grids(weights: int, activations: int) -> tuple[IntGrid, IntGrid]:
+def grids(weights: int, activations: int) -> tuple[Grid, Grid]:
     """Narrow signed codes for weights, unsigned ones for activations."""
     return IntGrid(weights, narrow=True), IntGrid(activations, signed=False)
 
@@ -86,5 +91,8 @@ def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
     data = digits() if plan.data is None else plan.data
     data = data if isinstance(data, Split) else split(data, stream(seed, "split"))
     began = time.perf_counter()
-    net = float_net(plan, data.train, seed)
+    if plan.net is not None:
+        order = stream(seed, "split").permutation(len(data.train.x))
+        data = data._replace(train=Data(data.train.x[order], data.train.labels[order]))
+    net = float_net(plan, data.train, seed) if plan.net is None else plan.net
     return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)

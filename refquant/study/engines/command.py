@@ -1,24 +1,29 @@
 """`refquant engines`: the disagreement table."""
+
 from __future__ import annotations
 
 import argparse
 import re
 
 from ... import arguments
-from ..options import Commands, given, known
+from ..aligned import fitted, listed
+from ..options import Commands, echo, given, known
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("engines", allow_abbrev=False, help="which production engine departs from which rule, "
-                                 "on which input, and why", description="Print the disagreement table, computed: for "
-                                 "each question and input what the rule gives, who departs, and each one's steps. "
-                                 "With --x: what every engine makes of that number.")
+    parser = commands.add_parser("engines", help="which production engine departs from which rule, on which input, "
+                                 "and why", examples=("refquant engines --only ties zero-point",
+                                                      "refquant engines --x 2.5 --zero-point 1"),
+                                 description="Print the disagreement table, computed: for each question and input what "
+                                 "the rule gives, which engines depart, and the steps of each. With --x: what every "
+                                 "engine makes of that number.")
     parser._negative_number_matcher = re.compile(r"-(\.?\d|inf)", re.IGNORECASE)  # argparse: -1e30 is an option
     add = parser.add_argument
     add("--only", nargs="+", metavar="QUESTION", help="only these questions")
     add("--list", action="store_true", help="name the questions, and end")
     add("--markdown", action="store_true", help="print it as Markdown")
     add("--out", metavar="DIR", help="write engines.md, engines.json and the picture engines.png there")
+    add("--svg", action="store_true", help="with --out: the picture as SVG, too")
     add("--x", metavar="X", help="your own number: 2.5, -1e30, 0x1.8p-2, inf; rounded to float32 first")
     add("--scale", metavar="S", help="with --x: reals per step (default 1)")
     add("--zero-point", metavar="Z", help="with --x: the code that means 0.0 (default 0)")
@@ -28,25 +33,25 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from .questions import QUESTIONS
-    from .table import of_case, of_text, save, table, to_markdown, to_text
+    from .table import ask_text, case_text, save, table, to_markdown, to_text
 
     if options.list:
-        print("\n".join(f"{q.name:16} {', '.join(q.rules):8} {q.asks}" for q in QUESTIONS))
+        echo(listed({q.name: f"{', '.join(q.rules):8} {q.asks}" for q in QUESTIONS}))
         return 0
     names = known("engines", "--only", options.only, {q.name: q for q in QUESTIONS}, "--list names them")
-    idle = ("only", "markdown", "out") if options.x is not None else ("scale", "zero_point", "unsigned")
+    idle = ("only", "markdown", "out", "svg") if options.x is not None else ("scale", "zero_point", "unsigned")
     for name in idle:
         if getattr(options, name):
             raise arguments.error(ValueError, "refquant engines", f"`--{name.replace('_', '-')}` must stand "
                                   f"{'without' if options.x is not None else 'with'} `--x`",
                                   repr(getattr(options, name)), "--x asks all engines about one number")
     if options.x is not None:
-        print(of_case(of_text(options.x, given(options.scale, "1"), given(options.zero_point, "0"),
-                              options.unsigned)))
+        echo(fitted(case_text(ask_text(options.x, given(options.scale, "1"), given(options.zero_point, "0"),
+                                       options.unsigned))))
         return 0
     answered = table(names)
-    written = [] if options.out is None else save(answered, options.out)
-    print(to_markdown(answered) if options.markdown else to_text(answered))
-    if written:
-        print("\nWritten: " + ", ".join(map(str, written)))
+    written = None if options.out is None else save(answered, options.out, options.svg)
+    echo(to_markdown(answered) if options.markdown else fitted(to_text(answered)))
+    if written is not None:
+        echo(f"\n{written}")
     return 0

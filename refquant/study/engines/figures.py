@@ -1,16 +1,17 @@
 """The staircase of each engine around a tie, float by float."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..plots.style import BLUE, GREY, RED, figure, styled
-from .names import short
+from ...engines.operators import short
+from ..plots.style import BLUE, GREY, RED, slide, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Told apart without colour too.
+#: Distinct without colour too.
 MARKERS = {BLUE: "o", RED: "s"}
 
 
@@ -18,27 +19,29 @@ MARKERS = {BLUE: "o", RED: "s"}
 def engines_around_ties(panels: Sequence[Any]) -> Figure:
     """A lane for each group of engines that agree; its step shows at which float the code goes up."""
     lanes = max(len(panel.lanes) for panel in panels)
-    drawn, axes = figure(4.2 + 2.6 * lanes, 14, nrows=2, ncols=2)
+    drawn, axes = slide(9, nrows=2, ncols=2)
     for ax, panel in zip(axes.ravel(), panels, strict=True):
         for lane, (names, codes, note) in enumerate(panel.lanes):
             _lane(ax, panel.ulps, -lane, codes, BLUE if lane == 0 else RED)
             _label(ax, panel.ulps[0] - 0.7, -lane, names, note, BLUE if lane == 0 else RED)
-        ax.set(title=panel.title, xlabel="float32 numbers (ulps) above or below the x in the title",
-               yticks=[], ylim=(0.75 - lanes, 1.1), xticks=panel.ulps, xlim=(panel.ulps[0] - 0.9, panel.ulps[-1] + 0.9))
+        ax.set(title=panel.title, yticks=[], ylim=(0.85 - lanes, 0.9), xticks=panel.ulps,
+               xlim=(panel.ulps[0] - 0.9, panel.ulps[-1] + 0.9))
         ax.spines["left"].set_visible(False)
         ax.grid(axis="x", visible=False)
+    for ax in axes[-1]:
+        ax.set_xlabel("float32 numbers (ulps) above or below the x in the title")
     drawn.suptitle("Around a tie: at which float each engine's code goes up", fontsize=17)
     drawn.legend(handles=_legend(), loc="outside lower center", ncols=3, fontsize=12,
                  title="ONNX Runtime float16 is not drawn: in float16 these floats are one number", title_fontsize=12)
-    drawn.set_layout_engine("constrained", w_pad=0.2, h_pad=0.15)
+    drawn.set_layout_engine("constrained", w_pad=0.2, h_pad=0.1)
     return drawn
 
 
 def _lane(ax: Any, ulps: Sequence[int], bottom: float, codes: Sequence[int], color: str) -> None:
-    """Codes from low to high, in half a lane."""
+    """Codes from low to high, in less than half a lane."""
     low, high = min(codes), max(codes)
-    y = [bottom + 0.45 * (code - low) / max(high - low, 1) for code in codes]
-    ax.plot([0, 0], [bottom, bottom + 0.45], color=GREY, linestyle=":", linewidth=1.5, zorder=0)
+    y = [bottom + 0.4 * (code - low) / max(high - low, 1) for code in codes]
+    ax.plot([0, 0], [bottom, bottom + 0.4], color=GREY, linestyle=":", linewidth=1.5, zorder=0)
     ax.step(ulps, y, where="mid", color=color, linewidth=1.5, alpha=0.6)
     ax.plot(ulps, y, MARKERS[color], color=color)
     for i in (0, -1):
@@ -48,21 +51,21 @@ def _lane(ax: Any, ulps: Sequence[int], bottom: float, codes: Sequence[int], col
 
 def _label(ax: Any, x: float, bottom: float, names: Sequence[str], note: str, color: str) -> None:
     """The names above the lane, and below them what is to be said."""
-    text = _broken([short(name) for name in names]) + (f"\n({note})" if note else "")
-    ax.text(x, bottom + 0.53, text, color=color, fontsize=11, va="bottom")
+    text = _broken([short(name) for name in names]) + (f" ({note})" if note else "")
+    ax.text(x, bottom + 0.5, text, color=color, fontsize=11, va="bottom")
 
 
 def _legend() -> list[Any]:
     from matplotlib.lines import Line2D
 
     drawn: list[dict[str, Any]] = [
-        {"color": BLUE, "marker": MARKERS[BLUE], "label": "the rule, and who gives the same"},
+        {"color": BLUE, "marker": MARKERS[BLUE], "label": "the rule, and engines that give the same"},
         {"color": RED, "marker": MARKERS[RED], "label": "departs at one of these floats"},
         {"color": GREY, "linestyle": ":", "label": "the x in the title"}]
     return [Line2D([], [], **each) for each in drawn]
 
 
-def _broken(names: Sequence[str], width: int = 70) -> str:
+def _broken(names: Sequence[str], width: int = 90) -> str:
     """Names in lines; none is broken."""
     lines = [""]
     for name in names:

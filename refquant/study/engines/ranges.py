@@ -1,4 +1,5 @@
-"""What engines make of a range: scale and zero point. Each beside its formula, written out once more."""
+"""What engines make of a range: scale and zero point. The tests compute each scale again from the words beside it."""
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -8,16 +9,14 @@ import numpy as np
 from ... import arguments
 from ...affine import fake_quantize
 from ...engines import gguf, onnxruntime, pytorch, torchao
-from ...grids import INT4, INT8, UINT8, IntGrid
+from ...engines.exact import show
+from ...grids import INT4, INT8, UINT8, Grid
 from ...ranges import affine_params, symmetric_params
-from .steps import Case, Told, agreed, name_of, show
+from .cases import Case, Outcome, name_of
 
 f32 = np.float32
-TINY = np.finfo(f32).tiny
-
-
-def _told(scale: Any, zero_point: Any) -> str:
-    return f"scale {show(scale)}" + (f", zero point {int(zero_point)}" if np.isfinite(zero_point) else "")
+TINY, EPS = np.finfo(f32).tiny, f32(pytorch.EPS)
+ALL_ZERO = "all is 0: scale 1"
 
 
 class Range(NamedTuple):
@@ -25,160 +24,144 @@ class Range(NamedTuple):
 
     lo: Any
     hi: Any
-    grid: IntGrid
+    grid: Grid
 
-    def __str__(self) -> str:
-        of_data = "with a NaN" if np.isnan(self.lo) else f"from {show(self.lo)} to {show(self.hi)}"
-        return f"data {of_data}, {name_of(self.grid)}"
+    @property
+    def ends(self) -> Any:
+        """Data with these ends."""
+        return np.array([self.lo, self.hi], f32)
 
     @property
     def block(self) -> Any:
+        """A block with these ends."""
         return np.array([self.lo, self.hi] + 30 * [self.hi], f32)
 
+    def __str__(self) -> str:
+        ends = "with a NaN" if np.isnan(self.lo) else f"from {show(self.lo)} to {show(self.hi)}"
+        return f"data {ends}, {name_of(self.grid)}"
 
-def _scale(scale: Any, zero_point: Any, formula: Any, how: str) -> Told:
-    agreed("a scale", show(f32(scale)), (show(f32(formula)), how))
-    return Told(_told(f32(scale), zero_point), how)
+
+def _outcome(scale: Any, zero_point: Any, how: str, least: Any = None) -> Outcome:
+    """A scale and a zero point, unless it is NaN; and whether it is the least scale."""
+    how += f"; eps, the least scale, is {show(least)}" if scale == least else ""
+    return Outcome(f"scale {show(f32(scale))}" + f", zero point {zero_point:.0f}" * bool(np.isfinite(zero_point)), how)
+
+
+def _torchao(mapping: Any, r: Range) -> tuple[Any, Any]:
+    return torchao.choose_qparams_affine(r.ends, mapping, (2,), r.grid)
+
+
+# ---------------------------------------------------------------------------------------------- symmetric
+
+@arguments.quiet
+def ask_symmetric(r: Range) -> Case:
+    """The scale that each engine chooses for symmetric codes."""
+    qmin, qmax, own = r.grid.qmin, r.grid.qmax, symmetric_params(*r)
+    top, ends = max(r.hi, -r.lo), f"; zero point ({qmin} + {qmax}"
+    down, up = ("", "") if r.grid.qmin < 0 else (f"{ends}) // 2", f"{ends} + 1) // 2")
+    largest = f"max |x| = {show(top)}, / "
+    halves = f"{largest}{show((qmax - qmin) / 2)}: half of qmax - qmin"
+    engines = {"torch observers, symmetric": _outcome(*pytorch.symmetric_qparams(*r), halves + down, EPS),
+               "torchao symmetric": _outcome(*_torchao(torchao.symmetric, r), halves + up, TINY)}
+    if r.grid.qmin < 0:
+        engines["torchao symmetric_no_clipping_err"] = _outcome(
+            *_torchao(torchao.symmetric_no_clipping_err, r),
+            f"the larger of {show(r.lo)} / {qmin} and {show(r.hi)} / {qmax}", TINY)
+    if r.grid == INT4:
+        first = show(r.lo if -r.lo >= r.hi else r.hi)
+        engines["gguf Q4_0"] = _outcome(_scale(gguf.quantize_q4_0(r.block)), 0,
+                                        f"the value of the largest |x|, {first}, / -8, in float16")
+    how = f"{largest}{2 ** (r.grid.bits - 1) - 1}{up}" if top else ALL_ZERO
+    return Case(str(r), _outcome(own.scale, own.zero_point, how), engines)
+
+
+def _scale(stored: Any) -> Any:
+    """The scale of a block."""
+    return stored[:2].view("<f2")[0]
+
+
+# ---------------------------------------------------------------------------------------------- affine
+
+def _fits(r: Range) -> dict[str, tuple[tuple[Any, Any], Any]]:
+    """What each engine finds that takes this range, and its least scale."""
+    fits: dict[str, Any] = {"torch observers, affine": (pytorch.affine_qparams(*r), EPS),
+                            "torchao asymmetric": (_torchao(torchao.asymmetric, r), TINY)}
+    if r.grid == UINT8 and not np.isnan(r.hi):
+        fits["ONNX Runtime DynamicQuantizeLinear"] = onnxruntime.dynamic_quantize_linear(r.ends)[1:], None
+    return fits
 
 
 @arguments.quiet
-def of_symmetric(r: Range) -> Case:
-    """What each makes the scale of symmetric codes."""
-    top, steps = max(r.hi, -r.lo), f32((r.grid.qmax - r.grid.qmin) / 2)
-    middle, ends = (r.grid.qmin + r.grid.qmax + 1) // 2, f"{r.grid.qmin} + {r.grid.qmax}"
-    own, largest = symmetric_params(r.lo, r.hi, r.grid), f"max |x| = {show(top)}"
-    halves = f"{largest}, / {show(steps)}: half of qmax - qmin"
-    down, up = ("", "") if r.grid.signed else (f"; zero point ({ends}) // 2", f"; zero point ({ends} + 1) // 2")
-    of_torch, of_torchao = pytorch.symmetric_qparams(r.lo, r.hi, r.grid), _torchao(r, torchao.symmetric)
-    agreed("zero points", [int(of_torch[1]), int(of_torchao[1]), int(own.zero_point)],
-           ([(r.grid.qmin + r.grid.qmax + r.grid.signed) // 2, middle, middle], ends))
-    engines = {"torch observers, symmetric": _at_least(f32(pytorch.EPS), of_torch, top / steps, halves + down),
-               "torchao symmetric": _at_least(TINY, of_torchao, top / steps, halves + up)}
-    if r.grid.signed:
-        low, high = r.lo / f32(r.grid.qmin), r.hi / f32(r.grid.qmax)
-        how = f"the larger of {show(r.lo)} / {r.grid.qmin} and {show(r.hi)} / {r.grid.qmax}"
-        engines["torchao symmetric_no_clipping_err"] = _at_least(
-            TINY, _torchao(r, torchao.symmetric_no_clipping_err), max(low, high), how)
-    if r.grid == INT4:
-        first = r.lo if -r.lo >= r.hi else r.hi
-        stored = gguf.quantize_q4_0(r.block)[:2].view("<f2")[0]
-        engines["gguf Q4_0"] = _scale(stored, 0, np.float16(first / f32(-8)),
-                                      f"the value of the largest |x|, {show(first)}, / -8, in float16")
-    n = min(r.grid.qmax - middle, middle - r.grid.qmin)
-    of_rule, how = (top / f32(n), f"{largest}, / {n}{up}") if top else (1, "all is 0: scale 1")
-    return Case(str(r), _scale(own.scale, own.zero_point, of_rule, how), engines)
+def ask_range(r: Range) -> Case:
+    """What each makes of [lo, hi]: scale and zero point."""
+    lo, hi, n = min(r.lo, f32(0)), max(r.hi, f32(0)), f32(r.grid.qmax - r.grid.qmin)
+    across = f"(hi - lo) / {show(n)} = {show(hi - lo)} / {show(n)} = {show((hi - lo) / n)}"
+    return Case(str(r), _own(r), {
+        name: _outcome(*found, ALL_ZERO if hi == lo and least is None else across + _zero_point(lo, *found), least)
+        for name, (found, least) in _fits(r).items()})
 
 
-def _at_least(eps: Any, found: tuple[Any, Any], formula: Any, how: str) -> Told:
-    """As _scale, where eps is the least scale."""
-    least = f"; eps, the least scale, is {show(eps)}" if formula < eps else ""
-    return _scale(*found, np.maximum(formula, eps), how + least)
+def _own(r: Range) -> Outcome:
+    """What the rule makes of [lo, hi]."""
+    try:
+        params = affine_params(*r)
+    except ValueError:
+        return Outcome("refused", "NaN has no place in a range" if np.isnan(r.lo) else "a range must be finite")
+    how = f"(hi/2 - lo/2) / ({r.grid.qmax - r.grid.qmin}/2)"
+    how += ", and no less than the smallest normal number" * bool(params.scale == TINY)
+    return _outcome(params.scale, params.zero_point, how if r.lo or r.hi else ALL_ZERO)
 
 
-def _zero_point(lo: Any, scale: Any, zero_point: Any, grid: IntGrid) -> str:
+def _zero_point(lo: Any, scale: Any, zero_point: Any) -> str:
     """Where the zero point comes from, if the scale is no ordinary number."""
     v = lo / f32(scale)
-    if not np.isnan(v):
-        agreed("a zero point", int(zero_point), (int(np.clip(grid.qmin - np.rint(v), grid.qmin, grid.qmax)), ""))
-    ends = f"nan: zero point {int(zero_point)} comes out" if np.isnan(v) else f"{show(v)}"
+    ends = f"nan: zero point {int(zero_point)} comes out" if np.isnan(v) else show(v)
     return "" if 0 < scale < np.inf else f"; lo / scale = {ends}"
 
 
-def _torchao(r: Range, mapping: Any) -> tuple[Any, Any]:
-    return torchao.choose_qparams_affine(np.array([r.lo, r.hi], f32), mapping, (2,), r.grid)
-
+# ---------------------------------------------------------------------------------------------- zeros
 
 @arguments.quiet
-def of_range(r: Range) -> Case:
-    """What each makes of [lo, hi]: scale and zero point."""
-    lo, hi = min(r.lo, f32(0)), max(r.hi, f32(0))
-    n, width = f32(r.grid.qmax - r.grid.qmin), hi - lo
-    try:
-        params = affine_params(r.lo, r.hi, r.grid)
-        why = "all is 0: scale 1" if lo == hi else f"(hi/2 - lo/2) / ({show(n)}/2)"
-        half = max((hi / 2 - lo / 2) / (n / 2), TINY) if lo != hi else f32(1)
-        why += ", and no less than the smallest normal number" if half == TINY else ""
-        own = _scale(params.scale, params.zero_point, half, why)
-    except ValueError:
-        own = Told("refused", "NaN has no place in a range" if np.isnan(r.lo) else "a range must be finite")
-    across = f"(hi - lo) / {show(n)} = {show(width)} / {show(n)} = {show(width / n)}"
-    engines = {}
-    fits: list[tuple[str, tuple[Any, Any], Any]] = [
-        ("torch observers, affine", pytorch.affine_qparams(r.lo, r.hi, r.grid), f32(pytorch.EPS)),
-        ("torchao asymmetric", _torchao(r, torchao.asymmetric), TINY)]
-    for name, found, eps in fits:
-        engines[name] = _at_least(eps, found, width / n, across + _zero_point(lo, *found, r.grid))
-    if r.grid == UINT8 and not np.isnan(r.hi):
-        _, scale, zero_point = onnxruntime.dynamic_quantize_linear(np.array([r.lo, r.hi], f32))
-        engines["ONNX Runtime DynamicQuantizeLinear"] = _scale(
-            scale, zero_point, width / n if width else 1,
-            across + _zero_point(lo, scale, zero_point, r.grid) if width else "all is 0: scale 1")
-    return Case(str(r), own, engines)
-
-
-@arguments.quiet
-def of_zero_block() -> Case:
+def ask_zero_block() -> Case:
     """The scale of a block that is all 0."""
-    block, zero = np.zeros(32, f32), f32(0)
-    formats = {"gguf Q8_0": (gguf.quantize_q8_0, "max |x| / 127", zero / 127),
-               "gguf Q4_0": (gguf.quantize_q4_0, "the value of the largest |x| / -8", zero / -8),
-               "gguf Q4_1": (gguf.quantize_q4_1, "(max - min) / 15", zero / 15)}
-    own = symmetric_params(f32(0), f32(0), INT8)
-    return Case("a block of 32 zeros", Told(f"scale {show(own.scale[()])}", "all is 0: scale 1"), {
-        name: Told(f"scale {agreed(name, show(f(block)[:2].view('<f2')[0]), (show(formula), how))[0]}",
-                   f"{how} = {show(formula)}; 1 / scale is taken as 0")
-        for name, (f, how, formula) in formats.items()})
+    block, own = np.zeros(32, f32), symmetric_params(f32(0), f32(0), INT8)
+    formats = {"gguf Q8_0": (gguf.quantize_q8_0, "max |x| / 127"),
+               "gguf Q4_0": (gguf.quantize_q4_0, "the value of the largest |x| / -8"),
+               "gguf Q4_1": (gguf.quantize_q4_1, "(max - min) / 15")}
+    scales = {name: _scale(quantize(block)) for name, (quantize, _) in formats.items()}
+    return Case("a block of 32 zeros", _outcome(own.scale, np.nan, ALL_ZERO), {
+        name: _outcome(scales[name], np.nan, f"{how} = {show(scales[name])}; 1 / scale is taken as 0")
+        for name, (_, how) in formats.items()})
 
 
 @arguments.quiet
-def of_zero(r: Range) -> Case:
+def ask_zero(r: Range) -> Case:
     """From where to where the codes reach: 0.0 among them or not."""
-    own = affine_params(r.lo, r.hi, r.grid)
-    case = of_range(r)
-    free = _torchao(r, torchao.asymmetric_dont_preserve_zero)
-    n = f32(r.grid.qmax - r.grid.qmin)
-    scale = (r.hi - r.lo) / n
-    agreed("dont_preserve_zero", float(free[0]), (float(scale), ""))
-    stored = gguf.quantize_q4_1(r.block)[:4].view("<f2").astype(f32)
-    agreed("Q4_1", stored.tolist(), ([float(np.float16((r.hi - r.lo) / f32(15))), float(np.float16(r.lo))], ""))
-    widened = "the range is widened to contain 0"
-    wide = {name: Told(_reach(*_pair(r, name), r.grid), widened) for name in case.engines}
-    return Case(str(r), Told(_reach(own.scale, own.zero_point, r.grid), widened), {
-        **wide,
-        "torchao asymmetric_dont_preserve_zero": Told(
-            _reach(*free, r.grid), f"(hi - lo) / {show(n)} = {show(scale)}, not widened; the zero point "
-            f"{r.grid.qmin - round(float(r.lo / scale))} is no code and clipped to {int(free[1])}"),
-        "gguf Q4_1": Told(f"codes reach from {stored[1]:.4g} to {stored[1] + 15 * stored[0]:.4g}",
-                          "4-bit codes; min and scale = (max - min) / 15, in float16: x_hat = scale * q + min, so "
-                          "0.0 has no code")})
+    own, free = affine_params(*r), _torchao(torchao.asymmetric_dont_preserve_zero, r)
+    n, widened = f32(r.grid.qmax - r.grid.qmin), "the range is widened to contain 0"
+    scale, low = gguf.quantize_q4_1(r.block)[:4].view("<f2").astype(f32)
+    return Case(str(r), Outcome(_reach(own.scale, own.zero_point, r.grid), widened), {
+        **{name: Outcome(_reach(*found, r.grid), widened) for name, (found, _) in _fits(r).items()},
+        "torchao asymmetric_dont_preserve_zero": Outcome(
+            _reach(*free, r.grid), f"(hi - lo) / {show(n)} = {show((r.hi - r.lo) / n)}, not widened; the zero point "
+            f"{r.grid.qmin - round(float(r.lo / free[0]))} is no code and clipped to {int(free[1])}"),
+        "gguf Q4_1": Outcome(f"codes reach from {low:.4g} to {low + 15 * scale:.4g}",
+                             "4-bit codes; min and scale = (max - min) / 15, in float16: x_hat = scale * q + min, so "
+                             "0.0 has no code")})
 
 
-def _pair(r: Range, name: str) -> tuple[Any, Any]:
-    if name.startswith("ONNX"):
-        return onnxruntime.dynamic_quantize_linear(np.array([r.lo, r.hi], f32))[1:]
-    return pytorch.affine_qparams(r.lo, r.hi, r.grid) if name.startswith("torch obs") else _torchao(
-        r, torchao.asymmetric)
-
-
-def _reach(scale: Any, zero_point: Any, grid: IntGrid) -> str:
+def _reach(scale: Any, zero_point: Any, grid: Grid) -> str:
     ends = [float(scale) * (code - int(zero_point)) for code in (grid.qmin, grid.qmax)]
     return f"codes reach from {ends[0]:.4g} to {ends[1]:.4g}"
 
 
 @arguments.quiet
-def of_stored_scale(x: Any, top: Any) -> Case:
+def ask_stored_scale(x: Any, top: Any) -> Case:
     """The error of one value where the scale is stored in float16."""
-    block = np.array([top, x] + 30 * [0], f32)
-    stored = gguf.quantize_q8_0(block)
-    params = symmetric_params(-top, top, INT8)
-    d, code = stored[:2].view("<f2")[0], int(stored.view(np.int8)[3])
-    agreed("Q8_0", float(gguf.dequantize_q8_0(stored)[1]), (float(f32(d) * f32(code)), ""))
+    stored, params = gguf.quantize_q8_0(np.array([top, x] + 30 * [0], f32)), symmetric_params(-top, top, INT8)
+    how = (f"code {stored.view(np.int8)[3]} chosen by scale {show(top / f32(127))}, read by "
+           f"{show(f32(_scale(stored)))}: it is stored in float16")
+    off, found = "x_hat is off by {:.2f} of the scale", (fake_quantize(f32(x), params), gguf.dequantize_q8_0(stored)[1])
+    own, theirs = (off.format(abs(float(x) - float(x_hat)) / float(params.scale)) for x_hat in found)
     return Case(f"x = {show(x)}, where max |x| is {show(top)}, int8",
-                Told(_off(x, fake_quantize(f32(x), params), params.scale), f"scale {show(params.scale[()])} both ways"),
-                {"gguf Q8_0": Told(_off(x, f32(d) * f32(code), params.scale),
-                                   f"code {code} chosen by scale {show(top / f32(127))}, read by {show(f32(d))}: it "
-                                   "is stored in float16")})
-
-
-def _off(x: Any, x_hat: Any, scale: Any) -> str:
-    return f"x_hat is off by {abs(float(x) - float(x_hat)) / float(scale):.2f} of the scale"
+                Outcome(own, f"scale {show(params.scale[()])} both ways"), {"gguf Q8_0": Outcome(theirs, how)})

@@ -1,27 +1,31 @@
 """`refquant engines`: which engine departs from which rule, on which input, and why. Computed when asked, never stored.
 
     table()         the questions with their cases
-    to_text         for a terminal        to_markdown       for the README        to_json       for programs
+    to_text         for a terminal        to_markdown       two tables        page          with a picture on top
+    to_json         for programs
     staircases()    codes around a tie, float by float, for the picture
     save            all of them as files
 """
+
 from __future__ import annotations
 
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ...files import writable_folder, write
-from ..explain.trace import parameters, read
-from ..plots.style import png
+from ...engines.choices import before_rounding
+from ...engines.exact import Scalar, show
+from ...engines.operators import OPERATORS, short
+from ...files import writable_folder
+from .. import results
+from ..aligned import room
+from ..numbers import parameters, read
+from .cases import Case, Point, ask
 from .figures import engines_around_ties
-from .names import short
-from .questions import QUESTIONS, Question, of_point
-from .steps import Case, Point, Scalar, show
+from .questions import QUESTIONS, Question
 
 WIDTH, NO_BREAK = 112, "\N{NO-BREAK SPACE}"
 #: The engines whose formulas refquant.engines has, by the packages that its conformance tests install.
@@ -55,10 +59,10 @@ def table(names: Iterable[str] = ()) -> list[Answered]:
 
 
 def grouped(case: Case) -> list[tuple[str, str, list[str]]]:
-    """(gives, how, engines) of those that depart, each way once."""
+    """(gives, how, engines) of those that depart, each outcome once."""
     found: dict[tuple[str, str], list[str]] = {}
-    for name, told in case.departing.items():
-        found.setdefault((told.gives, told.how), []).append(name)
+    for name, outcome in case.departing.items():
+        found.setdefault(outcome, []).append(name)
     return [(gives, how, engines) for (gives, how), engines in found.items()]
 
 
@@ -67,19 +71,18 @@ def agreeing(case: Case) -> list[str]:
     return [name for name in case.engines if name not in case.departing]
 
 
-def of_text(x: str, scale: str, zero_point: str, unsigned: bool = False) -> Case:
+def ask_text(x: str, scale: str, zero_point: str, unsigned: bool = False) -> Case:
     """What every engine makes of one number, from the words of a command line.
 
-    >>> of_text("2.5", "1", "1").rule.gives
+    >>> ask_text("2.5", "1", "1").rule.gives
     '3'
 
     Raises:
         ValueError: text that is no number, NaN, a scale or a zero point that AffineParams refuses.
     """
-    where = "refquant engines"
-    params = parameters(where, scale, zero_point, "8", not unsigned, False, "float32")
-    value = read(where, "--x", x, np.dtype(np.float32))[1]
-    return of_point(Point(np.float32(value), np.float32(params.scale), int(params.zero_point), params.grid))
+    params = parameters("engines", scale, zero_point, "8", not unsigned, False, "float32")
+    value = read("refquant engines", "--x", x, np.dtype(np.float32))[1]
+    return ask(Point(np.float32(value), np.float32(params.scale), int(params.zero_point), params.grid))
 
 
 # ---------------------------------------------------------------------------------------------- in words
@@ -87,15 +90,15 @@ def of_text(x: str, scale: str, zero_point: str, unsigned: bool = False) -> Case
 def to_text(answered: Sequence[Answered]) -> str:
     """For a terminal."""
     parts = [f"{a.question.name} ({', '.join(a.question.rules)})  {a.question.asks}\n\n"
-             + "\n\n".join(of_case(case) for case in a.cases) for a in answered]
-    return "\n\n".join([textwrap.fill(HEAD, WIDTH), "By engine: where it departs\n\n" + by_engine(answered), *parts,
-                        textwrap.fill(NOTE, WIDTH)])
+             + "\n\n".join(case_text(case) for case in a.cases) for a in answered]
+    head, note = (textwrap.fill(text, min(WIDTH, room())) for text in (HEAD, NOTE))
+    return "\n\n".join([head, "By engine: where it departs\n\n" + by_engine(answered), *parts, note])
 
 
-def of_case(case: Case) -> str:
-    """One input: the rule, who agrees, who departs.
+def case_text(case: Case) -> str:
+    """One input: the rule, the engines that agree, the engines that depart.
 
-    >>> print(of_case(of_point(Point(np.float32(1.5), np.float32(1), 1))))
+    >>> print(case_text(ask(Point(np.float32(1.5), np.float32(1), 1))))
       x = 1.5, scale = 1, zero point 1, int8
         the rule   3: x / scale = 1.5, a tie: to the even 2; + 1 = 3
         the same   ONNX Runtime, ONNX Runtime float16, torch fake tensor, torch fake channel, torchao,
@@ -117,10 +120,12 @@ def _listed(names: Iterable[str], space: str = NO_BREAK) -> str:
 
 
 def _lines(head: str, text: str, indent: int = 15) -> list[str]:
-    """Wrapped, but not within a name."""
-    lines = textwrap.wrap(text, WIDTH, initial_indent=f"{head:<{indent}}", subsequent_indent=indent * " ",
-                          break_on_hyphens=False)
-    return [line.replace(NO_BREAK, " ") for line in lines]
+    """Wrapped, but not within a name; below the head where there is no room beside it."""
+    width = min(WIDTH, room())
+    first, indent = ([], indent) if width > indent + 30 else ([head.rstrip()], 6)
+    lines = textwrap.wrap(text, width, initial_indent=" " * 6 if first else f"{head:<{indent}}",
+                          subsequent_indent=indent * " ", break_on_hyphens=False)
+    return [*first, *(line.replace(NO_BREAK, " ") for line in lines)]
 
 
 def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:
@@ -133,9 +138,14 @@ def departures(answered: Sequence[Answered]) -> dict[str, list[Question]]:
 
 
 def by_engine(answered: Sequence[Answered]) -> str:
-    """A line for each engine: its short name, its operator if that is another, where and from which rule it departs."""
+    """A line for each operator: its name, its name in lists if that is shorter, where it departs from which rule."""
     return "\n".join(line for name, where in _departs(answered) for line in _lines(
-        f"  {short(name):<27}{name if name != short(name) else '':<48}", where, 77))
+        f"  {name:<48}{_other(name):<22}", where, 72))
+
+
+def _other(name: str) -> str:
+    """The short name, where it is more than the name without its commas."""
+    return "" if short(name) == name.replace(",", "") else short(name)
 
 
 def _departs(answered: Sequence[Answered]) -> list[tuple[str, str]]:
@@ -145,17 +155,26 @@ def _departs(answered: Sequence[Answered]) -> list[tuple[str, str]]:
 
 def to_markdown(answered: Sequence[Answered]) -> str:
     """Two tables: a row for each engine, a row for each input."""
-    rows = [_cell(HEAD), "", "| engine | its operator | where it departs |", "|---|---|---|"]
-    rows += [f"| {short(name)} | {'' if name == short(name) else name} | {where} |"
-             for name, where in _departs(answered)]
-    rows += ["", "| question | input | the rule says | who departs, giving what, and why |", "|---|---|---|---|"]
+    rows = [_cell(HEAD), "", "| operator | short name | where it departs |", "|---|---|---|"]
+    rows += [f"| {name} | {_other(name)} | {where} |" for name, where in _departs(answered)]
+    rows += ["", "| question | input | the rule says | engines that depart, and why |", "|---|---|---|---|"]
     for a in answered:
         for i, case in enumerate(a.cases):
-            told = [f"<b>{gives}</b> {_listed(engines, ' ')}: {how}" for gives, how, engines in grouped(case)]
+            others = [f"<b>{gives}</b> {_listed(engines, ' ')}: {how}" for gives, how, engines in grouped(case)]
             cells = (f"<b>{a.question.name}</b> {', '.join(a.question.rules)}" + f"<br>{a.question.asks}" * (i == 0),
-                     case.given, f"<b>{case.rule.gives}</b> {case.rule.how}", "<br>".join(told))
+                     case.given, f"<b>{case.rule.gives}</b> {case.rule.how}", "<br>".join(others))
             rows.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join([*rows, "", _cell(NOTE), ""])
+
+
+def page(answered: Sequence[Answered]) -> str:
+    """engines.md: what it shows, the picture, the tables."""
+    departing = sum(bool(questions) for questions in departures(answered).values())
+    summary = (f"{len(answered)} questions about rounding, scales and ranges. {departing} of "
+               f"{len(departures(answered))} operators of production engines depart from a rule on some input. The "
+               "picture shows four ties: each lane is a group of engines that agree, and its step shows at which float "
+               "the code goes up. Blue is the rule, orange departs. `refquant engines --out DIR` writes this page.")
+    return f"# Where engines differ\n\n{summary}\n\n![codes around four ties](engines.png)\n\n{to_markdown(answered)}"
 
 
 def _cell(text: str) -> str:
@@ -167,15 +186,15 @@ def to_json(answered: Sequence[Answered]) -> str:
     """Every answer, those too that agree."""
     return json.dumps([{"question": a.question.name, "asks": a.question.asks, "rules": a.question.rules, "cases": [
         {"given": case.given, "rule": case.rule._asdict(),
-         "engines": {name: {**told._asdict(), "departs": name in case.departing}
-                     for name, told in case.engines.items()}}
+         "engines": {name: {**outcome._asdict(), "departs": name in case.departing}
+                     for name, outcome in case.engines.items()}}
         for case in a.cases]} for a in answered], indent=1, ensure_ascii=False) + "\n"
 
 
 # ---------------------------------------------------------------------------------------------- around a tie
 
 class Lane(NamedTuple):
-    """Engines that give the same codes, and what is to be said of them."""
+    """Engines that give the same codes, and a note on them."""
 
     names: tuple[str, ...]
     codes: tuple[int, ...]
@@ -204,7 +223,7 @@ def staircases(reach: int = 4) -> list[Staircase]:
 def staircase(name: str, x: np.float32, scale: np.float32, zero_point: int, reach: int) -> Staircase:
     """Codes at x and at the floats beside it."""
     ulps = tuple(range(-reach, reach + 1))
-    cases = [of_point(Point(_beside(x, ulp), scale, zero_point)) for ulp in ulps]
+    cases = [ask(Point(_beside(x, ulp), scale, zero_point)) for ulp in ulps]
     curves = {"the rule": tuple(int(case.rule.gives) for case in cases),
               **{engine: tuple(int(case.engines[engine].gives) for case in cases)
                  for engine in cases[0].engines if "float16" not in engine}}
@@ -217,7 +236,8 @@ def staircase(name: str, x: np.float32, scale: np.float32, zero_point: int, reac
 
 def _coarse(names: Sequence[str], x: Scalar, scale: Scalar, zero_point: int) -> str:
     """Why a step is floats away from the tie: a sum that is rounded first, to numbers farther apart than those of x."""
-    added = {"gguf Q4_0": 8.5, "torch.quantize_per_tensor": zero_point, "torch.quantize_per_channel": zero_point}
+    added = {"gguf Q4_0": 8.5, **{name: zero_point for name, operator in OPERATORS.items()
+                                  if operator.convention.zero_point is before_rounding}}
     total = {float(x / scale) + added.get(name, 0) for name in names}
     apart = float(np.spacing(np.float32(abs(max(total))))) / float(np.spacing(abs(x)) / scale)
     coarse = len(total) == 1 and all(added.get(name) for name in names) and apart > 1
@@ -231,11 +251,8 @@ def _beside(x: np.float32, ulps: int) -> np.float32:
     return x
 
 
-def save(answered: Sequence[Answered], path: str) -> list[Path]:
-    """engines.md, engines.json and the picture."""
-    folder = writable_folder("refquant engines", path)
-    content: dict[str, str | bytes] = {"engines.md": to_markdown(answered), "engines.json": to_json(answered),
-               "engines.png": png(engines_around_ties(staircases()))}
-    for name, text in content.items():
-        write(folder / name, text)
-    return [folder / name for name in content]
+def save(answered: Sequence[Answered], path: str, svg: bool = False) -> results.Written:
+    """engines.md, engines.json and the picture, all or none; the picture as SVG, too, if that is asked."""
+    picture = results.pictures("engines", {"engines.png": engines_around_ties(staircases())}, svg)
+    return results.save("engines", writable_folder("refquant engines", path), {
+        "engines.md": page(answered), "engines.json": to_json(answered), **picture})

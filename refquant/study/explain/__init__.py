@@ -1,4 +1,5 @@
-"""One number's way to its code, step by step, by the rules and in each engine."""
+"""The steps of one number to its code, by the rules and in each engine."""
+
 from __future__ import annotations
 
 from .trace import explain

@@ -1,17 +1,20 @@
-"""`refquant explain`: one number's way to its code."""
+"""`refquant explain`: the steps of one number to its code."""
+
 from __future__ import annotations
 
 import argparse
 import re
 
 from ... import arguments
-from ..options import Commands, known
+from ..aligned import fitted
+from ..options import Commands, echo, known
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("explain", allow_abbrev=False, help="one value's way to its code and back",
-                                 description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, "
-                                 "qmax) -> scale * (q - zero_point), exactly, with the rule it follows.")
+    parser = commands.add_parser("explain", help="one value's steps to its code and back", examples=(
+        "refquant explain 0.35 --scale 0.1 --zero-point 3", "refquant explain 2.5 --scale 1 --engine litert,pytorch"),
+        description="Print each step of x -> q = clip(round(x / scale) + zero_point, qmin, qmax) -> scale * (q - "
+        "zero_point), exactly, with the rule it follows.")
     parser._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)  # argparse: -1e30 is an option
     parser.add_argument("x", metavar="X", help="the value: 0.35, -1e30, 0x1.8p-2, inf; rounded to the dtype first")
     parser.add_argument("--scale", required=True, metavar="S", help="reals per step, positive and finite")
@@ -22,23 +25,26 @@ def add(commands: Commands) -> None:
     sign.add_argument("--unsigned", action="store_false", dest="signed", help="codes from 0 up")
     parser.add_argument("--narrow", action="store_true", help="drop the lowest signed code")
     parser.add_argument("--dtype", default="float32", metavar="T", help="float16, float32 or float64 (default float32)")
-    parser.add_argument("--engine", metavar="E", help="the same value in these engines, side by side: onnxruntime, "
-                        "pytorch, torchao, litert; separated by commas")
+    parser.add_argument("--engine", metavar="E", help="the same value in these engines, side by side, separated by "
+                        "commas: onnxruntime,pytorch; a wrong name lists all")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    from .trace import explain, parameters
+    from ..numbers import parameters
+    from .trace import explain
 
-    params = parameters("refquant explain", options.scale, options.zero_point, options.bits, options.signed,
+    params = parameters("explain", options.scale, options.zero_point, options.bits, options.signed,
                         options.narrow, options.dtype)
     if options.engine is None:
-        print(explain(options.x, params, options.dtype))
+        echo(fitted(str(explain(options.x, params, options.dtype))))
         return 0
-    from .side_by_side import ENGINES, side_by_side
+    from .side_by_side import engines, side_by_side
 
     if options.dtype != "float32":
         raise arguments.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
                               f"--dtype {options.dtype}", "drop --dtype")
-    print(side_by_side(options.x, params, known("explain", "--engine", [options.engine], ENGINES, "--help names all")))
+    found = engines()
+    names = known("explain", "--engine", [options.engine], found, f"X --engine {','.join(found)} shows all")
+    echo(fitted(side_by_side(options.x, params, names)))
     return 0

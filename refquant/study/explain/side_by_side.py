@@ -1,133 +1,64 @@
-"""One number's way to its code in several engines, side by side, and the rule that parts them.
+"""The steps of one number in several engines, side by side, and the rule by which they differ.
 
-A way is four choices: how to divide (R3), when to add the zero point (R5), where ties go (R4), what becomes of numbers
-beyond the codes (R6). The codes are those of refquant.engines; the steps before them are these choices', computed.
+The codes are those of refquant.engines; the steps before them are those of each operator's convention.
 """
+
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import combinations
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from itertools import combinations, zip_longest
+from typing import Any
 
 import numpy as np
 
 from ... import arguments
 from ...affine import AffineParams
-from ...engines.pytorch import fused_multiply_add
-from ..engines.quantizers import QUANTIZERS
-from ..engines.steps import Point, Scalar, Way, away, show, steps
+from ...engines.conventions import Convention
+from ...engines.exact import Scalar, show
+from ...engines.operators import OPERATORS, RULE, Operator
+from ...engines.steps import Step
+from ..aligned import room
+from ..engines.cases import Point
 from .trace import explain
 
-Choice: TypeAlias = Callable[..., Any]
-Rows: TypeAlias = list[tuple[str, Any]]
 
-#: Name -> the engine's operators.
-ENGINES = {
-    "onnxruntime": ("ONNX Runtime QuantizeLinear",),
-    "pytorch": ("torch.quantize_per_tensor", "torch.quantize_per_channel", "torch.fake_quantize_per_tensor_affine",
-                "torch.fake_quantize_per_channel_affine"),
-    "torchao": ("torchao quantize_affine",),
-    "litert": ("LiteRT QUANTIZE, reference", "LiteRT QUANTIZE, XNNPACK"),
-}
+def engines() -> dict[str, list[Operator]]:
+    """Name -> the engine's operators.
 
-
-# ---------------------------------------------------------------------------------------------- the choices
-
-def divided(x: Scalar, scale: Scalar) -> Any:
-    """x / scale"""
-    return x / scale
+    >>> [operator.short for operator in engines()["litert"]]
+    ['LiteRT reference', 'LiteRT XNNPACK']
+    """
+    found: dict[str, list[Operator]] = {}
+    for operator in OPERATORS.values():
+        if operator.engine:
+            found.setdefault(operator.engine, []).append(operator)
+    return found
 
 
-def by_reciprocal(x: Scalar, scale: Scalar) -> Any:
-    """x * (1 / scale)"""
-    return x * (1 / scale)
-
-
-def unrounded(x: Scalar, scale: Scalar) -> Any:
-    """x * (1 / scale), exactly"""
-    return np.float64(x) * np.float64(1 / scale)  # 24 + 24 bits
-
-
-def flushed(x: Scalar, scale: Scalar) -> Any:
-    """x * (1 / scale), flushed"""
-    small, inverse = (v if abs(v) >= np.finfo(np.float32).tiny else v * 0 for v in (x, 1 / scale))
-    return small * inverse
-
-
-DIVISIONS: dict[str, Choice] = {"true": divided, "reciprocal": by_reciprocal, "fused": unrounded, "flushed": flushed}
-#: Each choice that is not the rule's: the fields of Way that make it the rule's again, and what it is called.
-RESTORED: dict[str, dict[str, Any]] = {
-    "it multiplies by 1 / scale, rounded (R3)": {"division": "true"},
-    "it adds the zero point before it rounds (R5)": {"before": False},
-    "it rounds ties away from 0 (R4)": {"away": False},
-    "it casts to an integer before it clips, and what does not fit becomes the lowest (R6)": {"cast": 0,
-                                                                                              "wraps": False},
-}
-
-
-@arguments.quiet
-def rows(way: Way, p: Point) -> Rows:
-    """The labelled numbers on the way, up to the clip: what engine_steps.steps tells in words."""
-    divide = DIVISIONS[way.division]
-    v = divide(p.x, p.scale)
-    return [(divide.__doc__ or "", v), *(_before if way.before else _after)(way, v, p)]
-
-
-def _before(way: Way, v: Scalar, p: Point) -> Rows:
-    total = np.float32(fused_multiply_add(v, 1, p.zero_point))  # v may hold 48 bits; the sum is rounded once
-    return [("+ zero point", total), _rounded(way, total)]
-
-
-def _after(way: Way, v: Scalar, p: Point) -> Rows:
-    n = _rounded(way, v)
-    total = n[1] + p.zero_point
-    if not way.cast:
-        return [n, ("+ zero point", total)]
-    if not way.wraps:
-        return [n, (f"+ zero point, int{way.cast}", _held(total, way.cast))]
-    low = 2 ** (way.cast - 1)
-    return [n, (f"int{way.cast}, + zero point", (_held(n[1], way.cast) + p.zero_point + low) % (2 * low) - low)]
-
-
-def _rounded(way: Way, v: Scalar) -> tuple[str, float]:
-    return ("round, ties away from 0", away(v)) if way.away else ("round, ties to even", float(np.rint(v)))
-
-
-def _held(n: float, bits: int) -> int:
-    """As x86 casts: what an integer of so many bits does not hold, and NaN, becomes the lowest."""
-    return int(n) if abs(n) < 2 ** (bits - 1) else -(2 ** (bits - 1))
-
-
-def why(way: Way, p: Point, right: int) -> str:
+def why(convention: Convention, p: Point, right: int) -> str:
     """Which choices must be the rule's for the rule's code: the fewest, found by trying.
 
-    >>> why(Way("reciprocal", before=True), Point(np.float32(2.5), np.float32(1), 1), 3)
+    >>> from ...engines.choices import before_rounding, reciprocal
+    >>> why(Convention(reciprocal, before_rounding), Point(np.float32(2.5), np.float32(1), 1), 3)
     'it adds the zero point before it rounds (R5)'
     """
-    own = [said for said, fields in RESTORED.items() if way._replace(**fields) != way]
-    for count in range(1, len(own) + 1):
-        found = [kept for kept in combinations(own, count) if steps(_with(way, kept), p)[0] == right]
+    departs = convention.departs
+    for count in range(1, len(departs) + 1):
+        found = [kinds for kinds in combinations(departs, count) if right == convention._replace(
+            **{kind: getattr(Convention(), kind) for kind in kinds}).steps(*p)[-1].value]
         if found:
-            return ", and ".join(dict.fromkeys(said for kept in found for said in kept))
-    raise RuntimeError(f"no choice of {way} explains the code of {p}")
+            return ", and ".join(dict.fromkeys(departs[kind] for kinds in found for kind in kinds))
+    raise RuntimeError(f"no choice of {convention} explains the code of {p}")
 
-
-def _with(way: Way, kept: Sequence[str]) -> Way:
-    for said in kept:
-        way = way._replace(**RESTORED[said])
-    return way
-
-
-# ---------------------------------------------------------------------------------------------- side by side
 
 @arguments.quiet
-def side_by_side(x: str | float | Scalar, params: AffineParams, engines: Sequence[str]) -> str:
-    """x's way to its code by the rules and in each engine, as columns, and why a code differs.
+def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[str]) -> str:
+    """x's steps to its code by the rules and in each engine, as columns, and why a code differs.
 
     Args:
         x: as explain takes it, rounded to float32, in which the engines compute.
         params: one scale in reals per step and one zero point; the scale is cast to float32.
-        engines: names from ENGINES.
+        names: of engines, from engines().
 
     >>> from refquant import INT8
     >>> print(side_by_side(2.5, AffineParams(scale=1.0, zero_point=1, grid=INT8), ["litert"]))
@@ -147,56 +78,57 @@ def side_by_side(x: str | float | Scalar, params: AffineParams, engines: Sequenc
         ValueError: as explain; parameters that none of the engines takes; no engine, an unknown one.
         TypeError: as explain.
     """
+    operators = _known(params, names)
+    params = AffineParams(scale=np.asarray(params.scale, np.float32), zero_point=params.zero_point, grid=params.grid)
+    trace = explain(x, params, np.float32)
+    p = Point(np.float32(trace.x), np.float32(params.scale), int(params.zero_point), params.grid)
+    columns, lines, refusals = [_column("refquant", RULE.steps(p.x, params), p)], [], []
+    for operator in operators:
+        try:
+            steps = operator.steps(p.x, params)
+        except (ValueError, TypeError) as complaint:
+            refusals.append(complaint)
+            lines.append(f"{operator.name} does not take this: {complaint}")
+            continue
+        columns.append(_column(operator.name, steps, p))
+        code, right = steps[-1].value, trace.code
+        other = f", not {right}: {why(operator.convention, p, right)}" if code != right else " too"
+        lines.append(f"{operator.name} gives {code}{other}.")
+    if len(refusals) == len(operators):
+        raise refusals[0]
+    return "\n".join([f"{p} from {p.grid.qmin} to {p.grid.qmax}", "", *_beside(columns), *lines])
+
+
+def _known(params: Any, names: Sequence[str]) -> list[Operator]:
+    """The operators of the engines, which must be known, as must be the parameters."""
     arguments.instance("side_by_side", params, AffineParams, "`params` must be AffineParams",
                        "affine_params makes them")
     if params.grid.bits > 16:
         raise arguments.error(ValueError, "side_by_side",
                               "`params` must have at most 16 bits: beyond, engines compute in dtypes of their own",
-                              params.grid, "explain shows refquant's way alone")
-    names = [operator for name in dict.fromkeys(engines) for operator in _known(name)]
-    if not names:
-        raise arguments.error(ValueError, "side_by_side", "`engines` must name one at least", engines,
-                              ", ".join(ENGINES))
-    params = AffineParams(scale=np.asarray(params.scale, np.float32), zero_point=params.zero_point, grid=params.grid)
-    journey = explain(x, params, np.float32)
-    p, right = Point(np.float32(journey.x), np.float32(params.scale), int(params.zero_point), params.grid), journey.code
-    columns, said, refusals = [_column("refquant", Way(), p, right)], [], []
-    for name in names:
-        try:
-            code = QUANTIZERS[name].code(p)
-        except (ValueError, TypeError) as complaint:
-            refusals.append(complaint)
-            said.append(f"{name} does not take this: {complaint}")
-            continue
-        columns.append(_column(name, QUANTIZERS[name].way, p, code))
-        differs = f", not {right}: {why(QUANTIZERS[name].way, p, right)}" if code != right else " too"
-        said.append(f"{name} gives {code}{differs}.")
-    if len(refusals) == len(names):
-        raise refusals[0]
-    return "\n".join([f"{p} from {p.grid.qmin} to {p.grid.qmax}", "", *_beside(columns), *said])
+                              params.grid, "explain shows refquant's steps alone")
+    known = engines()
+    if not names or not set(names) <= set(known):
+        raise arguments.error(ValueError, "side_by_side", "`names` must hold engines that are known, one at least",
+                              repr(list(names)), ", ".join(known))
+    return [operator for name in dict.fromkeys(names) for operator in known[name]]
 
 
-def _known(name: str) -> tuple[str, ...]:
-    if name not in ENGINES:
-        raise arguments.error(ValueError, "side_by_side", "`engines` must hold known names", repr(name),
-                              ", ".join(ENGINES))
-    return ENGINES[name]
-
-
-def _column(name: str, way: Way, p: Point, code: int) -> list[str]:
-    back = np.float32(code - p.zero_point) * p.scale
-    shown = [(label, show(v)) for label, v in (*rows(way, p), ("clip", code), ("x_hat", back))]
+def _column(name: str, steps: Sequence[Step], p: Point) -> list[str]:
+    back = Step("x_hat", np.float32(steps[-1].value - p.zero_point) * p.scale)
+    shown = [(step.label, show(step.value)) for step in (*steps, back) if step.label]
     left, right = (max(map(len, texts)) for texts in zip(*shown, strict=True))
     left = max(left, len(name) - right - 2)
     return [name, *(f"{label:<{left}}  {value:>{right}}" for label, value in shown)]
 
 
-def _beside(columns: list[list[str]], most: int = 3) -> list[str]:
-    """Columns as text: the rule's first, and beside it as many others as fit, block by block."""
-    lines = []
-    for start in range(1, len(columns), most - 1):
-        block = [columns[0], *columns[start:start + most - 1]]
+def _beside(columns: list[list[str]]) -> list[str]:
+    """Columns as text, block by block: the rule's, and beside it two others, or one if the terminal is too narrow."""
+    first, *others = (max(map(len, column)) for column in columns)
+    lines, beside = [], 2 if first + 2 * (4 + max(others)) <= room() else 1
+    for start in range(1, len(columns), beside):
+        block = [columns[0], *columns[start:start + beside]]
         widths = [max(map(len, column)) for column in block]
         lines += ["    ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
-                  for line in zip(*block, strict=True)] + [""]
+                  for line in zip_longest(*block, fillvalue="")] + [""]
     return lines

@@ -1,4 +1,5 @@
 """What is drawn of one array: its histogram, and the two errors of a clip."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """What `refquant inspect` shows of one array: where the rules end its range, and what a clip costs."""
+
 from __future__ import annotations
 
 import math
@@ -6,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..plots.style import BLACK, BLUE, FIT_STYLES, RED, SKY, figure, styled
+from ..plots.style import BLACK, BLUE, FIT_STYLES, RED, SKY, slide, styled
 from .recommend import short
 from .report import Report
 
@@ -20,7 +21,7 @@ def tensor_ranges(report: Report) -> Figure:
     record, (edges, counts, unit) = report.record, report.histogram
     schemes = {(s["fit"], s["rule"]): s for s in record["schemes"] if s["granularity"] == "tensor"}
     rules = list(dict.fromkeys(rule for _, rule in schemes))
-    drawn, (above, below) = figure(7.6, 9, nrows=2, sharex=True, height_ratios=(1, 1.25))
+    drawn, (above, below) = slide(nrows=2, sharex=True, height_ratios=(1, 1.5))
     factor, reals = _decimal(float(np.abs(edges).max()), unit)
     above.stairs(np.maximum(counts, 0.5), edges * factor, baseline=0.5, fill=True, color=SKY)
     above.set(yscale="log", ylim=(0.5, max(10, 2 * counts.max())), ylabel="values per bin\n(log scale)")
@@ -46,7 +47,7 @@ def tensor_ranges(report: Report) -> Figure:
 def error_against_clip(report: Report) -> Figure:
     """The rounding part, the clipping part and their sum against the clip, symmetric per tensor; the least marked."""
     errors, best = report.clip_error, report.record["best_clip"]
-    drawn, axes = figure(5.4, 9)
+    drawn, axes = slide()
     axes.set_title(_title(report) + ", symmetric per tensor", fontsize=14)
     axes.set_ylabel("mean squared error,\nover mean(x²) (log scale)")
     if errors is None or best is None:

@@ -1,4 +1,5 @@
 """`refquant inspect`: the arrays of a file, their table, inspect.json and figures."""
+
 from __future__ import annotations
 
 import json
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 
 from ... import __version__
 from ...clipping import POWER
-from ...files import writable_folder, write
+from ...files import Content, writable_folder
+from .. import jobs, results
 from .report import Record, Report, inspected
 from .settings import Options, checked, fitted
 from .table import printable, table
@@ -18,6 +20,7 @@ from .tensors import Tensor, tensors
 
 WHERE = "refquant inspect"
 FIGURES = 20  # arrays of one file that are drawn
+LONG = 2**18  # values that take more than a few seconds
 
 
 class Job(NamedTuple):
@@ -56,27 +59,27 @@ def _fits(options: Options, tensor: Tensor) -> bool:
         return False
 
 
-def run(todo: Job, out: str) -> Iterator[str]:
+def run(todo: Job, out: str, svg: bool = False) -> Iterator[str]:
     """What is to be printed, array by array; then the files are written, all or none."""
     with _folder(out) as folder:
         records: list[Record] = []
-        figures: dict[str, str | bytes] = {}
+        figures: dict[str, Content] = {}
         largest = sorted(todo.arrays, key=lambda a: -a[0].size)[:FIGURES]
+        if (values := sum(tensor.size for tensor, _ in todo.arrays)) > LONG:
+            jobs.say(f"{results.count(len(todo.arrays), 'array')} of {todo.file}, {values:,} values")
+            jobs.speak()
         for (tensor, options), stem in zip(todo.arrays, file_names([t.name for t, _ in todo.arrays]), strict=True):
             with tensor.opened(folder) as x:
                 report = inspected(WHERE, x, tensor.name, options)
             records.append(report.record)
             if any(tensor is drawn for drawn, _ in largest):
-                figures |= _figures(report, stem)
+                figures |= _figures(report, stem, svg)
             yield table(report.record)
         if todo.left_out:
             yield "Left out: " + "; ".join(f"{printable(name)}, {why}" for name, why in todo.left_out.items())
         if len(records) > FIGURES:
             yield f"Drawn: the {FIGURES} largest of {len(records)} arrays."
-        figures["inspect.json"] = _json(todo, records)
-        for name, content in figures.items():
-            write(folder / name, content)
-        yield "Written: " + ", ".join(str(folder / name) for name in figures)
+        yield str(results.save("inspect", folder, {**figures, "inspect.json": _json(todo, records)}))
 
 
 @contextmanager
@@ -93,12 +96,11 @@ def _folder(out: str) -> Iterator[Path]:
         raise
 
 
-def _figures(report: Report, stem: str) -> dict[str, str | bytes]:
-    from ..plots.style import png
+def _figures(report: Report, stem: str, svg: bool) -> dict[str, Content]:
     from .figures import error_against_clip, tensor_ranges
 
-    return {f"{stem}_histogram.png": png(tensor_ranges(report)),
-            f"{stem}_error.png": png(error_against_clip(report))}
+    return results.pictures("inspect", {f"{stem}_histogram.png": tensor_ranges(report),
+                                        f"{stem}_error.png": error_against_clip(report)}, svg)
 
 
 def _json(todo: Job, records: Sequence[Record]) -> str:

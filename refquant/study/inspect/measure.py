@@ -3,6 +3,7 @@
 Arrays are read in pieces (passes.py), so memory does not grow with them. Where the slices hold more than BUDGET values,
 rules that search see some of the slices.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence

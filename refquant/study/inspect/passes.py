@@ -2,6 +2,7 @@
 
 So results do not depend on the number of threads: the pieces are the same, and are summed in their order.
 """
+
 from __future__ import annotations
 
 import os
@@ -15,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from ...arguments import Reals
-from ...clipping import mse_optimal
+from ...clipping import percentile
 from ...observers import histogram_observer
 from ...observers.monoid import State
 from ..jobs import clear, show
@@ -61,7 +62,7 @@ def native(x: Reals) -> Reals:
     return np.asarray(x, x.dtype.newbyteorder("="), order="C")
 
 
-HISTOGRAM = histogram_observer(mse_optimal)  # its summaries serve every rule
+HISTOGRAM = histogram_observer(partial(percentile, percent=100))  # its summaries serve every rule
 
 
 class Scan(NamedTuple):

@@ -1,4 +1,5 @@
 """Which scheme is recommended, and why."""
+
 from __future__ import annotations
 
 import math

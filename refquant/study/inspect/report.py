@@ -1,4 +1,5 @@
 """People's own tensors: every way to quantize them, measured, and one recommended."""
+
 from __future__ import annotations
 
 import math
@@ -117,7 +118,7 @@ def inspected(where: str, x: Reals, name: str, options: Options) -> Report:
 
 
 def _measured(measure: Measure, x: Reals, name: str, seen: Scan, options: Options) -> tuple[list[Scheme], list[str]]:
-    """Every scheme, the simpler first: by fit, then granularity, then rule; and what is to be known of them."""
+    """Every scheme, the simpler first: by fit, then granularity, then rule; and notes on them."""
     found: list[Scheme] = []
     notes: list[str] = []
     for granularity, cut in slices(x, options.channel_axis, options.block).items():

@@ -1,4 +1,5 @@
 """The schemes that are tried: symmetric or affine codes, and how the range is chosen."""
+
 from __future__ import annotations
 
 from typing import TypeAlias

@@ -1,4 +1,5 @@
 """What is asked of an inspection, checked: without an array, then against its shape."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -1,4 +1,5 @@
 """The range of each slice by each rule: from its values, or where they are many from their histogram."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

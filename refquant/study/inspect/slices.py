@@ -1,4 +1,5 @@
 """Who shares a scale: an array cut into slices, per tensor, per channel or per block."""
+
 from __future__ import annotations
 
 import math

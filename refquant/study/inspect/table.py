@@ -1,4 +1,5 @@
 """An array's schemes as text."""
+
 from __future__ import annotations
 
 from ..aligned import aligned
@@ -17,7 +18,7 @@ def table(record: Record) -> str:
         f"{printable(record['array'])}: {record['dtype']} {tuple(record['shape'])}, {record['values']:,} values from "
         f"{record['minimum']:.6g} to {record['maximum']:.6g}, {record['bytes']:,} bytes; {record['bits']} bits"
         + (f"; {bad:,} NaN or infinite values left out" if bad else ""),
-        *aligned([HEAD, *(_row(s, record) for s in ordered)], left=5),
+        *aligned([HEAD, *(_row(s, record) for s in ordered)], left=5, spare=(4, 10)),  # range, smaller
         *(["~ measured on a sample"] if sampled else []), *(f"({note})" for note in record["notes"]),
         f"Recommended (*): {record['reason']}.", ""])
 

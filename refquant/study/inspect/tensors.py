@@ -2,6 +2,7 @@
 
 Nothing is unpickled, and nothing that a header claims is believed before the file's size confirms it.
 """
+
 from __future__ import annotations
 
 import ast

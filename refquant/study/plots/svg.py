@@ -1,4 +1,5 @@
-"""Figures as SVG text that follows the reader's light or dark mode; the same figure gives the same bytes."""
+"""Figures as SVG text: plain, or following the reader's light or dark mode. The same figure gives the same bytes."""
+
 from __future__ import annotations
 
 import io
@@ -25,14 +26,20 @@ def theme() -> str:
             f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}")
 
 
-def svg(drawn: Figure) -> str:
-    """The figure, its text as text, its colours as variables of the theme."""
+def plain(drawn: Figure, mark: str | None = None, fonttype: str = "path") -> str:
+    """The figure for slides and papers: letters as paths, so that it needs no font. mark: its maker, in the file."""
     from matplotlib import rc_context
 
     buffer = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "refquant"}):
-        drawn.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    body = re.sub(r"^.*?(?=<svg )|<metadata>.*?</metadata>|\n *", "", buffer.getvalue(), flags=re.DOTALL)
+    with rc_context({"svg.fonttype": fonttype, "svg.hashsalt": "refquant"}):
+        drawn.savefig(buffer, format="svg", metadata={"Creator": mark, **dict.fromkeys(("Date", "Format", "Type"))})
+    return buffer.getvalue()
+
+
+def svg(drawn: Figure) -> str:
+    """The figure, its text as text, its colours as variables of the theme."""
+    text = plain(drawn, fonttype="none")
+    body = re.sub(r"^.*?(?=<svg )|<metadata>.*?</metadata>|\n *", "", text, flags=re.DOTALL)
     body = re.sub(r"(\d+(?:\.\d+)?px) 'DejaVu Sans',[^;\"]*", rf"\1 {FONTS}", body)
     for name, (light, _) in COLORS.items():
         body = re.sub(light, f"var(--{name})", body, flags=re.IGNORECASE)

@@ -1,4 +1,5 @@
 """A vector before it is written: what goes in, what must come out, and why it is there."""
+
 from __future__ import annotations
 
 import json
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...arguments import quiet
-from ...grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, IntGrid
+from ...grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, Grid, IntGrid
 
 Scalar: TypeAlias = np.floating[Any]
 Float: TypeAlias = np.dtype[np.floating[Any]]
@@ -69,11 +70,12 @@ def once(cases: Iterable[Case]) -> list[Case]:
     return list(chosen.values())
 
 
-def fields(grid: IntGrid) -> dict[str, Any]:
-    return {"bits": grid.bits, "signed": grid.signed, "narrow": grid.narrow, "qmin": grid.qmin, "qmax": grid.qmax}
+def fields(grid: Grid) -> dict[str, Any]:
+    return {"bits": grid.bits, "signed": grid.qmin < 0, "narrow": grid.qmin == -grid.qmax, "qmin": grid.qmin,
+            "qmax": grid.qmax}
 
 
-def zero_points(grid: IntGrid) -> tuple[int, int, int, int]:
+def zero_points(grid: Grid) -> tuple[int, int, int, int]:
     """The middle, an odd one, and the ends."""
     middle = (grid.qmin + grid.qmax + 1) // 2
     return middle, middle + 1 if middle % 2 == 0 else middle, grid.qmin, grid.qmax

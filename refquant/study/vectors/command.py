@@ -1,15 +1,17 @@
 """`refquant vectors`: write the test vectors."""
+
 from __future__ import annotations
 
 import argparse
 
-from ..options import Commands
+from ..options import Commands, echo
 
 
 def add(commands: Commands) -> None:
-    parser = commands.add_parser("vectors", allow_abbrev=False, help="test vectors for other languages, in JSON",
-                                 description="Write inputs and expected results of each function at decision points, a "
-                                 "schema, a README and an example checker in C.")
+    parser = commands.add_parser("vectors", help="test vectors for other languages, in JSON", examples=(
+        "refquant vectors", "refquant vectors --out tests/vectors"),
+        description="Write inputs and expected results of each function at decision points, a schema, a README and an "
+        "example checker in C.")
     parser.add_argument("--out", default="vectors", metavar="DIR", help="folder for the files (default vectors)")
     parser.set_defaults(run=run)
 
@@ -17,5 +19,5 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from .documents import save
 
-    print("Written: " + ", ".join(map(str, save(options.out))))
+    echo(str(save(options.out)))
     return 0

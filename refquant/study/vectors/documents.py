@@ -1,4 +1,5 @@
 """Test vectors for other languages, in the manner of Wycheproof: JSON files, a schema, a README, a checker in C."""
+
 from __future__ import annotations
 
 import json
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import RULES, __version__
-from ...files import writable_folder, write
+from ...files import writable_folder
+from .. import results
 from . import integer_cases, quantization_cases, range_cases
 from .case import Case, once
 from .notes import NOTES, rule_of
@@ -109,14 +111,9 @@ def contents() -> dict[str, str]:
     return {**whole, **{name: readme() if name == "README.md" else _template(name) for name in TEMPLATES}}
 
 
-def save(out: str | Path) -> list[Path]:
-    """Write all files to the folder; where they are."""
-    folder = writable_folder("refquant vectors", out)
-    paths = []
-    for name, content in contents().items():
-        write(folder / name, content)
-        paths.append(folder / name)
-    return paths
+def save(out: str | Path) -> results.Written:
+    """Write all files to the folder, or none; where they are."""
+    return results.save("vectors", writable_folder("refquant vectors", out), contents())
 
 
 def _template(name: str) -> str:

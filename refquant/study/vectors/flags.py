@@ -1,5 +1,6 @@
 """Why a vector is there: flags found by computing the case wrongly as well, and in exact fractions. Expected results
 are the library's; only what is said about them is computed here."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from ...arguments import quiet
-from ...grids import IntGrid
+from ...engines.choices import half_away
+from ...grids import Grid
 from .notes import NOTES
 
 Scalar = np.floating[Any]
 
 
 @quiet
-def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> list[str]:
+def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[str]:
     """The flags of q = quantize(x).
 
+    >>> from refquant import IntGrid
     >>> of_quantize(np.float32(2.5), np.float32(1), 1, IntGrid(8))
     ['odd_zero_point', 'tie']
     """
@@ -55,9 +58,10 @@ def of_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid) -> lis
 
 
 @quiet
-def of_dequantize(q: int, scale: Scalar, zero_point: int, grid: IntGrid, x_hat: Scalar) -> list[str]:
+def of_dequantize(q: int, scale: Scalar, zero_point: int, grid: Grid, x_hat: Scalar) -> list[str]:
     """The flags of x_hat = dequantize(q).
 
+    >>> from refquant import IntGrid
     >>> of_dequantize(127, np.float32(0.5), -1, IntGrid(8), np.float32(64))
     ['grid_end', 'subtraction_wraps']
     """
@@ -77,10 +81,11 @@ def of_dequantize(q: int, scale: Scalar, zero_point: int, grid: IntGrid, x_hat: 
 
 
 @quiet
-def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid, x_hat: Scalar,
+def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid, x_hat: Scalar,
                      gradient: int) -> list[str]:
     """The flags of x_hat = fake_quantize(x), with the gradient of the straight-through estimator.
 
+    >>> from refquant import IntGrid
     >>> of_fake_quantize(np.float32(7.4), np.float32(1), 0, IntGrid(4), np.float32(7), 1)
     ['straight_through', 'grid_end']
     """
@@ -94,9 +99,10 @@ def of_fake_quantize(x: Scalar, scale: Scalar, zero_point: int, grid: IntGrid, x
 
 
 @quiet
-def of_affine(lo: Scalar, hi: Scalar, grid: IntGrid, scale: Scalar, zero_point: int) -> list[str]:
+def of_affine(lo: Scalar, hi: Scalar, grid: Grid, scale: Scalar, zero_point: int) -> list[str]:
     """The flags of affine_params(lo, hi).
 
+    >>> from refquant import IntGrid
     >>> of_affine(np.float32(-1), np.float32(1), IntGrid(8, signed=False), np.float32(0.007843138), 127)
     ['ulp', 'rounded_scale']
     """
@@ -118,9 +124,10 @@ def of_affine(lo: Scalar, hi: Scalar, grid: IntGrid, scale: Scalar, zero_point: 
 
 
 @quiet
-def of_symmetric(lo: Scalar, hi: Scalar, grid: IntGrid, scale: Scalar, zero_point: int) -> list[str]:
+def of_symmetric(lo: Scalar, hi: Scalar, grid: Grid, scale: Scalar, zero_point: int) -> list[str]:
     """The flags of symmetric_params(lo, hi).
 
+    >>> from refquant import IntGrid
     >>> of_symmetric(np.float32(0), np.float32(0), IntGrid(8), np.float32(1), 0)
     ['zero', 'degenerate_range']
     """
@@ -148,9 +155,10 @@ def of_multiplier(m: Scalar) -> list[str]:
 
 
 @quiet
-def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: IntGrid) -> list[str]:
+def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: Grid) -> list[str]:
     """The flags of requantize(acc, mantissa, shift, zero_point).
 
+    >>> from refquant import IntGrid
     >>> of_requantize(245, 3 * 2**29, -4, 0, IntGrid(8))
     ['ulp', 'double_rounding']
     """
@@ -158,7 +166,7 @@ def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: In
     before = round(exact) + zero_point
     q, tie = _clipped(before, grid), exact.denominator == 2
     high = (acc * 2**max(shift, 0) * mantissa + 2**30) >> 31  # gemmlowp: half up, then half away from zero
-    twice = Fraction(abs(high), 2**max(-max(shift, -99), 0)) + Fraction(1, 2)
+    twice = half_away(Fraction(high, 2**max(-max(shift, -99), 0)))
     one = Fraction(mantissa) * Fraction(2) ** (max(shift, -99) - 31)
     real = np.float32(acc) * np.float32(np.ldexp(float(mantissa), max(shift, -999) - 31))
     return _named({
@@ -169,7 +177,7 @@ def of_requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: In
         "ulp": not tie and (_across(exact, exact + one) or _across(exact, exact - one)),
         "zero": acc == 0,
         "accumulator_bound": acc in (-2**31, 2**31 - 1),
-        "double_rounding": _clipped((twice.__floor__() if high >= 0 else -twice.__floor__()) + zero_point, grid) != q,
+        "double_rounding": _clipped(twice + zero_point, grid) != q,
         "float32_multiplier": _clipped(_rounded(real) + zero_point, grid) != q,
         "shift_bound": shift == 30 or shift <= -31,
     })
@@ -212,7 +220,7 @@ def _rounded(v: Any) -> Any:
     return round(Fraction(float(v))) if np.isfinite(v) else float(v)
 
 
-def _clipped(code: Any, grid: IntGrid) -> int:
+def _clipped(code: Any, grid: Grid) -> int:
     return int(min(max(code, grid.qmin), grid.qmax))
 
 

@@ -1,4 +1,5 @@
 """Inputs for integer_matmul, quantize_multiplier and requantize: sums at the bound of int32, ties, double rounding."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import numpy as np
 
 from ... import integer
 from ...arguments import Codes
-from ...grids import INT2, INT4, INT8, INT16, INT32, UINT4, UINT8, UINT16, IntGrid
+from ...grids import INT2, INT4, INT8, INT16, INT32, UINT4, UINT8, UINT16, Grid
 from . import flags
 from .case import DOUBLE, FULL, HALF, NARROW8, SINGLE, UINT32, Case, fields, hex_float, refused, zero_points
 
@@ -79,7 +80,7 @@ def _repeated(codes: list[int], dtype: str, rows: int, columns: int) -> Codes:
     return np.array(codes, dtype)[np.arange(rows * columns) % max(len(codes), 1)].reshape(rows, columns)
 
 
-def _requantizations(grid: IntGrid) -> Iterator[tuple[int, int, int, int, str]]:
+def _requantizations(grid: Grid) -> Iterator[tuple[int, int, int, int, str]]:
     """Ties of short multipliers and one beside, cases of double rounding, ends of int32, extreme shifts."""
     middle, odd, qmin, _ = zero_points(grid)
     for m, zero_point in ((0.5, odd), (0.046875, middle), (2.0**-8, qmin), (0.75, odd)):

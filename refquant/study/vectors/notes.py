@@ -1,4 +1,5 @@
 """What each flag says, and the rule that it concerns."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

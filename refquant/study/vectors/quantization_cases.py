@@ -1,4 +1,5 @@
 """Inputs for quantize, dequantize and fake_quantize: ties and one ulp beside them, the grid's ends and beyond."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,11 +13,11 @@ from ... import affine
 from ...affine import AffineParams
 from ...arguments import quiet
 from ...gradients import straight_through
-from ...grids import INT2, INT8, INT16, INT32, UINT8, IntGrid
+from ...grids import INT2, INT8, INT16, INT32, UINT8, Grid, IntGrid
 from . import flags
 from .case import DOUBLE, FORMATS, FULL, HALF, SINGLE, Case, Float, Scalar, fields, hex_float, refused, zero_points
 
-Quantization: TypeAlias = tuple[IntGrid, Scalar, Scalar, int, str]  # grid, x, scale, zero_point, comment
+Quantization: TypeAlias = tuple[Grid, Scalar, Scalar, int, str]  # grid, x, scale, zero_point, comment
 
 
 def quantize_cases() -> Iterator[Case]:
@@ -61,12 +62,12 @@ def dequantize_cases() -> Iterator[Case]:
             yield refused(_codes(grid, dtype.type(1)), {"q": q, "scale": "0x1p+0", "zero_point": 0}, "R2", comment)
 
 
-def _reals(grid: IntGrid, x: Scalar, scale: Scalar) -> dict[str, Any]:
+def _reals(grid: Grid, x: Scalar, scale: Scalar) -> dict[str, Any]:
     return {"grid": fields(grid), "dtype": x.dtype.name, "scale_dtype": scale.dtype.name,
             "arithmetic": grid.arithmetic(x.dtype).name}
 
 
-def _codes(grid: IntGrid, scale: Scalar) -> dict[str, Any]:
+def _codes(grid: Grid, scale: Scalar) -> dict[str, Any]:
     kept = "float64" if grid.bits > 16 else scale.dtype.name
     return {"grid": fields(grid), "scale_dtype": scale.dtype.name, "x_hat_dtype": kept,
             "arithmetic": grid.arithmetic(scale.dtype).name}
@@ -76,7 +77,7 @@ def _inputs(x: Scalar, scale: Scalar, zero_point: int) -> dict[str, Any]:
     return {"x": hex_float(x), "scale": hex_float(scale), "zero_point": zero_point}
 
 
-def _half_way(grid: IntGrid, code: int, scale: Scalar, zero_point: int, dtype: Float) -> Iterator[Quantization]:
+def _half_way(grid: Grid, code: int, scale: Scalar, zero_point: int, dtype: Float) -> Iterator[Quantization]:
     """The float nearest to the tie between `code` and the next, and one ulp to either side."""
     x = dtype.type(float(Fraction(2 * (code - zero_point) + 1, 2) * Fraction(float(scale))))
     for end, says in ((0, ""), (-np.inf, ", one ulp less"), (np.inf, ", one ulp more")):

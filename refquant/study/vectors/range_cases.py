@@ -1,4 +1,5 @@
 """Inputs for affine_params and symmetric_params: ordinary ranges, those that degenerate, zero points that are ties."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ import numpy as np
 
 from ... import ranges
 from ...affine import AffineParams
-from ...grids import IntGrid
+from ...grids import Grid
 from . import flags
 from .case import FULL, RANGES, Case, Float, Scalar, fields, hex_float, refused
 
@@ -55,7 +56,7 @@ def _common_ranges(dtype: Float) -> Iterator[tuple[Scalar, Scalar, str]]:
         yield dtype.type(lo), dtype.type(hi), comment
 
 
-def _ranges_at_ties(grid: IntGrid, dtype: Float) -> Iterator[tuple[Scalar, Scalar, str]]:
+def _ranges_at_ties(grid: Grid, dtype: Float) -> Iterator[tuple[Scalar, Scalar, str]]:
     """Ranges whose zero point is a tie, and lo one ulp to either side."""
     width = grid.qmax - grid.qmin
     for scale in (1.0, 2.0**-7):
@@ -67,7 +68,7 @@ def _ranges_at_ties(grid: IntGrid, dtype: Float) -> Iterator[tuple[Scalar, Scala
                 yield np.nextafter(lo, dtype.type(0)), hi, f"-lo / scale = {below} and a half, lo one ulp more"
 
 
-def _refused_ranges(grid: IntGrid, dtype: Float) -> Iterator[Case]:
+def _refused_ranges(grid: Grid, dtype: Float) -> Iterator[Case]:
     group = {"grid": fields(grid), "dtype": dtype.name, "scale_dtype": grid.arithmetic(dtype).name}
     for lo, hi, comment in ((1.0, -1.0, "lo above hi"), (-np.inf, 1.0, "infinite"), (0.0, np.inf, "infinite"),
                             (np.nan, 1.0, "NaN"), (0.0, np.nan, "NaN")):

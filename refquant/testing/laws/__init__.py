@@ -3,6 +3,7 @@
 `subject` is the refquant module, or anything with functions of the same names: a mutant, say. One module an idea, its
 laws in a table at its end. LAWS is all of them, and a plain dict: a test may add its own.
 """
+
 from __future__ import annotations
 
 from . import clipping, codes, gradients, granularity, integers, observers, parameters

@@ -1,4 +1,5 @@
 """Laws of clipping rules: on slices (R12), on errors and on histograms."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

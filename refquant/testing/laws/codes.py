@@ -1,4 +1,5 @@
 """Laws of grids, codes and reals (R1 to R7, R16): which codes exist, which code a real has, what a code means."""
+
 from __future__ import annotations
 
 from fractions import Fraction

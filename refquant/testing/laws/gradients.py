@@ -1,4 +1,5 @@
 """Laws of gradients (R15): straight through, and of learned steps."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Laws of granularity (R12): who shares a scale."""
+
 from __future__ import annotations
 
 from typing import Any

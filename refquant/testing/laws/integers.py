@@ -1,4 +1,5 @@
 """Laws of integers (R13, R14): exact products, one rounding."""
+
 from __future__ import annotations
 
 from fractions import Fraction

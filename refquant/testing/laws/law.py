@@ -1,4 +1,5 @@
 """What a law is, how it is tried, and how the laws compare."""
+
 from __future__ import annotations
 
 import warnings

@@ -1,4 +1,5 @@
 """Laws of observers: how their states merge."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

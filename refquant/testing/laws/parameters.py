@@ -1,4 +1,5 @@
 """Laws of parameters (R8 to R11): from a range to scale and zero point."""
+
 from __future__ import annotations
 
 from fractions import Fraction

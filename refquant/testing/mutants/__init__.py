@@ -4,6 +4,7 @@ its rule.
 One module an idea, as for the laws, its mutants in a table at its end. MUTANTS is all of them, and a plain dict: a test
 may add its own.
 """
+
 from __future__ import annotations
 
 from . import codes, gradients, granularity, integers, parameters

@@ -1,4 +1,5 @@
 """Mutants of grids, codes and reals (R1 to R7, R16)."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Mutants of gradients (R15)."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

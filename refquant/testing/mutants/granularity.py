@@ -1,4 +1,5 @@
 """Mutants of granularity (R12)."""
+
 from __future__ import annotations
 
 from typing import Any

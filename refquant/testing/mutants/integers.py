@@ -1,4 +1,5 @@
 """Mutants of integers (R13, R14)."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """What a mutant is, and which laws must notice it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,5 @@
 """Mutants of parameters (R8 to R11)."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -80,7 +81,7 @@ MUTANTS = (
 
     Mutant("divided by 127.5", "R10", _symmetric(_divisor(0.5))),
     Mutant("divided by 128", "R10", _symmetric(_divisor(1.0))),
-    Mutant("unsigned zero point one low", "R10", _symmetric(lambda lo, hi, grid, s, z: (s, z - (not grid.signed)))),
+    Mutant("unsigned zero point one low", "R10", _symmetric(lambda lo, hi, grid, s, z: (s, z - (grid.qmin >= 0)))),
     Mutant("only hi looked at", "R10", {"symmetric_params": lambda lo, hi, grid: rq.symmetric_params(
         np.minimum(hi, 0), np.maximum(hi, 0), grid)}),
 

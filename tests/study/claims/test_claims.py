@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from helpers import refused
 
-from refquant.study.claims import run, sentences, verdict
+import refquant as rq
+from refquant.study.claims import outcome, run, sentences, verdict
 from refquant.study.claims.experiments import EXPERIMENTS
 from refquant.study.claims.report import Report, effect, report, to_json, to_markdown, to_text
-from refquant.study.claims.verdicts import ALWAYS, MORE, NEVER, SAME, Outcome, Reading, Rule, effects, outcome
+from refquant.study.claims.verdicts import ALWAYS, MORE, NEVER, SAME, UNFAIR, Outcome, Reading, Rule, beside, effects
 from refquant.study.stats import Estimate, estimate, t_quantile
 
 OVERLAP = 540 / 1257
@@ -31,7 +32,7 @@ SETTINGS = {"seeds": 3, "epochs": 60, "calibration": 256, "sizes": [64, 10], "tr
     (0.0, 0.6, SAME, "inconclusive"), (1.2, 0.6, SAME, "refuted"),
     (-1.2, 0.6, SAME, "refuted"), (-1.0, 0.5, SAME, "inconclusive"),
     (100.0, 0.0, ALWAYS, "confirmed"), (95.0, 3.0, ALWAYS, "refuted"), (0.0, 0.0, NEVER, "refuted"),
-    (100.0, None, NEVER, "confirmed"),
+    (100.0, None, NEVER, "confirmed"), (9.0, 0.1, UNFAIR, "unfair"), (9.0, None, UNFAIR, "unfair"),
 ])
 def test_the_decision_rule(mean: float, half: float | None, rule: Rule, expected: str) -> None:
     assert verdict(Estimate(mean, half, 20), rule) == expected
@@ -69,6 +70,26 @@ def test_effects_are_paired_and_signed() -> None:
     assert effects(a_minus_b._replace(less={"method": "c"}), records) == [], "nothing to compare with"
     with pytest.raises(ValueError, match="several records"):
         effects(a_minus_b._replace(more={}), records)
+
+
+def test_a_control_is_taken_off() -> None:
+    records = [r for name, values in (("a", [0.9, 0.8]), ("b", [0.5, 0.6]), ("c", [0.7, 0.7]), ("d", [0.6, 0.7]))
+               for r in rows(name, values)]
+    a, b, c, d = ({"method": name} for name in "abcd")
+    reading = Reading("id", "a minus b, beyond c minus d", "accuracy", a, b, control=(c, d))
+    assert effects(reading, records) == pytest.approx([30, 20])
+    assert beside(reading, records, "cross_entropy", 0.0).mean == pytest.approx(-0.25)  # type: ignore[union-attr]
+    assert beside(reading, records, "logit_sqnr_db", 0.0) is None
+    assert effects(reading, [r for r in records if r["method"] != "d" or r["seed"]]) == pytest.approx([20])
+
+
+def test_an_unfair_comparison_is_no_claim(small: Report) -> None:
+    reading = Reading("three", "an example", "accuracy", {"method": "a"}, {"method": "b"}, UNFAIR, False)
+    answer = small.answers[0]
+    shown = small._replace(answers=[answer._replace(outcomes=[*answer.outcomes, (
+        reading, outcome(reading, answer.records, OVERLAP))])])
+    assert shown.answers[0].outcomes[-1][1].effect == pytest.approx(35)
+    assert to_json(shown) == to_json(small) and to_markdown(shown) == to_markdown(small)
 
 
 def test_a_rule_without_exception_takes_every_record_of_a_seed() -> None:
@@ -173,7 +194,7 @@ def test_other_settings_and_versions_are_refused(folder: Path, monkeypatch: pyte
         with refused(ValueError, "refquant claims", "same settings", key, "--out"):
             run.measure(folder, ["sides"], other, jobs=1)
     monkeypatch.setattr(run, "__version__", "9.9")
-    with refused(ValueError, "version 0.1.0", "9.9"):
+    with refused(ValueError, f"version {rq.__version__}", "9.9"):
         run.measure(folder, ["definitions"], ONE, jobs=1)
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 

@@ -13,7 +13,7 @@ import pytest
 
 from refquant.study.claims import sentences
 from refquant.study.claims.experiments.after_training import MSE, NAIVE, STRONG
-from refquant.study.claims.experiments.during_training import LSQ, STE
+from refquant.study.claims.experiments.during_training import IN_FLOAT, LSQ, MOVING, STE, STE_MSE
 from refquant.study.claims.experiments.static_dynamic import BEST, CLE, P99, PER_BATCH, PER_IMAGE
 from refquant.study.claims.experiments.static_dynamic import MSE as MSE_TENSOR
 from refquant.study.claims.page import to_html
@@ -44,19 +44,20 @@ SHIFTS = ["1 times as bright", "2 times as bright", "4 times as bright", "0.25 t
 PLACES = {
     "conversion": FLOAT + places(NAIVE, MSE, STRONG, bits=range(8, 1, -1)),
     "calibration": places(NAIVE, MSE, images=[1, 2, 4, 8, 128, 1257, 0], bits=[8, 4, 3]),
-    "cost": places("float", NAIVE, MSE, CLE, "ptq-static-bias-correction", STRONG, STE, LSQ),
+    "cost": places("float", NAIVE, MSE, CLE, "ptq-static-bias-correction", STRONG, STE, STE_MSE, LSQ),
     "inference": places("float", NAIVE, PER_BATCH, PER_IMAGE),
     "qat": FLOAT + places("float-longer", bits=[32]) + places(
-        NAIVE, STRONG, f"longer-{NAIVE}", f"longer-{STRONG}", STE, LSQ, f"{STE}-in-float", f"{LSQ}-in-float",
+        NAIVE, STE, MSE, STE_MSE, LSQ, STRONG, MOVING, f"longer-{NAIVE}", f"longer-{MSE}", f"longer-{STRONG}", IN_FLOAT,
         bits=[8, 4, 3, 2]),
     "data-size": places(NAIVE, STRONG, LSQ, images=[10, 30, 100, 300, 1257], bits=[3, 2]),
-    "representative": places(NAIVE, STRONG, LSQ, data=["all", "one digit missing", "half as bright"], bits=[4, 2]),
+    "representative": places(NAIVE, STRONG, LSQ, "float-longer", data=["all", "one digit missing", "half as bright"],
+                             bits=[4, 2]),
     "labels": places(LSQ, images=[100, 1257], bits=[3, 2], taught_by=["labels", "teacher"]),
     "steps": places(STRONG, steps=[0], of_usual=["none"], bits=[3, 2]) + [
         place for steps, of_usual in zip((20, 60, 200, 600, 2000), ("1/30", "1/10", "1/3", "1", "10/3"), strict=True)
         for place in places(LSQ, steps=[steps], of_usual=[of_usual], bits=[3, 2])],
     "schedule": places(STRONG, qat_percent=[0], bits=[3, 2]) + places(LSQ, qat_percent=[10, 33, 67, 100], bits=[3, 2]),
-    "optimizers": places(STE, LSQ, optimizer=["Adam", "SGD"], bits=[4, 3, 2]),
+    "optimizers": places(LSQ, optimizer=["Adam", "SGD"], bits=[4, 3, 2]),
     "definitions": places(NAIVE, PER_BATCH, PER_IMAGE),
     "dynamic": places(NAIVE, MSE_TENSOR, PER_BATCH, PER_IMAGE, bits=[8, 4, 3, 2]),
     "shifts": places("float", place=SHIFTS, bits=[32]) + places(

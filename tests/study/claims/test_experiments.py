@@ -10,8 +10,8 @@ from refquant import mlp
 from refquant.methods import adaround
 from refquant.study.claims.experiments import EXPERIMENTS, during_training, observe, static_dynamic
 from refquant.study.claims.experiments.after_training import MSE, NAIVE, STRONG
-from refquant.study.claims.experiments.during_training import LSQ, STE
-from refquant.study.compare import after_training, methods, network, tasks
+from refquant.study.claims.experiments.during_training import LSQ, STE, STE_MSE
+from refquant.study.compare import after_training, methods, tasks
 from refquant.study.datasets import Data, Split, digits
 
 
@@ -25,14 +25,10 @@ def task() -> tasks.Task:
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_methods() -> Iterator[None]:
-    """Methods that search or optimise are tested where they are defined; here they only have to be asked."""
+    """AdaRound is tested where it is defined; here it only has to be asked."""
     with pytest.MonkeyPatch.context() as patch:
-        few = partial(adaround, iterations=3)
-        for name in (MSE, static_dynamic.MSE, "ptq-static-percentile-99.9", "ptq-static-bias-correction"):
-            patch.setitem(methods.METHODS, name, methods.METHODS["ptq-static-channel"])
-        patch.setattr(after_training, "ptq_static_mse", methods.METHODS["ptq-static-channel"])
-        patch.setitem(methods.METHODS, STRONG, methods.Method(
-            partial(after_training._corrected, rounding=few), (), {}))
+        few = partial(after_training._corrected, rounding=partial(adaround, iterations=3))
+        patch.setitem(methods.METHODS, STRONG, methods.METHODS[STRONG]._replace(make=few))
         yield
 
 
@@ -66,7 +62,7 @@ def test_conversion_counts_gradients_and_hashes_the_network(records: dict[str, l
 
 def test_cost_counts_the_steps_of_training(records: dict[str, list[Any]]) -> None:
     steps = {r["method"]: r["gradient_steps"] for r in records["cost"]}
-    assert steps["float"] == 2 * 2 and steps[LSQ] == steps[STE] == 2 and steps[NAIVE] == 0
+    assert steps["float"] == 2 * 2 and steps[LSQ] == steps[STE] == steps[STE_MSE] == 2 and steps[NAIVE] == 0
     assert all(r["seconds"] > 0 and (r["labels"] == 0) == r["method"].startswith("ptq") for r in records["cost"])
 
 
@@ -77,13 +73,12 @@ def test_counted_ends_with_the_block() -> None:
     assert calls == {"grids": 1}
 
 
-def test_training_on_all_is_what_compare_does(task: tasks.Task) -> None:
-    x = task.data.test.x
-    for method in (LSQ, STE):
-        made = observe.made(task, method, 3, 3)
-        deployed, moved = during_training.trained(task, 3, learned=method == LSQ)
-        np.testing.assert_array_equal(network.logits(made, x), network.logits(deployed, x))
-        assert moved.sizes == task.net.sizes
+@pytest.mark.parametrize("epochs", [None, 3])
+def test_learned_steps_are_those_of_compare(epochs: int | None, task: tasks.Task) -> None:
+    deployed, moved = during_training.learned(task, 3, epochs=epochs)
+    assert deployed == observe.made(task, LSQ, 3, 3, **{} if epochs is None else {"epochs": epochs})
+    assert moved.sizes == task.net.sizes
+    assert deployed != during_training.learned(task, 3, epochs=epochs, by_sgd=True)[0]
 
 
 def test_every_schedule_and_data_size_takes_its_steps(task: tasks.Task, records: dict[str, list[Any]]) -> None:
@@ -91,8 +86,8 @@ def test_every_schedule_and_data_size_takes_its_steps(task: tasks.Task, records:
     assert sorted({r["qat_percent"] for r in records["schedule"]}) == [0, 10, 33, 67, 100]
     calls: dict[str, int]
     with observe.counted(mlp.model.value_and_pullback) as calls:
-        during_training.trained(task, 3, data=observe.first(task.data.train, 10), epochs=7)
-    assert calls == {"value_and_pullback": 7}
+        EXPERIMENTS["data-size"](task)
+    assert calls == {"value_and_pullback": 3 * 2 * 2}, "from each number of images, at both widths, as many steps"
 
 
 def test_imbalance_keeps_the_function(task: tasks.Task) -> None:
@@ -114,3 +109,21 @@ def test_the_best_static_is_the_best_of_those_tested(records: dict[str, list[Any
         best, = (r for r in found if r["method"] == static_dynamic.BEST)
         others = [r["accuracy"] for r in found if r["method"] not in (static_dynamic.BEST, static_dynamic.PER_IMAGE)]
         assert best["accuracy"] == max(others)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_record_says_how_its_network_was_made(name: str, records: dict[str, list[Any]]) -> None:
+    for r in records[name]:
+        assert {key for key in observe.MADE if key in r} == (set() if name == "definitions" else set(observe.MADE))
+        if "bits" in r and r["weight_grid"] != "float32":
+            assert str(r["bits"]) in r["weight_grid"] + r["activation_grid"]
+        if r["method"].startswith("qat-"):
+            assert r["training_steps"] > 0 and r["taught_by"] != "none" != r["optimizer"]
+
+
+def test_a_record_says_what_its_network_is(task: tasks.Task, records: dict[str, list[Any]]) -> None:
+    for r in records["qat"]:
+        if r["bits"] == 2 and r["method"] in methods.METHODS:
+            layer = observe.made(task, r["method"], 2, 2).layers[0]  # type: ignore[union-attr]
+            assert (repr(layer.weight.grid), repr(layer.activation.grid)) == (r["weight_grid"], r["activation_grid"])
+            assert (layer.weight.scale.size == 1) == (r["weight_granularity"] == "tensor")

@@ -102,7 +102,7 @@ def test_predictions_over_seeds_differ_only_by_the_law(record_property: Any) -> 
 
 def test_predictions_on_all_digits_at_8_bits_differ_only_by_the_law(tmp_path: Path) -> None:
     plan = Plan(methods=("ptq-static-minmax", "ptq-static-mse", "ptq-static-percentile-99.9", "ptq-static-channel",
-                         "qat-ste", "qat-lsq"), bits=(8,), epochs=20)
+                         "qat-ste-minmax", "qat-lsq"), bits=(8,), epochs=20)
     for name in [s.name for s in deployed.save_networks(plan, tmp_path)]:
         qnet = load(tmp_path / name)
         assert other_predictions(qnet, digits().x) == deployed.agreement(qnet, digits().x).predictions <= 2, name

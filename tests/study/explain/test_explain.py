@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import refquant as rq
 from refquant.study.cli import main
-from refquant.study.explain.trace import Journey, explain, read
+from refquant.study.explain.trace import Trace, explain
+from refquant.study.numbers import read
 from refquant.testing import oracle, strategies
 
 PARAMS = rq.AffineParams(scale=np.float32(0.1), zero_point=3, grid=rq.INT8)
@@ -27,7 +28,7 @@ def step(scale: Any = ONE, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> r
 
 
 @st.composite
-def journeys(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
+def points(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
     """A decision point, of any dtype, and parameters of any grid."""
     grid, dtype = draw(strategies.grids()), draw(strategies.dtypes())
     params = draw(strategies.params(grid, (), dtype))
@@ -36,60 +37,60 @@ def journeys(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
 
 # ---------------------------------------------------------------------------------------------- the numbers
 
-@given(journeys())
-def test_the_journey_is_the_library_s(case: tuple[Any, rq.AffineParams]) -> None:
+@given(points())
+def test_the_trace_is_the_library_s(case: tuple[Any, rq.AffineParams]) -> None:
     x, params = case
-    journey, grid = explain(x, params, x.dtype), params.grid
-    assert journey.x.dtype == x.dtype and journey.x.tobytes() == x.tobytes()
-    assert journey.code == rq.quantize(x, params)
+    trace, grid = explain(x, params, x.dtype), params.grid
+    assert trace.x.dtype == x.dtype and trace.x.tobytes() == x.tobytes()
+    assert trace.code == rq.quantize(x, params)
     back = rq.fake_quantize(x, params)
-    assert journey.x_hat.dtype == back.dtype and journey.x_hat.tobytes() == back.tobytes()
+    assert trace.x_hat.dtype == back.dtype and trace.x_hat.tobytes() == back.tobytes()
     if params.scale.dtype == grid.arithmetic(x.dtype) == back.dtype:
-        assert journey.x_hat == rq.dequantize(np.asarray(journey.code), params)
-    assert journey.code == np.clip(journey.shifted, grid.qmin, grid.qmax)
-    assert journey.clipped == (not grid.qmin <= journey.shifted <= grid.qmax)
-    assert len(str(journey).splitlines()) == 8
+        assert trace.x_hat == rq.dequantize(np.asarray(trace.code), params)
+    assert trace.code == np.clip(trace.shifted, grid.qmin, grid.qmax)
+    assert trace.clipped == (not grid.qmin <= trace.shifted <= grid.qmax)
+    assert len(str(trace).splitlines()) == 8
 
 
-@given(journeys())
+@given(points())
 def test_each_step_is_the_oracle_s(case: tuple[Any, rq.AffineParams]) -> None:
     x, params = case
-    journey, zero_point = explain(x, params, x.dtype), int(params.zero_point)
+    trace, zero_point = explain(x, params, x.dtype), int(params.zero_point)
     quotient = oracle.quotient(x, params.scale.dtype.type(params.scale), params.grid)
-    assert journey.quotient.dtype == quotient.dtype and journey.quotient.tobytes() == quotient.tobytes()
+    assert trace.quotient.dtype == quotient.dtype and trace.quotient.tobytes() == quotient.tobytes()
     if not np.isfinite(quotient):
-        assert journey.rounded == journey.shifted == quotient and journey.tie is None
+        assert trace.rounded == trace.shifted == quotient and trace.tie is None
         return
     exact = Fraction(float(quotient))
-    assert journey.rounded == round(exact)
-    assert journey.clipped or journey.shifted == round(exact) + zero_point
+    assert trace.rounded == round(exact)
+    assert trace.clipped or trace.shifted == round(exact) + zero_point
     is_tie = exact.denominator == 2
-    assert (journey.ulps_from_tie == 0) == is_tie and ("a tie, " in str(journey)) == is_tie
-    if journey.tie is not None and journey.ulps_from_tie is not None:
-        assert abs(exact - journey.tie) <= Fraction(1, 2)
-        assert np.sign(journey.ulps_from_tie) == np.sign(float(exact - journey.tie))
+    assert (trace.ulps_from_tie == 0) == is_tie and ("a tie, " in str(trace)) == is_tie
+    if trace.tie is not None and trace.ulps_from_tie is not None:
+        assert abs(exact - trace.tie) <= Fraction(1, 2)
+        assert np.sign(trace.ulps_from_tie) == np.sign(float(exact - trace.tie))
 
 
-@given(journeys())
+@given(points())
 def test_the_error_is_exact_and_bounded(case: tuple[Any, rq.AffineParams]) -> None:
     x, params = case
-    journey = explain(x, params, x.dtype)
-    if journey.error is None:
-        assert not (np.isfinite(x) and np.isfinite(journey.x_hat)) and journey.bound is None
+    trace = explain(x, params, x.dtype)
+    if trace.error is None:
+        assert not (np.isfinite(x) and np.isfinite(trace.x_hat)) and trace.bound is None
         return
-    assert journey.error == abs(Fraction(float(x)) - Fraction(float(journey.x_hat)))
-    assert journey.error_in_steps == journey.error / Fraction(float(journey.scale))
-    assert journey.bound is None or journey.error <= journey.bound
+    assert trace.error == abs(Fraction(float(x)) - Fraction(float(trace.x_hat)))
+    assert trace.error_in_steps == trace.error / Fraction(float(trace.scale))
+    assert trace.bound is None or trace.error <= trace.bound
 
 
-@given(journeys(), st.integers(-3, 3))
+@given(points(), st.integers(-3, 3))
 def test_neighbouring_floats_count_the_ulps(case: tuple[Any, rq.AffineParams], places: int) -> None:
     tie = np.float32(case[1].grid.bits - 12.5)
     x = tie
     for _ in range(abs(places)):
         x = np.nextafter(x, np.float32(math.copysign(math.inf, places)))
-    journey = explain(x, step())
-    assert (journey.ulps_from_tie, journey.tie) == (places, Fraction(float(tie)))
+    trace = explain(x, step())
+    assert (trace.ulps_from_tie, trace.tie) == (places, Fraction(float(tie)))
 
 
 @given(st.floats(allow_nan=False), st.sampled_from(strategies.DTYPES))
@@ -97,9 +98,9 @@ def test_a_float_is_its_text_and_its_hexadecimal(value: float, dtype: np.dtype[A
     with np.errstate(over="ignore"):
         x = dtype.type(value)
     for same in (value, np.float64(value), value.hex(), f" {Decimal(value)}\n"):
-        journey = explain(same, step(), dtype)
-        assert journey.x.tobytes() == x.tobytes() and journey.x.dtype == dtype
-        assert journey.given == (Fraction(value) if math.isfinite(value) else None)
+        trace = explain(same, step(), dtype)
+        assert trace.x.tobytes() == x.tobytes() and trace.x.dtype == dtype
+        assert trace.given == (Fraction(value) if math.isfinite(value) else None)
     assert explain(repr(value), step(), np.float64).x.tobytes() == np.float64(value).tobytes()
     assert math.isinf(x) or f"exactly a {dtype}" in str(explain(x, step(), dtype))
 
@@ -166,9 +167,9 @@ def test_what_is_said(x: str, params: rq.AffineParams, dtype: str, said: list[st
 
 
 def test_below_the_normal_numbers_the_bound_may_fail_and_it_is_said() -> None:
-    journey = explain("0x1.8p-22", step(np.float32(6.533097e-08), -1, rq.IntGrid(4)), np.float16)
-    assert journey.error is not None and journey.bound is not None and journey.error > journey.bound
-    assert str(journey).endswith("0.91234895... steps, BEYOND the bound of 0.51464843...: x_hat is subnormal")
+    trace = explain("0x1.8p-22", step(np.float32(6.533097e-08), -1, rq.IntGrid(4)), np.float16)
+    assert trace.error is not None and trace.bound is not None and trace.error > trace.bound
+    assert str(trace).endswith("0.91234895... steps, BEYOND the bound of 0.51464843...: x_hat is subnormal")
 
 
 def test_lines_are_aligned_and_cite_rules_in_order() -> None:
@@ -177,9 +178,9 @@ def test_lines_are_aligned_and_cite_rules_in_order() -> None:
     assert {line[8:10] + line[13:15] for line in lines} == {"    "} and str(explain("0.35", PARAMS)).isascii()
 
 
-def test_a_journey_is_a_value() -> None:
+def test_a_trace_is_a_value() -> None:
     assert explain("0.35", PARAMS) == explain("0.35", PARAMS) != explain("0.35", PARAMS, np.float64)
-    assert isinstance(explain(np.float16(0.35), PARAMS, np.float16), Journey)
+    assert isinstance(explain(np.float16(0.35), PARAMS, np.float16), Trace)
     with pytest.raises(AttributeError):
         explain("0.35", PARAMS).code = 4  # type: ignore[misc]
 
@@ -200,7 +201,7 @@ def test_text_that_is_no_number_is_refused(x: str) -> None:
 
 @pytest.mark.parametrize("x", [3, True, 1j, None, b"1"])
 def test_other_types_are_refused(x: Any) -> None:
-    with refused(TypeError, "explain", "`x` must be float16, float32 or float64 (R7)"):
+    with refused(TypeError, "explain", "`x` must "):
         explain(x, PARAMS)
 
 
@@ -222,7 +223,7 @@ def test_several_numbers_scales_and_other_things_are_refused() -> None:
 
 @pytest.mark.parametrize("x", ["0.35", "-0.5", "-.5", "-5.", "-1e30", "-inf", "-Infinity", "inf", "0x1.8p-2",
                                "-0x1.8p-2", "-0.0", "1_000"])
-def test_the_command_prints_the_journey(x: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_trace(x: str, capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([x, "--scale", "0.1", "--zero-point", "3"], ["--scale=0.1", "--zero-point=3", x]):
         assert main(["explain", *words]) == 0
         assert capsys.readouterr() == (f"{explain(x, PARAMS)}\n", "")
@@ -248,12 +249,13 @@ def test_options_of_the_command(words: list[str], params: rq.AffineParams, dtype
     (["1", "--scale", "-1"], "got '-1'"), (["1", "--scale", "-1e3"], "got '-1e3'"), (["1", "--scale", "inf"], "'inf'"),
     (["1", "--scale", "nan"], "`--scale` must not be NaN"), (["1", "--scale", "x"], "`--scale` must be a number"),
     (["1", "--scale", "1e-50"], "in float32 (R11); got '1e-50'"),
-    (["1", "--zero-point", "128"], "`zero_point` must lie from -128 to 127 (R2); got 128"),
-    (["1", "--zero-point", "-1", "--unsigned"], "from 0 to 255 (R2); got -1"),
-    (["1", "--zero-point", "1.5"], "`--zero-point` must be a whole number; got '1.5'"),
-    (["1", "--zero-point", "9" * 40], "`zero_point` must"),
-    (["1", "--bits", "1"], "`bits` must be an integer from 2 to 32; got 1"), (["1", "--bits", "33"], "got 33"),
-    (["1", "--bits", "x"], "`--bits` must be a whole number; got 'x'"),
+    (["1", "--zero-point", "128"], "from -128 to 127; got '128'"),
+    (["1", "--zero-point", "-1", "--unsigned"], "from 0 to 255; got '-1'"),
+    (["1", "--zero-point", "1.5"], "`--zero-point` must be a whole number from -128 to 127; got '1.5'"),
+    (["1", "--zero-point", "9" * 40], "`--zero-point` must"),
+    (["1", "--bits", "1"], "`--bits` must be a whole number from 2 to 32; got '1'"),
+    (["1", "--bits", "33"], "got '33'"),
+    (["1", "--bits", "x"], "`--bits` must be a whole number from 2 to 32; got 'x'"),
     (["1", "--unsigned", "--narrow"], "`narrow` drops the lowest signed code (R1)"),
     (["1", "--unsigned", "--signed"], "not allowed with"),
     (["1", "--dtype", "int8"], "`dtype` must be float16, float32 or float64 (R7); got 'int8'"),

@@ -1,5 +1,6 @@
 """One value in several engines: the steps shown are those that lead to the engine's own code, and the reason holds."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refquant as rq
+from refquant.engines.operators import OPERATORS, Operator
 from refquant.study.cli import main
-from refquant.study.engines.quantizers import QUANTIZERS
-from refquant.study.engines.steps import Point, steps
-from refquant.study.explain.side_by_side import ENGINES, RESTORED, rows, side_by_side, why
+from refquant.study.engines.cases import Point
+from refquant.study.explain.side_by_side import engines, side_by_side, why
 from refquant.testing import strategies
 
-OPERATORS = [name for names in ENGINES.values() for name in names]
+SHOWN = [operator for operators in engines().values() for operator in operators]
 
 
 def step(scale: float, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> rq.AffineParams:
@@ -30,26 +31,26 @@ def values(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
     return draw(strategies.decision_points(params, (), np.dtype(np.float32)))[()], params
 
 
-@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("operator", SHOWN, ids=lambda operator: operator.name)
 @given(values())
-def test_the_steps_end_at_the_engine_s_own_code(name: str, case: tuple[Any, rq.AffineParams]) -> None:
+def test_the_steps_end_at_the_engine_s_own_code(operator: Operator, case: tuple[Any, rq.AffineParams]) -> None:
     x, params = case
-    p = Point(x, params.scale[()], int(params.zero_point), params.grid)
     try:
-        code = QUANTIZERS[name].code(p)
+        *_, before, last = operator.steps(x, params)  # which compares the codes
     except ValueError:  # a grid or a scale that the engine does not take, a fake-quantized infinity
         return
-    way, (_, last) = QUANTIZERS[name].way, rows(QUANTIZERS[name].way, p)[-1]
-    assert steps(way, p)[0] == code
-    if not np.isnan(last):  # 0 * infinity
-        assert min(max(last, params.grid.qmin), params.grid.qmax) == code
+    if not math.isnan(before.value):  # 0 * infinity
+        assert min(max(before.value, params.grid.qmin), params.grid.qmax) == last.value
     right = int(rq.quantize(x, params))
-    if code != right:
-        assert any(said in why(QUANTIZERS[name].way, p, right) for said in RESTORED)
+    if last.value != right:
+        p, departs = Point(x, params.scale[()], int(params.zero_point), params.grid), operator.convention.departs
+        assert any(words in why(operator.convention, p, right) for words in departs.values())
 
 
-def test_the_operators_are_those_of_the_disagreement_table() -> None:
-    assert {*OPERATORS, "ONNX Runtime QuantizeLinear, precision=float16"} == set(QUANTIZERS)
+def test_the_operators_are_those_with_a_zero_point() -> None:
+    others = {"ONNX Runtime QuantizeLinear, precision=float16", "gguf Q8_0", "gguf Q4_0", "gguf Q4_1"}
+    assert {operator.name for operator in SHOWN} | others == set(OPERATORS)
+    assert list(engines()) == ["onnxruntime", "pytorch", "torchao", "litert"]
 
 
 # ------------------------------------------------------------------------------ every departure, and nothing else
@@ -59,6 +60,8 @@ def test_the_operators_are_those_of_the_disagreement_table() -> None:
     (2.5, step(1), "litert", "XNNPACK gives 2 too."),
     (2.5, step(1, 1), "pytorch", "quantize_per_tensor gives 4, not 3: it adds the zero point before it rounds (R5)."),
     (2.5, step(1, 1), "pytorch", "fake_quantize_per_tensor_affine gives 3 too."),
+    (-10.95, step(0.1, 100), "pytorch", "torch.quantize_per_tensor gives -9, not -10: it multiplies by 1 / scale, "
+     "rounded (R3)."),  # -109.5 + 100 is a tie too
     ("3.9499998", step(0.1), "torchao", "affine gives 40, not 39: it multiplies by 1 / scale, rounded (R3)."),
     ("3.9499998", step(0.1), "onnxruntime", "QuantizeLinear gives 39 too."),
     ("3.9499998", step(0.1), "pytorch", "torch.quantize_per_tensor gives 40, not 39: it multiplies by 1 / scale, "
@@ -74,8 +77,8 @@ def test_why_codes_differ(x: Any, params: rq.AffineParams, engine: str, said: st
 
 
 def test_columns_align_and_come_in_blocks_with_the_rule_first() -> None:
-    text = side_by_side(2.5, step(1, 1), list(ENGINES)).split("\n\n")
-    assert len(text) == 2 + (len(OPERATORS) + 1) // 2 and all(block.startswith("refquant ") for block in text[1:-1])
+    text = side_by_side(2.5, step(1, 1), list(engines())).split("\n\n")
+    assert len(text) == 2 + (len(SHOWN) + 1) // 2 and all(block.startswith("refquant ") for block in text[1:-1])
     for block in text[1:-1]:
         lines = block.splitlines()
         assert len(lines) == 6 and max(map(len, lines)) <= 130
@@ -84,10 +87,9 @@ def test_columns_align_and_come_in_blocks_with_the_rule_first() -> None:
 # ------------------------------------------------------------------------------ what is refused, and the command
 
 def test_bad_input_is_refused() -> None:
-    with refused(ValueError, "side_by_side: `engines` must hold known names", "'tflite'", "litert"):
-        side_by_side(1.0, step(1), ["tflite"])
-    with refused(ValueError, "side_by_side: `engines` must name one at least"):
-        side_by_side(1.0, step(1), [])
+    for names in (["tflite"], []):
+        with refused(ValueError, "`names` must hold engines that are known, one at least", names, "litert"):
+            side_by_side(1.0, step(1), names)
     with refused(ValueError, "side_by_side: `params` must have at most 16 bits"):
         side_by_side(1.0, step(1, 0, rq.INT32), ["litert"])
     with refused(TypeError, "side_by_side: `params` must be AffineParams"):

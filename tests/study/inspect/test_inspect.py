@@ -42,7 +42,7 @@ def few_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty files instead of figures."""
-    monkeypatch.setattr("refquant.study.inspect.job._figures", lambda _, stem: {
+    monkeypatch.setattr("refquant.study.inspect.job._figures", lambda _, stem, __: {
         f"{stem}_histogram.png": b"", f"{stem}_error.png": b""})
 
 
@@ -446,7 +446,7 @@ from refquant.study.inspect import job, measure, passes, report, schemes
 every, files = schemes.clips, sys.argv[1:3]
 report.clips = lambda *options: {
     key: clip for key, clip in every(*options).items() if key[1] in ("minmax", "percentile")}
-job._figures = lambda report, stem: {}
+job._figures = lambda *_: {}
 passes.PIECE, measure.BUDGET = 2**15, 2**15
 threading.stack_size(2**18)
 used = 1024 * int(re.search(r"VmData:\\s+(\\d+)", open("/proc/self/status").read())[1])

@@ -1,4 +1,5 @@
 """The experiments behind the claims, by name: each a pure function, from one seed's task to flat records."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Experiments on post-training quantization: each a pure function of a task, which returns records."""
+
 from __future__ import annotations
 
 import hashlib
@@ -12,25 +13,24 @@ from ....arguments import Reals
 from ....methods.adam import adam_step
 from ....mlp import Net, model
 from ...compare.network import Network, logits
-from ...compare.tasks import Task, float_net, stream
+from ...compare.tasks import Task, float_net, grids, stream
 from ...datasets import Data
-from .observe import Observation, counted, first, made, tested, with_training
+from .observe import Observation, counted, first, made, observed, origin, tested, with_training
 
 NAIVE, MSE, STRONG = "ptq-static-minmax", "ptq-static-mse", "ptq-static-adaround"
 
 
 def conversion(task: Task) -> list[Observation]:
     """PTQ at 8 to 2 bits: accuracy, bytes, whether the float network changed, and the gradients that were called."""
-    records = [tested(task, "float", task.net, bits=32, model_bytes=task.net.nbytes)]
+    records = [tested(task, "float", task.net, None, bits=32)]
     for method in (NAIVE, MSE, STRONG):
         for bits in (8, 7, 6, 5, 4, 3, 2):
             before = _fingerprint(task.net)
             with counted(model.value_and_pullback, adam_step) as calls:
                 network = made(task, method, bits, bits)
             records.append(tested(
-                task, method, network, bits=bits, model_bytes=network.nbytes,
-                network_unchanged=_fingerprint(task.net) == before, loss_gradients=calls["value_and_pullback"],
-                gradient_steps=calls["adam_step"]))
+                task, method, network, None, bits=bits, network_unchanged=_fingerprint(task.net) == before,
+                loss_gradients=calls["value_and_pullback"], gradient_steps=calls["adam_step"]))
     return records
 
 
@@ -44,7 +44,7 @@ def calibration(task: Task) -> list[Observation]:
     sizes = [2**k for k in range(int(np.log2(len(train.x))) + 1)] + [len(train.x)]
     data = {n: with_training(task, first(train, n)) for n in sizes}
     data[0] = with_training(task, _noise(train, task.seed))
-    return [tested(task, method, made(calibrated, method, 8, bits), bits=bits, images=n)
+    return [observed(calibrated, method, (8, bits), bits=bits, images=n)
             for n, calibrated in data.items() for method in (NAIVE, MSE) for bits in (8, 4, 3)]
 
 
@@ -58,10 +58,10 @@ def cost(task: Task) -> list[Observation]:
     """W4A4: what each way to a quantized network takes: seconds, gradient steps, images with labels."""
     records = []
     for method in ("float", NAIVE, "ptq-static-percentile-99.9", MSE, "ptq-static-cle", "ptq-static-bias-correction",
-                   STRONG, "qat-ste", "qat-lsq"):
+                   STRONG, "qat-ste-minmax", "qat-ste-mse", "qat-lsq"):
         seconds, calls = _timed(task, method)
-        records.append({"seed": task.seed, "method": method, "seconds": seconds, "gradient_steps": calls,
-                        "labels": _labels(task, method)})
+        records.append({**origin(task, method, None if method == "float" else grids(4, 4)), "seconds": seconds,
+                        "gradient_steps": calls, "labels": _labels(task, method)})
     return records
 
 
@@ -95,13 +95,12 @@ def _made(task: Task, method: str) -> Network:
 def granularity(task: Task) -> list[Observation]:
     """Weights at 4, 3 and 2 bits by min-max, per tensor, per output channel, in blocks of 16; activations at 8."""
     methods = NAIVE, "ptq-static-channel", "ptq-static-block-16"
-    return [tested(task, method, network, bits=bits, model_bytes=network.nbytes)
-            for method in methods for bits in (4, 3, 2) for network in [made(task, method, bits, 8)]]
+    return [observed(task, method, (bits, 8), bits=bits) for method in methods for bits in (4, 3, 2)]
 
 
 def sides(task: Task) -> list[Observation]:
     """Weights alone, activations alone, or both at 4, 3 and 2 bits, the other at 8; by min-max and by least MSE."""
-    return [tested(task, method, made(task, method, *widths), bits=bits, side=side)
+    return [observed(task, method, widths, bits=bits, side=side)
             for method in (NAIVE, MSE) for bits in (4, 3, 2)
             for side, widths in (("weights", (bits, 8)), ("activations", (8, bits)), ("both", (bits, bits)))]
 
@@ -112,8 +111,9 @@ def inference(task: Task) -> list[Observation]:
     networks: dict[str, Network] = {"float": task.net, **{m: made(task, m, 8, 8) for m in (
         NAIVE, "ptq-dynamic-tensor", "ptq-dynamic-row")}}
     for method, network in networks.items():
-        records.append({"seed": task.seed, "method": method, "model_bytes": network.nbytes,
-                        **_operations(method, task.plan.sizes), "seconds_per_image": _fastest(network, x) / len(x)})
+        records.append({**origin(task, method, None if method == "float" else grids(8, 8)),
+                        "model_bytes": network.nbytes, **_operations(method, task.plan.sizes),
+                        "seconds_per_image": _fastest(network, x) / len(x)})
     return records
 
 

@@ -2,6 +2,7 @@
 
 Weights have 16 bits throughout, as good as float, so only the ranges of activations matter.
 """
+
 from __future__ import annotations
 
 from functools import partial
@@ -16,6 +17,7 @@ from ....grids import UINT8
 from ....mlp import Net
 from ....observers import Observer, histogram_observer
 from ...compare.network import Network, logits
+from ...compare.recipe import MINMAX
 from ...compare.run import changed_by_batch_mates
 from ...compare.tasks import Run, Task, float_net, grids, stream
 from ...datasets import Data, Split
@@ -25,6 +27,8 @@ from .observe import Observation, made, tested
 MSE, PER_BATCH, PER_IMAGE = "ptq-static-mse-tensor", "ptq-dynamic-tensor", "ptq-dynamic-row"
 P99, CLE = "ptq-static-percentile-99", "ptq-static-cle"
 BEST = "ptq-static-best"  # of those tested, by the very test images: more than anyone could choose
+#: Weights are as in min-max; the rules that `compare` applies to both sides are applied to activations alone.
+RECIPES = {MSE: MINMAX._replace(inputs="least MSE"), P99: MINMAX._replace(inputs="percentile 99")}
 
 
 def definitions(task: Task) -> list[Observation]:
@@ -46,7 +50,8 @@ def dynamic(task: Task) -> list[Observation]:
         for method in (NAIVE, MSE, PER_BATCH, PER_IMAGE):
             network = quantized(task, method, bits)
             changed = changed_by_batch_mates(Run(method, bits, network, 0.0), logits(network, x), task)
-            records.append(tested(task, method, network, bits=bits, changed_by_batch_mates=changed))
+            records.append(tested(task, method, network, RECIPES.get(method), bits=bits,
+                                  changed_by_batch_mates=changed))
     return records
 
 
@@ -55,10 +60,10 @@ def shifts(task: Task) -> list[Observation]:
     of different size; activations at 8 and 4 bits."""
     records = []
     for place, (shifted, methods) in _places(task).items():
-        records.append(tested(shifted, "float", shifted.net, bits=32, place=place))
+        records.append(tested(shifted, "float", shifted.net, None, bits=32, place=place))
         for bits in (8, 4):
-            found = [tested(shifted, method, quantized(shifted, method, bits), bits=bits, place=place)
-                     for method in methods]
+            found = [tested(shifted, method, quantized(shifted, method, bits), RECIPES.get(method), bits=bits,
+                            place=place) for method in methods]
             best = max((r for r in found if r["method"] != PER_IMAGE), key=lambda r: r["accuracy"])
             records += [*found, {**best, "method": BEST}]
     return records

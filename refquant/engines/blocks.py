@@ -1,0 +1,111 @@
+"""gguf's blocks, asked as the other operators are: the code that x gets in a block whose scale is the one given.
+
+A block finds its scale itself, so one is made for x: [first, x, last, 0, ...], first and last so many steps that the
+format finds this very scale. There is no zero point.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..affine import AffineParams
+from ..arguments import Codes, Reals
+from ..grids import Grid
+from . import gguf
+from .choices import Whole, half_away, reciprocal
+from .conventions import Convention
+from .exact import Exact, Scalar, exact, nearest, quotient, show
+from .steps import Choice, Step, described
+
+
+@arguments.quiet
+def q8_0(x: Reals, params: AffineParams) -> Codes:
+    """A block whose first value is 127 steps.
+
+    >>> from refquant import INT8
+    >>> q8_0(np.float32([2.5, -2.5]), AffineParams(scale=np.float32(0.5), zero_point=0, grid=INT8))
+    array([ 5, -5], dtype=int8)
+
+    Raises:
+        ValueError: x beyond the codes, a zero point, a scale that no block has.
+    """
+    first = np.float32(127) * params.scale
+    return gguf.quantize_q8_0(_blocks(x, params, first, 0, first / np.float32(127), -127, 127)).view(np.int8)[:, 3]
+
+
+@arguments.quiet
+def q4_0(x: Reals, params: AffineParams) -> Codes:
+    """A block whose first value is -8 steps: as q8_0, of 4 bits."""
+    first = np.float32(-8) * params.scale
+    stored = gguf.quantize_q4_0(_blocks(x, params, first, 0, first / np.float32(-8), -7.5, 7.5))
+    return (stored[:, 3] & 15).astype(np.int8) - 8
+
+
+@arguments.quiet
+def q4_1(x: Reals, params: AffineParams) -> Codes:
+    """A block from 0 to 15 steps, or from -8 to 7 where x is negative: as q4_0."""
+    low = np.where(x < 0, np.float32(-8), np.float32(0))
+    first, last = (low + 15) * params.scale, low * params.scale
+    scale = np.where(first / (low + 15) == params.scale, (first - last) / np.float32(15), 0)
+    stored = gguf.quantize_q4_1(_blocks(x, params, first, last, scale, low, low + 15))
+    return (stored[:, 5] & 15).astype(np.int8) + low.astype(np.int8)
+
+
+def _blocks(x: Reals, params: AffineParams, first: Any, last: Any, scale: Any, least: Any, most: Any) -> Reals:
+    """(n) -> (n, 32): [first, x, last, 0, ...], to which the format gives `scale`, which must be that of params."""
+    fits = (scale == params.scale) & (params.zero_point == 0) & (params.scale >= np.finfo(np.float32).tiny)
+    fits = fits & (least * params.scale <= x) & (x <= most * params.scale)
+    arguments.none("gguf", np.broadcast_to(~fits, x.shape), x, "x must lie in a block of this scale and zero point 0",
+                   "a block has a normal scale and no zero point; x lies within its codes")
+    blocks = np.zeros((x.size, 32), np.float32)
+    blocks[:, 0], blocks[:, 1], blocks[:, 2] = first, x, last
+    return blocks
+
+
+# ---------------------------------------------------------------------------------------------- their conventions
+
+@described("", lambda *_: "", "it has no zero point")
+def no_zero_point(v: Scalar | Exact, *_: Any) -> tuple[Scalar | Exact, int]:
+    """v, and nothing to be added."""
+    return v, 0
+
+
+@described("(x - min) * (1 / scale)", lambda x, scale, v: f"(x - min) * (1 / scale), min = -8 steps, = "
+           f"{quotient(v, x + 8 * scale, scale)}")
+def above_min(x: Scalar, scale: Scalar) -> Scalar:
+    """(x - min) * (1 / scale), min being -8 steps."""
+    return (x + 8 * scale) * (1 / scale)
+
+
+def truncated(added: Fraction) -> Choice[[Fraction], int]:
+    """trunc(v + added), the sum in float32."""
+    def total(v: Fraction) -> Exact:
+        return exact(nearest(v + added, np.float32))
+    return Choice(lambda v: math.trunc(total(v)), f"+ {show(added)} in float32, cut off", lambda v, n:
+                  f", + {show(added)} = {show(total(v))} in float32, truncated: {n}")
+
+
+def four_bits(low: int) -> Choice[[Whole, int, Grid], Whole]:
+    """min(n, 15) + low."""
+    return Choice(lambda n, *_: min(n, 15) + low, "4 bits", lambda n, *others:
+                  ", at most 15" * (n > 15) + f", - {-low} = {others[-1]}" * (low < 0))
+
+
+class FromMin(Convention):
+    """Blocks from 0 up; those of a negative x from -8 steps up."""
+
+    def steps(self, x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[Step]:
+        """As Convention does."""
+        below = Convention(above_min, no_zero_point, self.rounding, four_bits(-8))
+        return below.steps(x, scale, zero_point, grid) if x < 0 else super().steps(x, scale, zero_point, grid)
+
+
+HALF = Fraction(1, 2)
+Q8_0 = Convention(reciprocal, no_zero_point, half_away)
+Q4_0 = Convention(reciprocal, no_zero_point, truncated(8 + HALF), four_bits(-8))
+Q4_1 = FromMin(reciprocal, no_zero_point, truncated(HALF), four_bits(0))

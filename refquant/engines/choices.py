@@ -1,0 +1,400 @@
+"""What an engine may choose: each choice a function, exact on single numbers, that also tells its step.
+
+    division(x, scale)             the quotient, rounded to a float, or an unrounded fraction
+    zero_point(v, z, dtype)        what is rounded to an integer, and what is added after that
+    rounding(v)                    an integer
+    cast(n, rest, grid)            the sum, before the clip
+    nan(grid)                      the code of NaN
+
+The first of each kind is refquant's own: true_division, after_rounding, half_even, saturating, refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..arguments import quiet
+from ..grids import Grid
+from .exact import Exact, Scalar, exact, nearest, quotient, show
+from .steps import Words, described
+
+Whole: TypeAlias = "int | float"  # a float only where it is infinite or NaN
+Rounding: TypeAlias = Callable[[Fraction], int]
+Division: TypeAlias = "Callable[[Scalar, Scalar], Scalar | Exact]"
+ZeroPoint: TypeAlias = "Callable[[Scalar | Exact, int, type[Scalar]], tuple[Scalar | Exact, int]]"
+Cast: TypeAlias = Callable[[Whole, int, Grid], Whole]
+Nan: TypeAlias = "Callable[[Grid], int | None]"
+
+
+# ---------------------------------------------------------------------------------------------- rounding
+
+def _ties(where: str) -> Words:
+    """Of a rounding: whether there was a tie, and to which integer it went."""
+    def words(v: Exact, n: Whole) -> str:
+        if not math.isfinite(v) or v == n:
+            return ""
+        gap = abs(v - n) - Fraction(1, 2)
+        return f", {'to the nearest' if gap < 0 else where if gap > 0 else f'a tie: {where}'} {n}"
+    return words
+
+
+@described("round, ties to even", _ties("to the even"))
+def half_even(v: Fraction) -> int:
+    """Ties to the even integer (R4): IEEE 754's default, np.rint, torch.round.
+
+    >>> [half_even(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
+    [-2, 0, 0, 2, 2]
+    """
+    return round(v)
+
+
+@described("round, ties away from 0", _ties("away from zero"), "it rounds ties away from 0")
+@quiet
+def half_away(v: Any) -> Any:
+    """Ties away from zero, of a fraction or of floats: C's round(), TFLite's reference kernels, gguf.
+
+    >>> [half_away(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
+    [-2, -1, 1, 2, 3]
+    >>> half_away(np.array([-2.5, 0.49999999999999994, np.inf]))
+    array([-3.,  0., inf])
+    """
+    whole = np.trunc(v)
+    farther = np.abs(v - whole) >= 0.5
+    return whole + np.sign(v) * farther
+
+
+@described("round, ties up", _ties("up"), "it rounds ties up")
+def half_up(v: Fraction) -> int:
+    """Ties upward: floor(v + 1/2).
+
+    >>> [half_up(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
+    [-1, 0, 1, 2, 3]
+    """
+    return math.floor(v + Fraction(1, 2))
+
+
+@described("round, ties down", _ties("down"), "it rounds ties down")
+def half_down(v: Fraction) -> int:
+    """Ties downward: ceil(v - 1/2).
+
+    >>> [half_down(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
+    [-2, -1, 0, 1, 2]
+    """
+    return math.ceil(v - Fraction(1, 2))
+
+
+@described("round toward 0", _ties("toward zero"), "it drops the fraction")
+def toward_zero(v: Fraction) -> int:
+    """The fraction dropped: a C cast.
+
+    >>> toward_zero(Fraction(-9, 5)), toward_zero(Fraction(9, 5))
+    (-1, 1)
+    """
+    return math.trunc(v)
+
+
+@described("round down", _ties("down"), "it rounds down")
+def downward(v: Fraction) -> int:
+    """floor(v).
+
+    >>> downward(Fraction(-9, 5)), downward(Fraction(9, 5))
+    (-2, 1)
+    """
+    return math.floor(v)
+
+
+@described("floor of + 0.5 in float32", _ties("as + 0.5 is rounded to float32:"), "it adds 0.5 in float32")
+def half_added(v: Fraction) -> int:
+    """floor(v + 0.5), the sum in float32: 0.49999997 + 0.5 is 1 there, so what lies below the tie goes up too.
+
+    >>> below = Fraction(float(np.nextafter(np.float32(0.5), np.float32(0))))
+    >>> half_added(below), half_up(below)
+    (1, 0)
+    """
+    total = exact(nearest(v + Fraction(1, 2), np.float32))
+    return math.floor(total) if isinstance(total, Fraction) else half_up(v)
+
+
+@described("+- 0.5 in float32, toward 0", _ties("as + 0.5 is rounded to float32:"),
+           "it adds 0.5 in float32, with the sign of x")
+def half_added_away(v: Fraction) -> int:
+    """trunc(|v| + 0.5) with v's sign, the sum in float32: the usual (int)(v + 0.5f) on positive numbers; gguf.
+
+    >>> half_added_away(Fraction(-5, 2)), half_added(Fraction(-5, 2))
+    (-3, -2)
+    """
+    return half_added(v) if v > 0 else -half_added(-v)
+
+
+# ---------------------------------------------------------------------------------------------- division
+
+def _by(formula: str) -> Words:
+    """Of a division: the formula and the quotient."""
+    return lambda x, scale, v: "" if np.isnan(x) else f"{formula} = {quotient(v, x, scale)}"
+
+
+def _narrowed(x: Scalar, scale: Scalar, v: Scalar) -> str:
+    narrow = f"{show(np.float16(x))} / {show(np.float16(scale))}"
+    return "" if np.isnan(x) else f"x / scale = {narrow} = {show(v)} in float16"
+
+
+def _with_flush(x: Scalar, scale: Scalar, v: Scalar) -> str:
+    lost = x != 0 and 0 in (_flushed(x), _flushed(1 / scale))
+    plain = _by("x * (1 / scale)")
+    return f"x * (1 / scale) = {show(abs(v))}: a subnormal number counts as 0" if lost else plain(x, scale, v)
+
+
+@described("x / scale", _by("x / scale"))
+def true_division(x: Scalar, scale: Scalar) -> Scalar:
+    """x / scale, rounded once in the data's dtype (R3): ONNX Runtime.
+
+    >>> true_division(np.float32(3.9499998), np.float32(0.1))
+    np.float32(39.499996)
+    """
+    return x / scale
+
+
+@described("x * (1 / scale)", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
+def reciprocal(x: Scalar, scale: Scalar) -> Scalar:
+    """x * (1 / scale), rounded twice: PyTorch, torchao, XNNPACK.
+
+    >>> reciprocal(np.float32(3.9499998), np.float32(0.1))
+    np.float32(39.5)
+    """
+    return x * (type(x)(1) / scale)
+
+
+@described("x * (1 / scale), exactly", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
+def fused_reciprocal(x: Scalar, scale: Scalar) -> Exact:
+    """x * (1 / scale) with the product unrounded, as in a fused multiply-add: torch.quantize_per_tensor.
+
+    A sum rounded to float64 and then to float32 is no fused multiply-add, but on int8 no float32 tells the two apart:
+    the significands of x and of 1 / scale would have to multiply to one of twelve integers that are no such products.
+
+    >>> fused_reciprocal(np.float32(3), np.float32(10)) == 3 * Fraction(float(np.float32(1) / np.float32(10)))
+    True
+    """
+    return exact(x) * exact(type(x)(1) / scale)  # inf * 0 does not occur: scales are normal numbers
+
+
+@described("x / scale in float64", _by("x / scale"), "it divides in float64")
+def in_float64(x: Scalar, scale: Scalar) -> Scalar:
+    """x / scale in float64, whatever the data's dtype: NumPy with a Python float for a scale array in float64.
+
+    >>> in_float64(np.float32(3.9499998), np.float32(0.1))
+    np.float64(39.499997504055536)
+    """
+    return np.float64(x) / np.float64(scale)
+
+
+@described("x * (1 / scale) in float64", _by("x * (1 / scale)"), "it multiplies by 1 / scale, in float64")
+def reciprocal_in_float64(x: Scalar, scale: Scalar) -> Scalar:
+    """x * (1 / scale) in float64.
+
+    >>> reciprocal_in_float64(np.float32(3), np.float32(10)) == in_float64(np.float32(3), np.float32(10))
+    np.False_
+    """
+    return np.float64(x) * (np.float64(1) / np.float64(scale))
+
+
+@described("x * (1 / scale), flushed", _with_flush, "it multiplies by 1 / scale, rounded")
+def flushed_reciprocal(x: Any, scale: Any) -> Any:
+    """x * (1 / scale), of numbers or arrays, where subnormal numbers count as 0, x and 1 / scale alike: XNNPACK on x86.
+
+    >>> x, scale = np.float32(2.0**-127), np.float32(2.0**-126)
+    >>> reciprocal(x, scale), flushed_reciprocal(x, scale)
+    (np.float32(0.5), np.float32(0.0))
+    """
+    return _flushed(x) * _flushed(x.dtype.type(1) / scale)
+
+
+@described("x / scale in float16", _narrowed, "it divides in float16")
+def in_float16(x: Scalar, scale: Scalar) -> Scalar:
+    """x / scale, both rounded to float16 and divided there: ONNX Runtime's QuantizeLinear with precision=float16.
+
+    >>> x, scale = np.float32(1.65), np.float32(0.3)
+    >>> in_float16(x, scale), true_division(x, scale)
+    (np.float16(5.5), np.float32(5.4999995))
+    """
+    return np.float16(x) / np.float16(scale)
+
+
+def _flushed(v: Any) -> Any:
+    return np.where(np.abs(v) < np.finfo(v.dtype).tiny, v.dtype.type(0), v)
+
+
+# ---------------------------------------------------------------------------------------------- zero point
+
+def _early_sum(v: Scalar | Exact, z: int, _: type[Scalar], total: Scalar | Exact) -> str:
+    if math.isnan(total):
+        return ""
+    return f", + {z} = {show(total)}" if isinstance(v, np.floating) else f"; + {z}, rounded once, = {show(total)}"
+
+
+@described("", lambda *_: "")
+def after_rounding(v: Scalar | Exact, z: int, _: type[Scalar]) -> tuple[Scalar | Exact, int]:
+    """round(v), and z to be added (R5): which code a tie gets depends on where zero lies.
+
+    >>> after_rounding(Fraction(5, 2), 1, np.float32)
+    (Fraction(5, 2), 1)
+    """
+    return v, z
+
+
+@described("+ zero point", _early_sum, "it adds the zero point before it rounds")
+def before_rounding(v: Scalar | Exact, z: int, dtype: type[Scalar]) -> tuple[Scalar | Exact, int]:
+    """round(v + z), the sum rounded in the data's dtype: torch.quantize_per_tensor, brevitas, qwix.
+
+    >>> before_rounding(Fraction(5, 2), 1, np.float32)
+    (np.float32(3.5), 0)
+    """
+    whole = exact(v)
+    return (nearest(whole + z, dtype) if isinstance(whole, Fraction) else v), 0
+
+
+@described("+ zero point, in float64", _early_sum, "it adds the zero point before it rounds, in float64")
+def before_rounding_in_float64(v: Scalar | Exact, z: int, _: type[Scalar]) -> tuple[Scalar | Exact, int]:
+    """round(v + z), the sum in float64.
+
+    >>> before_rounding_in_float64(Fraction(5, 2), 1, np.float32)
+    (np.float64(3.5), 0)
+    """
+    return before_rounding(v, z, np.float64)
+
+
+# ---------------------------------------------------------------------------------------------- cast
+
+def _late_sum(n: Whole, rest: int, dtype: type[Scalar]) -> str:
+    return f"; + {rest} = {show(dtype(n + rest))}" if rest and not math.isnan(n) else ""
+
+
+def _not_held(n: Whole, bits: int) -> str:
+    what = "NaN" if math.isnan(n) else "it"
+    return "" if _fitting(n, bits) == n else f"; int{bits} does not hold {what}: -2**{bits - 1}"
+
+
+def _through(bits: int) -> Words:
+    """Of a cast to an integer, then the zero point, which may wrap."""
+    def words(n: Whole, rest: int, _: Grid, q: Whole) -> str:
+        how = "=" if q == _fitting(n, bits) + rest else "wraps to"
+        return _not_held(n, bits) + (f"; + {rest} {how} {q}" if rest else "")
+    return words
+
+
+CAST_FIRST = "it casts to an integer before it clips, and what does not fit becomes the lowest"
+
+
+@described("{}", lambda n, rest, *_: _late_sum(n, rest, np.float32))
+def saturating(n: Whole, rest: int, _: Grid) -> Whole:
+    """Clipped before the cast (R6): what is too large becomes qmax, and infinity too.
+
+    >>> from refquant import INT8
+    >>> saturating(math.inf, 3, INT8)
+    inf
+    """
+    return n + rest
+
+
+@described("int32, {}", _through(32), CAST_FIRST)
+def through_int32(n: Whole, rest: int, _: Grid) -> Whole:
+    """Cast to int32 before the clip, as x86 does: what does not fit becomes -2**31, and so qmin; then sums wrap.
+
+    >>> from refquant import INT8
+    >>> through_int32(2**31, 5, INT8), through_int32(300, 0, INT8)
+    (-2147483643, 300)
+    """
+    return _wrapped(_fitting(n, 32) + rest, 32)
+
+
+@described("int64, {}", _through(64), CAST_FIRST)
+def through_int64(n: Whole, rest: int, _: Grid) -> Whole:
+    """Cast to int64 before the clip, as x86 does: what does not fit becomes -2**63, and so qmin; then sums wrap.
+
+    >>> from refquant import INT8
+    >>> through_int64(2**31, 0, INT8), through_int64(math.inf, 0, INT8)
+    (2147483648, -9223372036854775808)
+    """
+    return _wrapped(_fitting(n, 64) + rest, 64)
+
+
+@described("{}, int64", lambda n, rest, *_: _late_sum(n, rest, np.float64) + _not_held(n + rest, 64), CAST_FIRST)
+def sum_through_int64(n: Whole, rest: int, _: Grid) -> Whole:
+    """Cast to int64 with the zero point added before, so that no sum wraps: torch.fake_quantize_per_channel_affine.
+
+    >>> from refquant import INT8
+    >>> sum_through_int64(math.inf, -1, INT8) < 0 < through_int64(math.inf, -1, INT8)
+    True
+    """
+    return _fitting(n + rest, 64)
+
+
+@described("{}, lowest bits", lambda n, rest, grid, q: _late_sum(n, rest, np.float64) + (
+           f"; the lowest {grid.bits} bits are {q}" if q != n + rest else ""), "it does not clip: the lowest bits stay")
+def wrapping(n: Whole, rest: int, grid: Grid) -> Whole:
+    """Not clipped at all: the lowest bits of the integer (of int64's, if it does not fit there).
+
+    >>> from refquant import INT8
+    >>> wrapping(130, 0, INT8), wrapping(math.inf, 0, INT8)
+    (-126, 0)
+    """
+    low = -(2 ** (grid.bits - 1)) if grid.qmin < 0 else 0
+    return int((_fitting(n, 64) + rest - low) % 2**grid.bits + low)
+
+
+def _fitting(n: Whole, bits: int) -> int:
+    return int(n) if -(2.0 ** (bits - 1)) <= n < 2.0 ** (bits - 1) else -(2 ** (bits - 1))
+
+
+def _wrapped(n: int, bits: int) -> int:
+    half = 1 << (bits - 1)
+    return (n + half) % (2 * half) - half
+
+
+@described("clip", lambda n, _, code: "" if code == n else f"; clipped to {code}")
+def clip(n: Whole, grid: Grid) -> int:
+    """min(max(n, qmin), qmax).
+
+    >>> from refquant import INT8
+    >>> clip(300, INT8), clip(-math.inf, INT8)
+    (127, -128)
+    """
+    return int(min(max(n, grid.qmin), grid.qmax))
+
+
+# ---------------------------------------------------------------------------------------------- NaN
+
+def _unseen(comes: str) -> Words:
+    return lambda *_: f"; NaN is not looked for: {comes} comes out"
+
+
+@described("", lambda *_: "; NaN has no code")
+def refused(_: Grid) -> None:
+    """NaN has no code (R7)."""
+
+
+@described("", _unseen("qmin"), "NaN becomes qmin")
+def lowest(grid: Grid) -> int:
+    """NaN becomes qmin: the clip takes the larger of NaN and qmin, which is qmin.
+
+    >>> from refquant import INT8
+    >>> lowest(INT8), highest(INT8), zero(INT8)
+    (-128, 127, 0)
+    """
+    return grid.qmin
+
+
+@described("", _unseen("qmax"), "NaN becomes qmax")
+def highest(grid: Grid) -> int:
+    """NaN becomes qmax: the clip takes the smaller of NaN and qmax, which is qmax."""
+    return grid.qmax
+
+
+@described("", _unseen("0"), "NaN becomes 0")
+def zero(_: Grid) -> int:
+    """NaN becomes code 0, whatever the zero point: NaN passes the clip, and its cast gives 0."""
+    return 0

@@ -1,0 +1,78 @@
+"""Numbers without rounding: as fractions, back to the nearest float, and in digits that mean exactly one float."""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..arguments import quiet
+
+Scalar: TypeAlias = np.floating[Any]
+Exact: TypeAlias = "Fraction | float"  # a float only where it is infinite or NaN
+
+
+def exact(v: Any) -> Exact:
+    """The number itself; infinities and NaN stay floats.
+
+    >>> exact(np.float32(0.75)), exact(np.float32(np.inf))
+    (Fraction(3, 4), inf)
+    """
+    if isinstance(v, Fraction):
+        return v
+    return Fraction(float(v)) if np.isfinite(v) else float(v)
+
+
+@quiet
+def nearest(v: Fraction, dtype: type[Scalar]) -> Scalar:
+    """The float of the dtype nearest to v, ties to even: rounded once.
+
+    On the way to float32 or float16, float64 is rounded to odd: no tie of theirs is odd, so none is false.
+
+    >>> nearest(1 + Fraction(1, 2**24) + Fraction(1, 2**80), np.float32)
+    np.float32(1.0000001)
+    """
+    if abs(v) >= 2**1024 - 2**970:
+        return dtype(math.inf if v > 0 else -math.inf)
+    near = np.float64(float(v))
+    if dtype != np.float64 and near != v and near.view(np.int64) % 2 == 0:
+        near = np.nextafter(near, math.inf if v > near else -math.inf)
+    return dtype(near)
+
+
+@quiet
+def show(v: Any) -> str:
+    """The shortest decimal that means this very float; what is no float is shown as float64.
+
+    >>> show(np.float32(39.499996)), show(np.float32(1e20)), show(2)
+    ('39.499996', '1e+20', '2')
+    """
+    v = v if isinstance(v, np.floating) else np.float64(v)
+    if not np.isfinite(v):
+        return str(v)
+    plain = 1e-4 <= abs(v) < 1e8 or v == 0
+    return np.format_float_positional(v, trim="-") if plain else np.format_float_scientific(v, trim="-")
+
+
+def quotient(v: Any, x: Any, scale: Any) -> str:
+    """v in digits, and its dtype where v is not exactly x / scale; a fraction was not rounded at all.
+
+    >>> quotient(np.float32(5.5), np.float32(1.65), np.float32(0.3)), quotient(np.float32(2.5), 5, 2)
+    ('5.5 in float32', '2.5')
+    """
+    if not isinstance(v, np.floating):
+        return f"{float(v):.10g}, unrounded"
+    is_exact = not np.isfinite(v) or exact(v) * exact(scale) == exact(x)
+    return show(v) if is_exact else f"{show(v)} in {v.dtype}"
+
+
+def hexadecimal(v: Any) -> str:
+    """A float as C writes it, exactly, without zeros at the end.
+
+    >>> hexadecimal(np.float32(1.65)), hexadecimal(2.0), hexadecimal(np.inf)
+    ('0x1.a66666p+0', '0x1p+1', 'inf')
+    """
+    return re.sub(r"\.?0*p", "p", float(v).hex())

@@ -1,0 +1,177 @@
+"""The README's generated parts and the pages that show names and tables: python tests/pages.py writes them anew.
+
+Verdicts come from .readme/claims/records, engines from their formulas, names from the package.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import refquant as rq
+from refquant import testing
+from refquant.engines.operators import short
+from refquant.study.claims.report import effect, to_json, to_markdown
+from refquant.study.claims.run import published
+from refquant.study.engines.table import departures, grouped, page, table
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".readme"
+CLAIMS, SHIPPED = FOLDER / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
+VERDICTS = ("dynamic-accuracy.MSE.8", "dynamic-always.channels.4", "qat-labels.100.3", "ptq-fast.strong",
+            "activations-harder.3")
+ROWS = ("zero-point", "reciprocal", "overflow", "nan")
+computed, measured = cache(table), cache(lambda: published(CLAIMS))
+
+
+def marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name} -->", f"<!-- end of {name} -->"
+
+
+def between(text: str, name: str) -> str:
+    """What stands between a name's marks."""
+    first, last = marks(name)
+    return text.split(first)[1].split(last)[0].strip()
+
+
+def verdicts() -> str:
+    """A line for each of VERDICTS: what people say, what was compared, its effect and verdict."""
+    every = {r.id: (t.sentence.says, r, o) for t in measured().answers for r, o in t.outcomes}
+    return "\n".join(
+        f"- [{says}](.readme/claims/claims.md) **{o.verdict}**: {r.says}: {effect(r, o)}."
+        for says, r, o in (every[id] for id in VERDICTS))
+
+
+def rows() -> str:
+    """A line for each of ROWS: the first case of the question, the rule's answer and those of others."""
+    lines = []
+    for answered in computed(ROWS):
+        case, given = answered.cases[0], {}
+        for gives, _, engines in grouped(case):
+            given.setdefault(gives, []).extend(engines)
+        others = " ".join(f"{', '.join(map(short, names))}: **{gives}**." for gives, names in given.items())
+        question = answered.question
+        lines.append(f"- [{question.asks}](.readme/engines.md) {case.given}. The rule: **{case.rule.gives}**. "
+                     f"{others}".replace(" * ", " × "))
+    return "\n".join(lines)
+
+
+def minutes(place: Path) -> int:
+    """How long a file or a folder takes to read, at 200 words a minute."""
+    files = [place] if place.is_file() else place.rglob("*.py")
+    return max(1, round(sum(len(file.read_text(encoding="utf-8").split()) for file in files) / 200))
+
+
+PARTS = {"verdicts": verdicts, "engines": rows}
+
+
+# ------------------------------------------------------------------------------------------------ the reference
+
+def modules() -> dict[str, ModuleType]:
+    return {"rq": rq, "rq.mlp": rq.mlp, "rq.methods": rq.methods, "refquant.testing": testing}
+
+
+def reference() -> str:
+    """Every public name: signature, the docstring's first line, the rules it names, the engines that differ."""
+    different = departing()
+    parts = ["# Reference", (
+        "Every public name with its signature and the first line of its documentation, which is its formula. Then the "
+        "rules that its documentation names (`rq.RULES` has their text), and the engines that differ, as "
+        "[the table of engines](engines.md) has it. `help(rq.quantize)` shows the rest, with examples.")]
+    parts += ["## The map", "\n".join(["| module | what it holds |", "|---|---|", *map(row, sorted(
+        path for path in (ROOT / "refquant").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()))])]
+    for place, module in modules().items():
+        parts += [f"## {place}", "\n".join(["| name | formula | rules | engines that differ |", "|---|---|---|---|", *(
+            entry(name, getattr(module, name), different) for name in module.__all__)])]
+    return "\n\n".join(parts) + "\n"
+
+
+def row(path: Path) -> str:
+    """A module, and the first line of its documentation."""
+    text = (path if path.is_file() else path / "__init__.py").read_text(encoding="utf-8")
+    return f"| [{path.name}](../refquant/{path.name}) | {first(ast.get_docstring(ast.parse(text)) or '')} |"
+
+
+def departing() -> dict[str, list[str]]:
+    """Rule -> the packages of which some operator departs from it."""
+    found: dict[str, set[str]] = {}
+    for engine, questions in departures(computed()).items():
+        for rule in {rule for question in questions for rule in question.rules}:
+            found.setdefault(rule, set()).add(short(engine).split()[0].replace("ONNX", "ONNX Runtime"))
+    return {rule: sorted(names) for rule, names in found.items()}
+
+
+def entry(name: str, thing: Any, different: dict[str, list[str]]) -> str:
+    """A row of the reference."""
+    value = not (isinstance(thing, ModuleType) or inspect.isroutine(thing) or inspect.isclass(thing))
+    text = "" if isinstance(thing, dict) else inspect.getdoc(type(thing) if value else thing) or ""
+    rules = sorted(set(re.findall(r"\bR\d+\b", text)), key=lambda rule: int(rule[1:]))
+    differ = sorted({engine for rule in rules for engine in different.get(rule, ())})
+    about = first(text) or f"a dict of {len(thing)} entries"
+    cells = (f"`{name}{signature(thing)}`", about, ", ".join(rules), ", ".join(differ))
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def first(text: str) -> str:
+    """The first line, or sentence, of a docstring."""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def signature(thing: Any) -> str:
+    """The arguments with their defaults, without their types; nothing for modules and values."""
+    if not callable(thing) or isinstance(thing, ModuleType):
+        return ""
+    try:
+        arguments = inspect.signature(thing).parameters.values()
+    except ValueError:
+        return ""
+    bare = (p.replace(annotation=p.empty, default=p.default if p.default is p.empty else Shown(p.default))
+            for p in arguments)
+    return str(inspect.Signature(list(bare)))
+
+
+class Shown:
+    """A default as one would write it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        named = re.sub(r"<class '(?:numpy\.)?(\w+)'>", r"\1", repr(self.value))
+        public = (name for name in rq.__all__ if getattr(rq, name) is self.value)
+        return next(public, getattr(self.value, "__name__", named))
+
+
+# ------------------------------------------------------------------------------------------------ all of them
+
+def readme() -> str:
+    """The README, its generated parts made anew."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, make in PARTS.items():
+        start, end = marks(name)
+        text = f"{text.split(start)[0]}{start}\n{make()}\n{end}{text.split(end)[1]}"
+    return text
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    ROOT / "README.md": readme,
+    CLAIMS / "claims.md": lambda: to_markdown(measured()),
+    CLAIMS / "claims.json": lambda: to_json(measured()),
+    SHIPPED: lambda: to_json(measured()),
+    FOLDER / "engines.md": lambda: page(computed()),
+    FOLDER / "reference.md": reference,
+}
+
+
+if __name__ == "__main__":
+    from refquant.study.engines.figures import engines_around_ties
+    from refquant.study.engines.table import staircases
+    from refquant.study.plots.style import png
+
+    for path, make in PAGES.items():
+        path.write_text(make(), encoding="utf-8", newline="\n")
+    (FOLDER / "engines.png").write_bytes(png(engines_around_ties(staircases())))

@@ -1,0 +1,49 @@
+"""Figures can be shown on a slide: 16:9, and at 1080 lines no text lower than 14 pixels."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from refquant.study.engines.figures import engines_around_ties
+from refquant.study.engines.table import staircases
+from refquant.study.inspect.figures import error_against_clip, tensor_ranges
+from refquant.study.inspect.report import inspect_array
+from refquant.study.plots.style import png, slide
+
+X = np.random.default_rng(0).normal(size=(8, 40)).astype(np.float32)
+OUTLIER = np.where(np.arange(320).reshape(8, 40) == 7, np.float32(900), X)
+
+
+def figures() -> Iterator[Any]:
+    """What inspect and engines draw."""
+    for x, bits in ((X, 4), (OUTLIER, 2), (np.zeros(3), 8)):
+        report = inspect_array(x, name="features.0.weight", bits=bits)
+        yield from (tensor_ranges(report), error_against_clip(report))
+    yield engines_around_ties(staircases())
+
+
+def lowest(drawn: Any) -> float:
+    """The size of the smallest text, in pixels of a picture of 1080 lines; exponents are 0.7 of their numbers."""
+    from matplotlib.text import Text
+
+    drawn.draw_without_rendering()
+    shown = [text for text in drawn.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    sizes = [text.get_fontsize() * (0.7 if "^{" in text.get_text() else 1) for text in shown]
+    return min(sizes) / 72 * 1080 / drawn.get_size_inches()[1]
+
+
+@pytest.mark.parametrize("drawn", [*figures()], ids=lambda drawn: drawn.axes[0].get_title()[:30])
+def test_a_figure_can_be_shown_on_a_slide(drawn: Any) -> None:
+    width, height = (int.from_bytes(png(drawn)[at:at + 4]) for at in (16, 20))
+    assert width * 9 == height * 16 and width <= 1920
+    assert lowest(drawn) >= 14
+    box, (right, top) = drawn.get_tightbbox(), drawn.get_size_inches()
+    assert min(box.x0, box.y0, right - box.x1, top - box.y1) > -0.02, "all of it is in the picture"
+
+
+def test_small_text_is_found() -> None:
+    drawn, axes = slide(9)
+    axes.annotate("small", (0.5, 0.5), fontsize=6)
+    assert lowest(drawn) == pytest.approx(10)
