@@ -16,21 +16,21 @@ from refquant.study.stats import Estimate
 # ---------------------------------------------------------------------------------------------- exercise 3
 
 ANSWERS: dict[str, str | None] = {"A": "no control", "B": "unpaired", "C": "not corrected", "D": "margin afterwards",
-                                  "E": "absence of evidence", "F": "none"}
-MENDED = STUDIES["G"]._replace(second="strong PTQ W2A2", first_seeds=range(20), second_seeds=range(20),
+                                  "E": "absence of evidence", "F": "none", "G": "two things differ"}
+MENDED = STUDIES["H"]._replace(second="strong PTQ W2A2", first_seeds=range(20), second_seeds=range(20),
                                second_epochs=90, corrected=True)
 
 
 def test_each_study_has_the_fault_that_is_asked_for() -> None:
     has = {name: [fault for fault in FAULTS if FAULTS[fault].has(study)] for name, study in STUDIES.items()}
-    assert {name: (found or ["none"]) for name, found in has.items() if name != "G"} == {
+    assert {name: (found or ["none"]) for name, found in has.items() if name != "H"} == {
         name: [answer] for name, answer in ANSWERS.items()}
-    assert has["G"] == ["one seed", "no control", "weak rival"]
+    assert has["H"] == ["one seed", "no control", "weak rival"]
     assert {fault for found in has.values() for fault in found} == set(FAULTS)
 
 
 def test_apart_from_their_faults_the_conclusions_follow_from_the_rule() -> None:
-    for name in "ABCDF":
+    for name in "ABCDFG":
         s = STUDIES[name]
         lo, hi = s.interval
         rule = Rule("more", s.margin_reported, s.margin_reported)
@@ -39,21 +39,21 @@ def test_apart_from_their_faults_the_conclusions_follow_from_the_rule() -> None:
     assert verdict(Estimate(0.4, 0.35, 20), Rule("more", planned, planned)) == "inconclusive"
 
 
-@pytest.mark.parametrize("name", list("ABCDEF"))
+@pytest.mark.parametrize("name", list("ABCDEFG"))
 @pytest.mark.parametrize("answer", [*FAULTS, "none"])
 def test_wrong_fault(name: str, answer: str) -> None:
     message = faults({**ANSWERS, name: answer}, None)
     if answer == ANSWERS[name]:
-        assert message == "Not answered yet: the faults are named; now mend G."
+        assert message == "Not answered yet: the faults are named; now mend H."
     else:
         assert message.startswith(f"Not yet: {name}: ") and message.endswith((".", "?"))
         assert (f"{answer!r} is not it: " in message) == (answer != "none")
 
 
 @pytest.mark.parametrize(("answers", "mended", "said"), [
-    (dict.fromkeys("ABCDEF"), None, "Not answered yet: name the fault of each study, and mend G"),
-    ({"A": "no control"}, None, "Not answered yet: what is wrong with B, C, D, E, F?"),
-    (dict.fromkeys("ABCDEF"), MENDED, "Not answered yet: what is wrong with A, B"),
+    (dict.fromkeys("ABCDEFG"), None, "Not answered yet: name the fault of each study, and mend H"),
+    ({"A": "no control"}, None, "Not answered yet: what is wrong with B, C, D, E, F, G?"),
+    (dict.fromkeys("ABCDEFG"), MENDED, "Not answered yet: what is wrong with A, B"),
     ({**ANSWERS, "B": "bad"}, None, "B: 'bad' is not on the list: one seed, unpaired, no control"),
     ({**ANSWERS, "C": "none"}, None, "C: something is wrong with it. Which images do the seeds share?"),
     ({**ANSWERS, "F": "weak rival"}, None, "F: 'weak rival' is not it: the best static A4 was not chosen to lose"),
@@ -61,16 +61,17 @@ def test_wrong_fault(name: str, answer: str) -> None:
     (ANSWERS, MENDED, "Right: one fault each, F is sound"),
     (ANSWERS, MENDED._replace(first_seeds=range(50), second_seeds=list(range(50))), "Right: "),
     (ANSWERS, MENDED._replace(first_epochs=60, second_epochs=60),
-     "Right: one fault each, F is sound, and G compares like with like. Over 20 seeds and 90 epochs refquant found "),
-    (ANSWERS, "strong PTQ", "mend G by checks.STUDIES"),
-    (ANSWERS, STUDIES["F"], "G: keep its claim, and QAT W2A2"),
-    (ANSWERS, STUDIES["G"], "G still has a fault: one seed. How many seeds has each side?"),
-    (ANSWERS, MENDED._replace(second_seeds=range(20, 40)), "G still has a fault: unpaired"),
-    (ANSWERS, MENDED._replace(second_epochs=60), "G still has a fault: no control"),
-    (ANSWERS, MENDED._replace(second="naive PTQ W2A2"), "G still has a fault: weak rival"),
-    (ANSWERS, MENDED._replace(corrected=False), "G still has a fault: not corrected"),
-    (ANSWERS, MENDED._replace(margin_reported=0.1), "G still has a fault: margin afterwards"),
-    (ANSWERS, MENDED._replace(concluded="null"), "G still has a fault: absence of evidence"),
+     "Right: one fault each, F is sound, and H compares like with like. Over 20 seeds and 90 epochs refquant found "),
+    (ANSWERS, "strong PTQ", "mend H by checks.STUDIES"),
+    (ANSWERS, STUDIES["F"], "H: keep its claim, and QAT W2A2"),
+    (ANSWERS, STUDIES["H"], "H still has a fault: one seed. How many seeds has each side?"),
+    (ANSWERS, MENDED._replace(second_seeds=range(20, 40)), "H still has a fault: unpaired"),
+    (ANSWERS, MENDED._replace(second_epochs=60), "H still has a fault: no control"),
+    (ANSWERS, MENDED._replace(second_ranges="min-max"), "H still has a fault: two things differ. Have both"),
+    (ANSWERS, MENDED._replace(second="naive PTQ W2A2"), "H still has a fault: weak rival"),
+    (ANSWERS, MENDED._replace(corrected=False), "H still has a fault: not corrected"),
+    (ANSWERS, MENDED._replace(margin_reported=0.1), "H still has a fault: margin afterwards"),
+    (ANSWERS, MENDED._replace(concluded="null"), "H still has a fault: absence of evidence"),
     (ANSWERS, MENDED._replace(second="float32"), "the rival must be some PTQ W2A2"),
     (ANSWERS, MENDED._replace(second="strong PTQ W4A4"), "the rival must be some PTQ W2A2"),
 ])
@@ -80,7 +81,7 @@ def test_faults(answers: Any, mended: Any, said: str) -> None:
 
 
 def test_a_study_prints_in_words() -> None:
-    text = str(STUDIES["G"])
+    text = str(STUDIES["H"])
     assert "seed 7" in text and "[no interval]" in text and "not corrected" in text
     assert "seeds 0 to 19" in str(Study("It is.", "a", "b")) and "[+0.60, +1.80]" in str(Study("It is.", "a", "b"))
 

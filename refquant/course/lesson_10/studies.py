@@ -1,4 +1,4 @@
-"""Lesson 10, exercise 3: seven studies on a referee's desk, and what is wrong with them."""
+"""Lesson 10, exercise 3: eight studies on a referee's desk, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Study(NamedTuple):
     second_seeds: Sequence[int] = range(20)
     first_epochs: int = 90
     second_epochs: int = 90
+    first_ranges: str = ""
+    second_ranges: str = ""
     corrected: bool = True
     margin_planned: float = 0.5
     margin_reported: float = 0.5
@@ -27,8 +29,10 @@ class Study(NamedTuple):
     def __str__(self) -> str:
         lo, hi = self.interval
         interval = f"[{lo:+.2f}, {hi:+.2f}]" if lo < hi else "[no interval]"
+        second = "on both sides" if self.first_ranges == self.second_ranges else f"against {self.second_ranges}"
+        ranges = f"Ranges: {self.first_ranges}, {second}. " if self.first_ranges else ""
         return (f"{self.claim} {self.first} ({self.first_epochs} epochs, {_seeds(self.first_seeds)}) minus "
-                f"{self.second} ({self.second_epochs} epochs, {_seeds(self.second_seeds)}).\n   "
+                f"{self.second} ({self.second_epochs} epochs, {_seeds(self.second_seeds)}).\n   {ranges}"
                 f"{(lo + hi) / 2:+.2f} {interval} points, {'' if self.corrected else 'not '}corrected for "
                 f"overlap. Margin: planned {self.margin_planned:g}, reported {self.margin_reported:g}. "
                 f"Concluded: {self.concluded}.")
@@ -38,18 +42,22 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
 
 
+LEAST = "least MSE per output"
 STUDIES = {
     "A": Study("QAT improves the network at 8 bits.", "QAT W8A8", "float32", second_epochs=60, interval=(0.55, 0.95)),
-    "B": Study("QAT is better than PTQ at 4 bits.", "QAT W4A4", "strong PTQ W4A4", second_seeds=range(20, 40)),
+    "B": Study("QAT is better than PTQ at 4 bits.", "QAT W4A4", "strong PTQ W4A4", second_seeds=range(20, 40),
+               first_ranges=LEAST, second_ranges=LEAST),
     "C": Study("Dynamic is more accurate at 3 bits.", "dynamic A3", "static A3, by least MSE", first_epochs=60,
                second_epochs=60, corrected=False, interval=(0.51, 1.15)),
     "D": Study("QAT is better than PTQ at 3 bits.", "QAT W3A3", "strong PTQ W3A3", margin_reported=0.25,
-               interval=(0.05, 0.75)),
+               first_ranges=LEAST, second_ranges=LEAST, interval=(0.05, 0.75)),
     "E": Study("Labels do not matter to QAT.", "QAT with labels", "QAT without", interval=(-1.4, 1.8),
                concluded="null"),
     "F": Study("Dynamic is more accurate on images of different gain.", "dynamic A4", "the best static A4",
                first_epochs=60, second_epochs=60, interval=(4.1, 9.7)),
-    "G": Study("QAT is better than PTQ at 2 bits.", "QAT W2A2", "naive PTQ W2A2", (7,), (7,), second_epochs=60,
+    "G": Study("PTQ is better than straight-through QAT at 2 bits.", "strong PTQ W2A2", "straight-through QAT W2A2",
+               first_ranges=LEAST, second_ranges="moving min-max per layer", interval=(3.5, 42.5)),
+    "H": Study("QAT is better than PTQ at 2 bits.", "QAT W2A2", "naive PTQ W2A2", (7,), (7,), second_epochs=60,
                corrected=False, interval=(78.0, 78.0)),
 }
 
@@ -69,7 +77,11 @@ FAULTS: dict[str, Fault] = {
                       lambda _: "both sides have the same seeds", "Have both sides the same seeds?"),
     "no control": Fault(lambda s: s.first_epochs != s.second_epochs,
                         lambda s: f"both sides were trained for {s.first_epochs} epochs",
-                        "What differs between the sides besides what the claim names?"),
+                        "Was each side trained as long?"),
+    "two things differ": Fault(lambda s: s.first_ranges != s.second_ranges,
+                               lambda s: f"both sides have ranges of {s.first_ranges}" if s.first_ranges else
+                               "the ranges are the same, or are what the claim names",
+                               "Have both sides the same ranges?"),
     "weak rival": Fault(lambda s: "naive" in s.second, lambda s: f"{s.second} was not chosen to lose",
                         "Which rival is it? Is there a stronger one?"),
     "not corrected": Fault(lambda s: not s.corrected and len(s.first_seeds) > 1,
@@ -86,14 +98,14 @@ FAULTS: dict[str, Fault] = {
 
 
 def faults(answers: Mapping[str, str | None], mended: Study | None) -> str:
-    """Exercise 3: the fault of each of the studies A to F ("none" for the sound one), and G with its faults mended.
+    """Exercise 3: the fault of each of the studies A to G ("none" for the sound one), and H with its faults mended.
 
     >>> right = {"A": "no control", "B": "unpaired", "C": "one seed"}
     >>> faults(right, None)
     "Not yet: C: 'one seed' is not it: each side has 20 seeds."
     """
     if all(answer is None for answer in answers.values()) and mended is None:
-        return "Not answered yet: name the fault of each study, and mend G."
+        return "Not answered yet: name the fault of each study, and mend H."
     for name, answer in answers.items():
         if answer is None:
             continue
@@ -102,11 +114,11 @@ def faults(answers: Mapping[str, str | None], mended: Study | None) -> str:
         why = wrong_about(STUDIES[name], answer)
         if why:
             return f"Not yet: {name}: {why}"
-    missing = [name for name in "ABCDEF" if answers.get(name) is None]
+    missing = [name for name in "ABCDEFG" if answers.get(name) is None]
     if missing:
         return f"Not answered yet: what is wrong with {', '.join(missing)}?"
     if mended is None:
-        return "Not answered yet: the faults are named; now mend G."
+        return "Not answered yet: the faults are named; now mend H."
     return _mended(mended)
 
 
@@ -122,16 +134,16 @@ def wrong_about(study: Study, answer: str) -> str:
 
 
 def _mended(study: Study) -> str:
-    asked_for = STUDIES["G"]
+    asked_for = STUDIES["H"]
     if not isinstance(study, Study):
-        return 'Not yet: mend G by checks.STUDIES["G"]._replace(...).'
+        return 'Not yet: mend H by checks.STUDIES["H"]._replace(...).'
     if (study.claim, study.first) != (asked_for.claim, asked_for.first):
-        return "Not yet: G: keep its claim, and QAT W2A2; mend what they are compared with, and how."
+        return "Not yet: H: keep its claim, and QAT W2A2; mend what they are compared with, and how."
     left = [name for name, fault in FAULTS.items() if fault.has(study)]
     if left:
-        return f"Not yet: G still has a fault: {left[0]}. {FAULTS[left[0]].look}"
+        return f"Not yet: H still has a fault: {left[0]}. {FAULTS[left[0]].look}"
     if "PTQ W2A2" not in study.second:
-        return "Not yet: G: the claim names PTQ, at 2 bits; the rival must be some PTQ W2A2."
+        return "Not yet: H: the claim names PTQ, at 2 bits; the rival must be some PTQ W2A2."
     claim = results()["qat-improves.longer-ptq-static-adaround.2"]
-    return (f"Right: one fault each, F is sound, and G compares like with like. Over {claim['n']} seeds and 90 "
+    return (f"Right: one fault each, F is sound, and H compares like with like. Over {claim['n']} seeds and 90 "
             f"epochs refquant found {effect_in_words(claim)}: {claim['verdict']}.")
