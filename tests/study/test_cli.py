@@ -19,6 +19,7 @@ from refquant.study.cli import main, parser
 from refquant.study.compare import METHODS, output
 from refquant.study.compare.methods import groups
 from refquant.study.datasets import digits
+from refquant.study.options import folder_for
 
 HERE = {**os.environ, "PYTHONPATH": str(Path(rq.__file__).parents[1])}  # for a process in another folder
 QUICK = ("compare", "--quick", "--seeds", "1", "--bits", "2")
@@ -240,6 +241,15 @@ def test_methods_are_listed_and_chosen_on_any_terminal(tmp_path: Path) -> None:
     assert [r["method"] for r in records] == ["float", "ptq-static-channel"]
 
 
+def test_git_ignores_the_folders_of_results() -> None:
+    ignored = (Path(rq.__file__).parents[1] / ".gitignore").read_text(encoding="utf-8").splitlines()
+    for words in ("compare", "compare --quick", "claims", "claims --quick", "inspect FILE", "vectors"):
+        options = parser()[0].parse_args(words.split())
+        folder = folder_for(options) if "default_out" in options else options.out
+        assert f"/{folder}/" in ignored
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a closed pipe is another error on Windows")
 @pytest.mark.parametrize(("words", "files"), [
     (["inspect", "w.npz"], 5), (["engines", "--only", "ties", "--list"], 0), (["engines", "--only", "ties"], 3),
     pytest.param(["vectors"], 11, marks=pytest.mark.slow), pytest.param([*ONE], 9, marks=pytest.mark.slow)])

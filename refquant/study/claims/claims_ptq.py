@@ -84,10 +84,10 @@ PTQ = (
                   ("strong", "strong PTQ", LSQ, STRONG, TRAINED_OR_STRONG))),
             Reading("ptq-fast.labels", "AdaRound: no label was looked at", "labels", {"method": STRONG}, rule=NEVER,
                     on_top=False)),
-        "Seconds are the faster of two runs at W4A4 on one thread, all methods in one process, one after the other; "
-        "much means ten times. QAT is straight-through beside min-max, learned steps beside the others. Min-max takes "
-        "no time; a search for ranges of least error takes longer, for QAT too, which starts from them; AdaRound "
-        "optimises, and takes longer than QAT of a network this small.",
+        "Seconds of the processor, in the faster of two runs at W4A4, on one thread; much means ten times. QAT is "
+        "straight-through beside min-max, learned steps beside the others. Min-max takes no time; a search for ranges "
+        "of least error takes longer, for QAT too, which starts from them; AdaRound optimises, and takes longer than "
+        "QAT of a network this small.",
         "More than here: QAT of a large network takes days; BRECQ reports a factor of 240 for reconstruction against "
         "QAT on ImageNet.", (BRECQ, WHITE_PAPER),
         partial(bars, value="seconds", title="Time to a quantized network, W4A4", log_x=True),

@@ -14,8 +14,6 @@ ESSER = ("Esser et al. 2020, arXiv:1902.08153", "https://arxiv.org/abs/1902.0815
 LLM_QAT = ("Liu et al. 2023, arXiv:2305.17888", "https://arxiv.org/abs/2305.17888")
 QAT_OR_FLOAT = ("quantization", "training")
 APPLE = ("Dremov et al. 2025, arXiv:2509.22935", "https://arxiv.org/abs/2509.22935")
-
-
 #: QAT and PTQ on the same ranges, in what they differ, and how that is said.
 PAIRS = (
     (STE, NAIVE, TRAINED, "straight-through QAT minus PTQ, both on min-max ranges"),
@@ -28,13 +26,13 @@ PAIRS = (
 
 def _gains(longer: str, qat: str, ptq: str, differ: tuple[str, ...], says: str) -> tuple[Reading, ...]:
     """QAT's over PTQ of the same network, or of the longer one, at every width."""
-    name = STRONG if ptq == STRONG else qat
-    top = {"": (4, 2), STRONG: (8, 4, 3, 2), "longer-" + STRONG: (8, 2)}.get(longer + name * (ptq == STRONG), ())
+    strong, name = ptq == STRONG, STRONG if ptq == STRONG else qat
     if longer:
-        says, differ = says.replace(", both", ", of the network trained as long, both"), (*differ, "start")
+        says, differ = says.replace(", both", " of the network trained as long, both"), (*differ, "start")
     return tuple(Reading(f"qat-improves.{longer}{name}.{bits}", f"W{bits}A{bits}: {says}", "accuracy",
-                         {"method": qat, "bits": bits}, {"method": longer + ptq, "bits": bits}, on_top=bits in top,
-                         differ=differ) for bits in (8, 4, 3, 2))
+                         {"method": qat, "bits": bits}, {"method": longer + ptq, "bits": bits}, differ=differ,
+                         on_top=strong and bits in (8, 2) if longer else strong or bits in (4, 2))
+                 for bits in (8, 4, 3, 2))
 
 
 def _unlike(kind: str, *steps: str) -> tuple[Reading, ...]:

@@ -111,20 +111,23 @@ def _save(folder: Path, name: str, asked: Settings, records: list[Observation]) 
 
 
 def _packed(records: list[Observation]) -> tuple[list[Observation], list[Observation]]:
-    """Each way in which a network was made once, and the records with the number of theirs.
+    """Each way in which a network was made, once, and the records, each with the number of its own.
 
     >>> _packed([{"seed": 0, "training": "none", "accuracy": 1.0}, {"seed": 1, "training": "none", "accuracy": 0.5}])[1]
     [{'network': 0, 'seed': 0, 'accuracy': 1.0}, {'network': 0, 'seed': 1, 'accuracy': 0.5}]
     """
-    made = [{key: r[key] for key in MADE if key in r} for r in records]
-    networks = [each for i, each in enumerate(made) if each not in made[:i]]
-    return networks, [{"network": networks.index(of), **{key: v for key, v in r.items() if key not in MADE}}
-                      for of, r in zip(made, records, strict=True)]
+    networks, packed = list[Observation](), list[Observation]()
+    for r in records:
+        made = {key: r[key] for key in MADE if key in r}
+        networks += [made] * (made != {} and made not in networks)
+        packed.append({**({"network": networks.index(made)} if made else {}),
+                       **{key: value for key, value in r.items() if key not in MADE}})
+    return networks, packed
 
 
 def unpacked(found: Mapping[str, Any]) -> list[Observation]:
     """The records of a file, each with how its network was made."""
-    return [{**found["networks"][r["network"]], **r} for r in found["records"]]
+    return [{**(found["networks"][r["network"]] if "network" in r else {}), **r} for r in found["records"]]
 
 
 def _kept(folder: Path, asked: Settings, version: str = "") -> dict[str, Any]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..compare import methods
-from ..plots.style import BLUE, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, look
+from ..plots.style import BLUE, GREY, ORANGE, RED, SKY, WINE, look
 
-HOLLOW = {"markerfacecolor": "white", "linestyle": "-."}
 STYLES: dict[str, dict[str, Any]] = {
     "ptq-static-percentile-99": look(ORANGE, "v", "static, percentile 99", markerfacecolor="white", linestyle=":"),
     "ptq-static-best": look(GREY, "D", "static, the best of those tested"),
-    "longer-ptq-static-minmax": look(RED, "o", "static, min-max, after longer training", **HOLLOW),
-    "longer-ptq-static-mse": look(PINK, "D", "static, least MSE, per channel, after longer training", **HOLLOW),
-    "longer-ptq-static-adaround": look(INDIGO, "s", "static, AdaRound, after longer training", **HOLLOW),
-    "qat-lsq-in-float": look(WINE, "*", "learned steps' weights in float", markersize=11, **HOLLOW),
+    "qat-lsq-in-float": look(WINE, "*", "learned steps' weights in float", markersize=11, markerfacecolor="white",
+                             linestyle="-."),
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "weights": look(ORANGE, "v", "weights"),

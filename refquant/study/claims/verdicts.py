@@ -153,9 +153,11 @@ def effects(reading: Reading, records: Sequence[Observation]) -> list[float]:
         for r in (r for r in matching(records, reading.more) if reading.value in r):
             held[r["seed"]] = held.get(r["seed"], True) and (r[reading.value] > 0) == wanted
         return [100.0 * ok for ok in held.values()]
-    by_side = [_by_seed(records, where, reading.value) for where in reading.sides]
-    return [sum(sign * side[seed] for sign, side in zip((1, -1, -1, 1), by_side, strict=False))
-            for seed in by_side[0] if all(seed in side for side in by_side)]
+    metric, by_side = METRICS[reading.value], [_by_seed(records, where, reading.value) for where in reading.sides]
+    each = [[side[seed] for side in by_side] for seed in by_side[0] if all(seed in side for side in by_side)]
+    if metric.is_ratio:
+        return [math.log10(more / less) for more, less in each]
+    return [metric.scale * sum(sign * v for sign, v in zip((1, -1, -1, 1), sides, strict=False)) for sides in each]
 
 
 def beside(reading: Reading, records: Sequence[Observation], value: str, overlap: float) -> Estimate | None:
@@ -174,9 +176,8 @@ def matching(records: Sequence[Observation], where: Where) -> list[Observation]:
 
 
 def _by_seed(records: Sequence[Observation], where: Where, value: str) -> dict[int, float]:
-    """In the metric's unit; the logarithm of what is compared by ratios."""
-    metric, found = METRICS[value], matching(records, where)
-    by_seed = {r["seed"]: math.log10(r[value]) if metric.is_ratio else metric.scale * r[value] for r in found}
+    found = matching(records, where)
+    by_seed = {r["seed"]: r[value] for r in found}
     if len(by_seed) < len(found):
         raise ValueError(f"{where} matches several records of a seed")
     return by_seed

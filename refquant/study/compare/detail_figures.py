@@ -118,7 +118,7 @@ def misread(x: Reals, labels: Codes, runs: Sequence[tuple[str, int, Codes]]) -> 
     """The first wrong predictions of each method and width: what each image is, and what was predicted."""
     methods, shown = list(dict.fromkeys(method for method, b, _ in runs if b < 32)), 8
     bits, side = sorted({b for _, b, _ in runs}, reverse=True), round(x.shape[1] ** 0.5)
-    drawn, panels = slide(max(6.75, 1.2 + 1.4 * len(bits)), nrows=len(bits), ncols=len(methods), squeeze=False)
+    drawn, panels = slide(max(8, 1.2 + 1.4 * len(bits)), nrows=len(bits), ncols=len(methods), squeeze=False)
     for axes in panels.ravel():
         axes.axis("off")
     for method, b, predicted in runs:

@@ -17,31 +17,31 @@ def float_network(task: Task, *_: Grid) -> Network:
 
 
 def float_longer(task: Task, *_: Grid, **options: Any) -> Network:
-    """The float network trained as much longer as QAT is (30 epochs): QAT's control."""
+    """The float network trained for half its epochs more (30): the control of QAT that starts from it."""
     return mlp.train(task.net, *task.data.train, **_half(task, options))
 
 
 def qat_ste_minmax(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
-    """QAT, straight-through, for 30 epochs, on the ranges of ptq-static-minmax: min-max, inputs calibrated before."""
+    """QAT of ptq-static-minmax, straight-through: weights' ranges follow by its rule, inputs' stay as calibrated."""
     inputs = mlp.input_params(task.net, task.calibration, activations)
     return _straight_through(task, weights, activations, activation=inputs, **options)
 
 
 def qat_ste_mse(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
-    """QAT, straight-through, for 30 epochs, on the ranges of ptq-static-mse: least MSE, inputs calibrated before."""
+    """QAT of ptq-static-mse, straight-through: weights' ranges follow by its rule, inputs' stay as calibrated."""
     inputs = least_inputs(task, task.net, activations)
     return _straight_through(task, weights, activations, activation=inputs, **least(weights), **options)
 
 
 def qat_lsq(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
-    """QAT, learned steps (LSQ), for 30 epochs: the scales of ptq-static-mse are the first steps, and descend too."""
+    """QAT of ptq-static-mse, learned steps (LSQ): starts from its scales and trains them too; zero points stay."""
     start = ptq_static_mse(task, weights, activations)
     return mlp.train_lsq(task.net, *task.data.train, weight_grid=weights, activation_grid=activations, weight_axis=0,
                          **{"start": start, **_half(task, options)})
 
 
 def qat_ste_mse_recalibrated(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
-    """QAT: as qat-ste-mse, then the inputs' ranges are calibrated again, on the trained network."""
+    """QAT: as qat-ste-mse, then inputs are calibrated again, in the trained network with its weights rounded."""
     inputs = least_inputs(task, task.net, activations)
     layers = _straight_through(task, weights, activations, activation=inputs, **least(weights), **options).layers
     net = mlp.Net(weights=tuple(layer.reals for layer in layers), biases=tuple(layer.real_bias for layer in layers))
@@ -49,12 +49,12 @@ def qat_ste_mse_recalibrated(task: Task, weights: Grid, activations: Grid, **opt
 
 
 def qat_ste_moving(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
-    """QAT, straight-through, for 30 epochs: weights min-max per tensor, inputs on a moving average of the batches."""
+    """QAT: as qat-ste-minmax, but inputs' ranges are a moving average over the batches. No PTQ has these ranges."""
     return _straight_through(task, weights, activations, **options)
 
 
 def qat_ste_scratch(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
-    """QAT from scratch: as qat-ste-moving, for all 90 epochs, from the same initial weights."""
+    """QAT from scratch: as qat-ste-moving, but from the initial weights, in one schedule of 90 epochs."""
     net = mlp.init(stream(task.seed, "init"), task.plan.sizes)
     return mlp.train_qat(net, *task.data.train, weight_grid=weights, activation_grid=activations, **{
         "rng": stream(task.seed, "train"), "epochs": task.plan.epochs * 3 // 2, **options})

@@ -48,14 +48,14 @@ METHODS: dict[str, Method] = {
                            FLOAT._replace(training="float", epochs=0.5)),
     "ptq-static-minmax": Method(
         after.ptq_static_minmax, ("default", "pairs", "rules", "granularities"), _static("minmax")),
-    "qat-ste-minmax": Method(during.qat_ste_minmax, ("default", "pairs"), look(RED, "^", "straight-through, min-max"),
-                             MINMAX._replace(training="straight-through", epochs=0.5)),
+    "qat-ste-minmax": Method(during.qat_ste_minmax, ("default", "pairs", "qat"), look(
+        RED, "^", "straight-through, min-max"), MINMAX._replace(training="straight-through", epochs=0.5)),
     "ptq-static-mse": Method(after.ptq_static_mse, ("default", "pairs", "strong"), look(
         PINK, "D", "static, least MSE, per channel"), LEAST),
     "qat-ste-mse": Method(
-        during.qat_ste_mse, ("default", "pairs"), look(PINK, "^", "straight-through, least MSE, per channel"),
+        during.qat_ste_mse, ("default", "pairs", "qat"), look(PINK, "^", "straight-through, least MSE, per channel"),
         LEAST._replace(training="straight-through", epochs=0.5)),
-    "qat-lsq": Method(during.qat_lsq, ("default", "pairs"), look(
+    "qat-lsq": Method(during.qat_lsq, ("default", "pairs", "qat"), look(
         PINK, "*", "learned steps from least MSE, per channel", linestyle="--", markersize=11),
         LEAST._replace(training="learned steps", epochs=0.5)),
     "ptq-static-percentile-99.9": Method(after.ptq_static_percentile, ("default", "rules"), _static("percentile"),

@@ -12,7 +12,8 @@ class Recipe(NamedTuple):
     """The choices behind a network. With grids, steps and data they are the columns of its record.
 
     weights, inputs: the rule of their ranges. share: which weights share a scale. seen: what an input's range comes
-    from. training: what moved the weights after the float network's training, for `epochs` times its epochs.
+    from. training: what moved the weights, after the float network's training or from scratch, for `epochs` times its
+    epochs.
     """
 
     weights: str = "min-max"
@@ -38,7 +39,7 @@ def made_by(recipe: Recipe, grids: tuple[Grid, Grid] | None, epochs: int, images
     256
     """
     weights, activations = (repr(grid) for grid in grids) if grids else ("float32", "float32")
-    steps = round(recipe.epochs * epochs) * -(-images // 64)
+    steps = int(recipe.epochs * epochs) * -(-images // 64)
     calibrated = "calibration" in recipe.seen or recipe.rounding == "AdaRound" or recipe.biases == "corrected"
     return Made(weight_grid=weights, weight_rule=recipe.weights, weight_granularity=recipe.share,
                 activation_grid=activations, activation_rule=recipe.inputs, activation_range=recipe.seen,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
-from ..aligned import ruled
+from ..aligned import paragraph, ruled
 from ..records import Record, Row, summarize
 from ..stats import Estimate
 
@@ -19,14 +18,14 @@ def table(records: Sequence[Record], own_net: bool = False) -> str:
     """A line for each method at each width, and what the columns mean."""
     seeds = len({r["seed"] for r in records})
     return "\n".join([
-        *ruled([HEAD, *map(_line, summarize(records))], left=2), "", textwrap.fill(
+        *ruled([HEAD, *map(_line, summarize(records))], left=2), "", paragraph(
             f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is "
             f"{OWN_NET if own_net else SEED}, shared by all methods. minus float: paired within each seed. "
             "W8A8: 8 bits for weights, 8 for activations. logit SQNR: how far the logits "
             "stay above their distance to the float network's; training on moves them too (float-longer). "
             "depends on batch: the predictions that differ when the same images are batched in another order; a range "
             "for the whole batch depends on all its images. On another machine with the same NumPy PTQ's rows are the "
-            "same; QAT's lie within their intervals, because BLAS sums in its own order.", 140)])
+            "same; QAT's lie within their intervals, because BLAS sums in its own order.")])
 
 
 def _line(r: Row) -> tuple[str, ...]:

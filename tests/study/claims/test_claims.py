@@ -183,6 +183,14 @@ def test_a_rerun_keeps_what_is_finished(folder: Path) -> None:
     assert {p: p.read_bytes() for p in (folder / "records").iterdir()} == before
 
 
+def test_a_file_says_once_how_networks_were_made(folder: Path) -> None:
+    found = json.loads((folder / "records" / "granularity.json").read_text())
+    assert len(found["networks"]) == 9 < len(found["records"]), "three methods at three widths, whatever the seed"
+    assert all(set(found["networks"][r["network"]].items()) <= set(whole.items())
+               for r, whole in zip(found["records"], run.unpacked(found), strict=True))
+    assert json.loads((folder / "records" / "definitions.json").read_text())["networks"] == []
+
+
 def test_records_do_not_depend_on_jobs(folder: Path, tmp_path: Path) -> None:
     path, = run.measure(tmp_path, ["granularity"], ONE, jobs=2)
     assert path.read_bytes() == (folder / "records" / "granularity.json").read_bytes()
@@ -204,7 +212,8 @@ def test_records_that_lack_what_a_claim_reads_are_refused(folder: Path, tmp_path
     (tmp_path / "records").mkdir()
     first = re.search('.*"seed": 1.*\n', made).group()  # type: ignore[union-attr]
     for broken in (made.replace('"accuracy"', '"accurate"'), made.replace('"NumPy"', '"numpy"'),
-                   re.sub('"NumPy": "[^"]*"', '"NumPy": 3', made), made.replace(first, ""),
+                   re.sub('"NumPy": "[^"]*"', '"NumPy": 3', made), made.replace('"network": 0', '"network": 9'),
+                   made.replace(first, ""),
                    made.replace(first, 2 * first),
                    *(re.sub('"accuracy": [0-9.]+', f'"accuracy": {value}', made, count=1)
                      for value in ("NaN", "1e400", "7.5", "true", '"a"')),
