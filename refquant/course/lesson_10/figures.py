@@ -161,7 +161,7 @@ def _claim(axes: Axes, claim: Prediction, y: float) -> None:
     axes.plot(claim.interval, [y, y], color=style["color"], marker="|")
     axes.plot([claim.effect], [y], linestyle="", markersize=9, **style)
     across = axes.get_yaxis_transform()
-    axes.annotate(textwrap.shorten(claim.says, 96, placeholder=" ..."), (0, y + 0.24), va="bottom", fontsize=12,
+    axes.annotate(textwrap.shorten(claim.says, 120, placeholder=" ..."), (0, y + 0.24), va="bottom", fontsize=11,
                   xycoords=across)
     axes.annotate(claim.verdict, (1.01, y), va="center", fontsize=13, xycoords=across, color=style["color"],
                   fontweight="bold")

@@ -19,8 +19,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ptq-smaller.4", "ptq-degrades.naive.8", "ptq-few-images.minmax.A3", "ptq-little-data.10.3", "ptq-fast.strong",
         "ptq-efficient.operations"),
     "in training": (
-        "qat-improves.ptq-static-adaround.4", "qat-improves.ptq-static-adaround.2", "qat-data.one.2.qat",
-        "qat-labels.1257.3", "qat-trained-model.ptq.2"),
+        "qat-improves.ptq-static-adaround.4", "qat-improves.ptq-static-adaround.2", "qat-improves.qat-ste-mse.2",
+        "qat-data.one.2.qat", "qat-labels.1257.3", "qat-trained-model.ptq.2"),
     "static and dynamic": (
         "dynamic-sqnr.min-max.8", "dynamic-accuracy.min-max.8", "dynamic-always.bright.8", "dynamic-always.hot.8"),
     "the rest": ("activations-harder.2", "channel-better.2", "lsq-better.2", "adam-better.lsq.3"),
