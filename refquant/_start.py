@@ -1,15 +1,21 @@
-"""Ctrl-C while the command line still loads NumPy ends it without a traceback; in other programs nothing changes."""
+"""Ctrl-C while the command line still loads NumPy shows no traceback; in other programs nothing changes."""
 
 from __future__ import annotations
 
-import signal
+import os.path
 import sys
-import threading
-from pathlib import Path
+from types import TracebackType
 
 #: `python -m refquant`, whose first argument is "-m" until it is loaded; or the script of this name.
-IS_COMMAND = (sys.argv[:1] == ["-m"] and "refquant" in sys.orig_argv) or Path("".join(sys.argv[:1])).stem == "refquant"
+IS_COMMAND = (sys.argv[:1] == ["-m"] and "refquant" in sys.orig_argv) or (
+    os.path.basename("".join(sys.argv[:1])).partition(".")[0] == "refquant")
 
-if IS_COMMAND and threading.current_thread() is threading.main_thread() and (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler):
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until study.cli hears it
+
+def quietly(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """sys.excepthook, silent after Ctrl-C."""
+    if kind is not KeyboardInterrupt:
+        sys.__excepthook__(kind, error, traceback)
+
+
+if IS_COMMAND:
+    sys.excepthook = quietly

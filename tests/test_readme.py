@@ -23,7 +23,7 @@ ROOT = pages.ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"^```.*?^```$|<!--.*?-->|^    .*?$", "", README, flags=re.MULTILINE | re.DOTALL)
 #: Code, and what it prints.
-SHOWN = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SHOWN = re.findall(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
