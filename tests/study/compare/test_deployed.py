@@ -71,12 +71,13 @@ def test_the_command_saves_and_reports(tmp_path: Path, capsys: pytest.CaptureFix
     assert cli.main(["compare", "--quick", "--seeds", "1", "--jobs", "1", "--bits", "8", "--methods",
                      "ptq-static-minmax,ptq-dynamic-row,ptq-static-block-16", "--out", out, "--save", str(nets)]) == 0
     said = capsys.readouterr().out
-    assert sorted(p.name for p in nets.iterdir()) == ["ptq-dynamic-row-W8A8.npz", "ptq-static-minmax-W8A8.npz"]
+    assert sorted(p.name for p in nets.iterdir()) == [
+        "ptq-dynamic-row-W8A8.npz", "ptq-static-block-16-W8A8.npz", "ptq-static-minmax-W8A8.npz"]
     lines = {line.split()[0]: line.split()[1:] for line in said.splitlines() if ".npz  " in line}
     static, dynamic = lines["ptq-static-minmax-W8A8.npz"], lines["ptq-dynamic-row-W8A8.npz"]
     size = (nets / "ptq-static-minmax-W8A8.npz").stat().st_size
     assert static[:2] == ["3,715", f"{size:,}"] and static[2] == static[3] and dynamic[3:] == ["–"] * 4
-    assert "Written: 2 networks" in said
+    assert "Written: 3 networks" in said
     qnet = load(nets / "ptq-static-minmax-W8A8.npz")
     assert qnet.nbytes == 3715
     assert mlp.accuracy(mlp.forward_integer(qnet, digits().x), digits().labels) > 0.9
