@@ -78,11 +78,12 @@ def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     scale, zero_point = np.asarray(scale, dtype), np.asarray(zero_point, dtype)
     l, h = grid.qmin - zero_point, grid.qmax - zero_point
     v = np.asarray(np.divide(x, scale, dtype=dtype))
-    steps, inside = np.asarray(grid.round(v)), (v > l) & (v < h)
+    steps = np.asarray(grid.round(v))
     np.clip(steps, l, h, out=steps)
     steps += grid.zero
 
     def pullback(g: Reals) -> tuple[Reals, Reals]:
+        inside = (v > l) & (v < h)
         dscale = g * np.where(inside, steps - v, steps)
         return np.asarray(g * inside), _summed_to(dscale, scale.shape)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import arguments
 from .arguments import Codes, Reals
+
+WIDER = tuple(np.dtype(name) for name in ("int16", "int32", "int64"))
+
+
+@cache  # NumPy takes longer to find it than a small array takes to be quantized
+def _widened(dtype: np.dtype[Any], wide: bool) -> np.dtype[np.floating[Any]]:
+    return np.result_type(dtype, np.float64 if wide else np.float32)
 
 
 class Grid(ABC):
@@ -61,7 +69,7 @@ class Grid(ABC):
         >>> UINT8.zero_point_dtype, UINT16.zero_point_dtype, IntGrid(17).zero_point_dtype
         (dtype('int16'), dtype('int32'), dtype('int64'))
         """
-        return np.dtype("int16" if self.bits <= 8 else "int32" if self.bits <= 16 else "int64")
+        return WIDER[(self.bits > 8) + (self.bits > 16)]
 
     def arithmetic(self, dtype: np.dtype[Any]) -> np.dtype[np.floating[Any]]:
         """Where reals of `dtype` meet these codes, the dtype of the arithmetic (R3).
@@ -69,7 +77,7 @@ class Grid(ABC):
         >>> INT8.arithmetic(np.dtype("float16")), IntGrid(17).arithmetic(np.dtype("float32"))
         (dtype('float32'), dtype('float64'))
         """
-        return np.result_type(dtype, np.float32 if self.bits <= 16 else np.float64)
+        return _widened(dtype, self.bits > 16)
 
 
 @dataclass(frozen=True, repr=False)
