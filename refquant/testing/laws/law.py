@@ -53,11 +53,12 @@ def refuses(kind: type[Exception], rule: str, call: Callable[[], object], saying
 
 
 def equal(rule: str, got: Any, expected: Any) -> None:
-    """Same dtype, same shape, same values bit for bit (0.0 is -0.0)."""
+    """Same dtype, same shape, same values bit for bit, the sign of zero too."""
     got, expected = np.asarray(got), np.asarray(expected)
     assert (got.dtype, got.shape) == (expected.dtype, expected.shape), (
         f"{rule}: {got.dtype}{got.shape} instead of {expected.dtype}{expected.shape}")
-    assert np.array_equal(got, expected), f"{rule}: {got!r} instead of {expected!r}"
+    same = np.array_equal(got, expected) and np.array_equal(np.signbit(got), np.signbit(expected))
+    assert same, f"{rule}: {got!r} instead of {expected!r}"
 
 
 def each(f: Callable[..., Any], dtype: np.dtype[Any], *arrays: Any) -> Any:
