@@ -31,7 +31,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = [p for room in ("", "grids", "clipping", "observers", "mlp") for p in (ROOT / "refquant" / room).glob("*.py")
-           if p.stem not in ("__main__", "export")]  # export is held by the tests of conformance
+           if p.stem not in ("__main__", "_start", "export")]  # export is held by the tests of conformance
 TESTS = ("test_*.py", "clipping/test_*.py", "observers/test_*.py", "testing/**/test_laws*.py")  # of all but mlp
 OPTIONS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-k",
            "not (mutant_dies or dask or package.py or layers.py or left_out.py or readme.py or benchmarks.py)")
