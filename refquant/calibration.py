@@ -38,7 +38,7 @@ def static_params(batches: Iterable[ArrayLike], grid: Grid, *, axis: Axis = None
     (1.0, 0)
 
     Raises:
-        TypeError: a bare array, an observer that is none, a fit that is no function.
+        TypeError: a bare array, something that is not an observer, a fit that is no function.
         ValueError: no data, NaN or infinities in it, batches of different shapes along the axes kept.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3.1; "calibration" as in arXiv:2004.09602.
     """
@@ -58,8 +58,8 @@ def dynamic_params(x: ArrayLike, grid: Grid, axis: Axis = None, *,
     Args:
         x: (*S) reals.
         grid: which codes exist.
-        axis: the axes REDUCED over: None per tensor, where a sample's codes depend on its batch mates; -1 per row
-            (per token), where they do not.
+        axis: the axes REDUCED over: None per tensor, where a sample's codes depend on the rest of its batch; -1 per
+            row (per token), where they do not.
         clip: how data become a range, any function (x, axis=) -> (lo, hi) that keeps the reduced axes as 1.
         fit: how a range becomes parameters, affine_params or symmetric_params.
 

@@ -55,7 +55,7 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     (364, True, True)
 
     Raises:
-        TypeError: no QuantizedNet, a path that is none.
+        TypeError: something other than a QuantizedNet or a path.
         ValueError: a file that cannot be written.
     """
     arguments.instance("save", qnet, QuantizedNet, "`qnet` must be a QuantizedNet", "the network that deploy and "
@@ -98,7 +98,7 @@ def load(path: str | Path) -> QuantizedNet:
     Raises:
         ValueError: no such file, a truncated, damaged, compressed or foreign one, a future version, arrays that are
             missing, too many, of other shapes or dtypes, or that claim more than they hold, values out of range.
-        TypeError: a path that is none.
+        TypeError: something other than a path.
     """
     file = _path("load", path)
     try:

@@ -85,7 +85,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
 
     Raises:
         Deviation: an AssertionError that names the rule.
-        ValueError, TypeError: arguments that are none of these, a function that cannot be called so.
+        ValueError, TypeError: other arguments, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
     _functions({"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()})
