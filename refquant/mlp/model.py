@@ -44,7 +44,8 @@ class Net(arguments.Value):
             a.shape[1] == b.shape[0] for a, b in pairwise(weights))
         if not chained or [a.shape[1:] for a in weights] != shapes[1]:
             raise arguments.error(ValueError, "Net", "`weights` (n_in, n_out) and `biases` (n_out,) must chain",
-                                  f"shapes {shapes[0]} and {shapes[1]}", "make a network with init(rng, sizes)")
+                                  f"shapes {shapes[0]} and {shapes[1]}",
+                                  "make a network with init(rng, sizes); PyTorch's weights need .T")
         object.__setattr__(self, "weights", tuple(weights))
         object.__setattr__(self, "biases", tuple(biases))
 

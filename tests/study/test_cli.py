@@ -224,6 +224,7 @@ def test_a_full_disk_leaves_none_of_the_files_and_names_one(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["w.npy"]
 
 
+@pytest.mark.slow
 def test_compare_from_the_shell(tmp_path: Path) -> None:
     end = run(*QUICK, "--jobs", "1", "--out", str(tmp_path / "out"))
     assert end.returncode == 0 and end.stderr == "refquant compare: seeds: 0 of 1\n"

@@ -17,6 +17,8 @@ from refquant.study.inspect.report import inspect_array
 from refquant.study.plots.style import png, slide
 from refquant.study.records import summarize
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).normal(size=(8, 40)).astype(np.float32)
 OUTLIER = np.where(np.arange(320).reshape(8, 40) == 7, np.float32(900), X)
 

@@ -53,6 +53,7 @@ def test_every_decision_point_is_drawn() -> None:
     assert points["tie"] > points["infinite"], points
 
 
+@pytest.mark.slow
 def test_every_dtype_shape_grid_and_layout_is_drawn() -> None:
     cases = quantizations()
     assert {x.dtype.newbyteorder("=") for x, _ in cases} == set(strategies.DTYPES)

@@ -25,6 +25,8 @@ from refquant.study.compare.methods import all_methods
 from refquant.study.plots.style import VERDICTS
 from refquant.study.plots.svg import COLORS
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"seeds": 3, "epochs": 12, "calibration": 256, "sizes": [64, 32, 32, 10], "training_images": 1257,
             "test_images": 540}
 VERSIONS = {"refquant": "0", "NumPy": "2"}

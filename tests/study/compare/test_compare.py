@@ -57,6 +57,7 @@ def test_one_seed_shows_no_interval(records: list[Record]) -> None:
     assert "±" not in text.split("\n\n")[0] and "1 seed." in text
 
 
+@pytest.mark.slow
 def test_files(records: list[Record], tmp_path: Path) -> None:
     paths = compare.save(records, PLAN._replace(epochs=8), tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in paths) == [
