@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import needs, refused
+from numpy.typing import NDArray
 
 import refquant as rq
 from refquant import arguments
@@ -142,15 +143,39 @@ def test_shapes_join_as_in_numpy(a: tuple[int, ...]) -> None:
 # ------------------------------------------------------------------------------------------------ messages
 
 
+class Closed:
+    """A tensor that gives NumPy no array, as PyTorch's that need a gradient or hold bfloat16."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        return 3
+
+    def __array__(self, dtype: object = None, copy: object = None) -> NDArray[Any]:
+        raise self.error("no array")
+
+
+def refuses_closed(name: str, tensor: object) -> None:
+    for x in (tensor, [tensor, tensor]):
+        if (name, type(x)) != ("dynamic_params", list):
+            with refused(TypeError, name, "must be an array", f"got a {type(x).__name__}. Hint",
+                         ".detach().float().numpy()"):
+                TAKE_REALS[name](x)
+
+
 @reals
-def test_what_numpy_cannot_read(name: str) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, TypeError])
+def test_what_numpy_cannot_read(name: str, error: type[Exception]) -> None:
+    refuses_closed(name, Closed(error))
+
+
+@pytest.mark.conformance
+@reals
+def test_what_numpy_cannot_read_of_pytorch(name: str) -> None:
     torch = needs("torch", "conformance")
-    for tensor in (torch.ones(3, requires_grad=True), torch.ones(3, dtype=torch.bfloat16)):
-        for x in (tensor, [tensor, tensor]):
-            if (name, type(x)) != ("dynamic_params", list):
-                with refused(TypeError, name, "must be an array",
-                             f"got a {type(x).__name__}. Hint", ".detach().float().numpy()"):
-                    TAKE_REALS[name](x)
+    refuses_closed(name, torch.ones(3, requires_grad=True))
+    refuses_closed(name, torch.ones(3, dtype=torch.bfloat16))
 
 
 OF_ANY_KIND = {
@@ -172,6 +197,7 @@ def test_what_is_no_number(name: str) -> None:
                 TAKE_REALS[name](x)
 
 
+@pytest.mark.conformance
 def test_subnormal_numbers_on_a_thread_that_flushes_them() -> None:
     torch, tiny = needs("torch", "conformance"), np.float32([1e-40, 2e-40] * 50)
 
