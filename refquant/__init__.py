@@ -55,9 +55,11 @@ from __future__ import annotations
 from . import _start  # noqa: F401  # first: it takes care of Ctrl-C while the command line loads
 from . import methods, mlp
 from .rules import RULES
-from .grids import INT2, INT4, INT8, INT16, INT32, UINT2, UINT4, UINT8, UINT16, Grid, IntGrid
+from .grids import (E2M1, E2M3, E3M2, E4M3, E4M3FNUZ, E5M2, E5M2FNUZ, E8M0, INT2, INT4, INT8, INT16, INT32, NF4, UINT2,
+                    UINT4, UINT8, UINT16, Codebook, FloatGrid, Grid, IntGrid)
 from .affine import AffineParams, dequantize, fake_quantize, quantize
 from .ranges import affine_params, symmetric_params
+from .scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params, two_level
 from .clipping import (aciq_gaussian, aciq_laplace, entropy, gaussian_width, laplace_width, lp_optimal, minmax,
                        mse_optimal, octav, percentile)
 from .observers import (Observer, histogram_observer, minmax_observer, moments_observer, moving_average_observer,
@@ -69,17 +71,20 @@ from .gradients import lsq, straight_through
 from .integer import integer_matmul, quantize_multiplier, requantize
 from .packing import pack, unpack
 from .metrics import max_abs_error, mse, sqnr_db
+from .gaussian import block_gaussian_mse, gaussian_mse
 
 __version__ = "0.2.0"
 
 __all__ = [
     "RULES", "Grid", "IntGrid", "INT2", "INT4", "INT8", "INT16", "INT32", "UINT2", "UINT4", "UINT8", "UINT16",
+    "FloatGrid", "E4M3", "E5M2", "E4M3FNUZ", "E5M2FNUZ", "E2M3", "E3M2", "E2M1", "Codebook", "NF4", "E8M0",
     "AffineParams", "quantize", "dequantize", "fake_quantize",
-    "affine_params", "symmetric_params", "minmax", "percentile", "mse_optimal", "lp_optimal",
+    "affine_params", "symmetric_params", "mx_params", "mx_ceil_params", "mx_even_params", "mx_rceil_params",
+    "two_level", "minmax", "percentile", "mse_optimal", "lp_optimal",
     "Observer", "observer", "minmax_observer", "histogram_observer", "moments_observer", "moving_average_observer",
     "static_params", "dynamic_params", "split_blocks", "join_blocks", "channel_params", "bits_per_value", "in_chunks",
     "straight_through", "lsq", "integer_matmul", "quantize_multiplier", "requantize", "pack", "unpack",
-    "mse", "sqnr_db", "max_abs_error",
+    "mse", "sqnr_db", "max_abs_error", "gaussian_mse", "block_gaussian_mse",
     "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
     "methods", "mlp",
 ]

@@ -3,7 +3,8 @@
     q = encode(clip(round(x / scale) + zero_point, qmin, qmax))        x_hat = scale * (decode(q) - zero_point)
 
 The grid says what round, encode and decode are; on integers round is rint, and encode and decode change nothing. Then
-this is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, NaN apart. PyTorch multiplies by
+this is ONNX QuantizeLinear and DequantizeLinear as ONNX Runtime computes them, NaN apart. Only integers have a zero
+point. PyTorch multiplies by
 1 / scale instead of dividing; torch.quantize_per_tensor and brevitas add the zero point before rounding; the TFLite
 reference rounds ties away from zero.
 """
@@ -17,17 +18,21 @@ from numpy.typing import ArrayLike
 
 from . import arguments
 from .arguments import Codes, Reals
-from .grids import Grid, known
+from .grids import Grid, known, stepped
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AffineParams(arguments.Value):
-    """What a code means: code q stands for the real scale * (q - zero_point) (R2).
+    """What a code means: code q stands for the real scale * (decode(q) - zero_point) (R2).
 
     Args:
         scale: (*S) reals per step, positive and finite; kept in its dtype (float64 beyond 16 bits, R3).
-        zero_point: (*S) the code that means 0.0, on the grid; kept signed and wide enough never to wrap.
-        grid: which codes exist.
+        zero_point: (*S) the code that means 0.0, on the grid; kept signed and wide enough never to wrap. 0 where the
+            grid has no equal steps.
+        grid: which values exist, and which code each has.
+        scale_grid: the grid on which the scales lie (R18), which says how many bits each takes; None: their own dtype.
+            Scales on a grid of positive values alone (E8M0) are its values; on another (E4M3) they are its values times
+            a second scale, which is not kept.
 
     scale and zero_point are broadcast to one shape, which must broadcast to the data's: () for one scale per tensor,
     (1, C) for one per column of an (N, C) array, and so on (R12). A value: the arrays are read-only copies; ==
@@ -38,22 +43,29 @@ class AffineParams(arguments.Value):
     AffineParams(scale=array(0.1), zero_point=array(3, dtype=int16), grid=INT4)
 
     Raises:
-        ValueError: a scale that is not positive and finite, a zero point off the grid, shapes that do not broadcast.
-        TypeError: a zero point that is no integer, a scale that is no real number, a grid that is no IntGrid.
+        ValueError: a scale that is not positive and finite, or not on an E8M0 scale grid, a zero point off the grid or
+            on a grid without equal steps, shapes that do not broadcast.
+        TypeError: a zero point that is no integer, a scale that is no real number, a grid that is no Grid.
     Source: Jacob et al. 2018 (arXiv:1712.05877), eq. 1.
     """
 
     scale: Reals
     zero_point: Codes
     grid: Grid
+    scale_grid: Grid | None = None
 
     @arguments.quiet
-    def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: Grid) -> None:
+    def __init__(self, *, scale: ArrayLike, zero_point: ArrayLike, grid: Grid, scale_grid: Grid | None = None) -> None:
         known("AffineParams", grid)
         steps = arguments.number("AffineParams", scale, "scale")
         arguments.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps,
                        "`scale` must be positive and finite (R11)",
                        "affine_params and symmetric_params give a valid scale for every finite range")
+        if scale_grid is not None and known("AffineParams", scale_grid).qmin > 0:
+            arguments.none("AffineParams", scale_grid.round(steps) != steps, steps,
+                           f"`scale` must lie on scale_grid={scale_grid} (R18)", "mx_params gives such scales")
+        if not grid.equal_steps and np.any(arguments.integers("AffineParams", zero_point, "zero_point")):
+            stepped("AffineParams", grid)
         zeros = arguments.within("AffineParams", zero_point, *grid.zero_points, "zero_point", "R2",
                                  "it is the code of 0.0; take one of the grid's")
         steps, zeros = arguments.broadcast("AffineParams", steps, zeros, "`scale` and `zero_point`",
@@ -61,11 +73,17 @@ class AffineParams(arguments.Value):
         object.__setattr__(self, "scale", arguments.frozen(steps.astype(np.float64) if grid.bits > 16 else steps))
         object.__setattr__(self, "zero_point", arguments.frozen(zeros.astype(grid.zero_point_dtype)))
         object.__setattr__(self, "grid", grid)
+        object.__setattr__(self, "scale_grid", scale_grid)
+
+    def __repr__(self) -> str:
+        """The call that makes it."""
+        more = "" if self.scale_grid is None else f", scale_grid={self.scale_grid}"
+        return f"AffineParams(scale={self.scale!r}, zero_point={self.zero_point!r}, grid={self.grid}{more})"
 
 
 @arguments.quiet
 def quantize(x: ArrayLike, params: AffineParams) -> Codes:
-    """q = encode(clip(round(x / scale) + zero_point, qmin, qmax)), ties to the even integer.
+    """q = encode(clip(round(x / scale) + zero_point, qmin, qmax)), ties to the even code.
 
     Args:
         x: (*S) reals, float16, float32 or float64; scalars and lists of floats are taken. Infinities saturate (R6),
@@ -74,7 +92,7 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     Returns:
         (*S) codes in the grid's dtype.
 
-    A tie goes to the even integer (R4) before the zero point is added (R5): with zero_point 1, the codes are odd.
+    A tie goes to the even code (R4), before the zero point is added (R5): with zero_point 1, the codes are odd.
 
     >>> from refquant import INT8
     >>> params = AffineParams(scale=1.0, zero_point=1, grid=INT8)
@@ -92,7 +110,8 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     scale, zero_point = _fit("quantize", x, params)
     grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
     grid.round(v, out=v)
-    np.add(v, zero_point, out=v)
+    if grid.equal_steps:  # elsewhere there is no zero point, and adding 0.0 would take the sign from zero
+        np.add(v, zero_point, out=v)
     np.clip(v, grid.qmin, grid.qmax, out=v)
     return grid.encode(v)
 
@@ -139,7 +158,7 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     array([0.5, 0. , 0.5], dtype=float32)
 
     The clipped value is decode(quantize(x)) - zero_point; no code is needed on the way. Between the values of qmin and
-    qmax the error is at most scale * (1/2 + (qmax - qmin) * eps) (R16).
+    qmax the error is at most scale * (gap/2 + (qmax - qmin) * eps) (R16), where neighbouring values are a gap apart.
 
     Raises: as quantize.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 3, "simulated quantization".

@@ -106,7 +106,8 @@ def bits_per_value(params: AffineParams, size: int) -> float:
     """bits + (bits of all scales and zero points) / size: what a value costs, with what it shares counted.
 
     Args:
-        params: scale as it is stored; zero points count with the grid's bits each, none where all are 0.
+        params: a scale counts with its dtype's bits, or with those of scale_grid, a second scale for all of them not;
+            zero points with the grid's bits each, none where all are 0.
         size: how many values share these parameters.
 
     4 bits in blocks of 32, symmetric, with float16 scales:
@@ -116,9 +117,25 @@ def bits_per_value(params: AffineParams, size: int) -> float:
     >>> bits_per_value(AffineParams(scale=scale, zero_point=0, grid=INT4), size=64)
     4.5
 
+    MXFP4 shares 8 bits among 32 values:
+
+    >>> from refquant import E2M1, dynamic_params, mx_params
+    >>> bits_per_value(dynamic_params(np.ones((2, 32)), E2M1, axis=-1, fit=mx_params), size=64)
+    4.25
+
     Raises:
         ValueError: a size below 1.
     """
     params, size = parameters("bits_per_value", params), arguments.whole("bits_per_value", size, "size", 1)
-    each = 8 * params.scale.itemsize + params.grid.bits * bool(params.zero_point.any())
+    each = scale_bits(params) + params.grid.bits * bool(params.zero_point.any())
     return float(params.grid.bits + params.scale.size * each / size)
+
+
+def scale_bits(params: AffineParams) -> int:
+    """How many bits each scale takes.
+
+    >>> from refquant import INT4
+    >>> scale_bits(AffineParams(scale=np.float32(1), zero_point=0, grid=INT4))
+    32
+    """
+    return 8 * params.scale.itemsize if params.scale_grid is None else params.scale_grid.bits

@@ -99,4 +99,5 @@ def _of_rows(params: AffineParams, ndim: int, at: slice | int) -> AffineParams:
     """The parameters of x[at], for x of ndim axes."""
     if params.scale.ndim < ndim or (len(params.scale) == 1 and at != 0):
         return params
-    return AffineParams(scale=params.scale[at], zero_point=params.zero_point[at], grid=params.grid)
+    return AffineParams(scale=params.scale[at], zero_point=params.zero_point[at], grid=params.grid,
+                        scale_grid=params.scale_grid)

@@ -1,19 +1,4 @@
-"""[lo, hi] -> parameters: where the zero point comes from, and the scale.
-
-A formula without equal steps stands beside the package and uses its parts. NF4 (QLoRA, arXiv:2305.14314, appendix E)
-has 16 unevenly spaced levels; on Gaussian data in blocks of 64 they beat 4-bit integers.
-
->>> import refquant as rq
->>> levels = np.array([-1, -0.69619280, -0.52507305, -0.39491749, -0.28444138, -0.18477343, -0.09105004, 0, 0.07958030,
-...                    0.16093020, 0.24611230, 0.33791524, 0.44070983, 0.56261700, 0.72295684, 1])
->>> def nf4(x, axis=None):      # x_hat = absmax * the level nearest to x / absmax
-...     absmax = np.maximum(*map(np.abs, rq.minmax(x, axis)))
-...     return absmax * levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, x / absmax)]
->>> x = np.random.default_rng(0).normal(size=(1000, 64))
->>> int4 = rq.fake_quantize(x, rq.dynamic_params(x, rq.IntGrid(4, narrow=True), axis=-1, fit=rq.symmetric_params))
->>> bool(rq.sqnr_db(x, nf4(x, axis=-1)) > rq.sqnr_db(x, int4))
-True
-"""
+"""[lo, hi] -> parameters: where the zero point comes from, and the scale."""
 
 from __future__ import annotations
 
@@ -26,7 +11,7 @@ from numpy.typing import ArrayLike
 from . import arguments
 from .affine import AffineParams
 from .arguments import Codes, Reals
-from .grids import Grid, known, stepped
+from .grids import Grid, stepped, two_sided
 
 Fit: TypeAlias = Callable[[Reals, Reals, Grid], AffineParams]
 RawFit: TypeAlias = Callable[[Reals, Reals, Grid], tuple[Reals, Reals]]
@@ -51,18 +36,18 @@ def affine_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     [127, 128]
 
     Raises:
-        ValueError: lo > hi, NaN, infinite ends, shapes that do not broadcast.
+        ValueError: lo > hi, NaN, infinite ends, shapes that do not broadcast, a grid without equal steps.
     Source: ONNX DynamicQuantizeLinear, generalised to any grid; halved so that the width of no finite range
     overflows. gemmlowp rounds the zero point's ties away from zero; quanto and qwix do not widen the range to 0.
     """
-    lo, hi = _ends("affine_params", lo, hi, stepped("affine_params", grid))
+    lo, hi = ends("affine_params", lo, hi, stepped("affine_params", grid))
     scale, zero_point = affine_formula(lo, hi, grid)
     return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
 
 
 @arguments.quiet
 def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
-    """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0 on a signed grid.
+    """scale = max(|lo|, |hi|) / min(qmax - zero_point, zero_point - qmin),  zero_point = 0 on a grid with both signs.
 
     Args:
         lo, hi: (*S) reals, finite, lo <= hi.
@@ -78,11 +63,12 @@ def symmetric_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     (0.01, 0, 128)
 
     Raises:
-        ValueError: lo > hi, NaN, infinite ends, shapes that do not broadcast.
+        ValueError: lo > hi, NaN, infinite ends, shapes that do not broadcast, a grid without values on both sides of
+            0 (E8M0).
     Source: Wu et al. 2020 (arXiv:2004.09602), section 3.1.2. PyTorch's observers and torchao divide by 127.5,
     brevitas by 128 on the full grid.
     """
-    lo, hi = _ends("symmetric_params", lo, hi, known("symmetric_params", grid))
+    lo, hi = ends("symmetric_params", lo, hi, two_sided("symmetric_params", grid))
     scale, zero_point = symmetric_formula(lo, hi, grid)
     return AffineParams(scale=scale, zero_point=zero_point.astype(np.int64), grid=grid)
 
@@ -95,7 +81,7 @@ def affine_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     (np.float64(0.2), np.float64(5.0))
     """
     lo, hi = np.minimum(lo, 0), np.maximum(hi, 0)
-    scale = _at_least_normal((hi / 2 - lo / 2) / ((grid.qmax - grid.qmin) / 2), (lo == 0) & (hi == 0))
+    scale = at_least_normal((hi / 2 - lo / 2) / ((grid.qmax - grid.qmin) / 2), (lo == 0) & (hi == 0))
     return scale, grid.qmin + np.rint(np.minimum(np.maximum(-lo / scale, 0), grid.qmax - grid.qmin))
 
 
@@ -108,7 +94,7 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     """
     zero_point = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
     largest = np.maximum(np.abs(lo), np.abs(hi))
-    scale = _at_least_normal(largest / min(grid.qmax - zero_point, zero_point - grid.qmin), largest == 0)
+    scale = at_least_normal(largest / min(grid.qmax - zero_point, zero_point - grid.qmin), largest == 0)
     return scale, np.full_like(scale, zero_point)[()]
 
 
@@ -127,12 +113,12 @@ def unchecked(fit: Fit) -> RawFit:
     return formulas.get(fit, fitted)
 
 
-def _at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
+def at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
     """R11: 1 for an all-zero range, otherwise no less than the smallest normal number."""
     return np.maximum(scale, TINY[scale.dtype.char]) + all_zero  # tiny + 1 is 1, scale + 0 is scale
 
 
-def _ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, Reals]:
+def ends(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, Reals]:
     """lo and hi in the dtype of the arithmetic, finite and in order, in one shape."""
     a, b = arguments.number(where, lo, "lo"), arguments.number(where, hi, "hi")
     # a plain Python number takes the other end's dtype, as everywhere in NumPy

@@ -13,8 +13,8 @@ import pytest
 import refquant as rq
 
 ROOT = Path(rq.__file__).parent
-CORE = ("_start", "arguments", "rules", "grids", "affine", "ranges", "gradients", "clipping", "observers",
-        "calibration", "blocks", "chunks", "integer", "packing", "metrics", "files")  # in reading order
+CORE = ("_start", "arguments", "rules", "grids", "affine", "ranges", "scales", "gradients", "clipping", "observers",
+        "calibration", "blocks", "chunks", "integer", "packing", "metrics", "gaussian", "files")  # in reading order
 MLP = ("model", "optim", "training", "quantized", "ptq", "integers", "qat", "reconstruction", "saved", "export")
 ROOMS = (*CORE, "methods", "mlp", "lm", "refquant", "engines", "testing", "study", "course")  # refquant: its __init__
 

@@ -71,12 +71,13 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
     fitted(where, fit, *ends, grid)  # refuses what it cannot do on this grid
     unit = unit_of(*ends)  # relative errors neither overflow nor underflow
     reduced = arguments.axes(where, x.shape, axis)
-    long = [i for i, n in enumerate(x.shape) if n != 1]  # so that there is room for an axis of candidates
+    formula, dtype = unchecked(fit), grid.arithmetic(x.dtype)
+    raw = formula in RAW_FITS
+    long = [i for i, n in enumerate(x.shape) if n != 1 or not raw]  # so that there is room for an axis of candidates
     over = tuple(k - len(long) for k, i in enumerate(long) if i in reduced)
     lo, hi, unit = (v.reshape([1 if i in reduced else x.shape[i] for i in long]) for v in (*ends, unit))
     x = x.reshape([x.shape[i] for i in long])
     counts = None if counts is None else counts.reshape(x.shape)
-    formula, dtype = unchecked(fit), grid.arithmetic(x.dtype)
 
     def error(c: Reals) -> Reals:
         """The error of each c, which has the shape of lo, or an axis of candidates before it."""
@@ -84,7 +85,7 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
         x_hat, _ = straight_through(x, scale, zero_point, grid)
         return mean(np.abs((x - x_hat) / unit).astype(np.float64) ** p, over, counts)
 
-    together = max(1, CANDIDATES // max(x.size, 1)) if formula in RAW_FITS else 1
+    together = max(1, CANDIDATES // max(x.size, 1)) if raw else 1
     best = _least(error, np.ones_like(lo), together)
     return (best * lo).reshape(ends[0].shape)[()], (best * hi).reshape(ends[0].shape)[()]
 

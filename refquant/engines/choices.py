@@ -385,13 +385,13 @@ def lowest(grid: Grid) -> int:
     >>> lowest(INT8), highest(INT8), zero(INT8)
     (-128, 127, 0)
     """
-    return grid.qmin
+    return int(grid.qmin)
 
 
 @described("", _unseen("qmax"), "NaN becomes qmax")
 def highest(grid: Grid) -> int:
     """NaN becomes qmax: the clip takes the smaller of NaN and qmax, which is qmax."""
-    return grid.qmax
+    return int(grid.qmax)
 
 
 @described("", _unseen("0"), "NaN becomes 0")

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, quantize
 from ..arguments import Codes, Reals
-from ..grids import INT16, Grid
+from ..grids import INT16, Grid, stepped
 from ..integer import integer_matmul, quantize_multiplier, requantize
 from ..ranges import symmetric_params
 from .model import rows, wide
@@ -105,8 +105,8 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
     np.float32(2.0)
 
     Raises:
-        ValueError: a dynamic network, inputs of more than 8 bits, sums that int32 cannot hold, logits that float32
-            cannot, scales that give no multiplier (R14).
+        ValueError: a dynamic network, grids without equal steps, inputs of more than 8 bits, sums that int32 cannot
+            hold, logits that float32 cannot, scales that give no multiplier (R14).
         TypeError: no QuantizedNet.
     Source: Jacob et al. 2018 (arXiv:1712.05877), section 2; TFLite folds zero points into biases likewise.
     """
@@ -205,6 +205,7 @@ def _static(layer: QuantizedLayer) -> AffineParams:
     if not isinstance(at, AffineParams):
         raise arguments.error(ValueError, "deploy", "every input must be static: a range taken from each input has no "
                               "integer-only form", at, "quantize with ptq_static or train_qat")
+    stepped("deploy", at.grid), stepped("deploy", layer.weight.grid)
     if at.grid.bits > 8:
         raise arguments.error(ValueError, "deploy", "inputs must have at most 8 bits, so that int32 holds their sums",
                               f"{at.grid} with {at.grid.bits} bits", "quantize with activation_grid=rq.UINT8, say")

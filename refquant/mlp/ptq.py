@@ -119,7 +119,7 @@ def ptq_dynamic(net: Net, *, weight_grid: Grid = NARROW8, activation_grid: Grid 
 
 def quantize_net(net: Net, inputs: Sequence[AffineParams | Dynamic], weights: Sequence[AffineParams],
                  block: int | None = None) -> QuantizedNet:
-    """Weights to codes, biases to int32 where they are added to integers.
+    """Weights to codes, biases to int32 where they are added to integers: where both grids have equal steps.
 
     Args:
         inputs: how each layer's input is quantized.
@@ -144,7 +144,7 @@ def _quantize_layer(w: Reals, b: Reals, at: AffineParams | Dynamic, weight: Affi
         codes: Any = join_blocks(quantize(split_blocks(w, size, 0), weight), 0, len(w))
         return QuantizedLayer(codes=codes, weight=weight, bias=b, activation=at, block_size=size)
     bias: Reals | Codes = b
-    if isinstance(at, AffineParams):
+    if isinstance(at, AffineParams) and at.grid.equal_steps and weight.grid.equal_steps:
         weight = _coarse_enough(w, b, at, weight)
         scale = np.float64(at.scale) * weight.scale.reshape(-1)
         bias = quantize(b, AffineParams(scale=scale, zero_point=0, grid=INT32))
@@ -163,4 +163,6 @@ def _coarse_enough(w: Reals, b: Reals, at: AffineParams, weight: AffineParams) -
                               f"with a scale_w that {steps.dtype} holds",
                               f"a bias of {np.abs(b).max()!s} where scale_x is {at.scale}",
                               "scale the inputs up, or use ptq_dynamic, whose biases stay float32")
+    if (steps == weight.scale).all():
+        return weight
     return AffineParams(scale=steps, zero_point=weight.zero_point, grid=weight.grid)

@@ -1,4 +1,4 @@
-"""The quantized network: integer weight codes, and every layer's input on a grid. PTQ and QAT both return it."""
+"""The quantized network: weights and every layer's input as codes on a grid. PTQ and QAT both return it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, dequantize, fake_quantize, quantize
 from ..arguments import Codes, Reals
-from ..blocks import join_blocks, split_blocks
+from ..blocks import join_blocks, scale_bits, split_blocks
 from ..calibration import dynamic_params
 from ..clipping import Axis, Clip, minmax
 from ..grids import Grid, known
@@ -49,7 +49,8 @@ class Dynamic:
         if self.axis not in (None, -1):
             raise arguments.error(ValueError, "Dynamic", "`axis` must be None (per tensor) or -1 (per row)",
                                   repr(self.axis), "inputs that share a sum must share a scale")
-        self.fit(np.asarray(-1.0), np.asarray(1.0), self.grid)  # refused now, not at the first input
+        one = np.ones(() if self.axis is None else (1, 1))
+        self.fit(-one, one, self.grid)  # refused now, not at the first input
 
     def params(self, x: Reals) -> AffineParams:
         """The parameters of this very input."""
@@ -58,12 +59,13 @@ class Dynamic:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class QuantizedLayer(arguments.Value):
-    """y = scale_x * scale_w * ((q_x - zero_point_x) @ codes + bias).
+    """y = scale_x * scale_w * ((decode(q_x) - zero_point_x) @ decode(codes) + bias).
 
     Args:
         codes: (n_in, n_out) codes on weight.grid.
         weight: parameters of the codes, zero_point 0, of shape () or (1, n_out); (blocks, 1, n_out) for blocks.
-        bias: (n_out,): int32 in steps of scale_x * scale_w when the activation is static, otherwise float32 reals.
+        bias: (n_out,): int32 in steps of scale_x * scale_w where the activation is static and both grids have equal
+            steps, otherwise float32 reals.
         activation: how the layer's input is quantized: AffineParams is static, Dynamic is not.
         block_size: how many inputs of an output share a scale; None where all do. Blocks cut the sums of a product, so
             their bias is float32, and they have no single integer product.
@@ -75,7 +77,7 @@ class QuantizedLayer(arguments.Value):
 
     Raises:
         ValueError: shapes that do not fit, codes off the grid or of more than 16 bits, a weight zero point not 0.
-        TypeError: a bias that does not go with the activation.
+        TypeError: a bias that does not go with the activation and the grids.
     """
 
     codes: Codes
@@ -104,8 +106,8 @@ class QuantizedLayer(arguments.Value):
             raise arguments.error(ValueError, "QuantizedLayer", "codes must have at most 16 bits (R13)",
                                   f"{grid.bits} for weights and {at.grid.bits} for the input", "take a smaller grid")
         if bias.dtype != (np.int32 if self.summed_in_codes else np.float32):
-            raise arguments.error(TypeError, "QuantizedLayer", "`bias` must be int32 when static, float32 when dynamic "
-                                  "or in blocks", f"dtype {bias.dtype}",
+            raise arguments.error(TypeError, "QuantizedLayer", "`bias` must be int32 when static, float32 when "
+                                  "dynamic, in blocks or on grids without equal steps", f"dtype {bias.dtype}",
                                   "make the network with ptq_static, ptq_dynamic or train_qat")
         if bias.dtype == np.float32:
             arguments.finite("QuantizedLayer", bias, "bias")
@@ -121,7 +123,12 @@ class QuantizedLayer(arguments.Value):
     @property
     def summed_in_codes(self) -> bool:
         """Whether products and bias are added as integers, in steps of scale_x * scale_w."""
-        return isinstance(self.activation, AffineParams) and self.block_size is None
+        return isinstance(self.activation, AffineParams) and self.block_size is None and self.equal_steps
+
+    @property
+    def equal_steps(self) -> bool:
+        """Whether weights and input are integers, so that the product of codes is an integer product."""
+        return self.weight.grid.equal_steps and self.activation.grid.equal_steps
 
     @property
     def reals(self) -> Reals:
@@ -139,9 +146,15 @@ class QuantizedLayer(arguments.Value):
 
     @property
     def nbytes(self) -> int:
-        """Payload in bytes: packed codes, 4 for each scale and bias, a static activation's scale and zero point."""
-        static = 4 + -(-self.activation.grid.bits // 8) if isinstance(self.activation, AffineParams) else 0
-        return -(-self.codes.size * self.weight.grid.bits // 8) + 4 * self.weight.scale.size + self.bias.nbytes + static
+        """Payload in bytes: packed codes, scales and biases, a static activation's scale and zero point.
+
+        A scale takes the bits of its scale grid, without one those of its dtype.
+        """
+        parts = [(self.codes.size, self.weight.grid.bits), (self.weight.scale.size, scale_bits(self.weight))]
+        if isinstance(self.activation, AffineParams):
+            zero_point_bits = self.activation.grid.bits * self.activation.grid.equal_steps
+            parts += [(1, scale_bits(self.activation)), (1, zero_point_bits)]
+        return self.bias.nbytes + sum(-(-count * bits // 8) for count, bits in parts)
 
 
 @dataclass(frozen=True)
@@ -178,7 +191,9 @@ def forward_quantized(qnet: QuantizedNet, x: ArrayLike) -> Reals:
         qnet: from ptq_static, ptq_dynamic or train_qat.
         x: (n, n_in) reals.
     Returns:
-        (n, n_out) float32, the same bits whatever the BLAS library or its threads: products of codes are exact (R13).
+        (n, n_out) float32, the same bits whatever the BLAS library or its threads, where products are exact: those of
+        integer codes always (R13); those of float grids while K * max|a| * max|b| <= 2**53, both in units of the
+        smallest value: K up to 171,196 for E4M3, and more for FP6 and FP4.
 
     >>> from refquant import UINT2, IntGrid
     >>> weight = AffineParams(scale=np.float32(0.5), zero_point=0, grid=IntGrid(4, narrow=True))
@@ -187,7 +202,9 @@ def forward_quantized(qnet: QuantizedNet, x: ArrayLike) -> Reals:
     >>> forward_quantized(QuantizedNet((layer,)), [[3.0]])
     array([[3.]], dtype=float32)
 
-    Weights in blocks are multiplied as float32 reals instead, and the last bits of their sums depend on BLAS.
+    Values of float grids and codebooks are multiplied as float64, their scales taken out. Beyond that bound (E5M2,
+    codebooks), the last bits of a sum depend on BLAS. Weights in blocks are multiplied as float32 reals instead, and
+    the last bits of their sums do so as well.
 
     Raises:
         ValueError: x of another width, NaN or infinities in it.
@@ -216,8 +233,16 @@ def linear(layer: QuantizedLayer, x: Reals) -> Reals:
     params = at if isinstance(at, AffineParams) else at.params(x)
     if layer.block_size is not None:
         return np.asarray(fake_quantize(x, params) @ layer.reals + layer.bias)
-    acc = integer_matmul(quantize(x, params), layer.codes).astype(np.int64)
-    acc -= params.zero_point * layer.codes.sum(axis=0, dtype=np.int64)  # (q - zero_point) @ codes
+    acc = _product(quantize(x, params), params, layer)
     scale = params.scale.astype(np.float64) * layer.weight.scale
     y = (acc + layer.bias) * scale if layer.summed_in_codes else acc * scale + layer.bias
     return np.asarray(y).astype(np.float32)
+
+
+def _product(q: Codes, params: AffineParams, layer: QuantizedLayer) -> Any:
+    """(decode(q) - zero_point) @ decode(codes): int64 where both grids have equal steps, otherwise float64."""
+    if not layer.equal_steps:
+        values = params.grid.decode(q) - params.zero_point
+        return values.astype(np.float64) @ layer.weight.grid.decode(layer.codes).astype(np.float64)
+    acc = integer_matmul(q, layer.codes).astype(np.int64)
+    return acc - params.zero_point * layer.codes.sum(axis=0, dtype=np.int64)  # (q - zero_point) @ codes

@@ -1,12 +1,16 @@
 """A quantized network in a file: a .npz of plain numbers, whose every claim is checked before it is believed.
 
-    version.npy              ()      which format this is: 1
-    layers.npy               (L, 12) the columns below, for each layer
+    version.npy              ()      which format this is: 2
+    layers.npy               (L, 6)  the columns below, for each layer
+    0.weight_grid.npy        (k,)    bits, signed, narrow; exponent, mantissa, specials, fnuz; or a codebook's values
     0.codes.npy              (n,)    its weights as refquant.pack packs them
     0.weight_scale.npy               (), (1, n_out) or (blocks, 1, n_out), in its own dtype
-    0.bias.npy               (n_out,) int32, float32 where the range is dynamic or the weights are in blocks
+    0.weight_scale_grid.npy  (k,)    as weight_grid; (0,) where the scales lie on no grid
+    0.bias.npy               (n_out,) int32 in steps of both scales, float32 where QuantizedLayer wants reals
+    0.input_grid.npy         (k,)    as weight_grid
     0.input_scale.npy        ()      where the range is static
-    1.codes.npy              ...     and so on
+    0.input_scale_grid.npy   (k,)    likewise
+    1.weight_grid.npy        ...     and so on
 
 Nothing is compressed, and members that overlap are refused, so no file unpacks to more than its size; nothing is
 pickled or unpickled; the same network gives the same bytes. The zip's checksums find what is damaged, the constructors
@@ -29,16 +33,19 @@ from .. import arguments
 from ..affine import AffineParams
 from ..clipping import minmax
 from ..files import write
-from ..grids import IntGrid
+from ..grids import Codebook, FloatGrid, Grid, IntGrid
 from ..packing import pack, unpack
 from ..ranges import affine_params, symmetric_params
+from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params
 from .quantized import Dynamic, QuantizedLayer, QuantizedNet
 
-VERSION = 1
-COLUMNS = ("n_in", "n_out", "weight_bits", "weight_signed", "weight_narrow", "input_bits", "input_signed",
-           "input_narrow", "input_zero_point", "range", "range_fit", "block_size")  # block_size 0: no blocks
+VERSION = 2
+COLUMNS = ("n_in", "n_out", "input_zero_point", "range", "range_fit", "block_size")  # block_size 0: no blocks
+PARTS = ("weight_grid", "codes", "weight_scale", "weight_scale_grid", "bias", "input_grid")
+STATIC = ("input_scale", "input_scale_grid")
 AXES = (None, -1)  # of dynamic ranges, which are min-max; `range` is 0 where static, 1 per tensor, 2 per row
-FITS = (affine_params, symmetric_params)  # of dynamic ranges; `range_fit` is the place here
+# of dynamic ranges; `range_fit` is the place here
+FITS = (affine_params, symmetric_params, mx_params, mx_ceil_params, mx_even_params, mx_rceil_params)
 SCALES = ("<f2", "<f4", "<f8")
 
 
@@ -51,7 +58,7 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     size = save(Path(folder) / "net.npz", qnet)
     ...     again = load(Path(folder) / "net.npz")
-    >>> qnet.nbytes, size < 2000, again == qnet
+    >>> qnet.nbytes, size < 2500, again == qnet
     (364, True, True)
 
     Raises:
@@ -64,10 +71,12 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     rows = np.array([_row(layer) for layer in qnet.layers], np.int64)
     arrays: dict[str, Any] = {"version": np.int64(VERSION), "layers": rows}
     for i, layer in enumerate(qnet.layers):
-        arrays[f"{i}.codes"] = pack(layer.codes, layer.weight.grid)
-        arrays |= {f"{i}.weight_scale": layer.weight.scale, f"{i}.bias": layer.bias}
-        if isinstance(layer.activation, AffineParams):
-            arrays[f"{i}.input_scale"] = layer.activation.scale
+        weight, at = layer.weight, layer.activation
+        arrays |= {f"{i}.weight_grid": _numbers(weight.grid), f"{i}.codes": pack(layer.codes, weight.grid),
+                   f"{i}.weight_scale": weight.scale, f"{i}.weight_scale_grid": _numbers(weight.scale_grid),
+                   f"{i}.bias": layer.bias, f"{i}.input_grid": _numbers(at.grid)}
+        if isinstance(at, AffineParams):
+            arrays |= {f"{i}.input_scale": at.scale, f"{i}.input_scale_grid": _numbers(at.scale_grid)}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
@@ -116,17 +125,15 @@ def _path(where: str, path: str | Path) -> Path:
 
 
 def _row(layer: QuantizedLayer) -> tuple[int, ...]:
-    at, grids, ranged = layer.activation, (layer.weight.grid, layer.activation.grid), (0, 0)
+    at, ranged = layer.activation, (0, 0)
     if isinstance(at, Dynamic):
         if at.clip is not minmax or at.fit not in FITS:
-            raise arguments.error(ValueError, "save", "a dynamic range must be min-max, by affine_params or "
-                                  "symmetric_params", f"clip={at.clip!r}, fit={at.fit!r}",
+            raise arguments.error(ValueError, "save", "a dynamic range must be min-max, by affine_params, "
+                                  "symmetric_params or an mx fit", f"clip={at.clip!r}, fit={at.fit!r}",
                                   "pickle keeps functions of your own")
         ranged = 1 + AXES.index(at.axis), FITS.index(at.fit)
     zero_point = int(at.zero_point) if isinstance(at, AffineParams) else 0
-    columns: Any = map(astuple, grids)  # type: ignore[arg-type]
-    bits_signed_narrow = (v for grid in columns for v in grid)
-    return (*layer.codes.shape, *bits_signed_narrow, zero_point, *ranged, layer.block_size or 0)
+    return (*layer.codes.shape, zero_point, *ranged, layer.block_size or 0)
 
 
 def _network(archive: zipfile.ZipFile, size: int) -> QuantizedNet:
@@ -141,8 +148,7 @@ def _network(archive: zipfile.ZipFile, size: int) -> QuantizedNet:
     if sum(info.file_size for info in archive.infolist()) > size:
         raise ValueError("members that overlap")
     rows = _rows(archive, len(names))
-    parts = [f"{i}.{part}" for i, row in enumerate(rows) for part in ("codes", "weight_scale", "bias", "input_scale")
-             if part != "input_scale" or row["range"] == 0]
+    parts = [f"{i}.{part}" for i, row in enumerate(rows) for part in (*PARTS, *(STATIC if row["range"] == 0 else ()))]
     expected = sorted(f"{name}.npy" for name in ("version", "layers", *parts))
     if sorted(names) != expected:
         odd = sorted(set(names) ^ set(expected)) or sorted(names)
@@ -158,8 +164,7 @@ def _rows(archive: zipfile.ZipFile, members: int) -> list[dict[str, int]]:
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
     for i, row in enumerate(rows):
         for name, least, most in (("n_in", 1, None), ("n_out", 1, None), ("range", 0, len(AXES)),
-                                  ("range_fit", 0, len(FITS) - 1), ("block_size", 0, row["n_in"]),
-                                  ("weight_bits", 2, 16), ("input_bits", 2, 16)):
+                                  ("range_fit", 0, len(FITS) - 1), ("block_size", 0, row["n_in"])):
             arguments.whole(f"layer {i}", row[name], name, least, most)
         if i and rows[i - 1]["n_out"] != row["n_in"]:
             raise ValueError(f"layers {i - 1} and {i} must chain: {rows[i - 1]['n_out']} and {row['n_in']}")
@@ -172,24 +177,48 @@ def _rows(archive: zipfile.ZipFile, members: int) -> list[dict[str, int]]:
 
 def _layer(archive: zipfile.ZipFile, i: int, row: dict[str, int]) -> QuantizedLayer:
     n_in, n_out, kind = row["n_in"], row["n_out"], row["range"]
-    weight, at = (_grid(i, row, which) for which in ("weight", "input"))
-    packed = _array(archive, f"{i}.codes", ("|u1",))
-    codes = unpack(packed, weight, n_in * n_out).reshape(n_in, n_out)
-    if packed[-1] >> (codes.size * weight.bits - 1) % 8 + 1:
+    weight, packed = _params(archive, f"{i}.weight", 0), _array(archive, f"{i}.codes", ("|u1",))
+    codes = unpack(packed, weight.grid, n_in * n_out).reshape(n_in, n_out)
+    if packed[-1] >> (codes.size * weight.grid.bits - 1) % 8 + 1:
         raise ValueError(f"{i}.codes with bits set behind the last code")
-    activation: AffineParams | Dynamic = AffineParams(
-        scale=_array(archive, f"{i}.input_scale", SCALES), zero_point=row["input_zero_point"], grid=at
-    ) if kind == 0 else Dynamic(at, AXES[kind - 1], fit=FITS[row["range_fit"]])
-    return QuantizedLayer(
-        codes=codes, bias=_array(archive, f"{i}.bias", ("<i4", "<f4")), activation=activation,
-        weight=AffineParams(scale=_array(archive, f"{i}.weight_scale", SCALES), zero_point=0, grid=weight),
-        block_size=row["block_size"] or None)
+    activation = (_params(archive, f"{i}.input", row["input_zero_point"]) if kind == 0 else
+                  Dynamic(_known_grid(archive, f"{i}.input_grid"), AXES[kind - 1], fit=FITS[row["range_fit"]]))
+    return QuantizedLayer(codes=codes, weight=weight, bias=_array(archive, f"{i}.bias", ("<i4", "<f4")),
+                          activation=activation, block_size=row["block_size"] or None)
 
 
-def _grid(i: int, row: dict[str, int], which: str) -> IntGrid:
-    signed, narrow = (bool(arguments.whole(f"layer {i}", row[name], name, 0, 1))
-                      for name in (f"{which}_signed", f"{which}_narrow"))
-    return IntGrid(row[f"{which}_bits"], signed=signed, narrow=narrow)
+def _params(archive: zipfile.ZipFile, name: str, zero_point: int) -> AffineParams:
+    return AffineParams(scale=_array(archive, f"{name}_scale", SCALES), zero_point=zero_point,
+                        grid=_known_grid(archive, f"{name}_grid"), scale_grid=_grid(archive, f"{name}_scale_grid"))
+
+
+def _numbers(grid: Grid | None) -> NDArray[Any]:
+    """What makes the grid again: the arguments of its constructor, nothing for None."""
+    if isinstance(grid, Codebook):
+        return grid.values
+    return np.array([] if grid is None else astuple(grid), np.int64)  # type: ignore[call-overload]
+
+
+def _grid(archive: zipfile.ZipFile, name: str) -> Grid | None:
+    numbers = _array(archive, name, ("<i8", "<f8"))
+    if numbers.dtype.kind == "f":
+        return Codebook(numbers)
+    if numbers.shape == (3,):
+        bits, *flags = numbers.tolist()
+        return IntGrid(bits, *(bool(arguments.whole(name, flag, "flag", 0, 1)) for flag in flags))
+    if numbers.shape == (4,):
+        exponent, mantissa, specials, fnuz = numbers.tolist()
+        return FloatGrid(exponent, mantissa, specials, bool(arguments.whole(name, fnuz, "flag", 0, 1)))
+    if numbers.shape != (0,):
+        raise ValueError(f"{name} of shape {numbers.shape}")
+    return None
+
+
+def _known_grid(archive: zipfile.ZipFile, name: str) -> Grid:
+    grid = _grid(archive, name)
+    if grid is None:
+        raise ValueError(f"{name} without a grid")
+    return grid
 
 
 def _array(archive: zipfile.ZipFile, name: str, dtypes: tuple[str, ...], most: int = -1) -> NDArray[Any]:

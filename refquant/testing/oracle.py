@@ -87,4 +87,4 @@ def requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: Grid)
     10
     """
     exact = Fraction(int(acc) * int(mantissa)) * Fraction(2) ** (int(shift) - 31)
-    return min(max(round(exact) + int(zero_point), grid.qmin), grid.qmax)
+    return int(min(max(round(exact) + int(zero_point), grid.qmin), grid.qmax))

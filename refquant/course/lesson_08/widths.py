@@ -72,7 +72,7 @@ def _name(grid: Grid) -> str:
 
 
 def _most(a: Grid, b: Grid) -> int:
-    return max(-a.qmin, a.qmax) * max(-b.qmin, b.qmax)
+    return int(max(-a.qmin, a.qmax) * max(-b.qmin, b.qmax))
 
 
 WIDTHS = tuple((k, a, b) for a, b in ((INT8, INT8), (INT8, NARROW8), (UINT8, INT8), (UINT8, UINT8), (UINT4, NARROW4),

@@ -103,7 +103,7 @@ class Trace:
         lo, hi = (step * (q - zero_point) for q in (grid.qmin, grid.qmax))
         if self.error is None or not lo <= fraction(self.x) <= hi:
             return None
-        return step * (Fraction(1, 2) + (grid.qmax - grid.qmin) * fraction(np.finfo(self.x_hat.dtype).eps))
+        return step * (Fraction(1, 2) + int(grid.qmax - grid.qmin) * fraction(np.finfo(self.x_hat.dtype).eps))
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<8}  {rule:<3}  {words(self)}" for name, rule, words in LINES)

@@ -1,83 +1,15 @@
-"""Which values exist, and which code each has: `IntGrid(bits, signed, narrow)`, and the usual ones by name."""
+"""Integers: `IntGrid(bits, signed, narrow)`, the only grids with a zero point."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import arguments
-from .arguments import Codes, Reals
-
-WIDER = tuple(np.dtype(name) for name in ("int16", "int32", "int64"))
-
-
-@cache  # NumPy takes longer to find it than a small array takes to be quantized
-def _widened(dtype: np.dtype[Any], wide: bool) -> np.dtype[np.floating[Any]]:
-    return np.result_type(dtype, np.float64 if wide else np.float32)
-
-
-class Grid(ABC):
-    """What every function may ask a grid, and all that it may ask. A grid is a frozen value: ==, hash, pickle.
-
-    bits, dtype     of a code
-    qmin, qmax      the ends of the values
-    round           a real -> the nearest value; it never saturates
-    encode, decode  value -> code, code -> value
-    check           which codes exist
-    zero_points     which zero points exist, from the lowest to the highest
-    zero            what is added to a rounded value: 0.0 takes the sign from zero, -0.0 leaves it
-    equal_steps     whether neighbouring values are one apart throughout
-    arithmetic      the dtype in which reals meet these values (R3)
-
-    >>> INT4.encode(INT4.round(np.array([2.5]))), INT4.equal_steps
-    (array([2], dtype=int8), True)
-    """
-
-    bits: int
-    dtype: np.dtype[np.integer[Any]]
-    qmin: int
-    qmax: int
-    zero_points: tuple[int, int]
-    zero: float
-    equal_steps: bool
-
-    @abstractmethod
-    def round(self, v: Reals, out: Reals | None = None) -> Reals:
-        """The nearest value, ties to the one with the even code (R4), in v's dtype."""
-
-    @abstractmethod
-    def encode(self, v: Reals) -> Codes:
-        """The codes of values."""
-
-    @abstractmethod
-    def decode(self, q: Codes) -> NDArray[Any]:
-        """The values of codes, in a signed dtype wide enough that no zero point subtracted from them wraps."""
-
-    @abstractmethod
-    def check(self, where: str, q: ArrayLike, name: str = "q") -> Codes:
-        """`q` as an array of codes, all of which exist; otherwise ValueError or TypeError in the name of `where`."""
-
-    @property
-    def zero_point_dtype(self) -> np.dtype[np.signedinteger[Any]]:
-        """Signed, and wide enough that code - zero_point never wraps.
-
-        >>> UINT8.zero_point_dtype, UINT16.zero_point_dtype, IntGrid(17).zero_point_dtype
-        (dtype('int16'), dtype('int32'), dtype('int64'))
-        """
-        return WIDER[(self.bits > 8) + (self.bits > 16)]
-
-    def arithmetic(self, dtype: np.dtype[Any]) -> np.dtype[np.floating[Any]]:
-        """Where reals of `dtype` meet these codes, the dtype of the arithmetic (R3).
-
-        >>> INT8.arithmetic(np.dtype("float16")), IntGrid(17).arithmetic(np.dtype("float32"))
-        (dtype('float32'), dtype('float64'))
-        """
-        return _widened(dtype, self.bits > 16)
+from .. import arguments
+from ..arguments import Codes, Reals
+from .grid import NAMES, Grid
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,6 +24,7 @@ class IntGrid(Grid):
     qmin and qmax are the lowest and the highest code, dtype the smallest integer type that holds both, and every code
     can be a zero point. Value and code are one number. Grids with the same fields are equal and interchangeable.
 
+    >>> from refquant import INT4
     >>> IntGrid(8).qmin, IntGrid(8).qmax, IntGrid(8).dtype
     (-128, 127, dtype('int8'))
     >>> IntGrid(3, signed=False).qmax, IntGrid(3, narrow=True).qmin
@@ -112,7 +45,6 @@ class IntGrid(Grid):
     signed: bool = True
     narrow: bool = False
 
-    zero = 0.0
     equal_steps = True
 
     def __post_init__(self) -> None:
@@ -135,9 +67,22 @@ class IntGrid(Grid):
         sides = ", signed=False" if not self.signed else ", narrow=True" if self.narrow else ""
         return NAMES.get(self, f"IntGrid({self.bits}{sides})")
 
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """All integers, of grids up to 16 bits.
+
+        >>> IntGrid(2).values
+        array([-2., -1.,  0.,  1.])
+        """
+        if self.bits > 16:
+            raise arguments.error(ValueError, "values", "`grid` must have at most 16 bits", self,
+                                  "the values of wider grids do not fit into memory; qmin and qmax are their ends")
+        return np.arange(self.qmin, self.qmax + 1, dtype=np.float64)
+
     def round(self, v: Reals, out: Reals | None = None) -> Reals:
         """The nearest integer, ties to the even one (R4).
 
+        >>> from refquant import INT4
         >>> INT4.round(np.array([0.5, 1.5, 99.0]))
         array([ 0.,  2., 99.])
         """
@@ -146,6 +91,7 @@ class IntGrid(Grid):
     def encode(self, v: Reals) -> Codes:
         """The integers as codes.
 
+        >>> from refquant import INT4
         >>> INT4.encode(np.array([-8.0, 7.0]))
         array([-8,  7], dtype=int8)
         """
@@ -154,6 +100,7 @@ class IntGrid(Grid):
     def decode(self, q: Codes) -> Codes:
         """The codes as integers, signed and wide enough that code - zero_point never wraps.
 
+        >>> from refquant import UINT8
         >>> UINT8.decode(np.uint8([0, 255])) - 255
         array([-255,    0], dtype=int16)
         """
@@ -167,23 +114,3 @@ class IntGrid(Grid):
         """
         return arguments.within(where, q, self.qmin, self.qmax, name, "R2",
                                 "codes come from quantize with the same grid")
-
-
-def known(where: str, grid: object) -> Grid:
-    """grid, which must be a Grid."""
-    return arguments.instance(where, grid, Grid, "`grid` must be an IntGrid, or another grid", "pass rq.INT8, say")
-
-
-def stepped(where: str, grid: object) -> Grid:
-    """grid, which must have equal steps: without them there is no zero point and no affine range."""
-    if not known(where, grid).equal_steps:
-        raise arguments.error(ValueError, where, "`grid` must have equal steps", grid,
-                              "take an IntGrid, or a symmetric range: fit=rq.symmetric_params")
-    return known(where, grid)
-
-
-INT2, INT4, INT8, INT16, INT32 = (IntGrid(bits) for bits in (2, 4, 8, 16, 32))
-UINT2, UINT4, UINT8, UINT16 = (IntGrid(bits, signed=False) for bits in (2, 4, 8, 16))
-NAMES: dict[Grid, str] = {
-    INT2: "INT2", INT4: "INT4", INT8: "INT8", INT16: "INT16", INT32: "INT32",
-    UINT2: "UINT2", UINT4: "UINT4", UINT8: "UINT8", UINT16: "UINT16"}
