@@ -12,6 +12,9 @@ Which codes exist, and what does a code mean? A grid says which, a scale and a z
 >>> params = rq.affine_params(-1.0, 2.0, rq.UINT4)      # or symmetric_params; any rq.IntGrid(bits, signed, narrow)
 >>> rq.quantize([-1.0, 0.0, 0.33, 9.0], params)         # 9.0 saturates
 array([ 0,  5,  7, 15], dtype=uint8)
+>>> fp8 = rq.symmetric_params(-448.0, 448.0, rq.E4M3)   # a float grid; or a codebook: rq.NF4, rq.Codebook(values)
+>>> rq.fake_quantize([17.0, 0.3, 999.0], fp8)
+array([1.600e+01, 3.125e-01, 4.480e+02])
 
 Who shares a scale? That is only the shape of `scale`: it broadcasts to x. `axis` names the axes reduced over.
 
@@ -27,6 +30,13 @@ True
 >>> per_block = rq.dynamic_params(blocks, rq.INT4, axis=-1, fit=rq.symmetric_params)
 >>> per_block.scale.shape, rq.join_blocks(rq.fake_quantize(blocks, per_block), length=100).shape
 ((8, 4, 1), (8, 100))
+
+Which reals a scale may be is a fit's choice: powers of two (MX), or a float grid times a second scale (NVFP4).
+
+>>> mxfp4 = rq.dynamic_params(blocks, rq.E2M1, axis=-1, fit=rq.mx_params)
+>>> nvfp4 = rq.dynamic_params(rq.split_blocks(weights, 16), rq.E2M1, axis=-1, fit=rq.two_level(rq.E4M3))
+>>> rq.bits_per_value(mxfp4, blocks.size), nvfp4.scale_grid
+(4.25, E4M3)
 
 When is the clipping range known? Static: before, from calibration data. Dynamic: from each input. How it is chosen is
 a function, `(x, axis=) -> (lo, hi)`; each also takes a histogram, so data may come in any number of batches.

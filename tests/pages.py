@@ -108,12 +108,22 @@ def departing() -> dict[str, list[str]]:
 def entry(name: str, thing: Any, different: dict[str, list[str]]) -> str:
     """A row of the reference."""
     value = not (isinstance(thing, ModuleType) or inspect.isroutine(thing) or inspect.isclass(thing))
-    text = "" if isinstance(thing, dict) else inspect.getdoc(type(thing) if value else thing) or ""
+    text = "" if value else inspect.getdoc(thing) or ""
     rules = sorted(set(re.findall(r"\bR\d+\b", text)), key=lambda rule: int(rule[1:]))
-    differ = sorted({engine for rule in rules for engine in different.get(rule, ())})
-    about = first(text) or f"a dict of {len(thing)} entries"
+    of_grids = inspect.isclass(thing) and issubclass(thing, rq.Grid)  # the table of engines is about integers
+    differ = [] if of_grids else sorted({engine for rule in rules for engine in different.get(rule, ())})
+    about = first(text) or described(thing)
     cells = (f"`{name}{signature(thing)}`", about, ", ".join(rules), ", ".join(differ))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def described(thing: Any) -> str:
+    """What a value is."""
+    if isinstance(thing, dict):
+        return f"a dict of {len(thing)} entries"
+    if isinstance(thing, rq.Grid):
+        return f"{type(thing).__name__} of {thing.bits} bits, from {thing.qmin:,.10g} to {thing.qmax:,.10g}"
+    return first(inspect.getdoc(type(thing)) or "")
 
 
 def first(text: str) -> str:
