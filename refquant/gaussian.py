@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import arguments
 from .arguments import Reals
 from .grids import Grid, known
-from .ranges import Fit
+from .ranges import Fit, fitted
 
 LEAST, MOST = 1e-4, 9.0  # the largest |x| of a block lies between these: the rest weighs less than 1e-7 of the error
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
@@ -35,11 +35,12 @@ def gaussian_mse(grid: Grid, sigma: float = 1.0) -> float:
     [31.52, 25.54]
 
     Raises:
-        ValueError: a grid of more than 16 bits, a sigma that is not positive.
+        ValueError: a grid of more than 16 bits, a sigma outside 1e-100 to 1e100.
         TypeError: no grid.
     Source: Max 1960 (IRE Trans. IT-6), eq. 1.
     """
-    sigma = arguments.real("gaussian_mse", sigma, "sigma", "above 0", lambda v: 0 < v < np.inf, "1.0")
+    sigma = arguments.real("gaussian_mse", sigma, "sigma", "from 1e-100 to 1e100", lambda v: 1e-100 <= v <= 1e100,
+                           "1.0")
     values = known("gaussian_mse", grid).values / sigma
     points = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])
     return float(np.sum(_errors(values, points)) * sigma**2)
@@ -64,7 +65,7 @@ def block_gaussian_mse(grid: Grid, block_size: int, fit: Fit) -> float:
 
     Raises:
         ValueError: a grid of more than 8 bits, a block size below 1, a fit that depends on more than max|x|.
-        TypeError: no grid.
+        TypeError: no grid, a fit that is no function.
     Source: order statistics; Max 1960 within a block.
     """
     n = arguments.whole("block_gaussian_mse", block_size, "block_size", 1)
@@ -96,7 +97,7 @@ def _errors(values: Reals, points: Reals) -> Reals:
 
 def _depends_on_the_largest_alone(fit: Fit, grid: Grid) -> None:
     m = np.array([0.7, 1.1, 2.3])
-    found = fit(-m, m, grid)
+    found = fitted("block_gaussian_mse", fit, -m, m, grid)
     others = [fit(-m, 0 * m, grid), fit(0 * m, m, grid), *(fit(-v, v, grid) for v in m)]
     if any((other.scale != scale).any() or (other.zero_point != found.zero_point[0]).any()
            for other, scale in zip(others, [found.scale, found.scale, *found.scale], strict=True)):
