@@ -180,5 +180,5 @@ class TwoLevel(arguments.Value):
             arguments.broadcastable("two_level", self.scale.shape, wanted.shape)
             return self.scale.astype(wanted.dtype)
         over = arguments.axes("two_level", wanted.shape, self.axis)
-        largest = wanted.max(axis=over, keepdims=self.axis is not None)
+        largest = wanted.max(axis=over, keepdims=True)
         return at_least_normal(largest / wanted.dtype.type(self.scale_grid.qmax), largest == 0)
