@@ -52,7 +52,7 @@ def block_gaussian_mse(grid: Grid, block_size: int, fit: Fit) -> float:
 
     Args:
         grid: which values exist, of at most 8 bits.
-        block_size: how many values share a scale, at least 1.
+        block_size: how many values share a scale, 1 to 2**32.
         fit: a range's parameters, which may depend on max|x| alone; two_level is given its second scale.
     Returns:
         the error, right to 0.001 dB: the integral over M is a sum.
@@ -66,11 +66,11 @@ def block_gaussian_mse(grid: Grid, block_size: int, fit: Fit) -> float:
     [[30.65, 31.52], [18.79, 18.76]]
 
     Raises:
-        ValueError: a grid of more than 8 bits, a block size below 1, a fit that depends on more than max|x|.
+        ValueError: a grid of more than 8 bits, a block size outside 1 to 2**32, a fit that depends on more than max|x|.
         TypeError: no grid, a fit that is no function.
     Source: order statistics; Max 1960 within a block.
     """
-    n = arguments.whole("block_gaussian_mse", block_size, "block_size", 1)
+    n = arguments.whole("block_gaussian_mse", block_size, "block_size", 1, 2**32)
     if known("block_gaussian_mse", grid).bits > 8:
         raise arguments.error(ValueError, "block_gaussian_mse", "`grid` must have at most 8 bits", grid,
                               "wider grids lose too little to tell")

@@ -37,7 +37,7 @@ RULES: dict[str, str] = {
            "x's dtype, scale a normal number of it, x_hat no overflow (R11).",
     "R17": "Values: a float code is sign, exponent, mantissa, with subnormals and, if not FNUZ, with -0; infinities "
            "and NaN are no values, and their codes are refused. A codebook's code is the place of its value.",
-    "R18": "Scales on a grid: a code is chosen by the scale as stored. MX: scale = 2**(floor(log2 max|x|) - "
-           "floor(log2 m)), exact, m the divisor of R10. Two levels: a second scale times a value of the scale grid, never below its smallest "
-           "positive one; blocks of zeros do not count for the second scale.",
+    "R18": "Scales on a grid: a code is chosen by the scale as stored. MX: scale = 2**(floor(log2 max|x|) - floor(log2 "
+           "m)), exact, m the divisor of R10. Two levels: a second scale times a value of the scale grid, never below "
+           "its smallest positive one; blocks of zeros do not count for the second scale.",
 }

@@ -58,7 +58,7 @@ class Grid(ABC):
 
     @abstractmethod
     def round(self, v: Reals, out: Reals | None = None) -> Reals:
-        """The nearest value, ties to the one with the even code (R4), in v's dtype."""
+        """The nearest value, ties to the one with the even code (R4), in v's dtype: float32 or float64 (R3)."""
 
     @abstractmethod
     def encode(self, v: Reals) -> Codes:
