@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from . import arguments
 from .affine import AffineParams, fake_quantize
 from .arguments import Codes, Reals
-from .grids import E8M0, Grid, known, two_sided
+from .grids import E8M0, Grid, two_sided
 from .ranges import TINY, Fit, at_least_normal, ends, fitted, middle, symmetric_params
 
 
@@ -104,6 +104,7 @@ def _power_of_two(grid: Grid, largest: Reals, exponent: Codes) -> AffineParams:
     return AffineParams(scale=scale, zero_point=middle(grid)[0], grid=grid, scale_grid=E8M0)
 
 
+@arguments.quiet
 def two_level(scale_grid: Grid, fit: Fit = symmetric_params, axis: int | tuple[int, ...] | None = None,
               scale: ArrayLike | None = None) -> TwoLevel:
     """A fit whose scales are quantized: scale = second * the value of scale_grid nearest to (fit's scale) / second.
@@ -140,7 +141,8 @@ def two_level(scale_grid: Grid, fit: Fit = symmetric_params, axis: int | tuple[i
     (1 / second) / scale instead of dividing. bitsandbytes subtracts the scales' mean first: such an offset is no zero
     point.
     """
-    values = known("two_level", scale_grid, "scale_grid").values
+    values = arguments.instance("two_level", scale_grid, Grid, "`scale_grid` must be a grid",
+                                "fit=rq.two_level(rq.E4M3), say").values
     if values[-1] <= 0 or (scale is None and values[0] > 0):
         raise arguments.error(ValueError, "two_level", "`scale_grid` must have positive values, and `scale` must be "
                               "given where it has no others", f"{scale_grid} and scale={scale!r}",

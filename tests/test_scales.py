@@ -193,6 +193,11 @@ def test_two_level_is_a_value() -> None:
 
 @pytest.mark.parametrize(("call", "kind", "parts"), [
     (lambda: rq.two_level("E4M3"), TypeError, ("two_level", "`scale_grid` must be a grid", "'E4M3'")),
+    (lambda: rq.dynamic_params(X, rq.E2M1, fit=rq.two_level), TypeError, ("`scale_grid`", "fit=rq.two_level(rq.E4M3)")),
+    (lambda: rq.two_level(), TypeError, ("two_level", "the arguments must be (scale_grid, fit, axis, scale)")),
+    (lambda: rq.dynamic_params(X, rq.E2M1, clip=rq.mx_params), TypeError, ("`clip` must be a function (x, axis=)",)),
+    (lambda: rq.split_blocks(X, 17), ValueError, ("split_blocks", "`block_size`", "from 1 to 16", "17")),
+    (lambda: rq.split_blocks(X, 0), ValueError, ("`block_size`", "from 1 to 16")),
     (lambda: rq.two_level(rq.symmetric_params, rq.E4M3), TypeError, ("two_level", "`scale_grid` must be a grid")),
     (lambda: rq.two_level(rq.E8M0), ValueError, ("two_level", "`scale` must be given", "E8M0", "scale=1.0")),
     (lambda: rq.two_level(rq.Codebook([-2, -1])), ValueError, ("`scale_grid` must have positive values",)),
