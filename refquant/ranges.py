@@ -126,8 +126,8 @@ def unchecked(fit: Fit) -> RawFit:
 
 def fitted(where: str, fit: Fit, lo: Any, hi: Any, grid: Grid) -> AffineParams:
     """The parameters that fit makes of a range."""
-    return arguments.called(where, "fit", "(lo, hi, grid) -> AffineParams", "pass rq.symmetric_params itself",
-                            fit, lo, hi, grid)
+    return arguments.called(where, "fit", "(lo, hi, grid) -> AffineParams",
+                            "pass rq.symmetric_params or rq.affine_params itself", fit, lo, hi, grid)
 
 
 def at_least_normal(scale: Reals, all_zero: Codes) -> Reals:
