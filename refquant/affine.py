@@ -61,7 +61,7 @@ class AffineParams(arguments.Value):
         arguments.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps,
                        "`scale` must be positive and finite (R11)",
                        "affine_params and symmetric_params give a valid scale for every finite range")
-        if scale_grid is not None and known("AffineParams", scale_grid).qmin > 0:
+        if scale_grid is not None and known("AffineParams", scale_grid, "scale_grid").qmin > 0:
             arguments.none("AffineParams", scale_grid.round(steps) != steps, steps,
                            f"`scale` must lie on scale_grid={scale_grid} (R18)", "mx_params gives such scales")
         if not grid.equal_steps and np.any(arguments.integers("AffineParams", zero_point, "zero_point")):

@@ -92,10 +92,21 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     >>> symmetric_formula(np.float64(-3.5), np.float64(0.7), INT4)
     (np.float64(0.5), np.float64(0.0))
     """
-    zero_point = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
+    zero_point, reach = middle(grid)
     largest = np.maximum(np.abs(lo), np.abs(hi))
-    scale = at_least_normal(largest / min(grid.qmax - zero_point, zero_point - grid.qmin), largest == 0)
+    scale = at_least_normal(largest / reach, largest == 0)
     return scale, np.full_like(scale, zero_point)[()]
+
+
+def middle(grid: Grid) -> tuple[int, float]:
+    """R10: the zero point of symmetric ranges, and how far the grid reaches from it on both sides.
+
+    >>> from refquant import E4M3, INT8, UINT8
+    >>> middle(INT8), middle(UINT8), middle(E4M3)
+    ((0, 127), (128, 127), (0, 448.0))
+    """
+    zero_point = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
+    return zero_point, min(grid.qmax - zero_point, zero_point - grid.qmin)
 
 
 def unchecked(fit: Fit) -> RawFit:
@@ -111,6 +122,12 @@ def unchecked(fit: Fit) -> RawFit:
 
     formulas: dict[Any, RawFit] = {affine_params: affine_formula, symmetric_params: symmetric_formula}
     return formulas.get(fit, fitted)
+
+
+def fitted(where: str, fit: Fit, lo: Any, hi: Any, grid: Grid) -> AffineParams:
+    """The parameters that fit makes of a range."""
+    return arguments.called(where, "fit", "(lo, hi, grid) -> AffineParams",
+                            "pass rq.symmetric_params or rq.affine_params itself", fit, lo, hi, grid)
 
 
 def at_least_normal(scale: Reals, all_zero: Codes) -> Reals:

@@ -48,7 +48,7 @@ class Codebook(TabledGrid):
         if v.ndim != 1 or not 2 <= v.size <= 256 or not np.isfinite(v).all() or not (v[1:] > v[:-1]).all():
             raise arguments.error(ValueError, "Codebook", "`values` must be 2 to 256 finite float32 reals that ascend",
                                   f"{arguments.shown(wide.tolist())} of shape {v.shape}",
-                                  "np.unique(values) sorts them and leaves out what repeats")
+                                  "np.unique(values) sorts them and leaves out what repeats; 256 have 8 bits")
         vars(self).update(kept=tuple(v.tolist()), bits=(v.size - 1).bit_length(), qmin=float(v[0]), qmax=float(v[-1]),
                           table=arguments.frozen(v))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import astuple
 from functools import cache, cached_property
 from typing import Any
 
@@ -57,7 +58,7 @@ class Grid(ABC):
 
     @abstractmethod
     def round(self, v: Reals, out: Reals | None = None) -> Reals:
-        """The nearest value, ties to the one with the even code (R4), in v's dtype."""
+        """The nearest value, ties to the one with the even code (R4), in v's dtype: float32 or float64 (R3)."""
 
     @abstractmethod
     def encode(self, v: Reals) -> Codes:
@@ -99,13 +100,16 @@ class TabledGrid(Grid):
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """All values, ascending; 0 stands once.
+        """All values, ascending; 0 stands once, without a sign.
 
         >>> from refquant import E2M1
         >>> E2M1.values[7:]
         array([0. , 0.5, 1. , 1.5, 2. , 3. , 4. , 6. ])
         """
-        return arguments.frozen(np.unique(self.table[~np.isnan(self.table)]).astype(np.float64))
+        return arguments.frozen(np.unique(self.table[~np.isnan(self.table)]).astype(np.float64) + 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), astuple(self)  # type: ignore[call-overload]
 
     def decode(self, q: Codes) -> NDArray[np.float32]:
         """The values of codes.
@@ -130,17 +134,17 @@ class TabledGrid(Grid):
         return q
 
 
-def known(where: str, grid: object) -> Grid:
+def known(where: str, grid: object, name: str = "grid") -> Grid:
     """grid, which must be a Grid."""
-    return arguments.instance(where, grid, Grid, "`grid` must be an IntGrid, or another grid", "pass rq.INT8, say")
+    return arguments.instance(where, grid, Grid, f"`{name}` must be a grid", "pass rq.INT8 or rq.E4M3, say")
 
 
 def stepped(where: str, grid: object) -> Grid:
     """grid, which must have equal steps: without them there is no zero point, no affine range, no integer product."""
     if not known(where, grid).equal_steps:
         raise arguments.error(ValueError, where, "`grid` must have equal steps", grid, "take an IntGrid; a float grid "
-                              "or a codebook wants a symmetric range (fit=rq.symmetric_params, in mlp "
-                              "activation_fit=) and a rule that asks no steps (rq.minmax, rq.mse_optimal)")
+                              "or a codebook wants zero_point=0, fit=rq.symmetric_params (in mlp activation_fit=), and "
+                              "clip=rq.minmax or rq.mse_optimal")
     return known(where, grid)
 
 
@@ -149,7 +153,7 @@ def two_sided(where: str, grid: object) -> Grid:
     """
     if not (known(where, grid).equal_steps or known(where, grid).qmin < 0 < known(where, grid).qmax):
         raise arguments.error(ValueError, where, "`grid` must have values on both sides of 0", grid,
-                              "such a grid is for scales: rq.mx_params puts them on rq.E8M0, rq.two_level on others")
+                              "take rq.E4M3, say, for data; rq.mx_params takes rq.E8M0 for scales, rq.two_level others")
     return known(where, grid)
 
 

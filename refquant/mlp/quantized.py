@@ -101,7 +101,7 @@ class QuantizedLayer(arguments.Value):
         if self.weight.zero_point.any() or (isinstance(at, AffineParams) and at.scale.shape != ()):
             raise arguments.error(ValueError, "QuantizedLayer",
                                   "`weight` must be symmetric and a static `activation` per tensor",
-                                  f"{self.weight} and {at}", "use symmetric_params for weights")
+                                  f"{self.weight} and {at}", "give weights symmetric_params on a signed grid")
         if max(grid.bits, at.grid.bits) > 16:
             raise arguments.error(ValueError, "QuantizedLayer", "codes must have at most 16 bits (R13)",
                                   f"{grid.bits} for weights and {at.grid.bits} for the input", "take a smaller grid")

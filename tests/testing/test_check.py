@@ -246,7 +246,7 @@ def test_another_signature_is_no_deviation() -> None:
 
 @pytest.mark.parametrize(("options", "kind", "parts"), [
     ({"grids": []}, ValueError, ("`grids` must name one at least",)),
-    ({"grids": [8]}, TypeError, ("`grid` must be an IntGrid", "8")),
+    ({"grids": [8]}, TypeError, ("`grid` must be a grid", "8")),
     ({"dtypes": ()}, ValueError, ("`dtypes` must name one at least",)),
     ({"bits": 40}, ValueError, ("`bits`", "from 2 to 32", "40")), ({"examples": 0}, ValueError, ("`examples`", "0"))])
 def test_options(options: dict[str, Any], kind: type[Exception], parts: tuple[str, ...]) -> None:
