@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import gcd
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -33,9 +37,13 @@ def pack(q: ArrayLike, grid: Grid) -> Codes:
         TypeError: codes that are no integers.
     Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
     """
-    codes = known("pack", grid).check("pack", q)
-    stored = codes.astype(grid.dtype.newbyteorder("<")).reshape(-1, 1).view(np.uint8)
-    return np.packbits(np.unpackbits(stored, axis=1, count=grid.bits, bitorder="little"), bitorder="little")
+    codes = known("pack", grid).check("pack", q).astype(grid.dtype, copy=False).reshape(-1).view(_unsigned(grid))
+    count, size = _group(grid)
+    stream = np.zeros((-(-codes.size // count), size), np.uint8)
+    for i, byte, left in _parts(grid):
+        code = codes[i::count] & (2**grid.bits - 1)
+        stream[:code.size, byte] |= (code << left if left >= 0 else code >> -left).astype(np.uint8, copy=False)
+    return stream.reshape(-1)[:-(-codes.size * grid.bits // 8)]
 
 
 def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
@@ -63,8 +71,34 @@ def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
     if stream.shape != (-(-count * bits // 8),):
         raise arguments.error(ValueError, "unpack", f"{count} codes of {bits} bits are {-(-count * bits // 8)} bytes",
                               f"shape {stream.shape}", "pack with the same grid, and count every code")
-    wide = np.zeros((count, 8 * grid.dtype.itemsize), np.uint8)
-    wide[:, -bits:] = np.unpackbits(stream, count=count * bits, bitorder="little").reshape(count, bits)
-    codes = np.packbits(wide, axis=1, bitorder="little").view(grid.dtype.newbyteorder("<")).reshape(count)
-    codes = (codes >> (wide.shape[1] - bits)).astype(grid.dtype)  # from the top bits: the shift extends the sign
+    each, size = _group(grid)
+    stored = np.zeros((-(-count // each), size), np.uint8)
+    stored.reshape(-1)[:stream.size] = stream
+    codes = np.zeros((len(stored), each), _unsigned(grid))
+    for i, byte, left in _parts(grid):
+        part = stored[:, byte].astype(codes.dtype, copy=False)
+        codes[:, i] |= part >> left if left >= 0 else part << -left
+    unused = 8 * grid.dtype.itemsize - bits
+    codes = codes.reshape(-1)[:count].view(grid.dtype) << unused >> unused  # the shift back extends the sign
     return grid.check("unpack", codes, "packed")
+
+
+def _unsigned(grid: Grid) -> np.dtype[Any]:
+    return np.dtype(f"u{grid.dtype.itemsize}")
+
+
+def _group(grid: Grid) -> tuple[int, int]:
+    """How many codes fill whole bytes, and how many bytes."""
+    return 8 // gcd(8, grid.bits), grid.bits // gcd(8, grid.bits)
+
+
+def _parts(grid: Grid) -> Iterator[tuple[int, int, int]]:
+    """Code i of a group has bits in this byte, `left` places to the left of its own.
+
+    >>> from refquant import IntGrid
+    >>> list(_parts(IntGrid(6)))
+    [(0, 0, 0), (1, 0, 6), (1, 1, -2), (2, 1, 4), (2, 2, -4), (3, 2, 2)]
+    """
+    for i in range(_group(grid)[0]):
+        for byte in range(i * grid.bits // 8, -(-(i + 1) * grid.bits // 8)):
+            yield i, byte, i * grid.bits - 8 * byte
