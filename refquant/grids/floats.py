@@ -124,8 +124,9 @@ class FloatGrid(TabledGrid):
         self._encoded.take(self._place(v.view(np.uint32)), out=codes, mode="clip")
 
     def _place(self, bits: Codes) -> Codes:
-        """floor(bits / n) + ceil(bits / n): even on the float32 numbers with one mantissa bit more than the grid's, which
-        are its values and ties, and odd between them."""
+        """floor(bits / n) + ceil(bits / n): even on the float32 numbers of one mantissa bit more than the grid has, its
+        values and ties, and odd between them.
+        """
         kept = np.uint32(22 - self.mantissa)
         place = bits + np.uint32(2 ** (22 - self.mantissa) - 1)
         place >>= kept
