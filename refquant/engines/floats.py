@@ -86,19 +86,19 @@ def onnxruntime_e5m2(x: ArrayLike) -> Reals:
     return np.where(odd, np.float32(np.nan), overflow_to_infinity(x, E5M2))
 
 
-def nan_to_zero(x: ArrayLike, grid: Grid, zero: float = -0.0) -> Reals:
-    """The nearest value; infinities saturate, and NaN becomes a zero.
+def nan_to_zero(x: ArrayLike, grid: Grid) -> Reals:
+    """The nearest value; infinities saturate, and NaN becomes a zero of the opposite sign.
 
     Departs from R7: FP6 and FP4 have no NaN.
 
     >>> from refquant import E2M1
-    >>> nan_to_zero(np.float32([np.nan, np.inf, 0.25]), E2M1)
-    array([-0.,  6.,  0.], dtype=float32)
+    >>> nan_to_zero(np.float32([np.nan, -np.nan, np.inf, 0.25]), E2M1)
+    array([-0.,  0.,  6.,  0.], dtype=float32)
 
-    Source: ml_dtypes, FP6 and FP4; onnx's reference, FP4, with zero=0.0. torchao turns NaN into 1.5 or -1.5.
+    Source: ml_dtypes, FP6 and FP4; onnx's reference, FP4. torchao turns NaN into 1.5 or -1.5.
     """
     x = np.asarray(x, np.float32)
-    return np.where(np.isnan(x), np.float32(zero), (grid.round(x) + grid.zero).clip(grid.qmin, grid.qmax))
+    return np.where(np.isnan(x), np.copysign(np.float32(0), -x), _beyond(x, grid, grid.qmax))
 
 
 @arguments.quiet
