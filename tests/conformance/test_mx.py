@@ -1,5 +1,6 @@
-"""Scales on a grid against torchao's to_mx and nvfp4_quantize, gguf-py's MXFP4 and gfloat's quantize_block. Where the core
-and an engine part, the blocks are named, and refquant.engines.mx is the engine."""
+"""Scales on a grid against torchao's to_mx and nvfp4_quantize, gguf-py's MXFP4 and gfloat's quantize_block.
+
+Where the core and an engine part, the blocks are named, and refquant.engines.mx is the engine."""
 
 from collections.abc import Callable
 from functools import cache
@@ -180,9 +181,9 @@ def two_level(x: Any, second: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize(("dialect", "inverse", "least"), [(theirs.nvfp4_torchao, False, 2.0**-6),
                                                            (theirs.nvfp4_compressed_tensors, True, 2.0**-10)])
 def test_where_two_level_and_nvfp4_part(dialect: Any, inverse: bool, least: float) -> None:
-    """Scales: zero blocks; what is small, since torchao takes no scale below 2**-6 and compressed-tensors rounds to 0; and
-    ties of a scale. Values under equal scales: within 2 float32 steps of a tie, which a reciprocal or another order of
-    operations moves: up to 1 % of the values near ties, none of half a million normal ones.
+    """Scales: of zero blocks; small ones, since torchao takes none below 2**-6 and compressed-tensors rounds to 0; and
+    ties. Values under equal scales: within 2 float32 steps of a tie, which a reciprocal or another order of operations
+    moves: up to 1 % of the values near ties, none of half a million normal ones.
     """
     x, shares = nvfp4_blocks(), []
     for second in seconds(x):
