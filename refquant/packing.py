@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import gcd
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,13 +36,13 @@ def pack(q: ArrayLike, grid: Grid) -> Codes:
         TypeError: codes that are no integers.
     Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
     """
-    codes = known("pack", grid).check("pack", q).astype(grid.dtype, copy=False).reshape(-1).view(_unsigned(grid))
-    count, size = _group(grid)
-    stream = np.zeros((-(-codes.size // count), size), np.uint8)
-    for i, byte, left in _parts(grid):
-        code = codes[i::count] & (2**grid.bits - 1)
-        stream[:code.size, byte] |= (code << left if left >= 0 else code >> -left).astype(np.uint8, copy=False)
-    return stream.reshape(-1)[:-(-codes.size * grid.bits // 8)]
+    codes = known("pack", grid).check("pack", q).astype(grid.dtype, copy=False)
+    codes = codes.reshape(-1).view(f"u{grid.dtype.itemsize}") & (2**grid.bits - 1)
+    stream = np.zeros(-(-codes.size * grid.bits // 8), np.uint8)
+    for places, byte, left in _parts(grid.bits):
+        code = codes[places]
+        stream[byte][:code.size] |= _shifted(code, left).astype(np.uint8, copy=False)
+    return stream
 
 
 def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
@@ -71,34 +70,26 @@ def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
     if stream.shape != (-(-count * bits // 8),):
         raise arguments.error(ValueError, "unpack", f"{count} codes of {bits} bits are {-(-count * bits // 8)} bytes",
                               f"shape {stream.shape}", "pack with the same grid, and count every code")
-    each, size = _group(grid)
-    stored = np.zeros((-(-count // each), size), np.uint8)
-    stored.reshape(-1)[:stream.size] = stream
-    codes = np.zeros((len(stored), each), _unsigned(grid))
-    for i, byte, left in _parts(grid):
-        part = stored[:, byte].astype(codes.dtype, copy=False)
-        codes[:, i] |= part >> left if left >= 0 else part << -left
-    unused = 8 * grid.dtype.itemsize - bits
-    codes = codes.reshape(-1)[:count].view(grid.dtype) << unused >> unused  # the shift back extends the sign
-    return grid.check("unpack", codes, "packed")
+    codes = np.zeros(count, f"u{grid.dtype.itemsize}")
+    for places, byte, left in _parts(bits):
+        code = codes[places]
+        code |= _shifted(stream[byte][:code.size].astype(codes.dtype, copy=False), -left)
+    unused = 8 * codes.itemsize - bits
+    return grid.check("unpack", codes.view(grid.dtype) << unused >> unused, "packed")  # the shift back extends the sign
 
 
-def _unsigned(grid: Grid) -> np.dtype[Any]:
-    return np.dtype(f"u{grid.dtype.itemsize}")
+def _parts(bits: int) -> Iterator[tuple[slice, slice, int]]:
+    """Codes, and the bytes that hold a part of them, `left` places to the left: once for each part of a group of codes
+    that fills whole bytes.
 
-
-def _group(grid: Grid) -> tuple[int, int]:
-    """How many codes fill whole bytes, and how many bytes."""
-    return 8 // gcd(8, grid.bits), grid.bits // gcd(8, grid.bits)
-
-
-def _parts(grid: Grid) -> Iterator[tuple[int, int, int]]:
-    """Code i of a group has bits in this byte, `left` places to the left of its own.
-
-    >>> from refquant import IntGrid
-    >>> list(_parts(IntGrid(6)))
+    >>> [(codes.start, byte.start, left) for codes, byte, left in _parts(6)]
     [(0, 0, 0), (1, 0, 6), (1, 1, -2), (2, 1, 4), (2, 2, -4), (3, 2, 2)]
     """
-    for i in range(_group(grid)[0]):
-        for byte in range(i * grid.bits // 8, -(-(i + 1) * grid.bits // 8)):
-            yield i, byte, i * grid.bits - 8 * byte
+    each, size = 8 // gcd(8, bits), bits // gcd(8, bits)
+    for i in range(each):
+        for byte in range(i * bits // 8, -(-(i + 1) * bits // 8)):
+            yield slice(i, None, each), slice(byte, None, size), i * bits - 8 * byte
+
+
+def _shifted(v: Codes, left: int) -> Codes:
+    return v << left if left >= 0 else v >> -left
