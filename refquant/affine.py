@@ -109,7 +109,7 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     x = arguments.reals("quantize", x)
     scale, zero_point = _fit("quantize", x, params)
     grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
-    if not grid.encodes_reals:
+    if not grid.encodes_reals:  # a table does all of it at once
         grid.round(v, out=v)
         if grid.equal_steps:  # elsewhere there is no zero point, and adding 0.0 would take the sign from zero
             np.add(v, zero_point, out=v)
