@@ -15,6 +15,7 @@ from .. import arguments
 from ..arguments import Codes, Reals
 
 WIDER = tuple(np.dtype(name) for name in ("int16", "int32", "int64"))
+PIECE = 2**15  # elements: temporaries of 128 KB, which a core's cache holds
 NAMES: dict[Grid, str] = {}  # the package fills it
 
 
@@ -35,6 +36,8 @@ class Grid(ABC):
     zero            what is added to a rounded value: 0.0 takes the sign from zero, -0.0 leaves it
     equal_steps     whether neighbouring values are one apart throughout
     arithmetic      the dtype in which reals meet these values (R3)
+    encodes_reals   whether encode takes any reals, and finds the code of the nearest value: rounding and clipping them
+                    first would change nothing
 
     values, all of them ascending as float64, serve exact errors and second scales; a grid may do without.
 
@@ -50,6 +53,7 @@ class Grid(ABC):
     zero_points: tuple[int, int] = (0, 0)
     zero: float = 0.0
     equal_steps: bool = False
+    encodes_reals: bool = False
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -96,6 +100,7 @@ class TabledGrid(Grid):
     """A grid whose codes are the places of a table, which holds the value of each, and NaN where there is none."""
 
     dtype = np.dtype("uint8")
+    encodes_reals = True
     table: NDArray[np.float32]
 
     @cached_property
@@ -157,14 +162,14 @@ def two_sided(where: str, grid: object) -> Grid:
     return known(where, grid)
 
 
-def by_pieces(f: Callable[[NDArray[Any]], NDArray[Any]], v: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
-    """out[...] = f(v), some thousand elements at a time: NumPy's places are int64, which takes more room than the data.
+def by_pieces(f: Callable[[NDArray[Any], NDArray[Any]], object], v: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
+    """f(v, out), some thousand elements of both at a time, all along one axis: what f makes on its way stays small.
 
-    >>> by_pieces(np.negative, np.ones(3), np.empty(3))
-    array([-1., -1., -1.])
+    >>> by_pieces(np.negative, np.ones((3, 1)), np.empty((3, 1))).T
+    array([[-1., -1., -1.]])
     """
     flags: Any = [["readonly"], ["writeonly"]]
-    with np.nditer([v, out], ["external_loop", "buffered", "zerosize_ok"], flags, buffersize=2**14) as pieces:
+    with np.nditer([v, out], ["external_loop", "buffered", "zerosize_ok"], flags, buffersize=PIECE) as pieces:
         for piece, filled in pieces:
-            filled[...] = f(piece)
+            f(piece, filled)
     return out
