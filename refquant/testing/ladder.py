@@ -37,7 +37,7 @@ def _spread(least: int, most: int) -> Any:
 
 
 def _zero_points(grid: Grid, symmetric: bool) -> st.SearchStrategy[int]:
-    return st.just(zero(grid)) if symmetric else strategies.codes(grid)
+    return st.just(zero(grid)) if symmetric else strategies.integers(*grid.zero_points)
 
 
 def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:
