@@ -34,8 +34,8 @@ RULES: dict[str, str] = {
     "R15": "Straight-through: the gradient passes where the rounded code was not clipped.",
     "R16": "Error: |x - x_hat| <= scale * (gap/2 + (qmax - qmin) * eps) for every x between the values of qmin and "
            "qmax, gap the distance of the two values around x / scale, 1 on integers; on grids with a zero point or "
-           "values on both sides of 0; x_hat by fake_quantize, eps of x's dtype, scale and scale * (qmax - qmin) normal "
-           "numbers of it, x_hat no overflow (R11).",
+           "values on both sides of 0; x_hat by fake_quantize, eps of x's dtype, scale and scale * (qmax - qmin) "
+           "normal numbers of it, x_hat no overflow (R11).",
     "R17": "Values: a float code is sign, exponent, mantissa, with subnormals and, if not FNUZ, with -0; infinities "
            "and NaN are no values, and their codes are refused. A codebook's code is the place of its value.",
     "R18": "Scales on a grid: a code is chosen by the scale as stored. MX: scale = 2**(floor(log2 max|x|) - floor(log2 "

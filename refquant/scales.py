@@ -26,7 +26,7 @@ from .ranges import TINY, Fit, at_least_normal, ends, middle, symmetric_params
 
 @arguments.quiet
 def mx_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
-    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point as symmetric_params.
+    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point as in R10.
 
     Args:
         lo, hi: (*S) reals, finite, lo <= hi.
