@@ -65,13 +65,16 @@ def mx_ceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
 def mx_even_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """scale = 2**(floor(log2 round(max(|lo|, |hi|))) - floor(log2 qmax)): rounded as on the grid, without saturation.
 
+    A codebook does not go on beyond its values: on one this is mx_params.
+
     >>> from refquant import E4M3
     >>> [float(mx_even_params(0, x, E4M3).scale) for x in (495, 496)]
     [1.0, 2.0]
     """
     largest, floor = _floor("mx_even_params", lo, hi, grid)
     rounded = grid.round(np.ldexp(largest, -floor))
-    return _power_of_two(grid, largest, floor + (np.frexp(rounded)[1] > np.frexp(middle(grid)[1])[1]))
+    next_binade = np.ldexp(1.0, np.frexp(middle(grid)[1])[1])
+    return _power_of_two(grid, largest, floor + (np.isfinite(rounded) & (rounded >= next_binade)))
 
 
 def mx_rceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
@@ -163,12 +166,13 @@ class TwoLevel(arguments.Value):
         second = AffineParams(scale=self._second(wanted), zero_point=0, grid=self.scale_grid)
         values = self.scale_grid.values
         least = np.maximum(second.scale * values[values > 0][0], TINY[wanted.dtype.char]).astype(wanted.dtype)
-        return AffineParams(scale=np.maximum(fake_quantize(wanted, second), least), zero_point=first.zero_point,
+        scale = np.clip(fake_quantize(wanted, second), least, np.finfo(wanted.dtype).max)
+        return AffineParams(scale=scale, zero_point=first.zero_point,
                             grid=grid, scale_grid=self.scale_grid)
 
     def _second(self, wanted: Reals) -> Reals:
         if self.scale is not None:
             return self.scale.astype(wanted.dtype)
         over = arguments.axes("two_level", wanted.shape, self.axis)
-        largest = wanted.max(axis=over, keepdims=self.axis is not None)
+        largest = wanted.max(axis=over, keepdims=self.axis is not None, initial=0)
         return at_least_normal(largest / wanted.dtype.type(self.scale_grid.qmax), largest == 0)

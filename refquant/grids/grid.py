@@ -99,13 +99,13 @@ class TabledGrid(Grid):
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """All values, ascending; 0 stands once.
+        """All values, ascending; 0 stands once, without a sign.
 
         >>> from refquant import E2M1
         >>> E2M1.values[7:]
         array([0. , 0.5, 1. , 1.5, 2. , 3. , 4. , 6. ])
         """
-        return arguments.frozen(np.unique(self.table[~np.isnan(self.table)]).astype(np.float64))
+        return arguments.frozen(np.unique(self.table[~np.isnan(self.table)] + 0.0).astype(np.float64))
 
     def decode(self, q: Codes) -> NDArray[np.float32]:
         """The values of codes.

@@ -82,10 +82,8 @@ def mx_even_scales_double_where_the_largest_rounds_up(subject: Any, case: Range)
     top, step = _binade(oracle.reach(case.grid)), Fraction(1)
     if not case.grid.equal_steps:
         among = oracle.extended(case.grid)
-        above = [entry.value for entry in among[1:-1] if entry.value > top]
-        if not above or not among[1].negative:  # codebooks have no ties to even
-            return
-        step = above[0] - top
+        floats = among[1].negative  # a codebook does not go on beyond its values
+        step = next(entry.value for entry in among if entry.value > top) - top if floats else Fraction(0)
     tie = 2 * top - step / 2
     _powers_of_two(subject, "mx_even_params", case, lambda m, s: s * tie <= 2 * m, lambda m, s: m < s * tie)
 
@@ -95,9 +93,9 @@ def second_scales(draw: st.DrawFn, on: Grids) -> tuple[Range, Grid, Any, Any]:
     """Ranges, a grid for their scales, and what the scales share: an axis, or a scale that is known before."""
     scale_grid = draw(st.sampled_from([E4M3, E5M2, INT8, NF4]) | strategies.float_grids())
     axis, scale = draw(st.sampled_from([(None, None), (-2, None), ((1, 2), None), (None, 0.25), (None, 1 / 3)]))
-    case = draw(block_ranges(on))
-    small = float(np.finfo(case.lo.dtype).max) / 2**16  # so that second * qmax is finite
-    return Range(np.clip(case.lo, -small, 0), np.clip(case.hi, 0, small), case.grid), scale_grid, axis, scale
+    lo, hi, grid = draw(block_ranges(on))
+    most = np.finfo(lo.dtype).max if scale is None else 1000  # so that scale * qmax is finite
+    return Range(np.clip(lo, -most, 0), np.clip(hi, 0, most), grid), scale_grid, axis, scale
 
 
 @quiet
@@ -105,17 +103,18 @@ def _two_level(case: Range, scale_grid: Grid, axis: Any, second: Any) -> Any:
     """The scales, by the oracle."""
     lo, hi, grid = case
     dtype = grid.arithmetic(lo.dtype).type
+    info = np.finfo(dtype)
     least = next(v for v in scale_grid.values if v > 0)
     wanted = np.array([oracle.symmetric_range(dtype(lo[i]), dtype(hi[i]), grid)[0] if lo[i] or hi[i] else 0
                        for i in np.ndindex(lo.shape)], dtype).reshape(lo.shape)
     largest = wanted.max(axis=axis, keepdims=axis is not None)
-    seconds = np.where(largest > 0, np.maximum(largest / dtype(scale_grid.qmax), np.finfo(dtype).tiny), dtype(1))
+    seconds = np.where(largest > 0, np.maximum(largest / dtype(scale_grid.qmax), info.tiny), dtype(1))
     seconds = np.broadcast_to(seconds if second is None else dtype(second), lo.shape)
     scales = np.empty(lo.shape, dtype)
     for i in np.ndindex(lo.shape):
         first, second = dtype(wanted[i]), dtype(seconds[i])
         near = oracle.dequantize(oracle.quantize(first, second, 0, scale_grid), second, 0, scale_grid, scales.dtype)
-        scales[i] = max(near, dtype(float(second) * least), np.finfo(dtype).tiny)
+        scales[i] = min(max(near, dtype(float(second) * least), info.tiny), info.max)
     return scales
 
 
