@@ -95,6 +95,8 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     zero_point, reach = middle(grid)
     largest = np.maximum(np.abs(lo), np.abs(hi))
     scale = at_least_normal(largest / reach, largest == 0)
+    if reach < 1:  # then the quotient may overflow
+        scale = np.minimum(scale, np.finfo(scale.dtype).max)
     return scale, np.full_like(scale, zero_point)[()]
 
 

@@ -27,7 +27,7 @@ from .ranges import TINY, Fit, at_least_normal, ends, fitted, middle, symmetric_
 
 @arguments.quiet
 def mx_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
-    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point = 0.
+    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point as in R10.
 
     Args:
         lo, hi: (*S) reals, finite, lo <= hi.
@@ -65,6 +65,8 @@ def mx_ceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
 
 def mx_even_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """scale = 2**(floor(log2 round(max(|lo|, |hi|))) - floor(log2 qmax)): rounded as on the grid, without saturation.
+
+    A codebook does not go on beyond its values: on one this is mx_params.
 
     >>> from refquant import E4M3
     >>> [float(mx_even_params(0, x, E4M3).scale) for x in (495, 496)]
@@ -174,7 +176,8 @@ class TwoLevel(arguments.Value):
         second = AffineParams(scale=self._second(wanted), zero_point=0, grid=self.scale_grid)
         values = self.scale_grid.values
         least = np.maximum(second.scale * values[values > 0][0], TINY[wanted.dtype.char]).astype(wanted.dtype)
-        return AffineParams(scale=np.maximum(fake_quantize(wanted, second), least), zero_point=first.zero_point,
+        scale = np.clip(fake_quantize(wanted, second), least, np.finfo(wanted.dtype).max)
+        return AffineParams(scale=scale, zero_point=first.zero_point,
                             grid=grid, scale_grid=self.scale_grid)
 
     def _second(self, wanted: Reals) -> Reals:

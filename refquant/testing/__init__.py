@@ -43,8 +43,8 @@ except ImportError as cause:
 from . import oracle, strategies
 from .check import Deviation, check_quantizer, one_axis
 from .identify import Identity, identify
-from .laws import LAWS, Law, holds
+from .laws import LAWS, Law, holds, laws_of
 from .mutants import MUTANTS, Mutant
 
 __all__ = ["check_quantizer", "one_axis", "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant",
-           "holds", "oracle", "strategies"]
+           "holds", "laws_of", "oracle", "strategies"]

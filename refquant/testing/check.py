@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,9 +18,9 @@ from ..arguments import error, quiet, whole
 from ..engines import choices
 from ..engines.choices import Cast, Division, Nan, Rounding, ZeroPoint
 from ..engines.conventions import NAMED, RULE_OF, Convention
-from ..engines.exact import exact, hexadecimal
+from ..engines.exact import hexadecimal
 from ..grids import INT8, UINT8, Grid, IntGrid, known
-from . import strategies
+from . import story, strategies
 from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
@@ -52,7 +51,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         quantize: (x, params) -> codes, of any integer dtype, as rq.quantize; one_axis adapts other calls.
         dequantize: (codes, params) -> reals, as rq.dequantize; None is not tested.
         bits: grids of 2 to so many bits are tried, signed, unsigned and narrow.
-        grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4].
+        grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4], rq.E4M3, rq.NF4.
         dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
         symmetric: try zero point 0 alone.
         per_channel: try a scale per slice along one axis too.
@@ -93,10 +92,14 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
     own = grids and [known("check_quantizer", grid) for grid in (grids if isinstance(grids, Sequence) else [grids])]
-    chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
+    chosen = st.sampled_from(own) if own else strategies.integer_grids(whole("check_quantizer", bits, "bits", 2, 32))
     whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
     first = own[0] if own else IntGrid(min(bits, 8))
+    symmetric = symmetric or not any(grid.equal_steps for grid in own or [first])
+    if convention != Convention() and not all(grid.equal_steps for grid in own or [first]):
+        raise error(ValueError, "check_quantizer", "other conventions are of integers", f"{convention} on {own}",
+                    "hold float grids and codebooks to the rules: leave the convention out")
     takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
     profile = _profile(examples, random)
@@ -150,6 +153,11 @@ SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means sc
         "R3": "x / scale is one true division in x's dtype", "R4": "ties go to the even integer",
         "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "
         "clip before the cast", "R12": "each slice has its own scale and zero point, and the result x's shape"}
+#: What is said instead where values and codes are two things.
+OF_VALUES = {"R1": ("R17", "codes are integers; an array of float8 shows them by .view(np.uint8)"),
+             "R2": ("R17", "a float's code is its sign, exponent and mantissa, a codebook's the place of the value"),
+             "R4": ("R4", "ties go to the even code, of a codebook to the lower value"),
+             "R6": ("R6", "what lies beyond the values saturates, infinities too, and never becomes NaN")}
 
 
 # ---------------------------------------------------------------------------------------------- what is said
@@ -159,6 +167,12 @@ class _Wrong(AssertionError):
 
     def __init__(self, report: Callable[[], Deviation]) -> None:
         self.report = report
+
+
+def _said(rule: str, grid: Grid) -> tuple[str, str]:
+    """The rule and its words, on a grid."""
+    own = rule, SAYS[rule] if rule in SAYS else OF_VALUES["R2"][1]
+    return own if grid.equal_steps else OF_VALUES.get(rule, own)
 
 
 def _profile(examples: int, random: bool) -> settings:
@@ -194,7 +208,8 @@ def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) 
     x, params = case
     expected, got = _expected(convention, x, params), _called(rule, quantize, x, params)
     if got.dtype.kind not in "iu":
-        raise Deviation("R1", f"R1 is broken: {SAYS['R1']}.\n\n{_call(quantize, x[..., :1], _first(params))}\n\n"
+        rule, words = _said("R1", params.grid)
+        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x[..., :1], _first(params))}\n\n"
                               f"got        an array of {got.dtype}")
     wrong = np.flatnonzero(got.ravel() != expected.ravel())
     if wrong.size:
@@ -205,15 +220,16 @@ def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) 
 def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
     """f(x, params) as an array of x's shape, x as it was."""
     before = x.copy()
+    rule, words = _said(rule, params.grid)
     try:
         got = silent(f, x, params)
     except Exception as failure:
-        raise Deviation(rule, f"{rule} is not kept: {SAYS[rule]}.\n\n{_call(f, x, params)}\n\nraised "
+        raise Deviation(rule, f"{rule} is not kept: {words}.\n\n{story.call(f, x, params)}\n\nraised "
                               f"{type(failure).__name__}: {failure}{_made_for_less(params)}") from failure
     if x.tobytes() != before.tobytes():
-        raise Deviation(rule, f"What was passed in was written to.\n\n{_call(f, before, params)}")
+        raise Deviation(rule, f"What was passed in was written to.\n\n{story.call(f, before, params)}")
     if got.shape != x.shape:
-        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{_call(f, x, params)}\n\n"
+        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{story.call(f, x, params)}\n\n"
                                f"expected   shape {x.shape}\ngot        shape {got.shape}")
     return got
 
@@ -258,15 +274,19 @@ def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i
     except Exception:  # then the array is shown
         pass
     rule = "R1" if rule == "R2" and should in (params.grid.qmin, params.grid.qmax) and abs(should - came) == 1 else rule
-    said = f"{rule} is broken: {SAYS[rule]}." if convention == Convention() else f"Not as said: {convention}."
+    rule, words = _said(rule, params.grid)
+    said = f"{rule} is broken: {words}." if convention == Convention() else f"Not as said: {convention}."
     return Deviation(rule, "\n".join([
-        said, "", _call(quantize, *shown), "", f"x / scale  {_quotient(one[0], scale)}", f"expected   {should}",
-        f"got        {came}{where}", *_hints(rule, convention, case, got, (one[0], scale, int(z), came))]))
+        said, "", story.call(quantize, *shown), "", f"x / scale  {story.quotient(one[0], scale)}",
+        f"expected   {story.code(params.grid, should)}", f"got        {story.code(params.grid, came)}{where}",
+        *_hints(rule, convention, case, got, (one[0], scale, int(z), came))]))
 
 
 def _hints(rule: str, convention: Convention, case: Case, got: Any, point: tuple[Any, Any, int, int]) -> list[str]:
     """What the quantizer would be right with: on all numbers of the case, of the kind that the rule is about."""
     x, params = case
+    if not params.grid.equal_steps:
+        return []
     v, scale, z, came = point
     others = [(kind, f, convention._replace(**{kind: f})) for kind, functions in NAMED.items() for f in functions]
     fit = [(kind, f"{kind}={f.__name__}") for kind, f, other in others if other != convention
@@ -278,7 +298,7 @@ def _hints(rule: str, convention: Convention, case: Case, got: Any, point: tuple
         return ["As it would be with zero point 0: symmetric=True, if yours has no other."]
     grid = next((g for g in (INT8, UINT8, IntGrid(8, narrow=True)) if g != params.grid and g.qmin <= z <= g.qmax
                  and convention.quantize(v, scale, z, g) == came), None)
-    return [f"As it would be on {grid}: grids={_grid(grid)}, if yours is made for that."] if grid else [
+    return [f"As it would be on {grid}: grids={story.written(grid)}, if yours is made for that."] if grid else [
         "identify may tell how it differs."] if rule in DECIDES else []
 
 
@@ -287,41 +307,11 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
     q, params = case
     got, expected = _called("R2", dequantize, q, params), right_dequantize(q, params)
     for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
-        raise Deviation("R2", "\n".join([
-            f"R2 is broken: {SAYS['R2']}.", "", _call(dequantize, q[i:i + 1], params), "",
+        rule, words = _said("R2", params.grid)
+        raise Deviation(rule, "\n".join([
+            f"{rule} is broken: {words}.", "", story.call(dequantize, q[i:i + 1], params), "",
             *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
 
 
 def _first(params: AffineParams) -> AffineParams:
     return AffineParams(scale=params.scale.ravel()[0], zero_point=params.zero_point.ravel()[0], grid=params.grid)
-
-
-def _call(f: Quantize, x: Any, params: AffineParams) -> str:
-    """The call, to be pasted."""
-    name = getattr(f, "__name__", "")
-    name = name if name.isidentifier() else "dequantize" if x.dtype.kind in "iu" else "quantize"
-    return (f"    import numpy as np; from refquant import AffineParams, IntGrid\n    {name}({_array(x)},\n"
-            f"    {' ' * len(name)} AffineParams(scale={_array(params.scale)}, "
-            f"zero_point={params.zero_point.tolist()}, grid={_grid(params.grid)}))")
-
-
-def _grid(grid: Grid) -> str:
-    signed, narrow = "" if grid.qmin < 0 else ", signed=False", ", narrow=True" * (grid.qmin == -grid.qmax)
-    return f"IntGrid({grid.bits}{signed}{narrow})"
-
-
-def _array(a: Any) -> str:
-    def text(v: Any) -> str:
-        if isinstance(v, list):
-            return f"[{', '.join(map(text, v))}]"
-        return f"float.fromhex('{hexadecimal(v)}')" if isinstance(v, float) else str(v)
-    return f"np.array({text(a.tolist())}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({text(a.tolist())})"
-
-
-def _quotient(x: Any, scale: Any) -> str:
-    if not np.isfinite(x):
-        return str(x)
-    ratio, rounded = Fraction(float(x)) / Fraction(float(scale)), x / scale
-    how = "exactly" if exact(rounded) == ratio else f"which {x.dtype} rounds to {float(rounded):.10g}"
-    size = f"{ratio} = " if 1 < ratio.denominator < 10**6 else ""
-    return f"{size}{float(ratio):.17g}, {how}" if abs(ratio) < 2**1023 else f"beyond float64, {how}"

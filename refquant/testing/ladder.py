@@ -27,17 +27,31 @@ def zero(grid: Grid) -> int:
     >>> zero(INT8), zero(UINT8)
     (0, 128)
     """
-    return 0 if grid.qmin < 0 else (grid.qmax + 1) // 2
+    return 0 if grid.qmin < 0 or not grid.equal_steps else (grid.qmax + 1) // 2
 
 
-def _spread(least: int, most: int) -> Any:
-    """Integers from least to most: the ends, those about 0, and some between."""
-    some = np.r_[least, least + 1, np.arange(-5, 6), np.linspace(least, most, 14).astype(int), most - 1, most]
+def _spread(least: int, most: int, about: int = 0) -> Any:
+    """Integers from least to most: the ends, those about one, and some between."""
+    some = np.r_[least, least + 1, about + np.arange(-5, 6), np.linspace(least, most, 14).astype(int), most - 1, most]
     return np.unique(some[(some >= least) & (some <= most)])
 
 
+def _values(grid: Grid, z: int, part: float = 0.0, most: int = 2**33, beyond: int = 0) -> Any:
+    """Values - z, from -most to most, and a part of the gap to the next: the ends, those about 0, and some between."""
+    first, last = strategies.places(grid)
+    if grid.equal_steps:
+        return _spread(max(first - z - beyond, -most), min(last - z + beyond, most) - (part > 0)) + part
+    places = _spread(-beyond, last + beyond - (part > 0), int(np.searchsorted(grid.values, 0)))
+    return strategies.along(grid, places, np.array(part))
+
+
+def _halves(grid: Grid, z: int, most: int = 2**33, beyond: int = 0) -> Any:
+    """Values - z, and the middles between them."""
+    return np.concatenate([_values(grid, z, part, most, beyond) for part in (0.0, 0.5)])
+
+
 def _zero_points(grid: Grid, symmetric: bool) -> st.SearchStrategy[int]:
-    return st.just(zero(grid)) if symmetric else strategies.codes(grid)
+    return st.just(zero(grid)) if symmetric else strategies.integers(*grid.zero_points)
 
 
 def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:
@@ -50,22 +64,24 @@ def _beside(x: Any) -> Any:
 
 
 @st.composite
+@quiet
 def _values_of_codes(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
     """(code - zero_point) * a power of two: nothing to round."""
     grid, dtype = draw(grids), draw(dtypes)
     z, scale = draw(_zero_points(grid, symmetric)), draw(_powers_of_two(dtype))
-    x = (_spread(grid.qmin - z, grid.qmax - z) * scale).astype(dtype)
+    x = (np.append(_values(grid, z), -0.0) * scale).astype(dtype)
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 @st.composite
+@quiet
 def _ties(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool, odd: bool = False) -> Case:
     """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
     grid, dtype = draw(grids), draw(dtypes)
-    z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd else zero(grid) if symmetric else 0
+    z = zero(grid) if symmetric else 0
+    z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd and grid.equal_steps else z
     scale = draw(_powers_of_two(dtype))
-    below = _spread(max(grid.qmin - z, -1000), min(grid.qmax - z, 1000) - 1)
-    return ((below + 0.5) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
+    return (_values(grid, z, 0.5, 1000) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 def odd_zero_points(grids: Any, dtypes: Any, symmetric: bool) -> Any:
@@ -90,8 +106,7 @@ def _full_mantissas(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -
     """A scale with a full mantissa: codes, ties, and one ulp to either side, where divisions part."""
     grid, dtype = draw(grids), draw(dtypes)
     z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.mantissas()))
-    half = _spread(2 * max(grid.qmin - z, -300), 2 * min(grid.qmax - z, 300)) / 2
-    x = _beside((half * np.float64(scale)).astype(dtype))
+    x = _beside((_halves(grid, z, 300) * np.float64(scale)).astype(dtype))
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
@@ -101,8 +116,8 @@ def _any_scale(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Cas
     """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
     grid, dtype = draw(grids), draw(dtypes)
     z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.scales(dtype, dtype)))
-    half = _spread(2 * (grid.qmin - z) - 3, 2 * (grid.qmax - z) + 3) / 2
-    x = np.concatenate([_beside((half * np.float64(scale)).astype(dtype)), strategies.far_outside(dtype)])
+    x = _beside((_halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype))
+    x = np.concatenate([x, strategies.far_outside(dtype)])
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
@@ -117,7 +132,7 @@ def channels(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
     z = np.array(draw(st.lists(_zero_points(grid, symmetric), min_size=max(slices), max_size=max(slices))))
     params = AffineParams(scale=np.ldexp(dtype.type(0.7), powers).astype(dtype), zero_point=z.reshape(slices),
                           grid=grid)
-    steps = np.resize(_spread(max(grid.qmin, -500), min(grid.qmax, 500)), shape) + 0.25 - params.zero_point
+    steps = np.resize(_values(grid, 0, 0.25, 500), shape) - params.zero_point
     return (steps * params.scale).astype(dtype), params
 
 
@@ -126,7 +141,7 @@ def codes_and_values(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) 
     """Codes, their ends and some between, at any ordinary scale: for dequantize."""
     grid, dtype = draw(grids), draw(dtypes)
     z, scale = draw(_zero_points(grid, symmetric)), np.clip(draw(strategies.scales(dtype, dtype)), 1e-4, 1e4)
-    q = _spread(grid.qmin, grid.qmax).astype(grid.dtype)
+    q = grid.encode(_values(grid, 0))
     return q, AffineParams(scale=dtype.type(scale), zero_point=z, grid=grid)
 
 

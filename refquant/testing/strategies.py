@@ -1,5 +1,6 @@
 """Data at decision points. Random floats do not test a quantizer: it is decided at ties, one ulp beside them, and far
-outside."""
+outside. What is drawn on grids is drawn `on` all of them, or on those of a strategy.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ from hypothesis.extra import numpy as hnp
 
 from ..affine import AffineParams
 from ..arguments import Codes, Reals, quiet
-from ..grids import Grid, IntGrid
+from ..grids import INT8, NAMES, UINT8, Codebook, FloatGrid, Grid, IntGrid
+from . import oracle
 
 DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))
+NAMED = [grid for grid in NAMES if not grid.equal_steps]
 
 
 class Quantization(NamedTuple):
@@ -47,19 +50,86 @@ def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
 
 
 @st.composite
-def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Grid:
-    """Every grid of min_bits to max_bits bits, 8 and the smallest more often."""
+def integer_grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Grid:
+    """Integers of min_bits to max_bits bits, 8 and the smallest more often."""
     often = [b for b in (8, 2, 3, 4) if min_bits <= b <= max_bits] or [max_bits]
     bits = draw(st.sampled_from(often) | st.integers(min_bits, max_bits))
     signed, narrow = draw(st.sampled_from([(True, False), (False, False), (True, True)]))
     return IntGrid(bits, signed=signed, narrow=narrow)
 
 
-def codes(grid: Grid, beyond: int = 0) -> st.SearchStrategy[int]:
-    """Codes from qmin - beyond to qmax + beyond, the ends and their neighbours more often."""
-    middle = (grid.qmin + grid.qmax + 1) // 2
-    ends = st.sampled_from([middle, grid.qmin, grid.qmin + 1, grid.qmax - 1, grid.qmax])
-    return ends | st.integers(grid.qmin - beyond, grid.qmax + beyond) | st.integers(grid.qmin, grid.qmax)
+@st.composite
+def float_grids(draw: st.DrawFn) -> Grid:
+    """1 to 6 bits of exponent and 1 to 4 of mantissa, FNUZ or not, some of the highest magnitudes left out."""
+    exponent, mantissa = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    most = 2 ** (exponent + mantissa) - 2
+    specials = min(draw(st.sampled_from([0, 1, 2**mantissa]) | st.integers(0, most)), most)
+    return FloatGrid(exponent, mantissa, specials=specials, fnuz=draw(st.booleans()))
+
+
+def codebooks() -> st.SearchStrategy[Grid]:
+    """2 to 20 values: multiples of 1/16, so that the middles are exact, or any."""
+    values = st.integers(-99, 99).map(lambda n: n / 16) | st.floats(-1000, 1000, width=32)
+    return st.lists(values, min_size=2, max_size=20, unique=True).map(sorted).map(Codebook)
+
+
+def uneven_grids() -> st.SearchStrategy[Grid]:
+    """Grids without equal steps: the named ones, any float grid, any codebook."""
+    return st.sampled_from(NAMED) | float_grids() | codebooks()
+
+
+def grids() -> st.SearchStrategy[Grid]:
+    """Every grid, as many with equal steps as without."""
+    return st.booleans().flatmap(lambda even: integer_grids() if even else uneven_grids())
+
+
+def two_sided(grid: Grid) -> bool:
+    """Whether data have a scale on the grid: it has a zero point, or values on both sides of 0."""
+    return bool(grid.equal_steps or grid.qmin < 0 < grid.qmax)
+
+
+def places(grid: Grid) -> tuple[int, int]:
+    """The first and the last place of the values: integers are their own places, others are counted from 0.
+
+    >>> from refquant import E2M1
+    >>> places(IntGrid(8)), places(E2M1)
+    ((-128, 127), (0, 14))
+    """
+    return (grid.qmin, grid.qmax) if grid.equal_steps else (0, len(grid.values) - 1)
+
+
+def along(grid: Grid, place: Codes, part: Reals) -> Reals:
+    """The value at a place, plus a part of the gap to the next one; three places beyond the ends the gaps go on.
+
+    >>> from refquant import E2M1
+    >>> along(E2M1, np.array([13, 14, -1]), np.array([0.5, 0.5, 0]))
+    array([ 5.,  7., -8.])
+    """
+    if grid.equal_steps:
+        return np.asarray(place + part)
+    v, more = grid.values, np.arange(1, 4)
+    v = np.concatenate([v[0] - more[::-1] * (v[1] - v[0]), v, v[-1] + more * (v[-1] - v[-2])])
+    return np.asarray(v[place + 3] + part * (v[np.minimum(place + 4, len(v) - 1)] - v[place + 3]))
+
+
+def integers(least: int, most: int, beyond: int = 0) -> st.SearchStrategy[int]:
+    """Integers from least - beyond to most + beyond, the ends and their neighbours more often."""
+    middle, inner = (least + most + 1) // 2, (min(least + 1, most), max(most - 1, least))
+    ends = st.sampled_from([middle, least, inner[0], inner[1], most])
+    return ends | st.integers(least - beyond, most + beyond) | st.integers(least, most)
+
+
+def codes(grid: Grid) -> st.SearchStrategy[int]:
+    """Codes that exist, the ends and their neighbours more often."""
+    if grid.equal_steps:
+        return integers(grid.qmin, grid.qmax)
+    existing = [entry.code for entry in oracle.extended(grid)[1:-1]]
+    return integers(0, len(existing) - 1).map(existing.__getitem__)
+
+
+#: The grids on which things are drawn, unless a strategy of others is given.
+EVERY, INTEGERS, TWO_SIDED = grids(), integer_grids(), grids().filter(two_sided)
+ALL_TIES = st.sampled_from([INT8, UINT8]) | uneven_grids()
 
 
 def mantissas() -> st.SearchStrategy[float]:
@@ -86,24 +156,26 @@ def params(draw: st.DrawFn, grid: Grid, shape: tuple[int, ...], x_dtype: np.dtyp
     kept = tuple(n if draw(st.booleans()) else 1 for n in shape)
     kept = draw(st.sampled_from([(), kept]))
     scale = draw(hnp.arrays(dtype, kept, elements=scales(dtype, x_dtype), fill=st.nothing()))
-    zero_point = draw(hnp.arrays(np.int64, kept, elements=codes(grid), fill=st.nothing()))
+    zero_point = draw(hnp.arrays(np.int64, kept, elements=integers(*grid.zero_points), fill=st.nothing()))
     return AffineParams(scale=scale, zero_point=zero_point, grid=grid)
 
 
 @st.composite
 @quiet
 def decision_points(draw: st.DrawFn, params: AffineParams, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Reals:
-    """(code - zero_point + {0, 1/2, -1/2, 1/4}) * scale, then 0 or 1 ulp to either side; or far outside."""
-    def integers(elements: st.SearchStrategy[int]) -> Any:
+    """(a value, or a quarter, half or three quarters of the way to the next - zero_point) * scale, then 0 or 1 ulp to
+    either side; or far outside.
+    """
+    def array(elements: st.SearchStrategy[int]) -> Any:
         return draw(hnp.arrays(np.int64, shape, elements=elements, fill=st.nothing()))
 
-    part = integers(st.sampled_from([2, -2, 0, 1])) / 4
-    steps = integers(codes(params.grid, beyond=2)) - params.zero_point.astype(np.int64) + part
+    part = array(st.sampled_from([2, 0, 1, 3])) / 4
+    steps = along(params.grid, array(integers(*places(params.grid), beyond=2)), part) - params.zero_point
     x = np.asarray(steps * params.scale.astype(np.float64)).astype(dtype)
-    ulps = integers(st.integers(-1, 1))
+    ulps = array(st.integers(-1, 1))
     x = np.where(ulps == 0, x, np.nextafter(x, np.where(ulps > 0, np.inf, -np.inf).astype(dtype)))
     far = far_outside(dtype)
-    special = integers(st.integers(0, 7 * len(far) - 1)) - 6 * len(far)  # 0, drawn most often, is none
+    special = array(st.integers(0, 7 * len(far) - 1)) - 6 * len(far)  # 0, drawn most often, is none
     return np.where(special < 0, x, far[np.maximum(special, 0)]).astype(dtype)
 
 
@@ -120,13 +192,16 @@ def far_outside(dtype: np.dtype[Any]) -> Reals:
 
 
 @st.composite
-def every_tie(draw: st.DrawFn) -> Quantization:
-    """For one scale with a full mantissa: all codes of 8 bits and all ties between them, and one ulp to either side."""
+@quiet
+def every_tie(draw: st.DrawFn, on: st.SearchStrategy[Grid] = ALL_TIES) -> Quantization:
+    """For one scale with a full mantissa: up to 256 values and all ties between them, and one ulp to either side."""
     dtype = draw(st.sampled_from(DTYPES[:2]))
-    grid = IntGrid(8, signed=draw(st.booleans()))
+    grid = draw(on)
     scale = dtype.type(draw(mantissas()))
-    zero_point = draw(codes(grid))
-    x = ((np.arange(2 * grid.qmin - 3, 2 * grid.qmax + 4) / 2 - zero_point) * np.float64(scale)).astype(dtype)
+    zero_point, (first, last) = draw(integers(*grid.zero_points)), places(grid)
+    start = draw(integers(first, max(first, last - 255)))
+    at = np.arange(2 * start - 3, 2 * min(start + 255, last) + 4)
+    x = ((along(grid, at // 2, at % 2 / 2) - zero_point) * np.float64(scale)).astype(dtype)
     beside = [np.nextafter(x, dtype.type(end)) for end in (-np.inf, np.inf)]
     return Quantization(np.concatenate([x, *beside]), AffineParams(scale=scale, zero_point=zero_point, grid=grid))
 
@@ -159,18 +234,18 @@ def layouts(draw: st.DrawFn, x: Any) -> Any:
 
 
 @st.composite
-def quantizations(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Quantization:
-    """Decision points of every grid, dtype, granularity and layout."""
-    grid, shape, dtype = draw(grids(max_bits, min_bits)), draw(shapes()), draw(dtypes())
+def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = EVERY) -> Quantization:
+    """Decision points of every grid, or of those named, of every dtype, granularity and layout."""
+    grid, shape, dtype = draw(on), draw(shapes()), draw(dtypes())
     fitting = draw(params(grid, shape, dtype))
     return Quantization(draw(layouts(draw(decision_points(fitting, shape, dtype)))), fitting)
 
 
 @st.composite
 @quiet
-def ranges(draw: st.DrawFn, max_bits: int = 32) -> Range:
+def ranges(draw: st.DrawFn, on: st.SearchStrategy[Grid] = INTEGERS) -> Range:
     """Ranges whose zero point is a tie or beside one; one-sided, empty, subnormal and largest ones."""
-    grid, dtype = draw(grids(max_bits)), draw(dtypes())
+    grid, dtype = draw(on), draw(dtypes())
     shape = draw(st.sampled_from([(12,), (), (1, 3)]))
     width = grid.qmax - grid.qmin
 
@@ -189,7 +264,8 @@ def ranges(draw: st.DrawFn, max_bits: int = 32) -> Range:
 
     if kind == "tie":
         scale = np.ldexp(1.0, draw(st.integers(-12, 6)))
-        below = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, min(width, 300)), fill=st.nothing())) + 0.5
+        steps = st.integers(0, int(min(width, 300)))
+        below = draw(hnp.arrays(np.int64, shape, elements=steps, fill=st.nothing())) + 0.5
         lo, hi = (-below * scale).astype(dtype), np.minimum((width - below) * scale, info.max).astype(dtype)
     else:
         lo, hi = end(), end()
@@ -201,7 +277,7 @@ def ranges(draw: st.DrawFn, max_bits: int = 32) -> Range:
 @st.composite
 def ordinary_ranges(draw: st.DrawFn) -> Range:
     """24 ranges round 0 with full mantissas, where a formula rounded elsewhere differs in the last place."""
-    grid, dtype = draw(grids(max_bits=16)), draw(st.sampled_from(DTYPES[:2]))
+    grid, dtype = draw(integer_grids(max_bits=16)), draw(st.sampled_from(DTYPES[:2]))
     lo, hi = (draw(hnp.arrays(dtype, (24,), elements=mantissas().map(dtype.type), fill=st.nothing())) for _ in "ab")
     return Range(-lo, hi, grid)
 
@@ -223,7 +299,7 @@ def factors(draw: st.DrawFn) -> tuple[Codes, Codes]:
 @st.composite
 def requantizations(draw: st.DrawFn) -> Requantization:
     """Accumulators whose exact product is a tie, beside one, or at the ends of int32."""
-    grid = draw(grids() | st.just(IntGrid(32)))
+    grid = draw(integer_grids() | st.just(IntGrid(32)))
     mantissa = draw(st.sampled_from([2**30, 3 * 2**29, 2**31 - 1, 5 * 2**28]) | st.integers(2**30, 2**31 - 1))
     shift = draw(st.integers(-8, 2) | st.integers(-70, 30) | st.sampled_from([0, 1]))
     near = st.integers(-1200, 1200) | st.integers(-2**31, 2**31 - 1) | st.integers(2**24, 2**26)

@@ -30,7 +30,7 @@ def step(scale: Any = ONE, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> r
 @st.composite
 def points(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
     """A decision point, of any dtype, and parameters of any grid."""
-    grid, dtype = draw(strategies.grids()), draw(strategies.dtypes())
+    grid, dtype = draw(strategies.integer_grids()), draw(strategies.dtypes())
     params = draw(strategies.params(grid, (), dtype))
     return draw(strategies.decision_points(params, (), dtype))[()], params
 

@@ -26,7 +26,7 @@ def step(scale: float, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> rq.Af
 @st.composite
 def values(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
     """A decision point in float32 that is not NaN, and parameters of up to 16 bits."""
-    params = draw(strategies.params(draw(strategies.grids(16)), (), np.dtype(np.float32)))
+    params = draw(strategies.params(draw(strategies.integer_grids(16)), (), np.dtype(np.float32)))
     params = step(float(params.scale), int(params.zero_point), params.grid)
     return draw(strategies.decision_points(params, (), np.dtype(np.float32)))[()], params
 
