@@ -73,8 +73,8 @@ def mx_even_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     [1.0, 2.0]
     """
     largest, floor = _floor("mx_even_params", lo, hi, grid)
-    rounded = grid.round(np.ldexp(largest, -floor))  # infinite beyond the ends of a codebook
-    return _power_of_two(grid, largest, floor + (rounded >= np.ldexp(1.0, _top(grid)[1])))
+    rounded = grid.round(np.ldexp(largest, -floor))  # infinite beyond the ends of a codebook, which saturate
+    return _power_of_two(grid, largest, floor + (np.isfinite(rounded) & (rounded >= np.ldexp(1.0, _top(grid)[1]))))
 
 
 def mx_rceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
