@@ -5,7 +5,6 @@ The numbers are the library's own; exact quotients, ties and errors are computed
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
@@ -69,14 +68,12 @@ class Trace:
     def tie(self) -> Fraction | None:
         """The tie nearest to the quotient, the one farther from 0 if there are two; None where no float is a tie.
 
-        On a grid of unequal steps the middle of the two values around the quotient, whether or not it is a float.
+        It is the middle of the two values around the quotient; of a codebook's values it may be no float.
         """
-        if not self.params.grid.equal_steps:
-            return None if self.neighbours is None else sum(map(Fraction, self.neighbours), Fraction(0)) / 2
-        if not np.isfinite(self.quotient) or ulp(self.quotient) > 0.5:
+        if self.neighbours is None or (self.params.grid.equal_steps and ulp(self.quotient) > 0.5):
             return None
-        whole = math.trunc(float(self.quotient))
-        return whole + Fraction(-1 if np.signbit(self.quotient) else 1, 2)
+        low, high = map(Fraction, self.neighbours)
+        return (low + high) / 2
 
     @property
     def ulps_from_tie(self) -> int | None:
@@ -89,8 +86,13 @@ class Trace:
 
     @property
     def neighbours(self) -> tuple[float, float] | None:
-        """The two values around the quotient, of which one may be the quotient and then is the one nearer to 0; None
-        from the last value on."""
+        """The two values around the quotient, of which the one nearer to 0 may be the quotient; None from the last
+        value on. On integers they go on."""
+        if not np.isfinite(self.quotient):
+            return None
+        if self.params.grid.equal_steps:
+            whole = float(np.trunc(self.quotient))
+            return (whole - 1, whole) if np.signbit(self.quotient) else (whole, whole + 1)
         values = (self.params.grid.values + 0.0).tolist()  # the 0 among them may be -0
         find = bisect_left if np.signbit(self.quotient) else bisect_right
         above = find(values, float(self.quotient))
@@ -187,7 +189,7 @@ def explain(x: str | float | Scalar, params: AffineParams, dtype: DTypeLike = np
     scale     R3   1.0 -> 1 = 0x1p+0, a float32
     quotient  R3   x / scale = 17 in float32, exactly
     values    R17  17 lies between 16 and 18: from 2**4 to 2**5 the values are 2 apart
-    round     R4   16: a tie, 17 is half-way, and the code of 16 is even
+    round     R4   16: a tie, 17 goes to the one of 16 and 18 whose code is even
     clip      R6   16 is a value, E4M3 from -448 to 448
     code      R17  0x58 = 0 1011 000: sign, exponent, mantissa
     x_hat     R2   scale * 16 = 16 = 0x1p+4, a float32

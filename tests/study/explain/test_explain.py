@@ -235,28 +235,31 @@ def test_what_is_said(x: str, params: rq.AffineParams, dtype: str, said: list[st
 
 @pytest.mark.parametrize(("x", "grid", "said"), [
     ("17", rq.E4M3, ["17 lies between 16 and 18: from 2**4 to 2**5 the values are 2 apart",
-                     "16: a tie, 17 is half-way, and the code of 16 is even", "0x58 = 0 1011 000: sign, exp"]),
-    ("19", rq.E4M3, ["and the code of 20 is even", "0x5A = 0 1011 010", "= 1 = scale * 1, within the bound of "]),
-    ("16.999999", rq.E4M3, ["16: 1 ulp below the middle, 17"]),
-    ("18", rq.E4M3, ["18 is a value", "18: nothing to round"]),
+                     "16: a tie, 17 goes to the one of 16 and 18 whose code is even", "0x58 = 0 1011 000: sign, exp"]),
+    ("19", rq.E4M3, ["19 goes to the one of 18 and 20 whose code is even", "0x5A = 0 1011 010",
+                     "= 1 = scale * 1, within the bound of "]),
+    ("16.999999", rq.E4M3, ["16: 1 ulp below the tie 17"]),
+    ("18", rq.E4M3, ["18 is a value", "18: 524,288 ulp below the tie 19"]),
     ("-0.0", rq.E4M3, ["-0 is a value: below 2**-6 the values are subnormal, 2**-9 apart", "0x80 = 1 0000 000",
                        "scale * -0 = -0, a float32"]),
-    ("-0.0", rq.E4M3FNUZ, ["0: nothing to round", "0x00 = 0 0000 000", "scale * 0 = 0, a float32"]),
+    ("-0.0", rq.E4M3FNUZ, ["-0: 973,078,528 ulp above the tie -0.000488", "0 is a value, E4M3FNUZ",
+                           "0x00 = 0 0000 000", "scale * 0 = 0, a float32"]),
     ("3e-3", rq.E4M3, ["lies between 0.001953125 and 0.00390625: below 2**-6", "0x02 = 0 0000 010"]),
     ("0.002929687500", rq.E4M3, ["0.00390625: a tie", "0x02 = 0 0000 010"]),
     ("465", rq.E4M3, ["465 lies beyond the largest value, 448", "480: more than half a gap beyond the end",
                       "480 saturates at 448: the values end there, E4M3 from -448 to 448", "0x7E = 0 1111 110",
                       "no bound: x lies outside"]),
     ("464", rq.E4M3, ["448: at most half a gap beyond the end", "448 is a value, E4M3 from -448 to 448"]),
-    ("448", rq.E4M3, ["448 is the largest value", "448: nothing to round", "where the gap is 32"]),
+    ("448", rq.E4M3, ["448 is the largest value", "448: a value", "where the gap is 32"]),
     ("-inf", rq.E4M3, ["-inf lies beyond the lowest value, -448", "-inf: nothing to round", "0xFE = 1 1111 110",
                        "no bound for an infinite x"]),
-    ("5", rq.E2M1, ["from 2**2 to 2**3 the values are 2 apart", "and the code of 4 is even", "0x6 = 0 11 0"]),
+    ("5", rq.E2M1, ["from 2**2 to 2**3 the values are 2 apart", "5 goes to the one of 4 and 6 whose code is even",
+                     "0x6 = 0 11 0"]),
     ("1e-45", rq.E5M2, ["lies between 0 and 0.0000152587890625"]),
     ("0.3", rq.NF4, ["between 0.24611230194568634033203125 and 0.337915241718292236328125\n",
-                     "above the middle, 0.29201377183198928833...", "0xB = 1011: the place of this value"]),
+                     "above the tie 0.29201377183198928833...", "0xB = 1011: the place of this value"]),
     ("1.5", rq.NF4, ["inf: more than half a gap beyond the end", "inf saturates at 1: the values end there, NF4 "]),
-    ("1.5", rq.E8M0, ["1.5 lies between 1 and 2\n", "1: a tie, 1.5 is half-way, and the lower one is taken",
+    ("1.5", rq.E8M0, ["1.5 lies between 1 and 2\n", "1: a tie, 1.5 goes to the lower one of 1 and 2",
                       "E8M0 from 0x1p-127 to 0x1p+127", "0x7F = 01111111"]),
     ("0", rq.E8M0, ["0 lies beyond the lowest value, 0x1p-127", "-inf saturates at 0x1p-127"]),
 ])
@@ -267,7 +270,7 @@ def test_what_is_said_of_values(x: str, grid: rq.Grid, said: list[str]) -> None:
 
 
 def test_a_rounded_quotient_may_tell_another_value() -> None:
-    assert "4: a tie, 3.5 is half-way, and the code of 4 is even; the exact quotient would give 3" in str(
+    assert "the one of 3 and 4 whose code is even; the exact quotient would give 3\n" in str(
         explain("0.35", step(np.float32(0.1), 0, rq.E2M1)))
 
 
