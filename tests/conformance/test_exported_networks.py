@@ -124,11 +124,11 @@ def test_float_codes_differ_only_where_sums_in_float32_do(name: str, axis: int |
         at = layer.activation
         assert isinstance(at, rq.AffineParams)
         values = outputs[f"value_codes_{i}"].astype(np.float64)
-        low, high = (at.grid.decode(rq.quantize((np.maximum(y, 0) if i else y).astype(np.float32), at)).astype(float)
-                     for y in (exact - most, exact + most))
+        low, here, high = (at.grid.decode(rq.quantize((np.maximum(y, 0) if i else y).astype(np.float32), at))
+                           for y in (exact - most, exact, exact + most))
         assert (low <= values).all() and (values <= high).all(), (i, (values < low).sum(), (values > high).sum())
-        record_property(f"codes that may differ in layer {i}", f"{(low != high).sum()} of {low.size}")
-        assert (low != high).mean() < 1e-2
+        record_property(f"other codes in layer {i}", f"{(values != here).sum()} of {here.size}")
+        assert (values != here).mean() < 2e-3 * (i > 0) + 1e-9
         x_hat, w_hat = (values - at.zero_point) * float(at.scale), layer.reals.astype(np.float64)
         exact = x_hat @ w_hat + layer.real_bias
         most = (len(w_hat) + 8) * 2.0**-24 * (np.abs(x_hat) @ np.abs(w_hat) + np.abs(layer.real_bias))
