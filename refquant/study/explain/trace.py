@@ -91,7 +91,7 @@ class Trace:
         if not np.isfinite(self.quotient):
             return None
         if self.params.grid.equal_steps:
-            whole = float(np.trunc(self.quotient))
+            whole = float(np.trunc(self.quotient)) + 0.0  # no -0
             return (whole - 1, whole) if np.signbit(self.quotient) else (whole, whole + 1)
         values = (self.params.grid.values + 0.0).tolist()  # the 0 among them may be -0
         find = bisect_left if np.signbit(self.quotient) else bisect_right

@@ -20,7 +20,6 @@ def lines(t: Trace) -> str:
     return "\n".join(f"{name:<8}  {rule:<3}  {said}" for name, rule, words in LINES if (said := words(t)))
 
 
-
 def _x(t: Trace) -> str:
     if np.isinf(t.x):
         how = "beyond every" if re.search(r"\d", t.text) else "a"
@@ -76,7 +75,7 @@ def _power(v: Fraction) -> int:
 
 
 def _round(t: Trace) -> str:
-    line, tie, ulps, around, exact = _real(t.rounded), t.tie, t.ulps_from_tie, t.neighbours, t.exact_quotient
+    line, tie, ulps, around, exact = decimal(t.rounded), t.tie, t.ulps_from_tie, t.neighbours, t.exact_quotient
     if tie is None or around is None or exact is None:
         return f"{line}: {_nothing_to_round(t)}"
     if fraction(t.quotient) == tie:

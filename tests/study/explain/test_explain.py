@@ -202,6 +202,7 @@ def test_half_way_the_error_is_half_the_gap(grid: rq.Grid) -> None:
     ("2.5", step(zero_point=1), "float32", ["2: a tie, 2.5 goes to the even one of 2 and 3", "2 + 1 = 3, the zero",
                                             "2.5 = 0x1.4p+1, exactly a float32", "= 2.5 in float32, exactly"]),
     ("-2.5", step(), "float32", ["-2: a tie, -2.5 goes to the even one of -3 and -2"]),
+    ("-0.5", step(), "float32", ["-0: a tie, -0.5 goes to the even one of -1 and 0"]),
     ("-0.0", step(), "float32", ["-0.0 -> -0, exactly a float32", "1,056,964,608 ulp above the tie -0.5"]),
     ("inf", step(), "float32", ["inf -> inf, a float32", "inf: nothing to round", "inf saturates at 127",
                                 "infinite; no bound for an infinite x"]),
