@@ -216,13 +216,14 @@ def of_quantize_values(x: Scalar, scale: Scalar, grid: Grid) -> list[str]:
     def value(quotient: Any) -> float:
         return float(np.clip(grid.round(np.asarray(quotient)), grid.qmin, grid.qmax))
 
+    nearest = value(v)
     return _named({
-        **_of_value(value(v), bool(np.signbit(x)), grid),
-        "reciprocal": value(dtype(x) * (dtype(1) / dtype(scale))) != value(v),
-        "wide_division": bool(np.isfinite(v)) and value(np.float64(x) / np.float64(scale)) != value(v),
-        "through_float32": value(np.float32(v)) != value(v),
+        **_of_value(nearest, bool(np.signbit(x)), grid),
+        "reciprocal": value(dtype(x) * (dtype(1) / dtype(scale))) != nearest,
+        "wide_division": bool(np.isfinite(v)) and value(np.float64(x) / np.float64(scale)) != nearest,
+        "through_float32": value(np.float32(v)) != nearest,
         "infinity": bool(np.isinf(x)),
-        "saturation": bool(grid.round(np.asarray(v)) != value(v)),
+        "saturation": bool(grid.round(np.asarray(v)) != nearest),
         "subnormal": _subnormal(x, scale, v),
         "half_way": bool((v == values[1:] / 2 + values[:-1] / 2).any()),
     })
