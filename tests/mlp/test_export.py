@@ -19,7 +19,8 @@ from refquant.study.compare.tasks import Plan
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 6)).astype(np.float32)
-NET = mlp.init(RNG, (6, 5, 3))
+NET = mlp.Net(weights=mlp.init(RNG, (6, 5, 3)).weights,
+               biases=tuple(RNG.normal(size=n).astype(np.float32) for n in (5, 3)))
 FORMS = (export.to_qdq, export.to_integer_operators)
 
 
