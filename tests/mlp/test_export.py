@@ -20,10 +20,8 @@ from refquant.study.compare.tasks import Plan
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 6)).astype(np.float32)
 NET = mlp.Net(weights=mlp.init(RNG, (6, 5, 3)).weights,
-               biases=tuple(RNG.normal(size=n).astype(np.float32) for n in (5, 3)))
+              biases=tuple(RNG.normal(size=n).astype(np.float32) for n in (5, 3)))
 FORMS = (export.to_qdq, export.to_integer_operators)
-
-
 FLOATS = {rq.E4M3: "FLOAT8E4M3FN", rq.E5M2: "FLOAT8E5M2", rq.E4M3FNUZ: "FLOAT8E4M3FNUZ", rq.E5M2FNUZ: "FLOAT8E5M2FNUZ",
           rq.E2M1: "FLOAT4E2M1"}
 

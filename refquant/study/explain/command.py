@@ -13,8 +13,8 @@ from ..options import Commands, echo, given, known, number
 
 def add(commands: Commands) -> None:
     parser = commands.add_parser("explain", help="one value's steps to its code and back", examples=(
-        "refquant explain 0.35 --scale 0.1 --zero-point 3", "refquant explain 2.5 --scale 1 --engine litert,pytorch",
-        "refquant explain 17 --scale 1 --grid E4M3"),
+        "refquant explain 17 --scale 1 --grid E4M3",
+        "refquant explain 2.5 --scale 1 --zero-point 1 --engine litert,pytorch"),
         description="Print each step of x -> q = encode(clip(round(x / scale) + zero_point, qmin, qmax)) -> scale * "
         "(decode(q) - zero_point), exactly, with the rule it follows.")
     parser._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)  # argparse: -1e30 is an option
