@@ -55,7 +55,8 @@ def _values(t: Trace) -> str:
         return ""
     if around is None:
         name, end = ("lowest", grid.qmin) if v <= grid.qmin else ("largest", grid.qmax)
-        return f"{decimal(v)} {'is' if v == end else 'lies beyond'} the {name} value, {_real(end)}"
+        beyond = f"lies beyond the {name} value, {_real(end)}"
+        return f"{decimal(v)} {f'is the {name} value' if v == end else beyond}"
     line = f"{decimal(v)} lies between {_real(around[0])} and {_real(around[1])}"
     if v in around:
         line = f"{decimal(v)} is a value"

@@ -251,7 +251,7 @@ def test_what_is_said(x: str, params: rq.AffineParams, dtype: str, said: list[st
                       "480 saturates at 448: the values end there, E4M3 from -448 to 448", "0x7E = 0 1111 110",
                       "no bound: x lies outside"]),
     ("464", rq.E4M3, ["448: at most half a gap beyond the end", "448 is a value, E4M3 from -448 to 448"]),
-    ("448", rq.E4M3, ["448 is the largest value", "448: a value", "where the gap is 32"]),
+    ("448", rq.E4M3, ["448 is the largest value\n", "448: a value", "where the gap is 32"]),
     ("-inf", rq.E4M3, ["-inf lies beyond the lowest value, -448", "-inf: nothing to round", "0xFE = 1 1111 110",
                        "no bound for an infinite x"]),
     ("5", rq.E2M1, ["from 2**2 to 2**3 the values are 2 apart", "5 goes to the one of 4 and 6 whose code is even",
