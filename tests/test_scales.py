@@ -72,12 +72,12 @@ def test_mx_on_integers(rule: Any) -> None:
 
 
 @pytest.mark.parametrize(("grid", "scales"), [
-    (rq.NF4, (1, 2, 1, 2)),  # 1.2 is more than half a gap beyond 1: even takes the next one, too
+    (rq.NF4, (1, 2, 1, 2)),
     (rq.Codebook([-1, 0, 4]), (1, 2, 1, 2))], ids=str)
 def test_mx_on_codebooks(grid: Any, scales: Any) -> None:
-    """The shorter side counts, so that ceil and rceil never saturate."""
+    """The shorter side counts, so that ceil and rceil never saturate. No codebook's value rounds to one beyond."""
     assert [float(rule(-1.1, 1.1, grid).scale) for rule in RULES] == list(scales)
-    assert float(rq.mx_even_params(-1.2, 1.2, rq.NF4).scale) == 2
+    assert float(rq.mx_even_params(-1.2, 1.2, rq.NF4).scale) == 1
 
 
 # ------------------------------------------------------------------------------------------------------- two levels

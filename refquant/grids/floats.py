@@ -79,6 +79,11 @@ class FloatGrid(TabledGrid):
         more = f", specials={self.specials}" * (self.specials > 0) + ", fnuz=True" * self.fnuz
         return NAMES.get(self, f"FloatGrid({self.exponent}, {self.mantissa}{more})")
 
+    @property
+    def fields(self) -> tuple[int, int, int]:
+        """How many bits sign, exponent and mantissa have."""
+        return 1, self.exponent, self.mantissa
+
     def _values_of_codes(self) -> NDArray[np.float32]:
         """The value of each code; NaN where there is none."""
         magnitude = np.arange(2 ** (self.bits - 1))

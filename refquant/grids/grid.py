@@ -38,6 +38,7 @@ class Grid(ABC):
     arithmetic      the dtype in which reals meet these values (R3)
     encodes_reals   whether encode takes any reals, and finds the code of the nearest value: rounding and clipping them
                     first would change nothing
+    fields          how many bits each part of a code has: of a float sign, exponent, mantissa
 
     values, all of them ascending as float64, serve exact errors and second scales; a grid may do without.
 
@@ -75,6 +76,16 @@ class Grid(ABC):
     @abstractmethod
     def check(self, where: str, q: ArrayLike, name: str = "q") -> Codes:
         """`q` as an array of codes, all of which exist; otherwise ValueError or TypeError in the name of `where`."""
+
+    @property
+    def fields(self) -> tuple[int, ...]:
+        """How many bits each part of a code has, from the highest: of a float sign, exponent and mantissa.
+
+        >>> from refquant import E4M3, NF4
+        >>> E4M3.fields, NF4.fields
+        ((1, 4, 3), (4,))
+        """
+        return (self.bits,)
 
     @property
     def zero_point_dtype(self) -> np.dtype[np.signedinteger[Any]]:
