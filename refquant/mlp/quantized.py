@@ -28,7 +28,8 @@ class Dynamic:
     Args:
         grid: which values exist.
         axis: the axes of (n, n_in) reduced over.
-        clip, fit: how an input becomes a range, and a range parameters, as in dynamic_params.
+        clip, fit: how an input becomes a range, and a range parameters, as in dynamic_params. With two_level rows
+            share a second scale, and so depend on each other; with two_level(..., scale=) they do not.
 
     >>> from refquant import UINT8
     >>> Dynamic(UINT8, axis=-1)

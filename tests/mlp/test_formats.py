@@ -120,6 +120,15 @@ def test_dynamic(axis: Any, fit: Any) -> None:
         np.testing.assert_allclose(mlp.forward_quantized(qnet, X), alone, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("fit", "joined"), [(rq.two_level(rq.E4M3), True), (rq.two_level(rq.E4M3, axis=-1), False),
+                                             (rq.two_level(rq.E4M3, scale=2.0**-6), False)])
+def test_a_second_scale_joins_rows(fit: Any, joined: bool) -> None:
+    at = mlp.Dynamic(rq.E2M1, -1, fit=fit)
+    rows = X * np.float32([[100], [1], [1.3], [1.7], [1], [0.1], [3], [7], [1]])
+    alone = np.concatenate([at.params(row[None]).scale for row in rows])
+    assert (at.params(rows).scale != alone).any() == joined
+
+
 GRIDS = [rq.INT8, rq.UINT8, rq.E4M3, rq.NF4, rq.E2M1]
 
 
