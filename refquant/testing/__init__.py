@@ -2,16 +2,18 @@
 
     check       check_quantizer(yours): is it right, and if not, the smallest counter-example
     ladder      the numbers that check_quantizer tries, rule after rule
+    story       how a counter-example is told
     identify    identify(black_box): which convention is it
-    oracle      the formula for one number at a time, in exact fractions
-    strategies  data at decision points: ties, one ulp beside them, far outside
-    laws        what must hold, each a named function that cites its rules; one module an idea
+    oracle      the formula for one number at a time, in exact fractions: the nearest of all values
+    strategies  data at decision points of every grid: values, ties, one ulp beside them, far outside
+    laws        what must hold, each a named function that cites its rules; laws_of(grid): those of every grid, on one
     mutants     each formula with one thing wrong: every mutant must break a law of its rule; one module an idea
     kills       how often each mutant dies: python -m refquant.testing.kills
 
 A quantizer is a function (x, params) -> codes. x is an array of float32. params has `scale` (float32) and `zero_point`
-(int16, or int32 beyond 8 bits), arrays that broadcast to x, and `grid` with `bits`, `qmin`, `qmax`, `dtype`. A function
-of other arguments is wrapped: lambda x, p: mine(x, p.scale, p.zero_point). one_axis(f) adapts an
+(int16, or int32 beyond 8 bits), arrays that broadcast to x, and `grid` with `bits`, `qmin`, `qmax`, `dtype`. On float
+grids and codebooks (grids=rq.E4M3, grids=rq.NF4) the zero point is 0, and codes are unsigned integers. A function of
+other arguments is wrapped: lambda x, p: mine(x, p.scale, p.zero_point). one_axis(f) adapts an
 f(x, scale_1d, zero_point_1d, channel_axis).
 
 To check an intended deviation, name it: check_quantizer(mine, zero_point=before_rounding). Several may be combined:

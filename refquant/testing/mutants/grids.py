@@ -33,9 +33,10 @@ def _rounded(rounding: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], C
 def _neighbours(v: Any, grid: Any) -> tuple[Any, Any]:
     """The value below v and the one above, or v's own, 0 with v's sign where the grid has both."""
     values = grid.values.astype(v.dtype)
+    signed = np.signbit(grid.zero)
     places = np.searchsorted(values, v, side="right") - 1, np.searchsorted(values, v, side="left")
     below, above = (values[np.clip(place, 0, len(values) - 1)] for place in places)
-    return tuple(np.where((value == 0) & np.signbit(grid.zero), np.copysign(value, v), value) for value in (below, above))
+    return tuple(np.where((value == 0) & signed, np.copysign(value, v), value) for value in (below, above))
 
 
 def _ties(choose: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
