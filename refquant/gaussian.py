@@ -75,6 +75,7 @@ def block_gaussian_mse(grid: Grid, block_size: int, fit: Fit) -> float:
     m, weight = _nodes(_jumps(fit, grid))
     erf = 1 - erfc(m / math.sqrt(2))
     density = n * math.sqrt(2 / math.pi) * np.exp(-m * m / 2) * erf ** (n - 1)  # of the largest |x|
+    m, weight, erf, density = (v[density > 1e-18] for v in (m, weight, erf, density))  # most blocks are far from LEAST
     params = fit(-m, m, grid)
     values = (grid.values - params.zero_point[:, None]) * params.scale[:, None]
     m = m[:, None]

@@ -1,0 +1,189 @@
+"""What each format loses on four kinds of data, and three sentences about formats, answered by these figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+
+from ...arguments import Reals
+from ...blocks import bits_per_value
+from ...gaussian import block_gaussian_mse
+from ...metrics import sqnr_db
+from .. import results
+from ..aligned import paragraph, ruled
+from ..formats import FORMATS, Format
+from ..jobs import run
+from ..stats import Estimate, estimate
+from . import format_figures as figures
+
+ROWS, CHANNELS, SEEDS = 32, 4096, 8
+LARGEST = 5.0  # max|x| of the array whose second scale the exact error of NVFP4 takes
+HALF = 10 * math.log10(2)  # dB
+#: Kind of data -> seeded values, ROWS x CHANNELS. Outlier channels: every 128th channel is 30 times as large.
+DATA: dict[str, Callable[[np.random.Generator], Reals]] = {
+    "Gaussian": lambda rng: rng.normal(size=(ROWS, CHANNELS)),
+    "Laplace": lambda rng: rng.laplace(size=(ROWS, CHANNELS)),
+    "Student t": lambda rng: rng.standard_t(4, size=(ROWS, CHANNELS)),
+    "outlier channels": lambda rng: rng.normal(size=(ROWS, CHANNELS)) * np.where(np.arange(CHANNELS) % 128, 1, 30),
+}
+ABOUT = {"Student t": ", 4 degrees of freedom", "outlier channels": ": every 128th channel is 30 times as large"}
+
+
+class Sentence(NamedTuple):
+    """What people say: the first format of a pair has more than `least` dB more SQNR than the second."""
+
+    says: str
+    least: float
+    pairs: Sequence[tuple[str, str]]
+
+
+SENTENCES = (
+    Sentence("NF4 halves int4's error", HALF, (("NF4/64", "int4/64"), ("NF4/64", "int4 affine/64"))),
+    Sentence("RCEIL beats floor", 0.0, (("MXFP8 RCEIL", "MXFP8"), ("MXFP4 RCEIL", "MXFP4"))),
+    Sentence("FP8 is better than int8", 0.0, (("E4M3", "int8"), ("MXFP8", "int8/32"))),
+)
+
+
+class Record(TypedDict):
+    """One format on one kind of data: measured with a seed, or, where seed is None, by an exact integral."""
+
+    format: str
+    grid: str
+    values_per_scale: int
+    scales: str
+    bits_per_value: float
+    data: str
+    seed: int | None
+    sqnr_db: float
+
+
+def of_seed(seed: int) -> list[Record]:
+    """Every format on every kind of data."""
+    found = []
+    for i, (data, draw) in enumerate(DATA.items()):
+        x = draw(np.random.default_rng([seed, i])).astype(np.float32)
+        found += [_record(name, f, data, seed, sqnr_db(x, f.fake_quantize(x))) for name, f in FORMATS.items()]
+    return found
+
+
+def exact() -> list[Record]:
+    """Every format on Gaussian data, where its scales depend on max|x| alone."""
+    found = []
+    for name, f in FORMATS.items():
+        fit = f.over(*np.array([-LARGEST, LARGEST])).fit
+        try:
+            error = block_gaussian_mse(f.grid, f.block or CHANNELS, fit)
+        except ValueError:  # affine: it depends on both ends
+            continue
+        found.append(_record(name, f, "Gaussian", None, -10 * math.log10(error)))
+    return found
+
+
+def _record(name: str, f: Format, data: str, seed: int | None, sqnr: float) -> Record:
+    return Record(format=name, grid=repr(f.grid), values_per_scale=f.block or CHANNELS, scales=f.scales,
+                  bits_per_value=_bits(name), data=data, seed=seed, sqnr_db=sqnr)
+
+
+@cache
+def _bits(name: str) -> float:
+    x = np.random.default_rng(0).normal(size=(ROWS, CHANNELS)).astype(np.float32)
+    return bits_per_value(FORMATS[name].params(x), x.size)
+
+
+class Errors(NamedTuple):
+    """The SQNR of each format: by kind of data, one of each seed; exact, on Gaussian data; and its bits per value."""
+
+    measured: Mapping[tuple[str, str], Sequence[float]]
+    exact: Mapping[str, float]
+    bits: Mapping[str, float]
+
+    def sqnr(self, name: str, data: str) -> Estimate:
+        """Mean and interval over seeds."""
+        return estimate(self.measured[name, data])
+
+    def difference(self, pair: tuple[str, str], data: str) -> Estimate:
+        """SQNR of the first minus that of the second: exact where both are, else paired within each seed."""
+        a, b = pair
+        if data == "Gaussian" and {a, b} <= set(self.exact):
+            return Estimate(self.exact[a] - self.exact[b], None, 0)
+        return estimate([x - y for x, y in zip(self.measured[a, data], self.measured[b, data], strict=True)])
+
+
+def errors(records: Sequence[Record]) -> Errors:
+    """The records by format and kind of data."""
+    measured: dict[tuple[str, str], list[float]] = {}
+    for r in records:
+        if r["seed"] is not None:
+            measured.setdefault((r["format"], r["data"]), []).append(r["sqnr_db"])
+    return Errors(measured, {r["format"]: r["sqnr_db"] for r in records if r["seed"] is None},
+                  {r["format"]: r["bits_per_value"] for r in records})
+
+
+def answer(e: Estimate, least: float) -> str:
+    """Whether a difference is larger than `least`; open where its interval holds `least`.
+
+    >>> answer(Estimate(1.4, 0.1, 8), 3.01), answer(Estimate(3.0, 0.1, 8), 3.01)
+    ('no', 'open')
+    """
+    half = e.half_width or 0.0
+    return "yes" if e.mean - half > least else "no" if e.mean + half < least or not half else "open"
+
+
+HEAD = ("format", "values", "a scale for", "scales", "bits a value", "Gaussian, exact")
+
+
+def table(e: Errors) -> str:
+    """Every format, most bits first; then the sentences, and what the columns mean."""
+    names = sorted(FORMATS, key=lambda name: -e.bits[name])
+    rows = [(name, _values(FORMATS[name]), "a row" if FORMATS[name].block is None else str(FORMATS[name].block),
+             FORMATS[name].scales, f"{e.bits[name]:.2f}", f"{e.exact[name]:.2f}" if name in e.exact else "–",
+             *(_shown(e.sqnr(name, data)) for data in DATA)) for name in names]
+    said = [(s.says, " - ".join(pair), *(f"{_shown(d := e.difference(pair, data), '+')}, {answer(d, s.least)}"
+                                         for data in DATA)) for s in SENTENCES for pair in s.pairs]
+    return "\n".join([
+        *ruled([(*HEAD, *DATA), *rows], left=4), "", paragraph(
+            f"SQNR in dB (higher is better): mean ± 95 % interval (Student's t) over {SEEDS} seeds of {ROWS} rows of "
+            f"{CHANNELS:,} values, the same for all formats. Gaussian, exact: an integral, no sample is drawn; affine "
+            f"ranges depend on both ends and have none; NVFP4's second scale is that of an array with max|x| = "
+            f"{LARGEST:g}. Student t: 4 degrees of freedom. outlier channels: Gaussian, every 128th channel 30 times as "
+            "large. bits a value: with its share of the scales. /32: 32 values share a scale, and so in MX formats, "
+            "where it is a power of two, chosen by floor unless the name says another rule."), "",
+        *ruled([("people say", "difference in dB", *DATA), *said], left=2), "", paragraph(
+            f"Half the error is {HALF:.2f} dB more, the other two sentences ask for more than 0 dB. Gaussian: exact, "
+            "where both formats are. yes and no: the whole interval says so; open: it holds the limit.")])
+
+
+def _values(f: Format) -> str:
+    return f"{f.grid.qmin} to {f.grid.qmax}" if f.grid.equal_steps else str(f.grid)
+
+
+def _shown(e: Estimate, sign: str = "") -> str:
+    return f"{e.mean:{sign}.2f}" + (f" ± {e.half_width:.2f}" if e.half_width else "")
+
+
+def save(records: Sequence[Record], folder: Path, svg: bool = False) -> results.Written:
+    """formats.csv, formats.json and the figures, all or none."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(Record.__annotations__))
+    writer.writeheader()
+    writer.writerows(records)
+    e, label = errors(records), "compare --formats"
+    sqnr = {f"{data}{ABOUT.get(data, '')}": {name: e.sqnr(name, data).mean for name in FORMATS} for data in DATA}
+    return results.save(label, folder, {
+        "formats.csv": text.getvalue(), "formats.json": json.dumps(records, indent=1) + "\n",
+        **results.pictures(label, {"formats_sqnr.png": figures.sqnr_against_bits(sqnr, e.bits),
+                                   "formats_values.png": figures.values_of_grids(),
+                                   "formats_steps.png": figures.steps_of_grids()}, svg)})
+
+
+def compare() -> list[Record]:
+    """The exact errors, then those of all seeds."""
+    return [*exact(), *(record for records in run(of_seed, range(SEEDS), 1, "seeds") for record in records)]
