@@ -38,7 +38,7 @@ class Format(NamedTuple):
         ['float32', 'float16', 'E8M0', 'E4M3']
         """
         found = self.fit(-1.0, 1.0, self.grid).scale_grid  # type: ignore[arg-type]
-        return {None: "float32", HALF: "float16"}.get(found, str(found))
+        return "float32" if found is None else "float16" if found == HALF else str(found)
 
     def over(self, lo: Reals, hi: Reals) -> Format:
         """The format with the second scale, if it has one, that an array of this range gives.

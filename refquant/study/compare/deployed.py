@@ -80,9 +80,9 @@ class Saved(NamedTuple):
 
 
 def save_networks(plan: Plan, folder: Path) -> list[Saved]:
-    """Every quantized network of seed 0, as METHOD-WbAb.npz."""
+    """Every quantized network of seed 0, as METHOD-WbAb.npz or METHOD-GRID.npz."""
     task, _ = prepare(plan, 0)
-    return [_saved(run.network, f"{run.method}-W{run.bits}A{run.bits}.npz", folder, *task.data.test)
+    return [_saved(run.network, f"{run.name}.npz", folder, *task.data.test)
             for run in networks(task) if isinstance(run.network, mlp.QuantizedNet)]
 
 

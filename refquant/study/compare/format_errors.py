@@ -153,8 +153,8 @@ def table(e: Errors) -> str:
             f"SQNR in dB (higher is better): mean ± 95 % interval (Student's t) over {SEEDS} seeds of {ROWS} rows of "
             f"{CHANNELS:,} values, the same for all formats. Gaussian, exact: an integral, no sample is drawn; affine "
             f"ranges depend on both ends and have none; NVFP4's second scale is that of an array with max|x| = "
-            f"{LARGEST:g}. Student t: 4 degrees of freedom. outlier channels: Gaussian, every 128th channel 30 times as "
-            "large. bits a value: with its share of the scales. /32: 32 values share a scale, and so in MX formats, "
+            f"{LARGEST:g}. Student t: 4 degrees of freedom. outlier channels: Gaussian, every 128th channel 30 times "
+            "as large. bits a value: with its share of the scales. /32: 32 values share a scale, and so in MX formats, "
             "where it is a power of two, chosen by floor unless the name says another rule."), "",
         *ruled([("people say", "difference in dB", *DATA), *said], left=2), "", paragraph(
             f"Half the error is {HALF:.2f} dB more, the other two sentences ask for more than 0 dB. Gaussian: exact, "

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arguments import Reals
 from ...grids import Grid
 from ..formats import FORMATS, Format
 from ..plots.style import BLACK, BLUE, GREEN, RED, WINE, slide, styled
@@ -48,8 +47,8 @@ def sqnr_against_bits(sqnr: Mapping[str, Mapping[str, float]], bits: Mapping[str
     for axes in panels[1]:
         axes.set_xlabel("bits per value, scales included")
     drawn.suptitle("What a format keeps of the signal, for the bits that it takes", fontsize=18)
-    found = dict(zip(*panels[0, 0].get_legend_handles_labels()[::-1], strict=True))
-    drawn.legend(list(found.values()), list(found), loc="outside lower center", ncols=4, fontsize=14)
+    named = {label: handle for handle, label in zip(*panels[0, 0].get_legend_handles_labels(), strict=True)}
+    drawn.legend(list(named.values()), list(named), loc="outside lower center", ncols=4, fontsize=14)
     return drawn
 
 
@@ -92,7 +91,7 @@ def values_of_grids() -> Figure:
     """Each grid's values over its largest, a tick each."""
     found = shapes()
     drawn, axes = slide(9)
-    for i, (name, grid) in enumerate(found.items()):
+    for i, grid in enumerate(found.values()):
         v = grid.values / grid.qmax
         axes.vlines(v, -i - 0.36, -i + 0.36, color=color(grid), linewidth=max(0.8, 40 / v.size))
         axes.annotate(f"{grid.bits} bits: {v.size} values,\nlargest {grid.qmax:g}", (1.03, -i), va="center",

@@ -12,7 +12,7 @@ from ... import mlp
 from ...arguments import Reals
 from ...grids import Grid, IntGrid
 from ..datasets import Data, Split, digits, split
-from ..records import Row
+from ..records import Row, Width, label, width
 from .network import Network
 
 BITS = (8, 4, 3, 2)
@@ -22,6 +22,7 @@ class Plan(NamedTuple):
     """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed.
 
     net: a float network that is there already. A seed then draws the calibration images and the order of fine-tuning.
+    bits: widths of integers. grids: further grids, each for both weights and activations.
     """
 
     methods: tuple[str, ...]
@@ -31,6 +32,18 @@ class Plan(NamedTuple):
     calibration: int = 256
     epochs: int = 60
     net: mlp.Net | None = None
+    grids: tuple[Grid, ...] = ()
+
+    @property
+    def widths(self) -> list[tuple[Grid, Grid]]:
+        """The grids of weights and activations that every method is tried on, the widest first.
+
+        >>> from refquant import INT4
+        >>> Plan((), bits=(8, 3), grids=(INT4,)).widths[1:]
+        [(INT4, INT4), (IntGrid(3, narrow=True), IntGrid(3, signed=False))]
+        """
+        pairs = [*(grids(bits, bits) for bits in self.bits), *((grid, grid) for grid in self.grids)]
+        return sorted(pairs, key=lambda pair: -pair[0].bits)
 
 
 class Task(NamedTuple):
@@ -54,17 +67,32 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 class Run(NamedTuple):
-    """One network that a method made, at a width (32 for float32), in so many seconds."""
+    """One network that a method made, on grids of weights and activations (None is float32), in so many seconds."""
 
     method: str
-    bits: int
+    grids: tuple[Grid, Grid] | None
     network: Network
     seconds: float
 
     @property
-    def grids(self) -> tuple[Grid, Grid] | None:
-        """Of weights, narrow and signed, and of activations, unsigned; None for float32."""
-        return grids(self.bits, self.bits) if self.bits <= 16 else None
+    def bits(self) -> int:
+        """Of weights and of activations; 32 for float32."""
+        return 32 if self.grids is None else self.grids[0].bits
+
+    @property
+    def width(self) -> Width:
+        """The bits, or the name of the grid that both are on."""
+        return 32 if self.grids is None else width_of(self.grids)
+
+    @property
+    def name(self) -> str:
+        """Of a file: METHOD-WbAb or METHOD-GRID."""
+        return f"{self.method}-{label(self.width)}"
+
+
+def width_of(pair: tuple[Grid, Grid]) -> Width:
+    """The bits of weights and activations, or the name of the grid that both are on."""
+    return width(repr(pair[0]), repr(pair[1]), pair[0].bits)
 
 
 def grids(weights: int, activations: int) -> tuple[Grid, Grid]:
@@ -95,4 +123,4 @@ def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
         order = stream(seed, "split").permutation(len(data.train.x))
         data = data._replace(train=Data(data.train.x[order], data.train.labels[order]))
     net = float_net(plan, data.train, seed) if plan.net is None else plan.net
-    return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)
+    return Task(plan, data, net, seed), Run("float", None, net, time.perf_counter() - began)
