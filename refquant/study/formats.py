@@ -43,6 +43,7 @@ class Format(NamedTuple):
     def over(self, lo: Reals, hi: Reals) -> Format:
         """The format with the second scale, if it has one, that an array of this range gives.
 
+        >>> import numpy as np
         >>> float(FORMATS["NVFP4"].over(np.float64(-6), np.float64(2)).fit.scale * 448)
         1.0
         """
@@ -54,6 +55,7 @@ class Format(NamedTuple):
     def split(self, x: Reals) -> Reals:
         """x with its last axis cut into blocks, if the format has them.
 
+        >>> import numpy as np
         >>> FORMATS["MXFP4"].split(np.ones((2, 40))).shape, FORMATS["E4M3"].split(np.ones((2, 40))).shape
         ((2, 2, 32), (2, 40))
         """
@@ -62,6 +64,7 @@ class Format(NamedTuple):
     def params(self, x: Reals) -> AffineParams:
         """The parameters of x, split.
 
+        >>> import numpy as np
         >>> FORMATS["MXFP4"].params(np.ones((2, 64))).scale.shape
         (2, 2, 1)
         """
@@ -70,6 +73,7 @@ class Format(NamedTuple):
     def fake_quantize(self, x: Reals) -> Reals:
         """x_hat, of x's shape.
 
+        >>> import numpy as np
         >>> FORMATS["NVFP4"].fake_quantize(np.float32([[6, 5.1, 0.2]]))
         array([[6., 6., 0.]], dtype=float32)
         """

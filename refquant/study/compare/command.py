@@ -93,7 +93,7 @@ def _formats(options: argparse.Namespace) -> int:
     folder = writable_folder("refquant compare", given(options.out, "formats"))
     records = format_errors.compare()
     written = format_errors.save(records, folder, options.svg)
-    echo(fitted(format_errors.table(format_errors.errors(records))), f"\n{written}")
+    echo(fitted(format_errors.table(records)), f"\n{written}")
     return 0
 
 
@@ -128,7 +128,7 @@ AFTER = {"save": _save_networks, "export": _export_networks}
 def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     """What the options ask for, checked against the data."""
     from ..datasets import digits, idx
-    from .methods import all_methods, groups
+    from .methods import all_methods, groups, takes
     from .tasks import Plan
 
     named = known("compare", "--methods", options.methods, {**all_methods(), **groups()},
@@ -137,7 +137,9 @@ def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     grids = named_grids(options.grids)
     words = options.bits or ([] if grids else ["8", "4", "3", "2"])
     bits = {number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(words).split(",") if words}
-    _say_left_out(methods, grids)
+    if out := [name for name in methods for grid in grids if not takes(all_methods()[name], grid)]:
+        print(f"refquant compare: {', '.join(dict.fromkeys(out))} left out on floats and codebooks: equal steps are "
+              "needed.", file=sys.stderr)
     calibration = number("compare", "--calibration", given(options.calibration, "256"))
     data = idx(options.data) if options.data else digits()
     train = data.train if isinstance(data, Split) else data
@@ -165,16 +167,6 @@ def named_grids(words: list[str] | None) -> tuple[Grid, ...]:
             raise arguments.error(ValueError, "refquant compare", "`--grids` must take grids of at most 16 bits, with "
                                   "values on both sides of 0, for weights have signs", grid, "--grids E4M3,E2M1, say")
     return found
-
-
-def _say_left_out(methods: list[str], grids: tuple[Grid, ...]) -> None:
-    """The methods that named grids have no place for."""
-    from .methods import all_methods, takes
-
-    out = {name: [str(grid) for grid in grids if not takes(all_methods()[name], grid)] for name in methods}
-    if names := [name for name in out if out[name]]:
-        print(f"refquant compare: {', '.join(names)} left out on {', '.join(out[names[0]])}: equal steps are needed.",
-              file=sys.stderr)
 
 
 def own_net(options: argparse.Namespace, width: int, classes: int) -> Net:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -24,7 +22,8 @@ from ..jobs import run
 from ..stats import Estimate, estimate
 from . import format_figures as figures
 
-ROWS, CHANNELS, SEEDS = 32, 4096, 8
+Found: TypeAlias = dict[tuple[str, str], list[float]]
+ROWS, CHANNELS, SEEDS, EXACT = 32, 4096, 8, "Gaussian, exact"
 LARGEST = 5.0  # max|x| of the array whose second scale the exact error of NVFP4 takes
 HALF = 10 * math.log10(2)  # dB
 #: Kind of data -> seeded values, ROWS x CHANNELS. Outlier channels: every 128th channel is 30 times as large.
@@ -98,33 +97,19 @@ def _bits(name: str) -> float:
     return bits_per_value(FORMATS[name].params(x), x.size)
 
 
-class Errors(NamedTuple):
-    """The SQNR of each format: by kind of data, one of each seed; exact, on Gaussian data; and its bits per value."""
-
-    measured: Mapping[tuple[str, str], Sequence[float]]
-    exact: Mapping[str, float]
-    bits: Mapping[str, float]
-
-    def sqnr(self, name: str, data: str) -> Estimate:
-        """Mean and interval over seeds."""
-        return estimate(self.measured[name, data])
-
-    def difference(self, pair: tuple[str, str], data: str) -> Estimate:
-        """SQNR of the first minus that of the second: exact where both are, else paired within each seed."""
-        a, b = pair
-        if data == "Gaussian" and {a, b} <= set(self.exact):
-            return Estimate(self.exact[a] - self.exact[b], None, 0)
-        return estimate([x - y for x, y in zip(self.measured[a, data], self.measured[b, data], strict=True)])
-
-
-def errors(records: Sequence[Record]) -> Errors:
-    """The records by format and kind of data."""
-    measured: dict[tuple[str, str], list[float]] = {}
+def grouped(records: Sequence[Record]) -> Found:
+    """(format, kind of data) -> the SQNR of each seed; those of exact records under EXACT."""
+    found: Found = {}
     for r in records:
-        if r["seed"] is not None:
-            measured.setdefault((r["format"], r["data"]), []).append(r["sqnr_db"])
-    return Errors(measured, {r["format"]: r["sqnr_db"] for r in records if r["seed"] is None},
-                  {r["format"]: r["bits_per_value"] for r in records})
+        found.setdefault((r["format"], EXACT if r["seed"] is None else r["data"]), []).append(r["sqnr_db"])
+    return found
+
+
+def difference(found: Found, pair: tuple[str, str], data: str) -> Estimate:
+    """SQNR of the first minus that of the second: exact where both are, otherwise paired within each seed."""
+    kind = EXACT if data == "Gaussian" and all((name, EXACT) in found for name in pair) else data
+    first, second = (found[name, kind] for name in pair)
+    return estimate([a - b for a, b in zip(first, second, strict=True)])
 
 
 def answer(e: Estimate, least: float) -> str:
@@ -137,28 +122,31 @@ def answer(e: Estimate, least: float) -> str:
     return "yes" if e.mean - half > least else "no" if e.mean + half < least or not half else "open"
 
 
-HEAD = ("format", "values", "a scale for", "scales", "bits a value", "Gaussian, exact")
+HEAD = ("format", "values", "a scale for", "scales", "bits a value", EXACT)
 
 
-def table(e: Errors) -> str:
+def table(records: Sequence[Record]) -> str:
     """Every format, most bits first; then the sentences, and what the columns mean."""
-    names = sorted(FORMATS, key=lambda name: -e.bits[name])
-    rows = [(name, _values(FORMATS[name]), "a row" if FORMATS[name].block is None else str(FORMATS[name].block),
-             FORMATS[name].scales, f"{e.bits[name]:.2f}", f"{e.exact[name]:.2f}" if name in e.exact else "–",
-             *(_shown(e.sqnr(name, data)) for data in DATA)) for name in names]
-    said = [(s.says, " - ".join(pair), *(f"{_shown(d := e.difference(pair, data), '+')}, {answer(d, s.least)}"
+    found = grouped(records)
+    rows = [(name, _values(f), "a row" if f.block is None else str(f.block), f.scales, f"{_bits(name):.2f}",
+             *(_shown(estimate(found[name, data])) if (name, data) in found else "–" for data in (EXACT, *DATA)))
+            for name, f in sorted(FORMATS.items(), key=lambda item: -_bits(item[0]))]
+    said = [(s.says, " - ".join(pair), *(f"{_shown(d := difference(found, pair, data), '+')}, {answer(d, s.least)}"
                                          for data in DATA)) for s in SENTENCES for pair in s.pairs]
-    return "\n".join([
-        *ruled([(*HEAD, *DATA), *rows], left=4), "", paragraph(
-            f"SQNR in dB (higher is better): mean ± 95 % interval (Student's t) over {SEEDS} seeds of {ROWS} rows of "
-            f"{CHANNELS:,} values, the same for all formats. Gaussian, exact: an integral, no sample is drawn; affine "
-            f"ranges depend on both ends and have none; NVFP4's second scale is that of an array with max|x| = "
-            f"{LARGEST:g}. Student t: 4 degrees of freedom. outlier channels: Gaussian, every 128th channel 30 times "
-            "as large. bits a value: with its share of the scales. /32: 32 values share a scale, and so in MX formats, "
-            "where it is a power of two, chosen by floor unless the name says another rule."), "",
-        *ruled([("people say", "difference in dB", *DATA), *said], left=2), "", paragraph(
-            f"Half the error is {HALF:.2f} dB more, the other two sentences ask for more than 0 dB. Gaussian: exact, "
-            "where both formats are. yes and no: the whole interval says so; open: it holds the limit.")])
+    return "\n".join([*ruled([(*HEAD, *DATA), *rows], left=4), "", paragraph(COLUMNS), "", *ruled(
+        [("people say", "difference in dB", *DATA), *said], left=2), "", paragraph(ANSWERS)])
+
+
+COLUMNS = (
+    f"SQNR in dB (higher is better): mean ± 95 % interval (Student's t) over {SEEDS} seeds of {ROWS} rows of "
+    f"{CHANNELS:,} values, the same for all formats. {EXACT}: an integral, no sample is drawn; affine ranges depend on "
+    f"both ends and have none; NVFP4's second scale is that of an array with max|x| = {LARGEST:g}. Student t: 4 "
+    "degrees of freedom. outlier channels: Gaussian, every 128th channel 30 times as large. bits a value: with its "
+    "share of the scales. /32: 32 values share a scale, and so in MX formats, where it is a power of two, chosen by "
+    "floor unless the name says another rule.")
+ANSWERS = (
+    f"Half the error is {HALF:.2f} dB more; the other two sentences ask for more than 0 dB. Gaussian: exact, where "
+    "both formats are. yes and no: the whole interval says so; open: it holds the limit.")
 
 
 def _values(f: Format) -> str:
@@ -170,18 +158,14 @@ def _shown(e: Estimate, sign: str = "") -> str:
 
 
 def save(records: Sequence[Record], folder: Path, svg: bool = False) -> results.Written:
-    """formats.csv, formats.json and the figures, all or none."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(Record.__annotations__))
-    writer.writeheader()
-    writer.writerows(records)
-    e, label = errors(records), "compare --formats"
-    sqnr = {f"{data}{ABOUT.get(data, '')}": {name: e.sqnr(name, data).mean for name in FORMATS} for data in DATA}
-    return results.save(label, folder, {
-        "formats.csv": text.getvalue(), "formats.json": json.dumps(records, indent=1) + "\n",
-        **results.pictures(label, {"formats_sqnr.png": figures.sqnr_against_bits(sqnr, e.bits),
-                                   "formats_values.png": figures.values_of_grids(),
-                                   "formats_steps.png": figures.steps_of_grids()}, svg)})
+    """formats.json and the figures, all or none."""
+    found, command = grouped(records), "compare --formats"
+    sqnr = {f"{data}{ABOUT.get(data, '')}": {name: estimate(found[name, data]).mean for name in FORMATS}
+            for data in DATA}
+    return results.save(command, folder, {"formats.json": json.dumps(records, indent=1) + "\n", **results.pictures(
+        command, {"formats_sqnr.png": figures.sqnr_against_bits(sqnr, {name: _bits(name) for name in FORMATS}),
+                  "formats_values.png": figures.values_of_grids(),
+                  "formats_steps.png": figures.steps_of_grids()}, svg)})
 
 
 def compare() -> list[Record]:

@@ -107,22 +107,17 @@ def values_of_grids() -> Figure:
 def steps_of_grids() -> Figure:
     """The distance of the two values around x, over the largest value."""
     drawn, axes = slide(9)
-    left, ends = 1e-6, dict[str, tuple[float, str]]()
+    left, ends = 1e-6, dict[str, dict[str, tuple[float, str]]]()
     for name, grid in shapes().items():
         v = grid.values[grid.values >= 0] / grid.qmax
         step = np.diff(v)
         axes.stairs(step, np.maximum(v, left / 10), baseline=None, color=color(grid), linewidth=2.5)
-        ends[name] = float(step[np.searchsorted(v, left) - 1]), color(grid)
-    groups: list[list[str]] = []
-    for name in sorted(ends, key=lambda name: ends[name][0]):
-        if groups and ends[name][0] < 1.2 * ends[groups[-1][-1]][0]:
-            groups[-1].append(name)
-        else:
-            groups.append([name])
-    for names in groups:
-        colors = {ends[name][1] for name in names}
-        axes.annotate(" and ".join(names), (left, ends[names[0]][0]), (8, 3), textcoords="offset points",
-                      fontsize=15, color=colors.pop() if len(colors) == 1 else "black", va="bottom")
+        first = float(step[np.searchsorted(v, left) - 1])
+        ends.setdefault(f"{first:.0e}", {})[name] = first, color(grid)  # those that begin together share a label
+    for named in ends.values():
+        (y, hue), *others = named.values()
+        axes.annotate(" and ".join(named), (left, y), (8, 3), textcoords="offset points", fontsize=15, va="bottom",
+                      color=hue if all(other == hue for _, other in others) else BLACK)
     axes.set(xscale="log", yscale="log", xlim=(left, 1.05), ylim=(left / 20, 1), xlabel="x, as a share of the largest "
              "value", ylabel="step between the values around x,\nas a share of the largest value")
     axes.set_title("Integers: one step. Floats: the step follows x, down to the smallest exponent", fontsize=18)
