@@ -88,13 +88,18 @@ def exact() -> list[Record]:
 
 def _record(name: str, f: Format, data: str, seed: int | None, sqnr: float) -> Record:
     return Record(format=name, grid=repr(f.grid), values_per_scale=f.block or CHANNELS, scales=f.scales,
-                  bits_per_value=_bits(name), data=data, seed=seed, sqnr_db=sqnr)
+                  bits_per_value=bits(f), data=data, seed=seed, sqnr_db=sqnr)
 
 
 @cache
-def _bits(name: str) -> float:
+def bits(f: Format) -> float:
+    """Per value, scales included.
+
+    >>> bits(FORMATS["MXFP4"])
+    4.25
+    """
     x = np.random.default_rng(0).normal(size=(ROWS, CHANNELS)).astype(np.float32)
-    return bits_per_value(FORMATS[name].params(x), x.size)
+    return bits_per_value(f.params(x), x.size)
 
 
 def grouped(records: Sequence[Record]) -> Found:
@@ -128,9 +133,9 @@ HEAD = ("format", "values", "a scale for", "scales", "bits a value", EXACT)
 def table(records: Sequence[Record]) -> str:
     """Every format, most bits first; then the sentences, and what the columns mean."""
     found = grouped(records)
-    rows = [(name, _values(f), "a row" if f.block is None else str(f.block), f.scales, f"{_bits(name):.2f}",
+    rows = [(name, _values(f), "a row" if f.block is None else str(f.block), f.scales, f"{bits(f):.2f}",
              *(_shown(estimate(found[name, data])) if (name, data) in found else "–" for data in (EXACT, *DATA)))
-            for name, f in sorted(FORMATS.items(), key=lambda item: -_bits(item[0]))]
+            for name, f in sorted(FORMATS.items(), key=lambda item: -bits(item[1]))]
     said = [(s.says, " - ".join(pair), *(f"{_shown(d := difference(found, pair, data), '+')}, {answer(d, s.least)}"
                                          for data in DATA)) for s in SENTENCES for pair in s.pairs]
     return "\n".join([*ruled([(*HEAD, *DATA), *rows], left=4), "", paragraph(COLUMNS), "", *ruled(
@@ -163,7 +168,7 @@ def save(records: Sequence[Record], folder: Path, svg: bool = False) -> results.
     sqnr = {f"{data}{ABOUT.get(data, '')}": {name: estimate(found[name, data]).mean for name in FORMATS}
             for data in DATA}
     return results.save(command, folder, {"formats.json": json.dumps(records, indent=1) + "\n", **results.pictures(
-        command, {"formats_sqnr.png": figures.sqnr_against_bits(sqnr, {name: _bits(name) for name in FORMATS}),
+        command, {"formats_sqnr.png": figures.sqnr_against_bits(sqnr, {name: bits(f) for name, f in FORMATS.items()}),
                   "formats_values.png": figures.values_of_grids(),
                   "formats_steps.png": figures.steps_of_grids()}, svg)})
 
