@@ -74,13 +74,13 @@ def summarize(records: Iterable[Record]) -> list[Row]:
     return [_row(method, at, group, base) for (method, at), group in groups.items()]
 
 
-def width(weights: str, activations: str, bits: int) -> Width:
+def width(weights: object, activations: object, bits: int) -> Width:
     """The grid's name where weights and activations share one, otherwise the bits.
 
     >>> width("E4M3", "E4M3", 8), width("IntGrid(8, narrow=True)", "UINT8", 8), width("float32", "float32", 32)
     ('E4M3', 8, 32)
     """
-    return weights if weights == activations and bits < 32 else bits
+    return str(weights) if str(weights) == str(activations) and bits < 32 else bits
 
 
 def width_in(r: Record) -> Width:

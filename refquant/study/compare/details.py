@@ -12,12 +12,12 @@ from ...affine import AffineParams
 from ...arguments import Reals
 from ...grids import Grid
 from ...metrics import sqnr_db
-from ..records import Width
+from ..records import Width, width
 from . import detail_figures as figures
 from .during_training import float_longer
 from .methods import all_methods, kind
 from .network import logits
-from .tasks import Finished, Run, Task, float_net, width_of
+from .tasks import Finished, Run, Task, float_net
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,8 @@ def training(seen: Finished) -> Figure | None:
     """The accuracy after every epoch, where there is QAT."""
     if all(kind(run.method) != "QAT" for run in seen.runs):
         return None
-    return figures.training_curves(training_curves(seen.task), width_of(seen.task.plan.widths[-1]))
+    last = seen.task.plan.widths[-1]
+    return figures.training_curves(training_curves(seen.task), width(*last, last[0].bits))
 
 
 def ranges(seen: Finished) -> Figure | None:

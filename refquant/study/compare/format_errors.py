@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, TypedDict
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 
@@ -36,19 +36,14 @@ DATA: dict[str, Callable[[np.random.Generator], Reals]] = {
 ABOUT = {"Student t": ", 4 degrees of freedom", "outlier channels": ": every 128th channel is 30 times as large"}
 
 
-class Sentence(NamedTuple):
-    """What people say: the first format of a pair has more than `least` dB more SQNR than the second."""
-
-    says: str
-    least: float
-    pairs: Sequence[tuple[str, str]]
-
-
+#: (what people say, by how many dB more SQNR at least, the format that has it, the format that has less).
 SENTENCES = (
-    Sentence("NF4 halves int4's error", HALF, (("NF4/64", "int4/64"), ("NF4/64", "int4 affine/64"))),
-    Sentence("RCEIL beats floor", 0.0, (("MXFP8 RCEIL", "MXFP8"), ("MXFP4 RCEIL", "MXFP4"))),
-    Sentence("FP8 is better than int8", 0.0, (("E4M3", "int8"), ("MXFP8", "int8/32"))),
-)
+    ("NF4 halves int4's error", HALF, "NF4/64", "int4/64"),
+    ("NF4 halves int4's error", HALF, "NF4/64", "int4 affine/64"),
+    ("RCEIL beats floor", 0.0, "MXFP8 RCEIL", "MXFP8"),
+    ("RCEIL beats floor", 0.0, "MXFP4 RCEIL", "MXFP4"),
+    ("FP8 is better than int8", 0.0, "E4M3", "int8"),
+    ("FP8 is better than int8", 0.0, "MXFP8", "int8/32"))
 
 
 class Record(TypedDict):
@@ -110,11 +105,10 @@ def grouped(records: Sequence[Record]) -> Found:
     return found
 
 
-def difference(found: Found, pair: tuple[str, str], data: str) -> Estimate:
+def difference(found: Found, first: str, second: str, data: str) -> Estimate:
     """SQNR of the first minus that of the second: exact where both are, otherwise paired within each seed."""
-    kind = EXACT if data == "Gaussian" and all((name, EXACT) in found for name in pair) else data
-    first, second = (found[name, kind] for name in pair)
-    return estimate([a - b for a, b in zip(first, second, strict=True)])
+    data = EXACT if data == "Gaussian" and {(first, EXACT), (second, EXACT)} <= set(found) else data
+    return estimate([a - b for a, b in zip(found[first, data], found[second, data], strict=True)])
 
 
 def answer(e: Estimate, least: float) -> str:
@@ -136,8 +130,8 @@ def table(records: Sequence[Record]) -> str:
     rows = [(name, _values(f), "a row" if f.block is None else str(f.block), f.scales, f"{bits(f):.2f}",
              *(_shown(estimate(found[name, data])) if (name, data) in found else "–" for data in (EXACT, *DATA)))
             for name, f in sorted(FORMATS.items(), key=lambda item: -bits(item[1]))]
-    said = [(s.says, " - ".join(pair), *(f"{_shown(d := difference(found, pair, data), '+')}, {answer(d, s.least)}"
-                                         for data in DATA)) for s in SENTENCES for pair in s.pairs]
+    said = [(says, f"{first} - {second}", *(f"{_shown(e, '+')}, {answer(e, least)}" for e in (
+        difference(found, first, second, data) for data in DATA))) for says, least, first, second in SENTENCES]
     return "\n".join([*ruled([(*HEAD, *DATA), *rows], left=4), "", paragraph(COLUMNS), "", *ruled(
         [("people say", "difference in dB", *DATA), *said], left=2), "", paragraph(ANSWERS)])
 

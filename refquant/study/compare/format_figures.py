@@ -15,17 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Look = tuple[str, str, str]
-INTEGERS, FLOATS, MX, OTHERS = ((BLUE, "o", "integers"), (RED, "s", "floats, one scale a row"),
-                                (GREEN, "D", "MX: 32 values, a power of two"),
-                                (WINE, "*", "NVFP4, NF4: 16 or 64 values"))
-
-
-def kind(f: Format) -> Look:
+def kind(f: Format) -> tuple[str, str, str]:
     """Colour, marker and label of the format's kind."""
     if f.scales == "E8M0":
-        return MX
-    return INTEGERS if f.grid.equal_steps else FLOATS if f.block is None else OTHERS
+        return GREEN, "D", "MX: 32 values, a power of two"
+    if f.grid.equal_steps:
+        return BLUE, "o", "integers"
+    return (RED, "s", "floats, one scale a row") if f.block is None else (WINE, "*", "NVFP4, NF4: 16 or 64 values")
 
 
 @styled
@@ -34,25 +30,23 @@ def sqnr_against_bits(sqnr: Mapping[str, Mapping[str, float]], bits: Mapping[str
     drawn, panels = slide(9, nrows=2, ncols=2, sharex=True, sharey=True)
     lo, hi = (f(v for each in sqnr.values() for v in each.values()) for f in (min, max))
     for axes, (data, found) in zip(panels.ravel(), sqnr.items(), strict=True):
-        axes.set(xlim=(3.85, 9.9), ylim=(lo - 6, hi + 3))
+        axes.set(xlim=(3.85, 9.9), ylim=(lo - 6, hi + 3), xlabel="bits per value, scales included",
+                 ylabel="SQNR, dB (higher is better)")
+        axes.label_outer()
         axes.set_title(data, loc="left", fontweight="bold")
         for name, y in found.items():
             color, marker, label = kind(FORMATS[name])
             axes.plot(bits[name], y, color=color, marker=marker, linestyle="", label=label, markersize=9)
         for least in (4, 6, 8):
             _names(axes, {name: (bits[name], y) for name, y in found.items() if least <= bits[name] < least + 2},
-                   least + 0.74)
-    for axes in panels[:, 0]:
-        axes.set_ylabel("SQNR, dB (higher is better)")
-    for axes in panels[1]:
-        axes.set_xlabel("bits per value, scales included")
+                   least + 0.74, (hi - lo + 9) / 19)
     drawn.suptitle("What a format keeps of the signal, for the bits that it takes", fontsize=18)
     named = {label: handle for handle, label in zip(*panels[0, 0].get_legend_handles_labels(), strict=True)}
     drawn.legend(list(named.values()), list(named), loc="outside lower center", ncols=4, fontsize=14)
     return drawn
 
 
-def _names(axes: Axes, points: Mapping[str, tuple[float, float]], at: float, gap: float = 2.5) -> None:
+def _names(axes: Axes, points: Mapping[str, tuple[float, float]], at: float, gap: float) -> None:
     """Names in a column at x = at, `gap` dB apart, a thin line from each to its point."""
     names = sorted(points, key=lambda name: points[name][1])
     for name, y in zip(names, spread([points[name][1] for name in names], gap), strict=True):
@@ -67,17 +61,9 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
     >>> spread([0.0, 0.0, 5.0], 1.0)
     [-0.5, 0.5, 5.0]
     """
-    groups: list[list[float]] = []
-    for place in places:
-        groups.append([place])
-        while len(groups) > 1 and _middle(groups[-1]) - _middle(groups[-2]) < gap * (
-                len(groups[-1]) + len(groups[-2])) / 2:
-            groups[-2:] = [groups[-2] + groups[-1]]
-    return [_middle(group) + gap * (i - (len(group) - 1) / 2) for group in groups for i in range(len(group))]
-
-
-def _middle(group: Sequence[float]) -> float:
-    return sum(group) / len(group)
+    n, free = len(places), np.array(places) - gap * np.arange(len(places))
+    return [gap * k + max(min(float(free[i:j].mean()) for j in range(k + 1, n + 1)) for i in range(k + 1))
+            for k in range(n)]
 
 
 def shapes() -> dict[str, Grid]:
@@ -126,6 +112,4 @@ def steps_of_grids() -> Figure:
 
 def color(grid: Grid) -> str:
     """Integers blue, NF4 wine; floats by their bits of mantissa, which say how far their step lies below x."""
-    if grid.equal_steps:
-        return BLUE
-    return {"M1": BLACK, "M2": RED, "M3": GREEN}.get(str(grid)[2:4], WINE)
+    return BLUE if grid.equal_steps else {"M1": BLACK, "M2": RED, "M3": GREEN}.get(str(grid)[2:4], WINE)

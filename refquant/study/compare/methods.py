@@ -156,7 +156,7 @@ def networks(task: Task) -> Iterator[Run]:
             if grids is None or takes(method, grids[0]):
                 began = time.perf_counter()
                 network = method(task, *(grids or ()))
-                yield Run(name, grids, network, time.perf_counter() - began)
+                yield Run(name, grids[0].bits if grids else 32, network, time.perf_counter() - began)
 
 
 def takes(method: Method, grid: Grid) -> bool:

@@ -11,11 +11,11 @@ from ... import mlp
 from ...arguments import Reals
 from ...metrics import sqnr_db
 from ..jobs import run
-from ..records import Measured, Record, width_in
+from ..records import Measured, Record, width, width_in
 from .methods import all_methods, networks
 from .network import logits
 from .recipe import made_by
-from .tasks import Plan, Run, Task, prepare, stream, width_of
+from .tasks import Plan, Run, Task, prepare, stream
 
 
 def run_seed(plan: Plan, seed: int) -> list[Record]:
@@ -53,6 +53,6 @@ def _record(run: Run, got: Reals, expected: Reals, task: Task) -> Record:
 def compare(plan: Plan, seeds: int, jobs: int) -> list[Record]:
     """The records of seeds 0 to seeds - 1, by method, width and seed."""
     results = run(partial(run_seed, plan), range(seeds), min(jobs, seeds), "seeds")
-    order, places = list(all_methods()), [32, *map(width_of, plan.widths)]
+    order, places = list(all_methods()), [32, *(width(*pair, pair[0].bits) for pair in plan.widths)]
     return sorted((record for records in results for record in records),
                   key=lambda r: (order.index(r["method"]), places.index(width_in(r)), r["seed"]))

@@ -67,32 +67,29 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 class Run(NamedTuple):
-    """One network that a method made, on grids of weights and activations (None is float32), in so many seconds."""
+    """One network that a method made, at a width (32 for float32), in so many seconds."""
 
     method: str
-    grids: tuple[Grid, Grid] | None
+    bits: int
     network: Network
     seconds: float
 
     @property
-    def bits(self) -> int:
-        """Of weights and of activations; 32 for float32."""
-        return 32 if self.grids is None else self.grids[0].bits
+    def grids(self) -> tuple[Grid, Grid] | None:
+        """Of weights and of activations; None for float32."""
+        if isinstance(self.network, mlp.Net):
+            return None
+        return self.network.layers[0].weight.grid, self.network.layers[0].activation.grid
 
     @property
     def width(self) -> Width:
         """The bits, or the name of the grid that both are on."""
-        return 32 if self.grids is None else width_of(self.grids)
+        return width(*self.grids, self.bits) if self.grids else 32
 
     @property
     def name(self) -> str:
         """Of a file: METHOD-WbAb or METHOD-GRID."""
         return f"{self.method}-{label(self.width)}"
-
-
-def width_of(pair: tuple[Grid, Grid]) -> Width:
-    """The bits of weights and activations, or the name of the grid that both are on."""
-    return width(repr(pair[0]), repr(pair[1]), pair[0].bits)
 
 
 def grids(weights: int, activations: int) -> tuple[Grid, Grid]:
@@ -123,4 +120,4 @@ def prepare(plan: Plan, seed: int) -> tuple[Task, Run]:
         order = stream(seed, "split").permutation(len(data.train.x))
         data = data._replace(train=Data(data.train.x[order], data.train.labels[order]))
     net = float_net(plan, data.train, seed) if plan.net is None else plan.net
-    return Task(plan, data, net, seed), Run("float", None, net, time.perf_counter() - began)
+    return Task(plan, data, net, seed), Run("float", 32, net, time.perf_counter() - began)

@@ -49,7 +49,7 @@ def dynamic(task: Task) -> list[Observation]:
     for bits in (8, 4, 3, 2):
         for method in (NAIVE, MSE, PER_BATCH, PER_IMAGE):
             network = quantized(task, method, bits)
-            changed = changed_by_batch_mates(Run(method, None, network, 0.0), logits(network, x), task)
+            changed = changed_by_batch_mates(Run(method, bits, network, 0.0), logits(network, x), task)
             records.append(tested(task, method, network, RECIPES.get(method), bits=bits,
                                   changed_by_batch_mates=changed))
     return records
