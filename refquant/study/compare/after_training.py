@@ -29,9 +29,7 @@ def ptq_static_percentile(task: Task, weights: Grid, activations: Grid) -> Netwo
 
 def ptq_static_mse(task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, static: ranges of least mean square error; weights per output channel."""
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
-                          activation_fit=input_fit(activations), observer=_least_observer(activations),
-                          **least(weights))
+    return _static(task, weights, activations, observer=_least_observer(activations), **least(weights))
 
 
 def input_fit(activations: Grid) -> Fit:

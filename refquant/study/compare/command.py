@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     from .methods import groups
 
     parser = commands.add_parser("compare", help="float, PTQ and QAT of one network on real data", examples=(
-        "refquant compare --quick", "refquant compare --quick --methods pairs --grids E4M3,E2M1"),
+        "refquant compare --formats", "refquant compare --quick --methods pairs --grids E4M3,E2M1"),
         description="Train a small network on handwritten digits, quantize it after training and train it again with "
         "quantization; print the table, write records and figures.")
     add = parser.add_argument
@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .methods import about, groups
+    from .methods import about, all_methods, groups, takes
     from .output import save
     from .run import compare
     from .table import table
@@ -64,6 +64,9 @@ def run(options: argparse.Namespace) -> int:
         return _formats(options)
     seeds, jobs, epochs = runs("compare", options, 10_000)
     plan = plan_of(options, epochs)
+    if out := [name for name in plan.methods for grid in plan.grids if not takes(all_methods()[name], grid)]:
+        print(f"refquant compare: {', '.join(dict.fromkeys(out))} left out on floats and codebooks: equal steps are "
+              "needed.", file=sys.stderr)
     if options.export is not None:
         from ...mlp.export import onnx_package
 
@@ -128,7 +131,7 @@ AFTER = {"save": _save_networks, "export": _export_networks}
 def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     """What the options ask for, checked against the data."""
     from ..datasets import digits, idx
-    from .methods import all_methods, groups, takes
+    from .methods import all_methods, groups
     from .tasks import Plan
 
     named = known("compare", "--methods", options.methods, {**all_methods(), **groups()},
@@ -137,25 +140,22 @@ def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     grids = named_grids(options.grids)
     words = options.bits or ([] if grids else ["8", "4", "3", "2"])
     bits = {number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(words).split(",") if words}
-    if out := [name for name in methods for grid in grids if not takes(all_methods()[name], grid)]:
-        print(f"refquant compare: {', '.join(dict.fromkeys(out))} left out on floats and codebooks: equal steps are "
-              "needed.", file=sys.stderr)
     calibration = number("compare", "--calibration", given(options.calibration, "256"))
     data = idx(options.data) if options.data else digits()
     train = data.train if isinstance(data, Split) else data
     width, classes = train.x.shape[1], 1 + max(int(d.labels.max()) for d in (
         data if isinstance(data, Split) else (data,)))
     texts = options.sizes.split(",") if options.sizes else [str(width), "32", "32", str(classes)]
+    plan = Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, (), calibration, epochs, grids=grids)
     if options.net is not None:
         net = own_net(options, width, classes)
-        return Plan(trained_on(methods), tuple(sorted(bits, reverse=True)), data, net.sizes,
-                    calibration, epochs, net, grids)
+        return plan._replace(methods=trained_on(methods), sizes=net.sizes, net=net)
     sizes = tuple(number("compare", "--sizes", n, example=32) for n in texts)
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (width, classes):
         raise arguments.error(ValueError, "refquant compare", f"`--sizes` must begin with {width} pixels and end with "
                               f"{classes} classes, as the data", repr(options.sizes),
                               f"--sizes {width},32,32,{classes}")
-    return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes, calibration, epochs, grids=grids)
+    return plan._replace(sizes=sizes)
 
 
 def named_grids(words: list[str] | None) -> tuple[Grid, ...]:

@@ -98,8 +98,7 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
     drawn.suptitle(title, fontsize=17)
     spread = f"bars and bands: 95 % interval of the mean over {n} seeds" if n > 1 else "one seed"
     panels[-1].set_xlabel(spread)
-    panels[0].set_xlabel("bits of weights (W) and activations (A)" + ", or the grid of both" * any(
-        isinstance(width, str) for width in widths) + (f"; {spread}" if len(panels) == 1 else ""))
+    panels[0].set_xlabel("bits of weights (W), activations (A)" + (f"; {spread}" if len(panels) == 1 else ""))
     named = {label: handle for axes in panels
              for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     drawn.legend(list(named.values()), list(named), loc="outside lower center", ncols=4 if lines > MANY else 3,

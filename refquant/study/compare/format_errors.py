@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias, TypedDict
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from ..jobs import run
 from ..stats import Estimate, estimate
 from . import format_figures as figures
 
+#: One format on one kind of data: measured with a seed, or, where seed is None, by an exact integral.
+Record: TypeAlias = dict[str, Any]
 Found: TypeAlias = dict[tuple[str, str], list[float]]
 ROWS, CHANNELS, SEEDS, EXACT = 32, 4096, 8, "Gaussian, exact"
 LARGEST = 5.0  # max|x| of the array whose second scale the exact error of NVFP4 takes
@@ -46,19 +49,6 @@ SENTENCES = (
     ("FP8 is better than int8", 0.0, "MXFP8", "int8/32"))
 
 
-class Record(TypedDict):
-    """One format on one kind of data: measured with a seed, or, where seed is None, by an exact integral."""
-
-    format: str
-    grid: str
-    values_per_scale: int
-    scales: str
-    bits_per_value: float
-    data: str
-    seed: int | None
-    sqnr_db: float
-
-
 def of_seed(seed: int) -> list[Record]:
     """Every format on every kind of data."""
     found = []
@@ -69,21 +59,18 @@ def of_seed(seed: int) -> list[Record]:
 
 
 def exact() -> list[Record]:
-    """Every format on Gaussian data, where its scales depend on max|x| alone."""
+    """Every format on Gaussian data, where its scales depend on max|x| alone: affine ones depend on both ends."""
     found = []
     for name, f in FORMATS.items():
-        fit = f.over(*np.array([-LARGEST, LARGEST])).fit
-        try:
-            error = block_gaussian_mse(f.grid, f.block or CHANNELS, fit)
-        except ValueError:  # affine: it depends on both ends
-            continue
-        found.append(_record(name, f, "Gaussian", None, -10 * math.log10(error)))
+        with suppress(ValueError):
+            error = block_gaussian_mse(f.grid, f.block or CHANNELS, f.over(*np.array([-LARGEST, LARGEST])).fit)
+            found.append(_record(name, f, "Gaussian", None, -10 * math.log10(error)))
     return found
 
 
 def _record(name: str, f: Format, data: str, seed: int | None, sqnr: float) -> Record:
-    return Record(format=name, grid=repr(f.grid), values_per_scale=f.block or CHANNELS, scales=f.scales,
-                  bits_per_value=bits(f), data=data, seed=seed, sqnr_db=sqnr)
+    return {"format": name, "grid": repr(f.grid), "values_per_scale": f.block or CHANNELS, "scales": f.scales,
+            "bits_per_value": bits(f), "data": data, "seed": seed, "sqnr_db": sqnr}
 
 
 @cache
