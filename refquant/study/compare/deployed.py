@@ -108,8 +108,8 @@ def table(saved: list[Saved]) -> str:
     return "\n".join([
         *ruled([HEAD, *map(_line, saved)]), "", paragraph(
             "Seed 0, its test images. payload: packed codes, biases and scales. integers only: integer codes from the "
-            "input to INT16 logits (static networks of at most 8 bits). other codes: given the same input codes, a "
-            "layer's integers differ from its simulation only near a tie, here at most "
+            "input to INT16 logits (static networks on integers of at most 8 bits). other codes: given the same input "
+            "codes, a layer's integers differ from its simulation only near a tie, here at most "
             f"{furthest:.1e} steps from it. other logits: end to end; one different hidden code moves all logits after "
             "it, by at most the INT16 steps in brackets. other predictions: the two largest logits lie within one "
             "INT16 step, or a hidden code differs.")])
