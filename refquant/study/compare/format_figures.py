@@ -79,7 +79,7 @@ def values_of_grids() -> Figure:
     drawn, axes = slide(9)
     for i, grid in enumerate(found.values()):
         v = grid.values / grid.qmax
-        axes.vlines(v, -i - 0.36, -i + 0.36, color=color(grid), linewidth=max(0.8, 40 / v.size))
+        axes.vlines(v, -i - 0.36, -i + 0.36, color=color(grid), linewidth=max(0.8, 10 / v.size**0.5))
         axes.annotate(f"{grid.bits} bits: {v.size} values,\nlargest {grid.qmax:g}", (1.03, -i), va="center",
                       annotation_clip=False)
     axes.set_yticks([-i for i in range(len(found))], list(found), fontsize=15)
