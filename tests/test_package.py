@@ -33,7 +33,7 @@ LIMITS = {
     "lm": (450, "refquant/lm"),
     "engines": (1500, "refquant/engines"),
     "testing": (2000, "refquant/testing"),
-    "study": (5850, "refquant/study"),
+    "study": (6180, "refquant/study"),
     "course": (3500, "refquant/course"),
     "all of refquant": (15_500, "refquant"),
     "tests": (13_500, "tests"),

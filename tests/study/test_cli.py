@@ -36,7 +36,9 @@ def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
     (["--seeds", "0"], "`--seeds` must be a whole number from 1 to 10000; got '0'"), (["--seeds", "2.5"], "got '2.5'"),
     (["--methods", "qat-lsd"], "did you mean qat-lsq?"), (["--calibration", "0"], "`--calibration`"),
     (["--sizes", "64,32,11"], "must begin with 64 pixels and end with 10 classes"), (["--sizes", "64"], "`--sizes`"),
-    (["--sizes", "64,x,10"], "got 'x'"), (["--data", __file__], "`--data` must be a folder"), (["--out", ""], "empty"),
+    (["--grids", "E9"], "must have a known name; got 'E9'"), (["--grids"], "--grids"), (["--grids", ""], "empty"),
+    (["--formats", "--bits", "8"], "`--formats` must stand alone"), (["--sizes", "64,x,10"], "got 'x'"),
+    (["--data", __file__], "`--data` must be a folder"), (["--out", ""], "empty"),
     (["--jobs", "-1"], "`--jobs`"), (["--frobnicate"], "--frobnicate"), (["extra"], "extra"),
     (["--seed", "3"], "--seed"), (["--seeds"], "--seeds"), (["--out", __file__], "`--out` must be a folder"),
     (["--out", __file__ + "/below"], "`--out` must be a folder"),
@@ -248,6 +250,7 @@ def test_git_ignores_the_folders_of_results() -> None:
         options = parser()[0].parse_args(words.split())
         folder = folder_for(options) if "default_out" in options else options.out
         assert f"/{folder}/" in ignored
+    assert "/formats/" in ignored
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a closed pipe is another error on Windows")
