@@ -108,7 +108,7 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     """
     x = arguments.reals("quantize", x)
     scale, zero_point = _fit("quantize", x, params)
-    grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
+    grid, v = params.grid, np.asarray(x / scale)
     grid.round(v, out=v)
     if grid.equal_steps:  # elsewhere there is no zero point, and adding 0.0 would take the sign from zero
         np.add(v, zero_point, out=v)
@@ -165,7 +165,7 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     """
     x = arguments.reals("fake_quantize", x)
     scale, zero_point = _fit("fake_quantize", x, params)
-    grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
+    grid, v = params.grid, np.asarray(x / scale)
     grid.round(v, out=v)
     np.clip(v, grid.qmin - zero_point, grid.qmax - zero_point, out=v)
     v += grid.zero

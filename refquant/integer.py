@@ -133,7 +133,7 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
     acc, mantissa, shift, zero_point = fixed_point("requantize", acc, mantissa, shift, zero_point, grid)
     product = acc * mantissa  # below 2**62 in magnitude: exact in int64
     n = np.minimum(31 - shift, 63)  # from 63 on every product is less than half
-    odd, half = product >> n & 1, np.int64(1) << (n - 1)
+    odd, half = product >> n & 1, 1 << (n - 1)
     rounded = (product + (half - 1) + odd) >> n  # up where the rest is above half, or half and the floor is odd
     return np.asarray(np.clip(rounded + zero_point, grid.qmin, grid.qmax)).astype(grid.dtype)
 

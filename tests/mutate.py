@@ -32,7 +32,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = [p for room in ("", "grids", "clipping", "observers", "mlp") for p in (ROOT / "refquant" / room).glob("*.py")
            if p.stem not in ("__main__", "_start", "export")]  # export is held by the tests of conformance
-TESTS = ("test_*.py", "clipping/test_*.py", "observers/test_*.py", "testing/**/test_laws*.py")  # of all but mlp
+TESTS = (("test_*.py", "clipping/test_*.py", "observers/test_*.py", "testing/**/test_laws*.py"),
+         ("mlp/test_*.py", "test_values.py"))  # of all but mlp, and of mlp
 OPTIONS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-k",
            "not (mutant_dies or dask or package.py or layers.py or left_out.py or readme.py or benchmarks.py)")
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -92,7 +93,7 @@ def judge(mutant: Mutant) -> None:
         compile(mutant.text, loader.path, "exec") if Path(loader.path) == mutant.path else of_file(loader, name))
     sys.path.insert(0, str(ROOT))
     stem, room, tests = mutant.path.stem, mutant.path.parent.name, ROOT / "tests"
-    found = [p for pattern in (TESTS if room != "mlp" else ["mlp/test_*.py"]) for p in sorted(tests.glob(pattern))]
+    found = [p for pattern in TESTS[room == "mlp"] for p in sorted(tests.glob(pattern))]
     stages = [mutant.path, *(p for p in found if stem in p.stem or room in p.stem)], found
     with open(os.devnull, "w") as sys.stdout:
         sys.exit(any(pytest.main([*OPTIONS, *map(str, stage)]) not in PASSED for stage in stages))

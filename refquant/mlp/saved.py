@@ -161,7 +161,7 @@ def _rows(archive: zipfile.ZipFile, members: int) -> list[dict[str, int]]:
     table = _array(archive, "layers", ("<i8",))
     if table.ndim != 2 or table.shape[1] != len(COLUMNS) or not 1 <= len(table) <= members:
         raise ValueError(f"layers of shape {table.shape} among {members} members")
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
+    rows = [dict(zip(COLUMNS, row)) for row in table.tolist()]
     for i, row in enumerate(rows):
         for name, least, most in (("n_in", 1, None), ("n_out", 1, None), ("range", 0, len(AXES)),
                                   ("range_fit", 0, len(FITS) - 1), ("block_size", 0, row["n_in"])):
