@@ -70,3 +70,9 @@ def test_the_length_ends_in_the_last_block(length: Any) -> None:
 def test_bits_per_value_of_nothing() -> None:
     with refused(ValueError, "bits_per_value", "`size`", "0"):
         rq.bits_per_value(rq.symmetric_params(-1.0, 1.0, rq.INT8), 0)
+
+
+def test_blocks_of_no_rows_and_of_no_columns() -> None:
+    assert rq.split_blocks(np.zeros((0, 5)), 2).shape == (0, 3, 2)
+    assert rq.split_blocks(np.zeros((5, 0)), 1).shape == (5, 0, 1)
+    assert rq.join_blocks(np.zeros((0, 3, 2)), length=5).shape == (0, 5)

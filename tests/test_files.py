@@ -91,3 +91,36 @@ def test_a_umask_that_takes_everything_leaves_the_owner_his_file(tmp_path: Path)
     finally:
         os.umask(before)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_file_is_never_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One change of names puts the new content in the old one's place; what is interrupted behind it is not undone."""
+    path = tmp_path / "a.txt"
+    files.write(path, "old")
+    replace, seen = os.replace, []
+
+    def interrupted(source: Any, target: Any) -> None:
+        seen.append(path.read_text())
+        replace(source, target)
+        seen.append(path.read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.write(path, "new")
+    assert seen == ["old", "new"] and path.read_text() == "new"
+
+
+def test_a_path_without_a_name_is_no_file() -> None:
+    with pytest.raises(ValueError, match="empty name"):
+        files.write(Path("."), "new")
+
+
+def test_a_folder_that_is_there_is_taken_and_one_that_is_not_is_made(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert files.writable_folder("f", tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    (tmp_path / "file").touch()
+    for path in ("", str(tmp_path / "file"), str(tmp_path / "file" / "b")):
+        with refused(ValueError, "f: `--out` must be a folder that can be written", repr(path)):
+            files.writable_folder("f", path)
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["a", "file"]

@@ -76,3 +76,13 @@ def test_ranges_are_real(fit: Any, lo: Any) -> None:
 def test_the_grid_is_a_grid(fit: Any) -> None:
     with refused(TypeError, fit.__name__, "`grid`", "8"):
         fit(0.0, 1.0, 8)
+
+
+def test_the_middle_of_an_unsigned_grid_with_a_middle() -> None:
+    """R10 on a grid of one's own: 0 to 4 have the middle (0 + 4 + 1) // 2."""
+    class Five(rq.IntGrid):
+        def __post_init__(self) -> None:
+            vars(self).update(qmin=0, qmax=4, zero_points=(0, 4), dtype=np.dtype("uint8"))
+
+    for fit in (rq.symmetric_params, rq.mx_params):
+        assert fit(-1.0, 1.0, Five(3)).zero_point == 2

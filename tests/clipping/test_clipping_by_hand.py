@@ -138,3 +138,18 @@ def test_percentiles_of_counted_values(one_sided: bool) -> None:
             lo, hi = rq.percentile(values, percent, -1, one_sided=one_sided, counts=counts)
             wanted = np.percentile(x, [0 if one_sided else 100 - percent, percent])
             np.testing.assert_allclose((lo[0], hi[0]), wanted, rtol=1e-13, atol=1e-13)
+
+
+def test_octav_in_a_circle() -> None:
+    """From 7 + 7/13 to 8, which is no value beyond itself, and back: the better of the two is taken."""
+    x = [6.0, 3.0, 6.0, 8.0, 9.0, 1.0, 1.0, 5.0]
+    assert rq.octav(np.array(x), rq.IntGrid(2))[1] == pytest.approx(octav(x, 2, False)[1], rel=1e-12)
+
+
+def test_high_powers_do_not_vanish() -> None:
+    """In float32 the 40th powers of errors would all be 0, and the widest range would do."""
+    x = np.random.default_rng(0).normal(size=64).astype(np.float32)
+    lo, hi = rq.lp_optimal(x, rq.INT4, p=40)
+    wanted = rq.lp_optimal(x.astype(np.float64), rq.INT4, p=40)
+    assert lo > x.min() and hi < x.max()
+    np.testing.assert_allclose((lo, hi), wanted, atol=2e-3)
