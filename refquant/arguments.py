@@ -153,7 +153,7 @@ def float32(where: str, x: ArrayLike, name: str) -> Reals:
 def frozen(values: NDArray[Any]) -> NDArray[Any]:
     """A copy that nobody can write to, not even after flags.writeable = True: its memory is immutable bytes."""
     if not values.size:
-        return np.broadcast_to(values.dtype.type(0), values.shape)
+        return np.broadcast_to(values.dtype.type(), values.shape)
     return np.frombuffer(values.tobytes(), values.dtype).reshape(values.shape)
 
 
@@ -169,7 +169,7 @@ def integers(where: str, q: ArrayLike, name: str) -> Codes:
     if a.dtype.kind not in "iu" and not (a.size == 0 and isinstance(q, (list, tuple))):
         raise error(TypeError, where, f"`{name}` must be integers", f"dtype {a.dtype}",
                     f"write 1, not 1.0; an array of whole floats becomes integers by np.asarray({name}).astype(int)")
-    return a if a.dtype.kind in "iu" else a.astype(np.int64)
+    return a if a.dtype.kind in "iu" else a.astype(int)
 
 
 def whole(where: str, value: Any, name: str, least: int, most: int | None = None) -> int:

@@ -56,7 +56,7 @@ def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
 
 def _factor(x: ArrayLike, name: str) -> Codes:
     codes = arguments.array("integer_matmul", x, name)
-    if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 2:
+    if codes.dtype.kind not in "iu" or codes.dtype.itemsize >= 4:
         raise arguments.error(TypeError, "integer_matmul", f"`{name}` must be integer codes of at most 16 bits (R13)",
                               f"dtype {codes.dtype}", "cast codes to their grid's dtype: q.astype(np.int8), say")
     return codes

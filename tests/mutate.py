@@ -37,7 +37,6 @@ TESTS = (("test_*.py", "clipping/test_*.py", "observers/test_*.py", "testing/**/
 OPTIONS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-k",
            "not (mutant_dies or dask or package.py or layers.py or left_out.py or readme.py or benchmarks.py)")
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-SECONDS = 120  # a mutant that takes longer is noticed
 SWAPS = {
     "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in",
     "not in": "in", "and": "or", "or": "and", "+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "*", "**": "*",
@@ -103,7 +102,7 @@ def survives(mutant: Mutant) -> bool:
     """Whether the tests concerned pass, in a process of its own, in time."""
     child = Process(target=judge, args=(mutant,))
     child.start()
-    child.join(SECONDS)
+    child.join(120)  # seconds: what takes longer is noticed
     child.kill()
     return child.exitcode == 0
 

@@ -122,11 +122,11 @@ def straight_through_problem(net: Net, x: Reals, p: Reals, weights: WeightRule,
 
 def _own_range(rule: WeightRule) -> Through:
     """Weights fake-quantized on the range that they have at this step."""
-    axis, keep, formula = rule.axis, rule.axis is not None, unchecked(rule.fit)
+    axis, formula = rule.axis, unchecked(rule.fit)
 
     def through(w: Reals) -> tuple[Reals, Pullback]:
-        lo, hi = ((w.min(axis=axis, keepdims=keep), w.max(axis=axis, keepdims=keep)) if rule.clip is minmax
-                  else rule.clip(w, axis=axis))
+        # one range, or one an output: with or without the first axis they broadcast to (n_in, n_out)
+        lo, hi = (w.min(axis=axis), w.max(axis=axis)) if rule.clip is minmax else rule.clip(w, axis=axis)
         return straight_through(w, *formula(lo, hi, rule.grid), rule.grid)
     return through
 
