@@ -34,7 +34,7 @@ def pack(q: ArrayLike, grid: Grid) -> Codes:
     Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
     """
     codes = known("pack", grid).check("pack", q)
-    stored = codes.astype(grid.dtype.newbyteorder("<")).reshape(-1, 1).view(np.uint8)
+    stored = codes.astype(grid.dtype.newbyteorder("little")).reshape(codes.size, 1).view(np.uint8)
     return np.packbits(np.unpackbits(stored, axis=1, count=grid.bits, bitorder="little"), bitorder="little")
 
 
@@ -63,8 +63,8 @@ def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
     if stream.shape != (-(-count * bits // 8),):
         raise arguments.error(ValueError, "unpack", f"{count} codes of {bits} bits are {-(-count * bits // 8)} bytes",
                               f"shape {stream.shape}", "pack with the same grid, and count every code")
-    wide = np.zeros((count, 8 * grid.dtype.itemsize), np.uint8)
+    wide = np.zeros((count, 8 * grid.dtype.itemsize), bool)
     wide[:, -bits:] = np.unpackbits(stream, count=count * bits, bitorder="little").reshape(count, bits)
-    codes = np.packbits(wide, axis=1, bitorder="little").view(grid.dtype.newbyteorder("<")).reshape(count)
+    codes = np.packbits(wide, bitorder="little").view(grid.dtype.newbyteorder("little"))
     codes = (codes >> (wide.shape[1] - bits)).astype(grid.dtype)  # from the top bits: the shift extends the sign
     return grid.check("unpack", codes, "packed")

@@ -120,7 +120,27 @@ def test_a_folder_that_is_there_is_taken_and_one_that_is_not_is_made(tmp_path: P
     for _ in range(2):
         assert files.writable_folder("f", tmp_path / "a" / "b") == tmp_path / "a" / "b"
     (tmp_path / "file").touch()
-    for path in ("", str(tmp_path / "file"), str(tmp_path / "file" / "b")):
-        with refused(ValueError, "f: `--out` must be a folder that can be written", repr(path)):
+    with pytest.raises(FileExistsError) as cause:
+        (tmp_path / "file").mkdir()
+    for path, why in (("", "an empty name"), (str(tmp_path / "file"), cause.value.strerror)):
+        with refused(ValueError, "f: `--out` must be a folder that can be written", f"got {path!r} ({why})"):
             files.writable_folder("f", path)
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["a", "file"]
+
+
+def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(dir: Path | None = None) -> None:
+        assert dir == tmp_path
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", fail)
+    with refused(ValueError, "f: `--to` must be a folder", f"got {str(tmp_path)!r} (Permission denied)"):
+        files.writable_folder("f", tmp_path, "--to")
+
+
+def test_two_files_are_written_both_or_none(tmp_path: Path) -> None:
+    files.write(tmp_path / "a", "old")
+    (tmp_path / "b" / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"b'$"):
+        files.write_all({tmp_path / "a": "new", tmp_path / "b": "new"})
+    assert (tmp_path / "a").read_text() == "old" and [p.name for p in sorted(tmp_path.iterdir())] == ["a", "b"]

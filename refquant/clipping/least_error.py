@@ -87,7 +87,8 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
 
     together = max(1, CANDIDATES // max(x.size, 1)) if raw else 1
     best = _least(error, np.ones_like(lo), together)
-    return (best * lo).reshape(ends[0].shape)[()], (best * hi).reshape(ends[0].shape)[()]
+    lo, hi = ((best * end).reshape(whole.shape)[()] for end, whole in zip((lo, hi), ends))
+    return lo, hi
 
 
 def _least(error: Callable[[Reals], Reals], best: Reals, together: int) -> Reals:

@@ -153,7 +153,7 @@ def _quantize_layer(w: Reals, b: Reals, at: AffineParams | Dynamic, weight: Affi
 
 def _coarse_enough(w: Reals, b: Reals, at: AffineParams, weight: AffineParams) -> AffineParams:
     """Steps of the weights on which the bias fits into int32; where all weights are 0, any step does: the finest."""
-    axis = 0 if weight.scale.size == b.size > 1 else None
+    axis = 0 if weight.scale.size == b.size else None
     least = np.max(np.abs(b)[None], axis=axis) / at.scale.astype(np.float64) / 2**30
     zero = (w == 0).all(axis=axis)
     finest = np.where(zero & (least > 0), least, np.maximum(np.squeeze(weight.scale), least))

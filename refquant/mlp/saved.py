@@ -81,7 +81,7 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             member = io.BytesIO()
-            little = np.asarray(array, np.asarray(array).dtype.newbyteorder("<"))
+            little = np.asarray(array, np.asarray(array).dtype.newbyteorder("little"))
             np.lib.format.write_array(member, little, version=(1, 0), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
     try:

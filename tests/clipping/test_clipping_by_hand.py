@@ -83,7 +83,7 @@ def test_slices_are_ruled_one_by_one(rule: Any) -> None:
 
 
 @pytest.mark.parametrize("p", [1, 2, 3.5])
-@pytest.mark.parametrize("fit", [rq.affine_params, rq.symmetric_params])
+@pytest.mark.parametrize("fit", [rq.affine_params, rq.symmetric_params, rq.mx_params])
 def test_least_error_is_the_search_in_its_docstring(p: float, fit: Any) -> None:
     for x in (np.array(values) for values in LISTS[3::3]):
         def error(c: float, x: Any = x) -> float:
@@ -140,10 +140,12 @@ def test_percentiles_of_counted_values(one_sided: bool) -> None:
             np.testing.assert_allclose((lo[0], hi[0]), wanted, rtol=1e-13, atol=1e-13)
 
 
-def test_octav_in_a_circle() -> None:
-    """From 7 + 7/13 to 8, which is no value beyond itself, and back: the better of the two is taken."""
-    x = [6.0, 3.0, 6.0, 8.0, 9.0, 1.0, 1.0, 5.0]
-    assert rq.octav(np.array(x), rq.IntGrid(2))[1] == pytest.approx(octav(x, 2, False)[1], rel=1e-12)
+@pytest.mark.parametrize("x", [
+    [6, 3, 6, 8, 9, 1, 1, 5], [14, 11, 16, 18, 4, 10, 2, 1], [8, 6, 3, 13, 12, 10], [17, 14, 16, 10, 16, 15],
+    [16, 4, 1, 8, 15], [0, 10, 14, 14, 7, 15, 14, 2]], ids=str)
+def test_octav_in_a_circle(x: list[float]) -> None:
+    """To and fro between two s, one of them often a value of x, which is not beyond itself: the better is taken."""
+    assert rq.octav(np.array(x, float), rq.IntGrid(2))[1] == pytest.approx(octav(x, 2, False)[1], rel=1e-12)
 
 
 def test_high_powers_do_not_vanish() -> None:
@@ -153,3 +155,15 @@ def test_high_powers_do_not_vanish() -> None:
     wanted = rq.lp_optimal(x.astype(np.float64), rq.INT4, p=40)
     assert lo > x.min() and hi < x.max()
     np.testing.assert_allclose((lo, hi), wanted, atol=2e-3)
+
+
+def test_a_fit_of_one_s_own_is_asked_for_ranges_as_they_are() -> None:
+    """Without an axis of candidates before them: the fit may mean one of its axes."""
+    x = RNG.normal(size=(4, 6))
+
+    def fit(lo: Any, hi: Any, grid: Any) -> rq.AffineParams:
+        assert np.ndim(lo) == np.ndim(hi) <= x.ndim
+        return rq.affine_params(lo, hi, grid)
+
+    for axis in (None, -1, 0):
+        np.testing.assert_array_equal(rq.mse_optimal(x, rq.INT4, axis, fit=fit), rq.mse_optimal(x, rq.INT4, axis))
