@@ -167,3 +167,9 @@ def test_a_fit_of_one_s_own_is_asked_for_ranges_as_they_are() -> None:
 
     for axis in (None, -1, 0):
         np.testing.assert_array_equal(rq.mse_optimal(x, rq.INT4, axis, fit=fit), rq.mse_optimal(x, rq.INT4, axis))
+
+
+def test_the_powers_of_the_table() -> None:
+    x = np.random.default_rng(0).laplace(size=100)
+    for name, p in (("mse_optimal", 2), ("lp_optimal", 3)):
+        assert rq.CLIPPING_RULES[name].on(rq.INT4)(x) == rq.lp_optimal(x, rq.INT4, p=p)
