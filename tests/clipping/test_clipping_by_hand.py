@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import refquant as rq
+from refquant.clipping import CLIPPING_RULES
 
 RNG = np.random.default_rng(3)
 LISTS = [RNG.integers(-6, 13, size=n).astype(float).tolist() for n in (2, 3, 4, 5, 8, 30)]
@@ -172,4 +173,4 @@ def test_a_fit_of_one_s_own_is_asked_for_ranges_as_they_are() -> None:
 def test_the_powers_of_the_table() -> None:
     x = np.random.default_rng(0).laplace(size=100)
     for name, p in (("mse_optimal", 2), ("lp_optimal", 3)):
-        assert rq.CLIPPING_RULES[name].on(rq.INT4)(x) == rq.lp_optimal(x, rq.INT4, p=p)
+        assert CLIPPING_RULES[name].on(rq.INT4)(x) == rq.lp_optimal(x, rq.INT4, p=p)
