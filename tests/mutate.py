@@ -23,8 +23,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from itertools import accumulate, pairwise
-from multiprocessing import Process
-from multiprocessing.pool import ThreadPool
+from multiprocessing import Process, pool
 from pathlib import Path
 
 import pytest
@@ -40,11 +39,12 @@ PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 SWAPS = {
     "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is", "in": "not in",
     "not in": "in", "and": "or", "or": "and", "+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "*", "**": "*",
-    "@": "*", "<<": ">>", ">>": "<<", "&": "|", "|": "&", "^": "&", "+=": "-=", "-=": "+=", "*=": "/=", "|=": "&=",
-    "min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "argmin": "argmax", "argmax": "argmin",
-    "any": "all", "all": "any", "floor": "ceil", "ceil": "floor", "rint": "trunc", "qmin": "qmax", "qmax": "qmin",
-    "int8": "int16", "int16": "int32", "int32": "int64", "int64": "int32", "uint8": "uint16", "float16": "float32",
-    "float32": "float64", "float64": "float32"}
+    "@": "*", "<<": ">>", ">>": "<<", "&": "|", "|": "&", "^": "&", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*=",
+    "|=": "&=", "&=": "|=", "<<=": ">>=", ">>=": "<<=", "min": "max", "max": "min", "minimum": "maximum",
+    "maximum": "minimum", "argmin": "argmax", "argmax": "argmin", "any": "all", "all": "any", "floor": "ceil",
+    "ceil": "floor", "rint": "trunc", "qmin": "qmax", "qmax": "qmin", "int8": "int16", "int16": "int32",
+    "int32": "int64", "int64": "int32", "uint8": "uint16", "float16": "float32", "float32": "float64",
+    "float64": "float32"}
 Mutant = namedtuple("Mutant", "path number line changed text")  # one line of the module's text is changed
 
 
@@ -117,9 +117,9 @@ def main() -> None:
     chosen = random.Random(args.seed).sample(every, min(args.count, len(every)))
     reasons, unexplained = json.loads(Path(__file__).with_name("equivalent_mutants.json").read_text()), 0
     intact = [Mutant(p, 0, "", "", p.read_text("utf-8")) for p in {p.parent.name == "mlp": p for p in MODULES}.values()]
-    with ThreadPool(os.cpu_count()) as pool:
-        assert all(pool.map(survives, intact)), "a test fails without a mutant"
-        for i, (mutant, alive) in enumerate(zip(chosen, pool.imap(survives, chosen), strict=True), 1):
+    with pool.ThreadPool(os.cpu_count()) as workers:
+        assert all(workers.map(survives, intact)), "a test fails without a mutant"
+        for i, (mutant, alive) in enumerate(zip(chosen, workers.imap(survives, chosen), strict=True), 1):
             print(f"\r{i} of {len(chosen)}", end="", file=sys.stderr)
             if alive:
                 reason = reasons.get(mutant.line, {}).get(mutant.changed)
