@@ -21,7 +21,7 @@ from .arguments import Codes, Reals
 from .grids import Grid, known, stepped
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class AffineParams(arguments.Value):
     """What a code means: code q stands for the real scale * (decode(q) - zero_point) (R2).
 

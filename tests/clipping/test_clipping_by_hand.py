@@ -11,6 +11,7 @@ import pytest
 
 import refquant as rq
 from refquant.clipping import CLIPPING_RULES
+from refquant.clipping.statistics import mean
 
 RNG = np.random.default_rng(3)
 LISTS = [RNG.integers(-6, 13, size=n).astype(float).tolist() for n in (2, 3, 4, 5, 8, 30)]
@@ -170,7 +171,18 @@ def test_a_fit_of_one_s_own_is_asked_for_ranges_as_they_are() -> None:
         np.testing.assert_array_equal(rq.mse_optimal(x, rq.INT4, axis, fit=fit), rq.mse_optimal(x, rq.INT4, axis))
 
 
-def test_the_powers_of_the_table() -> None:
+def test_the_options_of_the_table() -> None:
     x = np.random.default_rng(0).laplace(size=100)
     for name, p in (("mse_optimal", 2), ("lp_optimal", 3)):
         assert CLIPPING_RULES[name].on(rq.INT4)(x) == rq.lp_optimal(x, rq.INT4, p=p)
+    for options, wanted in (({}, rq.percentile(x, 99.9)), ({"percent": 90}, rq.percentile(x, 90)),
+                            ({"one_sided": True}, rq.percentile(x, 99.9, one_sided=True))):
+        assert CLIPPING_RULES["percentile"].on(rq.INT4, **options)(x) == wanted
+
+
+def test_means_are_summed_in_float64() -> None:
+    """2**24 + 1 is no float32."""
+    x = np.float32([2**24, 1, 1])
+    for axis, counts in ((None, None), (-1, None), (-1, np.array([1, 1, 1]))):
+        found = mean(x, axis, counts)
+        assert found.dtype == np.float64 and found == (2**24 + 2) / 3
