@@ -7,6 +7,7 @@ import pytest
 from helpers import refused
 
 import refquant as rq
+from refquant import gaussian
 
 FLOATS = [rq.FloatGrid(e, m, specials) for e in (1, 2, 3, 5) for m in (1, 2, 3) for specials in (0, 1, 2**m)]
 
@@ -42,3 +43,12 @@ def test_fields_are_plain_numbers() -> None:
 def test_a_grid_is_shown_as_the_call_that_makes_it(grid: rq.Grid) -> None:
     assert eval(repr(grid), vars(rq).copy()) == grid
     assert repr(grid) == str(grid) == f"{grid}"
+
+
+@pytest.mark.parametrize("grid", [rq.E4M3, rq.E5M2, rq.FloatGrid(5, 10)], ids=str)
+def test_exact_errors_have_their_digits_in_both_tails(grid: rq.FloatGrid) -> None:
+    """The density is even, so are the errors, down to 8 standard deviations from 0."""
+    values = grid.values[np.abs(grid.values) < 8]
+    points = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])
+    errors = gaussian._errors(values, points)
+    np.testing.assert_allclose(errors, errors[::-1], rtol=1e-9)
