@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -17,7 +17,7 @@ from ..arguments import Codes, Reals
 from .grid import NAMES, TabledGrid, by_pieces
 
 
-@dataclass(frozen=True, repr=False, init=False)
+@dataclass(frozen=True)
 class Codebook(TabledGrid):
     """The code of a value is its place among them, from 0 on.
 
@@ -39,7 +39,7 @@ class Codebook(TabledGrid):
     between powers of two up.
     """
 
-    kept: tuple[float, ...] = field(repr=False)
+    kept: tuple[float, ...]
 
     def __init__(self, values: ArrayLike) -> None:
         wide = arguments.number("Codebook", values, "values")
