@@ -54,7 +54,7 @@ class Codebook(TabledGrid):
 
     def __repr__(self) -> str:
         """The short name where there is one, otherwise the call that makes it."""
-        return NAMES.get(self, f"Codebook({arguments.shown(list(self.kept))})")
+        return NAMES.get(self) or f"Codebook({arguments.shown(list(self.kept))})"
 
     def round(self, v: Reals, out: Reals | None = None) -> Reals:
         """The nearest value, ties to the lower (R4); infinity beyond the ends by half a gap: there clipping begins.
