@@ -177,13 +177,12 @@ class TwoLevel(arguments.Value):
         values = self.scale_grid.values
         least = np.maximum(second.scale * values[values > 0][0], TINY[wanted.dtype.char]).astype(wanted.dtype)
         scale = np.clip(fake_quantize(wanted, second), least, np.finfo(wanted.dtype).max)
-        return AffineParams(scale=scale, zero_point=first.zero_point,
-                            grid=grid, scale_grid=self.scale_grid)
+        return AffineParams(scale=scale, zero_point=first.zero_point, grid=grid, scale_grid=self.scale_grid)
 
     def _second(self, wanted: Reals) -> Reals:
         if self.scale is not None:
             arguments.broadcastable("two_level", self.scale.shape, wanted.shape)
             return self.scale.astype(wanted.dtype)
         over = arguments.axes("two_level", wanted.shape, self.axis)
-        largest = wanted.max(axis=over, keepdims=True)
+        largest = wanted.max(axis=over, keepdims=True, initial=0)
         return at_least_normal(largest / wanted.dtype.type(self.scale_grid.qmax), largest == 0)

@@ -156,6 +156,7 @@ print(hash(rq.integer_matmul(a, b).tobytes()), hash(rq.mlp.forward_integer(stati
 """
 
 
+@pytest.mark.slow
 def test_integer_results_do_not_depend_on_blas_threads() -> None:
     def printed(threads: str) -> str:
         env = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "PYTHONHASHSEED": "0"}

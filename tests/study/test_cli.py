@@ -64,6 +64,7 @@ def test_bad_claims_are_one_line_and_status_2(words: list[str], said: str, capfd
     assert out == "" and said in err and "Hint: " in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_claims_from_the_shell(tmp_path: Path) -> None:
     words = ["claims", "--quick", "--seeds", "2", "--jobs", "2", "--only", "channel-better", "definitions"]
     end = run(*words, "--out", str(tmp_path))
@@ -145,6 +146,7 @@ SAYS_ALL = (("compare", "--list-methods"), ("claims", "--list"), ("engines", "--
             ("explain", "0.35", "--scale", "0.1"), ("explain", "2.5", "--scale", "1", "--engine", "litert,pytorch"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", SAYS_ALL, ids=" ".join)
 def test_without_docstrings_it_says_the_same(words: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
     end = subprocess.run([sys.executable, "-OO", "-m", "refquant", *words], capture_output=True, text=True, timeout=100)
@@ -235,6 +237,7 @@ def test_compare_from_the_shell(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "out" / "comparison.json").read_text())) == 2 + 8
 
 
+@pytest.mark.slow
 def test_methods_are_listed_and_chosen_on_any_terminal(tmp_path: Path) -> None:
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     assert re.search(r"^qat-lsq +QAT", run("compare", "--list-methods").stdout, re.M)
@@ -253,6 +256,7 @@ def test_git_ignores_the_folders_of_results() -> None:
     assert "/formats/" in ignored
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="a closed pipe is another error on Windows")
 @pytest.mark.parametrize(("words", "files"), [
     (["inspect", "w.npz"], 5), (["engines", "--only", "ties", "--list"], 0), (["engines", "--only", "ties"], 3),
