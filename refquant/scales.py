@@ -66,7 +66,7 @@ def mx_ceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
 def mx_even_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """scale = 2**(floor(log2 round(max(|lo|, |hi|))) - floor(log2 qmax)): rounded as on the grid, without saturation.
 
-    A codebook does not go on beyond its values: on one this is mx_params.
+    A codebook does not go on beyond its values: where they end below the next power of two, this is mx_params.
 
     >>> from refquant import E4M3
     >>> [float(mx_even_params(0, x, E4M3).scale) for x in (495, 496)]
