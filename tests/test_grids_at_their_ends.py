@@ -52,3 +52,9 @@ def test_exact_errors_have_their_digits_in_both_tails(grid: rq.FloatGrid) -> Non
     points = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])
     errors = gaussian._errors(values, points)
     np.testing.assert_allclose(errors, errors[::-1], rtol=1e-9)
+
+
+def test_a_mirrored_codebook_errs_as_much() -> None:
+    values = np.array([-1, -0.5, 0, 0.25, 0.7, 2])
+    errors = [gaussian.block_gaussian_mse(rq.Codebook(v), 8, rq.symmetric_params) for v in (values, -values[::-1])]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-9)
