@@ -41,10 +41,11 @@ except ImportError as cause:
     raise ImportError("refquant.testing: needs hypothesis. Hint: pip install 'refquant[test]'.") from cause
 
 from . import oracle, strategies
-from .check import Deviation, check_quantizer, one_axis
+from .check import Deviation, check_quantizer
+from .forms import by_blocks, by_range, one_axis
 from .identify import Identity, identify
 from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant
 
-__all__ = ["check_quantizer", "one_axis", "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant",
-           "holds", "oracle", "strategies"]
+__all__ = ["check_quantizer", "by_range", "one_axis", "by_blocks", "Deviation", "identify", "Identity", "LAWS", "Law",
+           "MUTANTS", "Mutant", "holds", "oracle", "strategies"]

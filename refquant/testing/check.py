@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -22,10 +23,11 @@ from ..engines.conventions import NAMED, RULE_OF, Convention
 from ..engines.exact import exact, hexadecimal
 from ..grids import INT8, UINT8, Grid, IntGrid, known
 from . import strategies
-from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
+from .forms import in_arrays, name_of, plain
+from .ladder import LADDER, Case, Made, channels, codes_and_values, odd_zero_points, zero
+from .pasted import call, text_of
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
-OneAxis: TypeAlias = Callable[[Any, Any, Any, int], Any]
 
 
 class Deviation(AssertionError):
@@ -42,20 +44,28 @@ class Deviation(AssertionError):
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
                     grids: Sequence[Grid] | Grid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
-                    symmetric: bool = False, per_channel: bool = True, rounding: Rounding = choices.half_even,
+                    symmetric: bool = False, per_tensor: bool = False, multiple: int = 1,
+                    data_precision: int | None = None, scale_precision: int | None = None,
+                    arrays: Callable[[Any], Any] | None = None, rounding: Rounding = choices.half_even,
                     zero_point: ZeroPoint = choices.after_rounding, division: Division = choices.true_division,
                     cast: Cast = choices.saturating, nan: Nan = choices.refused, examples: int = 100,
                     random: bool = False) -> None:
     """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
 
     Args:
-        quantize: (x, params) -> codes, of any integer dtype, as rq.quantize; one_axis adapts other calls.
+        quantize: (x, params) -> codes, of any integer dtype, as rq.quantize; by_range, one_axis and by_blocks adapt
+            other calls.
         dequantize: (codes, params) -> reals, as rq.dequantize; None is not tested.
         bits: grids of 2 to so many bits are tried, signed, unsigned and narrow.
-        grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4].
+        grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4], rq.E4M3, rq.NF4.
         dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
         symmetric: try zero point 0 alone.
-        per_channel: try a scale per slice along one axis too.
+        per_tensor: try one scale alone; otherwise a scale per slice along one axis, too.
+        multiple: x's last axis is a multiple of so many numbers.
+        data_precision, scale_precision: significant bits of the numbers and of the scales that are tried: 1 makes
+            powers of two, 8 what bfloat16 holds, 11 float16; None all that the dtype has.
+        arrays: torch.from_numpy, jax.numpy.asarray or another function that makes x, params.scale and
+            params.zero_point of NumPy's; what comes back is made NumPy's again.
         rounding, zero_point, division, cast, nan: the convention to hold it to (refquant.engines.choices); nan where
             its division gives NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
@@ -88,7 +98,8 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         ValueError, TypeError: other arguments, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
-    _functions({"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()})
+    _functions({"quantize": quantize, "dequantize": dequantize or quantize, "arrays": arrays or quantize,
+                **convention._asdict()})
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
@@ -96,17 +107,27 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
     whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
+    made = Made(chosen, dtype, symmetric, _precision(data_precision, "data_precision"),
+                _precision(scale_precision, "scale_precision"),
+                whole("check_quantizer", multiple, "multiple", 1), name_of(quantize, "").startswith("by_range("))
     first = own[0] if own else IntGrid(min(bits, 8))
-    takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
+    quantize = in_arrays(quantize, arrays)
+    takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
     profile = _profile(examples, random)
+    left_out = [channels] * per_tensor + [odd_zero_points] * (symmetric or not any(
+        g.equal_steps for g in own or [first]))
     for rule, kind in LADDER:
-        if not (symmetric and kind is odd_zero_points) and (per_channel or kind is not channels):
-            _try(profile, kind(chosen, dtype, symmetric), lambda case, rule=rule: _compare(  # type: ignore[misc]
+        if kind not in left_out:
+            _try(profile, kind(made).map(made.fitted), lambda case, rule=rule: _compare(  # type: ignore[misc]
                 rule, quantize, convention, case))
     if dequantize is not None:
-        cases = codes_and_values(chosen, dtype, symmetric)
-        _try(profile, cases, lambda case: _compare_reals(dequantize, case))
+        back = in_arrays(dequantize, arrays)
+        _try(profile, codes_and_values(made), lambda case: _compare_reals(back, case))
+
+
+def _precision(value: int | None, name: str) -> int | None:
+    return None if value is None else whole("check_quantizer", value, name, 1, 53)
 
 
 def _functions(given: dict[str, Any]) -> None:
@@ -115,34 +136,6 @@ def _functions(given: dict[str, Any]) -> None:
             raise error(TypeError, "check_quantizer", f"`{name}` must be a function", repr(f),
                         "quantize and dequantize take (x, params), one_axis adapts other calls; the conventions are "
                         "functions of refquant.engines.choices")
-
-
-def one_axis(f: OneAxis) -> Quantize:
-    """An f(x, scale_1d, zero_point_1d, channel_axis) as a quantize(x, params), and likewise for dequantize.
-
-    A scale per tensor is passed as one channel: x as (1, n), scale_1d and zero_point_1d of length 1, channel_axis 0.
-
-    >>> import refquant as rq
-    >>> def per_channel(x, scale, zero_point, axis):
-    ...     shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-    ...     q = np.rint(x / scale.reshape(shape)) + zero_point.reshape(shape)
-    ...     return np.clip(q, -128, 127).astype(np.int8)
-    >>> check_quantizer(one_axis(per_channel), grids=[rq.INT8])
-
-    Raises:
-        ValueError: parameters that differ along several axes.
-    """
-    def adapted(x: Any, params: AffineParams) -> Any:
-        a, shape = np.asarray(x), params.scale.shape
-        kept = [i - len(shape) + a.ndim for i, n in enumerate(shape) if n > 1]
-        if len(kept) > 1:
-            raise error(ValueError, "one_axis", "parameters must differ along one axis at most", f"shape {shape}",
-                        "check_quantizer draws no others")
-        whole = not kept or a.size == 0
-        result = f(a.reshape(1, -1) if whole else a, params.scale.reshape(-1), params.zero_point.reshape(-1),
-                   0 if whole else kept[0])
-        return np.asarray(result).reshape(a.shape)
-    return adapted
 
 
 DECIDES = {rule: kind for kind, rule in RULE_OF.items()}
@@ -186,7 +179,7 @@ def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
     except Exception as failure:
         raise error(TypeError, where, "`quantize` must take (x, params), x an array of float32",
                     f"{type(failure).__name__}: {failure}", "wrap yours: lambda x, p: yours(x, p.scale, p.zero_point); "
-                    "grids=, dtypes=, symmetric= and per_channel= say what it is made for") from failure
+                    "grids=, dtypes=, symmetric= and per_tensor= say what it is made for") from failure
 
 
 @quiet
@@ -194,7 +187,7 @@ def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) 
     x, params = case
     expected, got = _expected(convention, x, params), _called(rule, quantize, x, params)
     if got.dtype.kind not in "iu":
-        raise Deviation("R1", f"R1 is broken: {SAYS['R1']}.\n\n{_call(quantize, x[..., :1], _first(params))}\n\n"
+        raise Deviation("R1", f"R1 is broken: {SAYS['R1']}.\n\n{call(quantize, x, params)}\n\n"
                               f"got        an array of {got.dtype}")
     wrong = np.flatnonzero(got.ravel() != expected.ravel())
     if wrong.size:
@@ -208,18 +201,18 @@ def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
     try:
         got = silent(f, x, params)
     except Exception as failure:
-        raise Deviation(rule, f"{rule} is not kept: {SAYS[rule]}.\n\n{_call(f, x, params)}\n\nraised "
+        raise Deviation(rule, f"{rule} is not kept: {SAYS[rule]}.\n\n{call(f, x, params)}\n\nraised "
                               f"{type(failure).__name__}: {failure}{_made_for_less(params)}") from failure
     if x.tobytes() != before.tobytes():
-        raise Deviation(rule, f"What was passed in was written to.\n\n{_call(f, before, params)}")
+        raise Deviation(rule, f"What was passed in was written to.\n\n{call(f, before, params)}")
     if got.shape != x.shape:
-        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{_call(f, x, params)}\n\n"
+        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{call(f, x, params)}\n\n"
                                f"expected   shape {x.shape}\ngot        shape {got.shape}")
     return got
 
 
 def _made_for_less(params: AffineParams) -> str:
-    return "\nper_channel=False, if yours takes one scale alone." if params.scale.size > 1 else ""
+    return "\nper_tensor=True, if yours takes one scale alone." if params.scale.size > 1 else ""
 
 
 def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -231,7 +224,7 @@ def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.asarray(f(x, params))
+        return plain(f(x, params))
 
 
 def _expected(convention: Convention, x: Any, params: AffineParams) -> Any:
@@ -239,6 +232,10 @@ def _expected(convention: Convention, x: Any, params: AffineParams) -> Any:
         return right_quantize(x, params)  # held to the exact oracle by the laws
     scale: Any
     scale, z = (np.broadcast_to(a, x.shape).ravel() for a in (params.scale, params.zero_point))
+    if not params.grid.equal_steps:  # what is rounded there are no integers: the division alone may be another
+        v = np.array([convention.division(v, s) for v, s in zip(x.ravel(), scale, strict=True)], np.float64)
+        values = np.clip(params.grid.round(v), params.grid.qmin, params.grid.qmax)
+        return params.grid.encode(values).reshape(x.shape)
     codes = [convention.quantize(v, s, int(k), params.grid) for v, s, k in zip(x.ravel(), scale, z, strict=True)]
     return np.array(codes, np.int64).reshape(x.shape)
 
@@ -246,21 +243,20 @@ def _expected(convention: Convention, x: Any, params: AffineParams) -> Any:
 @quiet
 def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i: int, expected: Any,
             got: Any) -> Deviation:
-    """One number if that is enough to show it, otherwise the whole array."""
+    """One number if that is enough to show it, or that number repeated, otherwise the whole array."""
     x, params = case
     scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
     one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
     should, came = int(expected.ravel()[i]), int(got.ravel()[i])
     shown, where = (x, params), f"       at index {tuple(map(int, np.unravel_index(i, x.shape)))}"
-    try:
-        if int(silent(quantize, one.copy(), alone).ravel()[0]) == came:
-            shown, where = (one, alone), ""
-    except Exception:  # then the array is shown
-        pass
+    for few in (np.repeat(one, x.shape[-1]), one) if x.ndim else (one,):
+        with suppress(Exception):  # then more is shown
+            if int(silent(quantize, few.copy(), alone).ravel()[0]) == came:
+                shown, where = (few, alone), ""
     rule = "R1" if rule == "R2" and should in (params.grid.qmin, params.grid.qmax) and abs(should - came) == 1 else rule
     said = f"{rule} is broken: {SAYS[rule]}." if convention == Convention() else f"Not as said: {convention}."
     return Deviation(rule, "\n".join([
-        said, "", _call(quantize, *shown), "", f"x / scale  {_quotient(one[0], scale)}", f"expected   {should}",
+        said, "", call(quantize, *shown), "", f"x / scale  {_quotient(one[0], scale)}", f"expected   {should}",
         f"got        {came}{where}", *_hints(rule, convention, case, got, (one[0], scale, int(z), came))]))
 
 
@@ -268,17 +264,20 @@ def _hints(rule: str, convention: Convention, case: Case, got: Any, point: tuple
     """What the quantizer would be right with: on all numbers of the case, of the kind that the rule is about."""
     x, params = case
     v, scale, z, came = point
-    others = [(kind, f, convention._replace(**{kind: f})) for kind, functions in NAMED.items() for f in functions]
+    others = [(kind, f, convention._replace(**{kind: f})) for kind, functions in NAMED.items() for f in functions
+              if kind == "division" or params.grid.equal_steps]
     fit = [(kind, f"{kind}={f.__name__}") for kind, f, other in others if other != convention
            and (_expected(other, x, params) == got).all()]
     likely = [text for kind, text in fit if kind == DECIDES.get(rule)] or [text for _, text in fit]
     if likely:
         return [f"As it would be with {' or '.join(likely)}."]
+    if not params.grid.equal_steps:
+        return []
     if z and convention.quantize(v, scale, 0, params.grid) == came:
         return ["As it would be with zero point 0: symmetric=True, if yours has no other."]
     grid = next((g for g in (INT8, UINT8, IntGrid(8, narrow=True)) if g != params.grid and g.qmin <= z <= g.qmax
                  and convention.quantize(v, scale, z, g) == came), None)
-    return [f"As it would be on {grid}: grids={_grid(grid)}, if yours is made for that."] if grid else [
+    return [f"As it would be on {grid}: grids={text_of(grid)}, if yours is made for that."] if grid else [
         "identify may tell how it differs."] if rule in DECIDES else []
 
 
@@ -288,34 +287,8 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
     got, expected = _called("R2", dequantize, q, params), right_dequantize(q, params)
     for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
         raise Deviation("R2", "\n".join([
-            f"R2 is broken: {SAYS['R2']}.", "", _call(dequantize, q[i:i + 1], params), "",
+            f"R2 is broken: {SAYS['R2']}.", "", call(dequantize, q[i:i + 1], params), "",
             *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
-
-
-def _first(params: AffineParams) -> AffineParams:
-    return AffineParams(scale=params.scale.ravel()[0], zero_point=params.zero_point.ravel()[0], grid=params.grid)
-
-
-def _call(f: Quantize, x: Any, params: AffineParams) -> str:
-    """The call, to be pasted."""
-    name = getattr(f, "__name__", "")
-    name = name if name.isidentifier() else "dequantize" if x.dtype.kind in "iu" else "quantize"
-    return (f"    import numpy as np; from refquant import AffineParams, IntGrid\n    {name}({_array(x)},\n"
-            f"    {' ' * len(name)} AffineParams(scale={_array(params.scale)}, "
-            f"zero_point={params.zero_point.tolist()}, grid={_grid(params.grid)}))")
-
-
-def _grid(grid: Grid) -> str:
-    signed, narrow = "" if grid.qmin < 0 else ", signed=False", ", narrow=True" * (grid.qmin == -grid.qmax)
-    return f"IntGrid({grid.bits}{signed}{narrow})"
-
-
-def _array(a: Any) -> str:
-    def text(v: Any) -> str:
-        if isinstance(v, list):
-            return f"[{', '.join(map(text, v))}]"
-        return f"float.fromhex('{hexadecimal(v)}')" if isinstance(v, float) else str(v)
-    return f"np.array({text(a.tolist())}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({text(a.tolist())})"
 
 
 def _quotient(x: Any, scale: Any) -> str:
