@@ -117,6 +117,7 @@ def _beside(x: Any, made: Made) -> Any:
 
 
 @st.composite
+@quiet
 def _values_of_codes(draw: st.DrawFn, made: Made) -> Case:
     """(code - zero_point) * a power of two: nothing to round."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
@@ -125,6 +126,7 @@ def _values_of_codes(draw: st.DrawFn, made: Made) -> Case:
 
 
 @st.composite
+@quiet
 def _ties(draw: st.DrawFn, made: Made, odd: bool = False) -> Case:
     """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
