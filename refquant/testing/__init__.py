@@ -42,11 +42,12 @@ except ImportError as cause:
 
 from . import oracle, strategies
 from .check import Deviation, check_quantizer
+from .dynamic import Dynamic, check_dynamic
 from .fake import check_fake_quantizer
 from .forms import by_blocks, by_range, one_axis
 from .identify import Identity, identify
 from .laws import LAWS, Law, holds
 from .mutants import MUTANTS, Mutant
 
-__all__ = ["check_quantizer", "check_fake_quantizer", "by_range", "one_axis", "by_blocks", "Deviation", "identify", "Identity", "LAWS", "Law",
-           "MUTANTS", "Mutant", "holds", "oracle", "strategies"]
+__all__ = ["check_quantizer", "check_fake_quantizer", "check_dynamic", "Dynamic", "by_range", "one_axis",
+           "by_blocks", "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant", "holds", "oracle", "strategies"]

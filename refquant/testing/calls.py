@@ -1,0 +1,147 @@
+"""Calls of an f(x) -> codes, scale[, zero_point], on arrays whose ties are those of its own scale."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arguments import error
+from ..grids import Grid
+from .check import Deviation
+from .forms import name_of, plain
+from .ladder import zero
+from .pasted import array
+
+
+class Seen(NamedTuple):
+    """Numbers, (slices, n), and for each slice, (slices, 1), its ends and what came back; of several calls, stacked.
+
+    asked: whether its scale can be judged: not where all is 0, or where the scale is not positive and finite.
+    """
+
+    x: Any
+    lo: Any
+    hi: Any
+    codes: Any
+    scale: Any
+    zero_point: Any
+    asked: Any
+
+
+class Call(NamedTuple):
+    """The function, and how its arrays are cut into slices that share a scale."""
+
+    function: Callable[[Any], Any]
+    arrays: Callable[[Any], Any]
+    grid: Grid
+    shape: tuple[int, ...]
+    over: tuple[int, ...]
+    block: int | None
+
+    def places(self, shape: tuple[int, ...]) -> Any:
+        """(slices, n) which numbers of an array share a scale."""
+        ids = np.arange(np.prod(shape)).reshape(shape)
+        n = self.block or int(np.prod([shape[i] for i in self.over]))
+        return np.moveaxis(ids, self.over, range(-len(self.over), 0)).reshape(-1, n)
+
+    def of(self, rows: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
+        """codes (slices, n), scale and zero point (slices, 1)."""
+        x, places = np.empty(shape, np.float32), self.places(shape)
+        x.reshape(-1)[places] = rows
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parts = self.function(self.arrays(x))
+        if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
+            raise error(TypeError, "check_dynamic", "`quantize` must return codes, scale and perhaps a zero point",
+                        f"a {type(parts).__name__}", "check_quantizer takes functions (x, params) -> codes")
+        codes, scale, *z = (plain(part) for part in parts if part is not None)
+        z = z[0] if z else np.full(scale.shape, zero(self.grid))
+        if codes.dtype.kind not in "iu" or not (z == np.rint(z)).all():
+            raise error(TypeError, "check_dynamic", "codes and zero points must be integers",
+                        f"dtypes {codes.dtype} and {z.dtype}", "a real offset is no zero point: 0 is not exact (R8)")
+        if codes.size != x.size or not scale.size == z.size == len(places):
+            raise error(ValueError, "check_dynamic", f"x of shape {shape} has {x.size} codes and {len(places)} scales",
+                        f"shapes {codes.shape} and {scale.shape}", "axis= names the axes that are reduced over, block= "
+                        "the size of blocks")
+        return codes.reshape(-1)[places], scale.reshape(-1, 1), z.reshape(-1, 1).astype(np.int64)
+
+    def seen(self, rng: np.random.Generator) -> Seen:
+        """One array, twice: with the ends of its slices fixed, then with the ties of the scale between them."""
+        first = _ranges(rng, self.places(self.shape).shape)
+        _, scale, z = self.of(first, self.shape)
+        x = _ties(rng, first, scale, z, self.grid)
+        codes, scale, z = self.of(x, self.shape)
+        lo, hi = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
+        return Seen(x, lo, hi, codes, scale, z, ((lo != 0) | (hi != 0)) & (scale > 0) & np.isfinite(scale))
+
+    def stacked(self, calls: Sequence[Seen]) -> Seen:
+        """All calls, along a first axis."""
+        return Seen(*(np.stack(part) for part in zip(*calls, strict=True)))
+
+    def of_zeros(self, seen: Seen) -> str:
+        """What becomes of slices of zeros, whose codes must mean 0."""
+        rows = np.zeros(self.places(self.shape).shape, np.float32)
+        try:
+            codes, scale, z = self.of(rows, self.shape)
+        except Exception as failure:
+            return f"raises {type(failure).__name__}"
+        for q, at in ((codes, z), (seen.codes[~seen.asked[..., 0]], seen.zero_point[~seen.asked[..., 0]])):
+            if (q != at).any():
+                raise Deviation("R11", f"R11 is broken: zeros have the code of the zero point.\n\n"
+                                       f"{self.written(np.zeros(self.shape, np.float32))}\n\n"
+                                       f"expected   {at[q != at][:1]}\ngot        {q[q != at][:1]}")
+        return f"scale {scale.flat[0]:g}"
+
+    def written(self, x: Any) -> str:
+        """The call, to be pasted."""
+        return f"    import numpy as np\n    {name_of(self.function, 'quantize')}({array(x)})"
+
+    def smallest(self, lo: Any, hi: Any, v: Any, came: int) -> str:
+        """A call whose slices are lo, hi and v alone, if that gives the same code; otherwise how v came about."""
+        few = tuple(self.block or 3 if i == self.over[-1] else 1 for i in range(len(self.shape)))
+        for shape in (few, self.shape):
+            rows = np.full(self.places(shape).shape, v, np.float32)
+            rows[:, 0], rows[:, 1] = lo, hi
+            try:
+                codes = self.of(rows, shape)[0]
+            except Exception:
+                continue
+            if codes[0, 2] == came:
+                x = np.empty(shape, np.float32)
+                x.reshape(-1)[self.places(shape)] = rows
+                return self.written(x)
+        return f"    x in a slice from {lo} to {hi}"
+
+
+def _ranges(rng: np.random.Generator, shape: tuple[int, int]) -> Any:
+    """Slices with ends on both sides of 0, on one, equally far, a power of two times 127; some of zeros."""
+    size = np.ldexp(rng.uniform(0.5, 1, (shape[0], 1)), rng.integers(-6, 7, (shape[0], 1))).astype(np.float32)
+    lo, hi = -size * rng.uniform(0.1, 1, size.shape).astype(np.float32), size
+    kind = rng.integers(0, 8 if shape[0] > 1 else 7, size.shape)
+    hi = np.where(kind == 3, 127 * np.exp2(np.rint(np.log2(size))), hi).astype(np.float32)
+    lo = np.select([kind == 1, kind == 2, kind == 3], [-hi, hi / 4, -hi / 2], lo)
+    lo, hi = np.where(kind >= 6, -hi, lo), np.where(kind >= 6, -lo, hi)
+    lo, hi = np.where(kind == 7, 0, lo), np.where(kind == 7, 0, hi)
+    rows = np.clip(rng.uniform(lo, hi, shape).astype(np.float32), lo, hi)
+    rows[:, :1], rows[:, 1:2] = lo, hi
+    return rng.permuted(rows, axis=1)
+
+
+def _ties(rng: np.random.Generator, rows: Any, scale: Any, z: Any, grid: Grid) -> Any:
+    """The rows with their ends where they were, and values and ties of the scale, and one ulp beside, between them."""
+    lo, hi = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
+    step = np.where((scale > 0) & np.isfinite(scale), scale, 1).astype(np.float64)
+    if grid.equal_steps:
+        steps = np.rint(2 * rng.uniform(lo / step, hi / step, rows.shape)) / 2
+    else:
+        steps = rng.choice(np.concatenate([grid.values, (grid.values[1:] + grid.values[:-1]) / 2]), rows.shape)
+    x = (steps * step).astype(np.float32)
+    x = np.nextafter(x, x + rng.integers(-1, 2, x.shape).astype(np.float32))
+    x = np.where(rng.random(x.shape) < 0.8, x, rows)
+    keep = np.zeros(rows.shape, bool)
+    for ends in (rows.argmin(axis=1), rows.argmax(axis=1)):
+        keep[np.arange(len(rows)), ends] = True
+    return np.where(keep, rows, np.clip(x, lo, hi)).astype(np.float32)

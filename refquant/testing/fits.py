@@ -1,0 +1,74 @@
+"""Which rule gave these scales and zero points? Every named fit is asked for those of the same ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..affine import AffineParams
+from ..arguments import quiet
+from ..engines.choices import half_away
+from ..grids import E4M3, Grid
+from ..ranges import affine_params, symmetric_params
+from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params, two_level
+
+
+def _largest(lo: Any, hi: Any) -> Any:
+    return np.maximum(np.abs(lo), np.abs(hi))
+
+
+def _scale_of(fit: Callable[[Any, Any, Grid], AffineParams]) -> Callable[[Any, Any, Grid], Any]:
+    return lambda lo, hi, grid: fit(lo, hi, grid).scale
+
+
+#: Name -> (lo, hi, grid) -> scales. {half}, {low} and {high} are (qmax - qmin) / 2, -qmin, qmax. More may be entered.
+FITS: dict[str, Callable[[Any, Any, Grid], Any]] = {
+    "affine_params, (hi - lo) / {width:g} of the range with 0": _scale_of(affine_params),
+    "(hi - lo) / {width:g} of the range without 0": lambda lo, hi, grid: (hi - lo) / (grid.qmax - grid.qmin),
+    "symmetric_params, max|x| / {high:g}": _scale_of(symmetric_params),
+    "max|x| * (1 / {high:g})": lambda lo, hi, grid: _largest(lo, hi) * (1 / lo.dtype.type(grid.qmax)),
+    "1 / ({high:g} / max|x|)": lambda lo, hi, grid: 1 / (grid.qmax / _largest(lo, hi)),
+    "max|x| / {half:g}": lambda lo, hi, grid: _largest(lo, hi) / ((grid.qmax - grid.qmin) / 2),
+    "max|x| / {low:g}": lambda lo, hi, grid: _largest(lo, hi) / -grid.qmin,
+    "max(hi / {high:g}, -lo / {low:g})": lambda lo, hi, grid: np.maximum(hi / grid.qmax, lo / grid.qmin),
+    "mx_params": _scale_of(mx_params), "mx_ceil_params": _scale_of(mx_ceil_params),
+    "mx_even_params": _scale_of(mx_even_params), "mx_rceil_params": _scale_of(mx_rceil_params),
+    "two_level(E4M3)": _scale_of(two_level(E4M3, axis=-2)),
+}
+#: Name -> (lo, scale, grid) -> zero points.
+ZERO_POINTS: dict[str, Callable[[Any, Any, Grid], Any]] = {
+    "{middle:g}": lambda lo, scale, grid: np.full_like(lo, (grid.qmin + grid.qmax + 1) // 2),
+    "affine_params', qmin + round(-lo / scale)": lambda lo, scale, grid: grid.qmin + np.rint(
+        np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin)),
+    "round(qmin - lo / scale)": lambda lo, scale, grid: np.rint(grid.qmin - lo / scale),
+    "qmin + round(-lo / scale), ties away from 0": lambda lo, scale, grid: grid.qmin + half_away(-lo / scale),
+}
+
+
+@quiet
+def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, got: Any) -> dict[str, Any]:
+    """The rules of a table that give what was got, in float32 or else in float64: name -> what they give.
+
+    Args:
+        a, b: (calls, slices, 1) what the rules take.
+        got: of the same shape; NaN where nothing is asked.
+
+    >>> from refquant import INT8
+    >>> lo, hi = np.float32([[[-1], [-3]]]), np.float32([[[2], [2.5]]])
+    >>> list(followed(FITS, lo, hi, INT8, np.float32([[[2], [3]]]) / np.float32(127.5)))
+    ['max|x| / 127.5']
+    """
+    sizes = {"half": (grid.qmax - grid.qmin) / 2, "width": grid.qmax - grid.qmin, "low": -grid.qmin,
+             "high": grid.qmax, "middle": (grid.qmin + grid.qmax + 1) // 2}
+    found: dict[str, Any] = {}
+    for how, dtype in (("", np.float32), (", in float64", np.float64)):
+        for name, rule in table.items():
+            if grid.equal_steps or not name.startswith("affine"):
+                given = np.asarray(rule(a.astype(dtype), b.astype(dtype), grid))
+                if ((given.astype(got.dtype) == got) | np.isnan(got)).all():
+                    found.setdefault(name.format(**sizes) + how, given)
+        if found:
+            break
+    return found
