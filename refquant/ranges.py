@@ -92,10 +92,23 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
     >>> symmetric_formula(np.float64(-3.5), np.float64(0.7), INT4)
     (np.float64(0.5), np.float64(0.0))
     """
-    zero_point = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
+    zero_point, reach = middle(grid)
     largest = np.maximum(np.abs(lo), np.abs(hi))
-    scale = at_least_normal(largest / min(grid.qmax - zero_point, zero_point - grid.qmin), largest == 0)
+    scale = at_least_normal(largest / reach, largest == 0)
+    if reach < 1:  # then the quotient may overflow
+        scale = np.minimum(scale, np.finfo(scale.dtype).max)
     return scale, np.full_like(scale, zero_point)[()]
+
+
+def middle(grid: Grid) -> tuple[int, float]:
+    """The zero point of a symmetric range, and how far the values reach on both sides of it (R10).
+
+    >>> from refquant import E4M3, INT8, UINT8
+    >>> middle(INT8), middle(UINT8), middle(E4M3)
+    ((0, 127), (128, 127), (0, 448.0))
+    """
+    zero_point = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
+    return zero_point, min(grid.qmax - zero_point, zero_point - grid.qmin)
 
 
 def unchecked(fit: Fit) -> RawFit:

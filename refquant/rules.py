@@ -22,8 +22,9 @@ RULES: dict[str, str] = {
     "R10": "Symmetric: zero_point = 0, or (qmin + qmax + 1)//2 when unsigned; scale = max(|lo|, |hi|) / "
            "min(qmax - zero_point, zero_point - qmin): int8 divides by 127.",
     "R11": "Degenerate ranges: every finite lo <= hi works; an all-zero range has scale 1, otherwise scale is at least "
-           "the smallest normal number. lo > hi, NaN and infinite ends are refused. Nothing overflows on the way; "
-           "x_hat itself may, within one step of the largest float. On E8M0 a scale lies from 2**-127 to 2**127.",
+           "the smallest normal number, at most the largest. lo > hi, NaN and infinite ends are refused. Nothing "
+           "overflows on the way; x_hat itself may, within one step of the largest float. On E8M0 a scale lies from "
+           "2**-127 to 2**127.",
     "R12": "Granularity: parameters broadcast TO x's shape, else an error; the result is that of each slice alone. "
            "axis names the axes reduced over.",
     "R13": "Products of codes are exact: int32 if K * max|a| * max|b| < 2**31 by dtype, never by value, else int64; "
@@ -32,11 +33,13 @@ RULES: dict[str, str] = {
            "exact product, ties to even; any int32 accumulator.",
     "R15": "Straight-through: the gradient passes where the rounded code was not clipped.",
     "R16": "Error: |x - x_hat| <= scale * (gap/2 + (qmax - qmin) * eps) for every x between the values of qmin and "
-           "qmax, gap the distance of the two values around x / scale, 1 on integers; x_hat by fake_quantize, eps of "
-           "x's dtype, scale a normal number of it, x_hat no overflow (R11).",
+           "qmax, gap the distance of the two values around x / scale, 1 on integers; on grids with a zero point or "
+           "values on both sides of 0; x_hat by fake_quantize, eps of x's dtype, scale and scale * (qmax - qmin) normal "
+           "numbers of it, x_hat no overflow (R11).",
     "R17": "Values: a float code is sign, exponent, mantissa, with subnormals and, if not FNUZ, with -0; infinities "
            "and NaN are no values, and their codes are refused. A codebook's code is the place of its value.",
     "R18": "Scales on a grid: a code is chosen by the scale as stored. MX: scale = 2**(floor(log2 max|x|) - floor(log2 "
-           "qmax)), exact. Two levels: a second scale times a value of the scale grid, never below its smallest "
-           "positive one; blocks of zeros do not count for the second scale.",
+           "qmax)), exact; qmax counts from the zero point, to the nearer end, as in R10. Two levels: a second scale "
+           "times a value of the scale grid, never below its smallest positive one; blocks of zeros do not count for "
+           "the second scale.",
 }

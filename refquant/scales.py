@@ -21,16 +21,17 @@ from . import arguments
 from .affine import AffineParams, fake_quantize
 from .arguments import Codes, Reals
 from .grids import E8M0, Grid, known, two_sided
-from .ranges import TINY, Fit, at_least_normal, ends, symmetric_params
+from .ranges import TINY, Fit, at_least_normal, ends, middle, symmetric_params
 
 
 @arguments.quiet
 def mx_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
-    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point = 0.
+    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point as symmetric_params.
 
     Args:
         lo, hi: (*S) reals, finite, lo <= hi.
-        grid: which values exist; qmax is its largest.
+        grid: which values exist. qmax is how far they reach on both sides of the zero point: 448 for E4M3, 127 for INT8
+            and UINT8.
     Returns:
         parameters of shape (*S) with scale_grid=E8M0, the scale in the range's dtype; 1 for an all-zero range (R11).
 
@@ -70,7 +71,7 @@ def mx_even_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """
     largest, floor = _floor("mx_even_params", lo, hi, grid)
     rounded = grid.round(np.ldexp(largest, -floor))
-    return _power_of_two(grid, largest, floor + (np.frexp(rounded)[1] > np.frexp(grid.qmax)[1]))
+    return _power_of_two(grid, largest, floor + (np.frexp(rounded)[1] > np.frexp(middle(grid)[1])[1]))
 
 
 def mx_rceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
@@ -81,21 +82,20 @@ def mx_rceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     [1.0, 2.0]
     """
     largest, floor = _floor("mx_rceil_params", lo, hi, grid)
-    return _power_of_two(grid, largest, floor + (np.frexp(largest)[0] > np.frexp(grid.qmax)[0]))
+    return _power_of_two(grid, largest, floor + (np.frexp(largest)[0] > np.frexp(middle(grid)[1])[0]))
 
 
 def _floor(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, Codes]:
     """max|x|, and floor(log2 max|x|) - floor(log2 qmax), from the bits: a float's logarithm is rounded."""
     lo, hi = ends(where, lo, hi, two_sided(where, grid))
     largest = np.asarray(np.maximum(np.abs(lo), np.abs(hi)))
-    return largest, np.frexp(largest)[1] - np.frexp(float(grid.qmax))[1]
+    return largest, np.frexp(largest)[1] - np.frexp(float(middle(grid)[1]))[1]
 
 
 def _power_of_two(grid: Grid, largest: Reals, exponent: Codes) -> AffineParams:
     """2**exponent, as far as E8M0 reaches; 1 for an all-zero range."""
     scale = np.ldexp(np.ones_like(largest), np.where(largest > 0, np.clip(exponent, -127, 127), 0))
-    return AffineParams(scale=scale, zero_point=0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2, grid=grid,
-                        scale_grid=E8M0)
+    return AffineParams(scale=scale, zero_point=middle(grid)[0], grid=grid, scale_grid=E8M0)
 
 
 def two_level(scale_grid: Grid, fit: Fit = symmetric_params, axis: int | tuple[int, ...] | None = None,

@@ -46,8 +46,9 @@ from .dynamic import Dynamic, check_dynamic
 from .fake import check_fake_quantizer
 from .forms import by_blocks, by_range, one_axis
 from .identify import Identity, identify
-from .laws import LAWS, Law, holds
+from .laws import LAWS, Law, holds, laws_of
 from .mutants import MUTANTS, Mutant
 
-__all__ = ["check_quantizer", "check_fake_quantizer", "check_dynamic", "Dynamic", "by_range", "one_axis",
-           "by_blocks", "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant", "holds", "oracle", "strategies"]
+__all__ = ["check_quantizer", "check_fake_quantizer", "check_dynamic", "Dynamic", "by_range", "one_axis", "by_blocks",
+           "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant", "holds", "laws_of", "oracle",
+           "strategies"]

@@ -104,7 +104,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
     own = grids and [known("check_quantizer", grid) for grid in (grids if isinstance(grids, Sequence) else [grids])]
-    chosen = st.sampled_from(own) if own else strategies.grids(whole("check_quantizer", bits, "bits", 2, 32))
+    chosen = st.sampled_from(own) if own else strategies.integer_grids(whole("check_quantizer", bits, "bits", 2, 32))
     whole("check_quantizer", examples, "examples", 1)
     dtype = st.sampled_from([np.dtype(d) for d in dtypes])
     made = Made(chosen, dtype, symmetric, _precision(data_precision, "data_precision"),

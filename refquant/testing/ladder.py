@@ -100,7 +100,7 @@ def _middles(grid: Grid, z: int, most: float) -> Any:
 
 
 def _zero_points(grid: Grid, symmetric: bool) -> st.SearchStrategy[int]:
-    return st.just(zero(grid)) if symmetric or not grid.equal_steps else strategies.codes(grid)
+    return st.just(zero(grid)) if symmetric else strategies.integers(*grid.zero_points)
 
 
 def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:

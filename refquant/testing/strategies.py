@@ -1,5 +1,6 @@
 """Data at decision points. Random floats do not test a quantizer: it is decided at ties, one ulp beside them, and far
-outside."""
+outside. What is drawn on grids is drawn `on` all of them, or on those of a strategy.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +12,17 @@ from hypothesis.extra import numpy as hnp
 
 from ..affine import AffineParams
 from ..arguments import Codes, Reals, quiet
-from ..grids import Grid, IntGrid
+from ..grids import INT8, UINT8, Grid, IntGrid
+from .grids import along, integers, places
+from .grids import codes as codes
+from .grids import float_grids as float_grids
+from .grids import grids as grids
+from .grids import integer_grids as integer_grids
+from .grids import two_sided_grids as two_sided_grids
+from .grids import uneven_grids as uneven_grids
 
 DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))
+EIGHT_BITS = st.sampled_from([INT8, UINT8])
 
 
 class Quantization(NamedTuple):
@@ -46,22 +55,6 @@ def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
     return st.sampled_from([DTYPES[0], *DTYPES])
 
 
-@st.composite
-def grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Grid:
-    """Every grid of min_bits to max_bits bits, 8 and the smallest more often."""
-    often = [b for b in (8, 2, 3, 4) if min_bits <= b <= max_bits] or [max_bits]
-    bits = draw(st.sampled_from(often) | st.integers(min_bits, max_bits))
-    signed, narrow = draw(st.sampled_from([(True, False), (False, False), (True, True)]))
-    return IntGrid(bits, signed=signed, narrow=narrow)
-
-
-def codes(grid: Grid, beyond: int = 0) -> st.SearchStrategy[int]:
-    """Codes from qmin - beyond to qmax + beyond, the ends and their neighbours more often."""
-    middle = (grid.qmin + grid.qmax + 1) // 2
-    ends = st.sampled_from([middle, grid.qmin, grid.qmin + 1, grid.qmax - 1, grid.qmax])
-    return ends | st.integers(grid.qmin - beyond, grid.qmax + beyond) | st.integers(grid.qmin, grid.qmax)
-
-
 def mantissas() -> st.SearchStrategy[float]:
     """0.5 <= v < 1 with all 48 bits at random, so that few products are exact; wider integers would favour zeros."""
     return st.builds(lambda a, b: (a + b * 2.0**-24) * 2.0**-24, st.integers(2**23, 2**24 - 1),
@@ -86,24 +79,26 @@ def params(draw: st.DrawFn, grid: Grid, shape: tuple[int, ...], x_dtype: np.dtyp
     kept = tuple(n if draw(st.booleans()) else 1 for n in shape)
     kept = draw(st.sampled_from([(), kept]))
     scale = draw(hnp.arrays(dtype, kept, elements=scales(dtype, x_dtype), fill=st.nothing()))
-    zero_point = draw(hnp.arrays(np.int64, kept, elements=codes(grid), fill=st.nothing()))
+    zero_point = draw(hnp.arrays(np.int64, kept, elements=integers(*grid.zero_points), fill=st.nothing()))
     return AffineParams(scale=scale, zero_point=zero_point, grid=grid)
 
 
 @st.composite
 @quiet
 def decision_points(draw: st.DrawFn, params: AffineParams, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Reals:
-    """(code - zero_point + {0, 1/2, -1/2, 1/4}) * scale, then 0 or 1 ulp to either side; or far outside."""
-    def integers(elements: st.SearchStrategy[int]) -> Any:
+    """(a value, or a quarter, half or three quarters of the way to the next - zero_point) * scale, then 0 or 1 ulp to
+    either side; or far outside.
+    """
+    def array(elements: st.SearchStrategy[int]) -> Any:
         return draw(hnp.arrays(np.int64, shape, elements=elements, fill=st.nothing()))
 
-    part = integers(st.sampled_from([2, -2, 0, 1])) / 4
-    steps = integers(codes(params.grid, beyond=2)) - params.zero_point.astype(np.int64) + part
+    part = array(st.sampled_from([2, 0, 1, 3])) / 4
+    steps = along(params.grid, array(integers(*places(params.grid), beyond=2)), part) - params.zero_point
     x = np.asarray(steps * params.scale.astype(np.float64)).astype(dtype)
-    ulps = integers(st.integers(-1, 1))
+    ulps = array(st.integers(-1, 1))
     x = np.where(ulps == 0, x, np.nextafter(x, np.where(ulps > 0, np.inf, -np.inf).astype(dtype)))
     far = far_outside(dtype)
-    special = integers(st.integers(0, 7 * len(far) - 1)) - 6 * len(far)  # 0, drawn most often, is none
+    special = array(st.integers(0, 7 * len(far) - 1)) - 6 * len(far)  # 0, drawn most often, is none
     return np.where(special < 0, x, far[np.maximum(special, 0)]).astype(dtype)
 
 
@@ -120,13 +115,16 @@ def far_outside(dtype: np.dtype[Any]) -> Reals:
 
 
 @st.composite
-def every_tie(draw: st.DrawFn) -> Quantization:
-    """For one scale with a full mantissa: all codes of 8 bits and all ties between them, and one ulp to either side."""
+@quiet
+def every_tie(draw: st.DrawFn, on: st.SearchStrategy[Grid] = EIGHT_BITS | uneven_grids()) -> Quantization:
+    """For one scale with a full mantissa: up to 256 values and all ties between them, and one ulp to either side."""
     dtype = draw(st.sampled_from(DTYPES[:2]))
-    grid = IntGrid(8, signed=draw(st.booleans()))
+    grid = draw(on)
     scale = dtype.type(draw(mantissas()))
-    zero_point = draw(codes(grid))
-    x = ((np.arange(2 * grid.qmin - 3, 2 * grid.qmax + 4) / 2 - zero_point) * np.float64(scale)).astype(dtype)
+    zero_point, (first, last) = draw(integers(*grid.zero_points)), places(grid)
+    start = draw(integers(first, max(first, last - 255)))
+    at = np.arange(2 * start - 3, 2 * min(start + 255, last) + 4)
+    x = ((along(grid, at // 2, at % 2 / 2) - zero_point) * np.float64(scale)).astype(dtype)
     beside = [np.nextafter(x, dtype.type(end)) for end in (-np.inf, np.inf)]
     return Quantization(np.concatenate([x, *beside]), AffineParams(scale=scale, zero_point=zero_point, grid=grid))
 
@@ -159,18 +157,18 @@ def layouts(draw: st.DrawFn, x: Any) -> Any:
 
 
 @st.composite
-def quantizations(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Quantization:
-    """Decision points of every grid, dtype, granularity and layout."""
-    grid, shape, dtype = draw(grids(max_bits, min_bits)), draw(shapes()), draw(dtypes())
+def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = grids()) -> Quantization:
+    """Decision points of every grid, or of those named, of every dtype, granularity and layout."""
+    grid, shape, dtype = draw(on), draw(shapes()), draw(dtypes())
     fitting = draw(params(grid, shape, dtype))
     return Quantization(draw(layouts(draw(decision_points(fitting, shape, dtype)))), fitting)
 
 
 @st.composite
 @quiet
-def ranges(draw: st.DrawFn, max_bits: int = 32) -> Range:
+def ranges(draw: st.DrawFn, on: st.SearchStrategy[Grid] = integer_grids()) -> Range:
     """Ranges whose zero point is a tie or beside one; one-sided, empty, subnormal and largest ones."""
-    grid, dtype = draw(grids(max_bits)), draw(dtypes())
+    grid, dtype = draw(on), draw(dtypes())
     shape = draw(st.sampled_from([(12,), (), (1, 3)]))
     width = grid.qmax - grid.qmin
 
@@ -189,7 +187,7 @@ def ranges(draw: st.DrawFn, max_bits: int = 32) -> Range:
 
     if kind == "tie":
         scale = np.ldexp(1.0, draw(st.integers(-12, 6)))
-        below = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, min(width, 300)), fill=st.nothing())) + 0.5
+        below = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, int(min(width, 300))), fill=st.nothing())) + 0.5
         lo, hi = (-below * scale).astype(dtype), np.minimum((width - below) * scale, info.max).astype(dtype)
     else:
         lo, hi = end(), end()
@@ -201,7 +199,7 @@ def ranges(draw: st.DrawFn, max_bits: int = 32) -> Range:
 @st.composite
 def ordinary_ranges(draw: st.DrawFn) -> Range:
     """24 ranges round 0 with full mantissas, where a formula rounded elsewhere differs in the last place."""
-    grid, dtype = draw(grids(max_bits=16)), draw(st.sampled_from(DTYPES[:2]))
+    grid, dtype = draw(integer_grids(max_bits=16)), draw(st.sampled_from(DTYPES[:2]))
     lo, hi = (draw(hnp.arrays(dtype, (24,), elements=mantissas().map(dtype.type), fill=st.nothing())) for _ in "ab")
     return Range(-lo, hi, grid)
 
@@ -223,7 +221,7 @@ def factors(draw: st.DrawFn) -> tuple[Codes, Codes]:
 @st.composite
 def requantizations(draw: st.DrawFn) -> Requantization:
     """Accumulators whose exact product is a tie, beside one, or at the ends of int32."""
-    grid = draw(grids() | st.just(IntGrid(32)))
+    grid = draw(integer_grids() | st.just(IntGrid(32)))
     mantissa = draw(st.sampled_from([2**30, 3 * 2**29, 2**31 - 1, 5 * 2**28]) | st.integers(2**30, 2**31 - 1))
     shift = draw(st.integers(-8, 2) | st.integers(-70, 30) | st.sampled_from([0, 1]))
     near = st.integers(-1200, 1200) | st.integers(-2**31, 2**31 - 1) | st.integers(2**24, 2**26)

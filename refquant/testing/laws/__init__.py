@@ -6,10 +6,24 @@ laws in a table at its end. LAWS is all of them, and a plain dict: a test may ad
 
 from __future__ import annotations
 
-from . import clipping, codes, gradients, granularity, integers, observers, parameters
+from hypothesis import strategies as st
+
+from ...grids import Grid
+from . import clipping, codes, gradients, granularity, grids, integers, observers, parameters, scales
 from .law import Law, holds
 
-LAWS: dict[str, Law] = {law.name: law for module in (codes, parameters, granularity, clipping, observers, integers,
-                                                     gradients) for law in module.LAWS}
+LAWS: dict[str, Law] = {law.name: law for module in (codes, grids, parameters, scales, granularity, clipping, observers,
+                                                     integers, gradients) for law in module.LAWS}
 
-__all__ = ["LAWS", "Law", "holds"]
+
+def laws_of(grid: Grid) -> list[Law]:
+    """The laws of every grid, tried on this one alone.
+
+    >>> from refquant import Codebook
+    >>> for law in laws_of(Codebook([-3, -1, 0.5, 2]))[:3]:
+    ...     holds(law, max_examples=5)
+    """
+    return [law._replace(cases=law.on(st.just(grid))) for law in LAWS.values() if law.on]
+
+
+__all__ = ["LAWS", "Law", "holds", "laws_of"]

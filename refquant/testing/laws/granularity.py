@@ -20,7 +20,7 @@ def sliced(draw: st.DrawFn) -> tuple[Any, int | tuple[int, ...], Any]:
     x = draw(hnp.arrays(draw(strategies.dtypes()), shape, elements=st.floats(-1000, 1000, width=16),
                         fill=st.nothing()))
     axis = draw(st.sampled_from([tuple(axes), tuple(a - len(shape) for a in axes)]))
-    return draw(strategies.layouts(x)), axis[0] if len(axis) == 1 else axis, draw(strategies.grids())
+    return draw(strategies.layouts(x)), axis[0] if len(axis) == 1 else axis, draw(strategies.integer_grids())
 
 
 def slice_at(index: tuple[int, ...], axis: int | tuple[int, ...]) -> tuple[slice, ...]:
@@ -68,7 +68,7 @@ def blocked(draw: st.DrawFn) -> tuple[Any, int, int, Any]:
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=7))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
     x = draw(hnp.arrays(draw(strategies.dtypes()), shape, elements=st.floats(-1000, 1000, width=16), fill=st.nothing()))
-    return draw(strategies.layouts(x)), draw(st.integers(1, shape[axis])), axis, draw(strategies.grids())
+    return draw(strategies.layouts(x)), draw(st.integers(1, shape[axis])), axis, draw(strategies.integer_grids())
 
 
 def a_block_is_a_channel_after_a_reshape(subject: Any, case: tuple[Any, int, int, Any]) -> None:

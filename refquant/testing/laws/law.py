@@ -12,19 +12,33 @@ from hypothesis import strategies as st
 
 import refquant
 
+from ...grids import Grid
+from .. import strategies
+
 Check: TypeAlias = Callable[[Any, Any], None]
+Grids: TypeAlias = st.SearchStrategy[Grid]
 
 
 class Law(NamedTuple):
-    """A property: the check that raises where it fails, the rules it cites, and the cases it is tried on."""
+    """A property: the check that raises where it fails, the rules it cites, and the cases it is tried on.
+
+    A law of every grid also says how cases are drawn on the grids of a strategy, so that laws_of can name one.
+    """
 
     check: Check
     rules: tuple[str, ...]
     cases: st.SearchStrategy[Any]
+    on: Callable[[Grids], st.SearchStrategy[Any]] | None = None
 
     @property
     def name(self) -> str:
         return self.check.__name__
+
+
+def on_grids(check: Check, rules: tuple[str, ...], on: Callable[[Grids], st.SearchStrategy[Any]],
+             grids: Grids | None = None) -> Law:
+    """A law of every grid, or of those that `grids` draws."""
+    return Law(check, rules, on(strategies.grids() if grids is None else grids), on)
 
 
 def holds(law: Law, subject: Any = refquant, **options: Any) -> None:
@@ -59,6 +73,11 @@ def equal(rule: str, got: Any, expected: Any) -> None:
         f"{rule}: {got.dtype}{got.shape} instead of {expected.dtype}{expected.shape}")
     same = np.array_equal(got, expected) and np.array_equal(np.signbit(got), np.signbit(expected))
     assert same, f"{rule}: {got!r} instead of {expected!r}"
+
+
+def native(x: Any) -> Any:
+    """x in the machine's order of bytes, as scalars have it."""
+    return x.astype(x.dtype.newbyteorder("="))
 
 
 def each(f: Callable[..., Any], dtype: np.dtype[Any], *arrays: Any) -> Any:
