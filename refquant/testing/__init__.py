@@ -1,7 +1,11 @@
 """The property-based kit that refquant's own tests stand on; it needs hypothesis (extra `test`).
 
     check       check_quantizer(yours): is it right, and if not, the smallest counter-example
+    forms       other forms as (x, params) -> codes: by_range, one_axis, by_blocks
+    fake        check_fake_quantizer(yours): the rounding, and the way back
+    dynamic     check_dynamic(yours): its own scale, and its codes; fits, calls and judged do the work
     ladder      the numbers that check_quantizer tries, rule after rule
+    pasted      a call, written so that it can be pasted
     identify    identify(black_box): which convention is it
     oracle      the formula for one number at a time, in exact fractions
     strategies  data at decision points: ties, one ulp beside them, far outside
@@ -11,8 +15,35 @@
 
 A quantizer is a function (x, params) -> codes. x is an array of float32. params has `scale` (float32) and `zero_point`
 (int16, or int32 beyond 8 bits), arrays that broadcast to x, and `grid` with `bits`, `qmin`, `qmax`, `dtype`. A function
-of other arguments is wrapped: lambda x, p: mine(x, p.scale, p.zero_point). one_axis(f) adapts an
-f(x, scale_1d, zero_point_1d, channel_axis).
+of other arguments is wrapped. The form of yours, and what to paste:
+
+    form of `mine`                        after: import refquant as rq; from refquant.testing import *
+    (x, params) -> codes                  check_quantizer(mine)
+    (x, scale, zero_point) -> codes       check_quantizer(lambda x, p: mine(x, p.scale, p.zero_point), grids=rq.INT8)
+    (x, scale) -> codes                   check_quantizer(lambda x, p: mine(x, p.scale), grids=rq.INT8, symmetric=True)
+    (x, scale_1d, zero_point_1d, axis)    check_quantizer(one_axis(mine), grids=rq.INT8)
+    (x, lo, hi) -> codes                  check_quantizer(by_range(mine), grids=rq.UINT8)
+    (x, scales, zero_points), blocks      check_quantizer(by_blocks(mine, 32), grids=rq.INT4)
+    (x, params) -> x_hat                  check_fake_quantizer(mine, grids=rq.INT8)
+    x -> codes, scale, zero_point         print(check_dynamic(mine, grid=rq.UINT8))
+    x -> codes, scale, one a row          print(check_dynamic(mine, axis=-1))
+    x -> codes, scales of blocks          print(check_dynamic(mine, grid=rq.E2M1, block=32))
+    float codes, a codebook               check_quantizer(mine, grids=rq.E4M3)
+
+What it is made for is said by name, in any of these calls (check_dynamic takes arrays= and data_precision=):
+
+    one scale, one zero point             per_tensor=True
+    no zero point                         symmetric=True
+    scales that are powers of two         scale_precision=1
+    sizes that are a multiple of 64       multiple=64
+    tensors                               arrays=torch.from_numpy
+    bfloat16                              arrays=torch.from_numpy, data_precision=8, scale_precision=8
+
+With 8 significant bits x.bfloat16() rounds nothing, so `mine` may convert. Codes and reals are then held to float32's
+arithmetic on these numbers, as float16's are (R3). Codes of floats are their bits: .view(torch.uint8). A property of
+your own is tested on data that fit, without filtering:
+
+    @given(strategies.quantizations(grid=rq.INT8, dtype="float32", per_tensor=True, symmetric=True))
 
 To check an intended deviation, name it: check_quantizer(mine, zero_point=before_rounding). Several may be combined:
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..arguments import error
 from ..grids import Grid
 from .check import Deviation
 from .forms import name_of, plain
-from .ladder import zero
+from .ladder import coarse, zero
 from .pasted import array
 
 
@@ -40,6 +41,7 @@ class Call(NamedTuple):
     shape: tuple[int, ...]
     over: tuple[int, ...]
     block: int | None
+    precision: int | None
 
     def places(self, shape: tuple[int, ...]) -> Any:
         """(slices, n) which numbers of an array share a scale."""
@@ -57,9 +59,9 @@ class Call(NamedTuple):
         if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
             raise error(TypeError, "check_dynamic", "`quantize` must return codes, scale and perhaps a zero point",
                         f"a {type(parts).__name__}", "check_quantizer takes functions (x, params) -> codes")
-        codes, scale, *z = (plain(part) for part in parts if part is not None)
-        z = z[0] if z else np.full(scale.shape, zero(self.grid))
-        if codes.dtype.kind not in "iu" or not (z == np.rint(z)).all():
+        codes, scale, *rest = (plain(part) for part in parts if part is not None)
+        z = rest[0] if rest else np.full(scale.shape, zero(self.grid))
+        if codes.dtype.kind not in "iu" or np.any(z != np.rint(z)):
             raise error(TypeError, "check_dynamic", "codes and zero points must be integers",
                         f"dtypes {codes.dtype} and {z.dtype}", "a real offset is no zero point: 0 is not exact (R8)")
         if codes.size != x.size or not scale.size == z.size == len(places):
@@ -70,9 +72,9 @@ class Call(NamedTuple):
 
     def seen(self, rng: np.random.Generator) -> Seen:
         """One array, twice: with the ends of its slices fixed, then with the ties of the scale between them."""
-        first = _ranges(rng, self.places(self.shape).shape)
-        _, scale, z = self.of(first, self.shape)
-        x = _ties(rng, first, scale, z, self.grid)
+        first = coarse(_ranges(rng, self.places(self.shape).shape, self.grid), self.precision)
+        _, scale, _ = self.of(first, self.shape)
+        x = coarse(_ties(rng, first, scale, self.grid), self.precision)
         codes, scale, z = self.of(x, self.shape)
         lo, hi = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
         return Seen(x, lo, hi, codes, scale, z, ((lo != 0) | (hi != 0)) & (scale > 0) & np.isfinite(scale))
@@ -88,40 +90,41 @@ class Call(NamedTuple):
             codes, scale, z = self.of(rows, self.shape)
         except Exception as failure:
             return f"raises {type(failure).__name__}"
-        for q, at in ((codes, z), (seen.codes[~seen.asked[..., 0]], seen.zero_point[~seen.asked[..., 0]])):
-            if (q != at).any():
-                raise Deviation("R11", f"R11 is broken: zeros have the code of the zero point.\n\n"
+        empty = (seen.lo == 0)[..., 0] & (seen.hi == 0)[..., 0]
+        for q, at in ((codes, z), (seen.codes[empty], seen.zero_point[empty])):
+            means_0 = self.grid.encode(self.grid.round(np.zeros(at.shape)) + at)
+            if (q != means_0).any():
+                raise Deviation("R11", f"R11 is broken: slices of zeros have the code of 0.\n\n"
                                        f"{self.written(np.zeros(self.shape, np.float32))}\n\n"
-                                       f"expected   {at[q != at][:1]}\ngot        {q[q != at][:1]}")
+                                       f"expected   {means_0.flat[0]}\ngot        {q[q != means_0][0]}")
         return f"scale {scale.flat[0]:g}"
 
     def written(self, x: Any) -> str:
         """The call, to be pasted."""
         return f"    import numpy as np\n    {name_of(self.function, 'quantize')}({array(x)})"
 
-    def smallest(self, lo: Any, hi: Any, v: Any, came: int) -> str:
-        """A call whose slices are lo, hi and v alone, if that gives the same code; otherwise how v came about."""
-        few = tuple(self.block or 3 if i == self.over[-1] else 1 for i in range(len(self.shape)))
-        for shape in (few, self.shape):
-            rows = np.full(self.places(shape).shape, v, np.float32)
-            rows[:, 0], rows[:, 1] = lo, hi
-            try:
-                codes = self.of(rows, shape)[0]
-            except Exception:
-                continue
-            if codes[0, 2] == came:
-                x = np.empty(shape, np.float32)
-                x.reshape(-1)[self.places(shape)] = rows
-                return self.written(x)
-        return f"    x in a slice from {lo} to {hi}"
+    def smallest(self, row: Any, v: Any, came: int) -> str:
+        """A call that gives v the same code: with the ends and v alone if that is enough, or with the whole slice."""
+        few = np.array([row.min(), row.max(), *[v] * ((self.block or 3) - 2)], np.float32)
+        for slice_ in (few, row):
+            alone = tuple(len(slice_) if i == self.over[-1] else 1 for i in range(len(self.shape)))
+            for shape in (alone, self.shape):
+                with suppress(Exception):  # shapes that it does not take
+                    rows = np.resize(slice_, self.places(shape).shape)
+                    if (self.of(rows, shape)[0][rows == v] == came).any():
+                        x = np.empty(shape, np.float32)
+                        x.reshape(-1)[self.places(shape)] = rows
+                        return self.written(x)
+        return f"    in a slice from {row.min()} to {row.max()}, beside others"
 
 
-def _ranges(rng: np.random.Generator, shape: tuple[int, int]) -> Any:
-    """Slices with ends on both sides of 0, on one, equally far, a power of two times 127; some of zeros."""
+def _ranges(rng: np.random.Generator, shape: tuple[int, int], grid: Grid) -> Any:
+    """Slices with ends on both sides of 0, on one, equally far, at a power of two times qmax or beyond; of zeros."""
     size = np.ldexp(rng.uniform(0.5, 1, (shape[0], 1)), rng.integers(-6, 7, (shape[0], 1))).astype(np.float32)
     lo, hi = -size * rng.uniform(0.1, 1, size.shape).astype(np.float32), size
     kind = rng.integers(0, 8 if shape[0] > 1 else 7, size.shape)
-    hi = np.where(kind == 3, 127 * np.exp2(np.rint(np.log2(size))), hi).astype(np.float32)
+    whole = np.exp2(np.rint(np.log2(size)) - np.rint(np.log2(grid.qmax)))  # whole steps, where each is a power of two
+    hi = np.where(kind == 3, (grid.qmax + rng.choice([0, 0.3, 0.7])) * whole, hi).astype(np.float32)
     lo = np.select([kind == 1, kind == 2, kind == 3], [-hi, hi / 4, -hi / 2], lo)
     lo, hi = np.where(kind >= 6, -hi, lo), np.where(kind >= 6, -lo, hi)
     lo, hi = np.where(kind == 7, 0, lo), np.where(kind == 7, 0, hi)
@@ -130,10 +133,14 @@ def _ranges(rng: np.random.Generator, shape: tuple[int, int]) -> Any:
     return rng.permuted(rows, axis=1)
 
 
-def _ties(rng: np.random.Generator, rows: Any, scale: Any, z: Any, grid: Grid) -> Any:
+def _ties(rng: np.random.Generator, rows: Any, scale: Any, grid: Grid) -> Any:
     """The rows with their ends where they were, and values and ties of the scale, and one ulp beside, between them."""
     lo, hi = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
     step = np.where((scale > 0) & np.isfinite(scale), scale, 1).astype(np.float64)
+    if rng.random() < 0.5:  # the scale may have been rounded when it was stored: 127.04 steps were 127
+        steps = np.rint(2 * np.maximum(-lo, hi) / step) / 2
+        before = np.maximum(-lo, hi) / steps.astype(np.float32)
+        step = np.where((steps > 0) & (steps < 1000), before, step).astype(np.float64)
     if grid.equal_steps:
         steps = np.rint(2 * rng.uniform(lo / step, hi / step, rows.shape)) / 2
     else:
@@ -144,4 +151,5 @@ def _ties(rng: np.random.Generator, rows: Any, scale: Any, z: Any, grid: Grid) -
     keep = np.zeros(rows.shape, bool)
     for ends in (rows.argmin(axis=1), rows.argmax(axis=1)):
         keep[np.arange(len(rows)), ends] = True
-    return np.where(keep, rows, np.clip(x, lo, hi)).astype(np.float32)
+    normal = np.abs(x) >= np.finfo(np.float32).tiny  # some flush what is smaller to 0
+    return np.where(keep, rows, np.clip(np.where(normal, x, 0), lo, hi)).astype(np.float32)

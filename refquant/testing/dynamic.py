@@ -14,7 +14,7 @@ import numpy as np
 from ..arguments import axes, quiet, whole
 from ..engines.conventions import OWN, Convention
 from ..grids import INT8, Grid, known
-from .calls import Call, Seen
+from .calls import Call
 from .fits import FITS, ZERO_POINTS, followed
 from .judged import Judged, judged
 
@@ -48,7 +48,8 @@ class Dynamic(NamedTuple):
 @quiet
 def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: int | tuple[int, ...] | None = None,
                   block: int | None = None, shape: tuple[int, ...] | None = None,
-                  arrays: Callable[[Any], Any] = np.array, examples: int = 20, **held: Callable[..., Any]) -> Dynamic:
+                  arrays: Callable[[Any], Any] = np.array, data_precision: int | None = None, examples: int = 60,
+                  **held: Callable[..., Any]) -> Dynamic:
     """Which fit the scale follows, and which convention the codes; Deviation if the codes follow none.
 
     Args:
@@ -58,6 +59,8 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
         block: blocks of so many values along the last axis share a scale.
         shape: of x; (4, 64), or four rows of two blocks.
         arrays: torch.from_numpy, or another function that makes x.
+        data_precision: significant bits of x: 8 for bfloat16, which lambda a: torch.from_numpy(a).bfloat16() then makes
+            without rounding.
         examples: arrays tried.
         held: division, zero_point, rounding or cast, to hold it to that choice alone. Otherwise every named one is
             tried, and range_reciprocal.
@@ -78,13 +81,14 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     """
     shape = shape or (4, 2 * whole("check_dynamic", block, "block", 2) if block else 64)
     over = axes("check_dynamic", shape, -1 if block else axis)
-    call = Call(quantize, arrays, known("check_dynamic", grid), shape, over, block)
+    call = Call(quantize, arrays, known("check_dynamic", grid), shape, over, block, data_precision)
     rng = np.random.default_rng(0)
     seen = call.stacked([call.seen(rng) for _ in range(whole("check_dynamic", examples, "examples", 1))])
     zeros = call.of_zeros(seen)
     fits = followed(FITS, seen.lo, seen.hi, grid, np.where(seen.asked, seen.scale, np.nan))
     zero_points = followed(ZERO_POINTS, seen.lo, seen.scale, grid, np.where(seen.asked, seen.zero_point, np.nan))
-    found: Judged = judged(call, seen, [seen.scale, *(v for v in fits.values() if v.dtype != seen.scale.dtype)], held)
+    found: Judged = judged(call, seen, [seen.scale, *(
+        v for given in fits.values() for v in given if (v != seen.scale)[seen.asked].any())], held)
     ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / seen.scale[seen.asked]
     return Dynamic(tuple(fits), tuple(zero_points), found.conventions, found.stored, found.lowest, zeros,
                    f"from {ratio.min():.6g} to {ratio.max():.6g}")

@@ -83,8 +83,10 @@ def _meant(f: Quantize, convention: Convention, precision: int | None) -> Quanti
 def _way_back(f: Quantize, x: Any, params: AffineParams, i: int, values: Any, x_hat: Any, q: Any) -> Deviation:
     right, came = values.ravel()[i], x_hat.ravel()[i]
     return Deviation("R2", "\n".join([
-        "R2 is broken: x_hat is scale * (q - zero_point), the value of a code.", "", pasted.call(f, *_alone(x, params, i)), "",
-        f"expected   {hexadecimal(right)} = {right} (code {q.ravel()[i]})", f"got        {hexadecimal(came)} = {came}"]))
+        "R2 is broken: x_hat is scale * (q - zero_point), the value of a code.", "",
+        pasted.call(f, *_alone(x, params, i)), "",
+        f"expected   {hexadecimal(right)} = {right} (code {q.ravel()[i]})",
+        f"got        {hexadecimal(came)} = {came}"]))
 
 
 def _alone(x: Any, params: AffineParams, i: int) -> tuple[Any, AffineParams]:

@@ -13,6 +13,7 @@ from ..engines.choices import half_away
 from ..grids import E4M3, Grid
 from ..ranges import affine_params, symmetric_params
 from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params, two_level
+from .ladder import coarse
 
 
 def _largest(lo: Any, hi: Any) -> Any:
@@ -39,7 +40,7 @@ FITS: dict[str, Callable[[Any, Any, Grid], Any]] = {
 }
 #: Name -> (lo, scale, grid) -> zero points.
 ZERO_POINTS: dict[str, Callable[[Any, Any, Grid], Any]] = {
-    "{middle:g}": lambda lo, scale, grid: np.full_like(lo, (grid.qmin + grid.qmax + 1) // 2),
+    "{middle:g}": lambda lo, _, grid: np.full_like(lo, (grid.qmin + grid.qmax + 1) // 2),
     "affine_params', qmin + round(-lo / scale)": lambda lo, scale, grid: grid.qmin + np.rint(
         np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin)),
     "round(qmin - lo / scale)": lambda lo, scale, grid: np.rint(grid.qmin - lo / scale),
@@ -48,8 +49,8 @@ ZERO_POINTS: dict[str, Callable[[Any, Any, Grid], Any]] = {
 
 
 @quiet
-def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, got: Any) -> dict[str, Any]:
-    """The rules of a table that give what was got, in float32 or else in float64: name -> what they give.
+def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, got: Any) -> dict[str, list[Any]]:
+    """The rules of a table that give what was got, in float32 or else in float64: name -> what they give in each.
 
     Args:
         a, b: (calls, slices, 1) what the rules take.
@@ -62,13 +63,22 @@ def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, g
     """
     sizes = {"half": (grid.qmax - grid.qmin) / 2, "width": grid.qmax - grid.qmin, "low": -grid.qmin,
              "high": grid.qmax, "middle": (grid.qmin + grid.qmax + 1) // 2}
-    found: dict[str, Any] = {}
-    for how, dtype in (("", np.float32), (", in float64", np.float64)):
-        for name, rule in table.items():
-            if grid.equal_steps or not name.startswith("affine"):
-                given = np.asarray(rule(a.astype(dtype), b.astype(dtype), grid))
-                if ((given.astype(got.dtype) == got) | np.isnan(got)).all():
-                    found.setdefault(name.format(**sizes) + how, given)
-        if found:
-            break
-    return found
+    precision = 8 if (coarse(got, 8) == got)[~np.isnan(got)].all() else None  # bfloat16 came back as float32
+    found: dict[str, list[Any]] = {}
+    for name, rule in table.items():
+        if _differs(name, grid, a.shape[-2]):
+            every = [np.asarray(rule(a.astype(dtype), b.astype(dtype), grid)) for dtype in (np.float32, np.float64)]
+            same = [((coarse(v.astype(got.dtype), precision) == got) | np.isnan(got)).all() for v in every]
+            if any(same):
+                found[name.format(**sizes) + ("" if same[0] else ", in float64")] = [
+                    v for v, alike in zip(every, same, strict=True) if alike]
+    best = {name: given for name, given in found.items() if not name.endswith("float64")}
+    return best or found
+
+
+def _differs(name: str, grid: Grid, slices: int) -> bool:
+    """Whether the rule can be told from one before it: on this grid, with so many slices."""
+    if name.startswith("affine"):
+        return grid.equal_steps
+    return slices > 1 if name.startswith("two_level") else grid.qmin != -grid.qmax or not (
+        "{half" in name or "{low" in name)

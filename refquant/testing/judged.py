@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -15,15 +15,27 @@ from ..engines.exact import hexadecimal
 from ..grids import Grid, IntGrid
 from .calls import Call, Seen
 from .check import Deviation
+from .ladder import coarse
 
 
 def range_reciprocal(x: Any, scale: Any) -> Any:
-    """x * (127 / max|x|), x * (255 / (hi - lo)): the reciprocal comes from the range, not from the scale.
+    """x * (127 / max|x|), x * (255 / (hi - lo)): the reciprocal of the scale before it was rounded.
 
-    >>> range_reciprocal.__name__
-    'range_reciprocal'
+    check_dynamic knows the range. Where the scale is not rounded, this is choices.reciprocal:
+
+    >>> range_reciprocal(np.float32(3), np.float32(0.5))
+    np.float32(6.0)
     """
-    raise NotImplementedError  # it takes the range
+    return choices.reciprocal(x, scale)
+
+
+def in_bfloat16(x: Any, scale: Any) -> Any:
+    """x / scale, rounded to bfloat16: tensors of bfloat16 divided in their own dtype.
+
+    >>> in_bfloat16(np.float32(193), np.float32(129))
+    np.float32(1.5)
+    """
+    return coarse(np.divide(x, scale), 8)
 
 
 class Judged(NamedTuple):
@@ -34,7 +46,7 @@ class Judged(NamedTuple):
     lowest: str
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """One way to get codes: a convention, a grid (narrow or not), the scales, their place among those tried."""
 
     convention: Convention
@@ -54,16 +66,18 @@ def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) 
     alike = [way for way in ways if not wrong[way] and (_codes(way, flat, flats[way.place]) == flat.codes).all()]
     if not alike:
         nearest = min(ways, key=lambda way: wrong[way])
-        raise _deviation(call, flat, nearest, _codes(nearest, flat, flats[nearest.place]), flats[nearest.place])
+        raise _deviation(call, seen.x, flat, nearest, _codes(nearest, flat, flats[nearest.place]),
+                         flats[nearest.place])
     least = min(_departures(way) for way in alike)
     best = [way for way in alike if _departures(way) == least]
-    given = "given" if (flat.codes == call.grid.encode(np.float64(call.grid.qmin))).any() else "not called for"
-    return Judged(tuple(way.convention for way in best), best[0].place == 0,
+    given = "given" if (flat.codes == call.grid.encode(np.array(float(call.grid.qmin)))).any() else "not called for"
+    return Judged(tuple(dict.fromkeys(way.convention for way in best)), best[0].place == 0,
                   given if best[0].grid == call.grid else "never given: grid=IntGrid(bits, narrow=True)")
 
 
-def _ways(grid: Grid, scales: int, held: dict[str, Any]) -> list[_Way]:
-    named = {**NAMED, "division": (*NAMED["division"], range_reciprocal), "cast": (choices.saturating, choices.wrapping)}
+def _ways(grid: Grid, scales: int, held: dict[str, Any]) -> list[Way]:
+    named: dict[str, tuple[Any, ...]] = {**NAMED, "division": (*NAMED["division"], range_reciprocal, in_bfloat16),
+             "cast": (choices.saturating, choices.wrapping)}
     for kind, f in held.items():
         if kind not in named or not callable(f):
             raise error(TypeError, "check_dynamic", f"`held` must be functions named {', '.join(named)}",
@@ -72,16 +86,16 @@ def _ways(grid: Grid, scales: int, held: dict[str, Any]) -> list[_Way]:
     if not grid.equal_steps:
         named = {kind: named[kind] if kind == "division" else named[kind][:1] for kind in named}
     grids = [grid, IntGrid(grid.bits, narrow=True)] if grid.equal_steps and grid.qmin < -grid.qmax else [grid]
-    every = [_Way(Convention(*parts), g, i) for i in range(scales) for g in grids for parts in product(
+    every = [Way(Convention(*parts), g, i) for i in range(scales) for g in grids for parts in product(
         *(named[kind] for kind in ("division", "zero_point", "rounding", "cast")))]
     return sorted(every, key=_departures)
 
 
-def _departures(way: _Way) -> int:
-    return len(way.convention.departs) + (way.place > 0) + (way.grid.qmin == -way.grid.qmax)
+def _departures(way: Way) -> int:
+    return len(way.convention.departs) + int(way.place > 0) + int(way.grid.qmin == -way.grid.qmax)
 
 
-def _codes(way: _Way, seen: Seen, scale: Any) -> Any:
+def _codes(way: Way, seen: Seen, scale: Any) -> Any:
     """The codes of one way, many numbers at once."""
     convention, grid, _ = way
     x, z = seen.x, seen.zero_point
@@ -89,30 +103,35 @@ def _codes(way: _Way, seen: Seen, scale: Any) -> Any:
         x, z = choices.above_lowest(x, scale.astype(np.float32), z, grid), np.full(x.shape, grid.qmin)
     if convention.division is range_reciprocal:
         v = (x * _inverse(seen, grid)).astype(np.float64)
+    elif convention.division is in_bfloat16:
+        v = in_bfloat16(x, scale.astype(np.float32)).astype(np.float64)
     else:
         wide = convention.division in (choices.in_float64, choices.reciprocal_in_float64)
         v = arrays.DIVISIONS[convention.division](x, scale if wide else scale.astype(np.float32)).astype(np.float64)
     if not grid.equal_steps:
         return grid.encode(np.clip(grid.round(v), grid.qmin, grid.qmax))
-    return arrays.cast(convention, *arrays.ZERO_POINTS[convention.zero_point](v, z), grid)
+    whole, rest = arrays.ZERO_POINTS[convention.zero_point](v, z)
+    return arrays.cast(convention, whole, rest, grid)
 
 
 def _inverse(seen: Seen, grid: Grid) -> Any:
     """127 / max|x|, 127.5 / max|x| or 255 / (hi - lo): what is nearest to 1 / scale."""
     largest = np.maximum(np.abs(seen.lo), np.abs(seen.hi))
     width = np.maximum(seen.hi, 0) - np.minimum(seen.lo, 0)
-    each = np.stack([n / d for n, d in ((np.float32(grid.qmax), largest), (np.float32((grid.qmax - grid.qmin) / 2), largest),
-                                        (np.float32(grid.qmax - grid.qmin), width))])
+    width_in_steps = np.float32(grid.qmax - grid.qmin)
+    each = np.stack([np.float32(grid.qmax) / largest, width_in_steps / 2 / largest, width_in_steps / width])
     return np.take_along_axis(each, np.abs(each * seen.scale - 1).argmin(axis=0)[None], axis=0)[0]
 
 
-def _deviation(call: Call, seen: Seen, nearest: _Way, expected: Any, scale: Any) -> Deviation:
+def _deviation(call: Call, rows: Any, seen: Seen, nearest: Way, expected: Any, scale: Any) -> Deviation:
     wrong = np.flatnonzero(expected != seen.codes)
     i = wrong[np.abs(seen.x[wrong]).argmin()]
+    row = rows[((rows == seen.x[i]) & (seen.lo[i] == rows.min(-1, keepdims=True))).any(axis=-1)][0]
     ratio = float(seen.x[i]) / float(scale[i])
     return Deviation("R4", "\n".join([
-        f"R4 is broken: at the scale that comes back, codes follow no named convention; nearest is {nearest.convention}.",
-        "", call.smallest(seen.lo[i], seen.hi[i], seen.x[i], int(seen.codes[i])), "",
+        "R4 is broken: at the scale that comes back, codes follow no named convention; nearest is "
+        f"{nearest.convention}.",
+        "", call.smallest(row, seen.x[i], int(seen.codes[i])), "",
         f"x          float.fromhex('{hexadecimal(seen.x[i])}')",
         f"scale      float.fromhex('{hexadecimal(scale[i])}'), zero point {int(seen.zero_point[i])}",
         f"x / scale  {ratio:.10g}", f"expected   {int(expected[i])}", f"got        {int(seen.codes[i])}"]))
