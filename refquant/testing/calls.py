@@ -143,6 +143,7 @@ def _ties(rng: np.random.Generator, rows: Any, scale: Any, grid: Grid) -> Any:
         step = np.where((steps > 0) & (steps < 1000), before, step).astype(np.float64)
     if grid.equal_steps:
         steps = np.rint(2 * rng.uniform(lo / step, hi / step, rows.shape)) / 2
+        steps = np.where(rng.random(rows.shape) < 0.1, rng.choice([-0.5, 0.5], rows.shape), steps)
     else:
         steps = rng.choice(np.concatenate([grid.values, (grid.values[1:] + grid.values[:-1]) / 2]), rows.shape)
     x = (steps * step).astype(np.float32)

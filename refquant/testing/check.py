@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import DTypeLike
 
@@ -157,7 +157,8 @@ class _Wrong(AssertionError):
 
 def _profile(examples: int, random: bool) -> settings:
     return settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
-                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+                    phases=[Phase.generate, Phase.shrink])
 
 
 def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:

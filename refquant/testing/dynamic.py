@@ -57,11 +57,11 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
         grid: which codes exist. Whether the lowest is given is found out.
         axis: the axes reduced over, as in dynamic_params; None: one scale for all.
         block: blocks of so many values along the last axis share a scale.
-        shape: of x; (4, 64), or four rows of two blocks.
+        shape: of x; (8, 64), or eight rows of two blocks.
         arrays: torch.from_numpy, or another function that makes x.
         data_precision: significant bits of x: 8 for bfloat16, which lambda a: torch.from_numpy(a).bfloat16() then makes
             without rounding.
-        examples: arrays tried.
+        examples: arrays tried; of less than eight slices each, up to eight times as many.
         held: division, zero_point, rounding or cast, to hold it to that choice alone. Otherwise every named one is
             tried, and range_reciprocal.
 
@@ -79,11 +79,12 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
         Deviation: an AssertionError: codes that no named convention gives (R4), or that mean no 0 where all is 0 (R11).
         ValueError, TypeError: other arguments, a function that returns something else.
     """
-    shape = shape or (4, 2 * whole("check_dynamic", block, "block", 2) if block else 64)
+    shape = shape or (8, 2 * whole("check_dynamic", block, "block", 2) if block else 64)
     over = axes("check_dynamic", shape, -1 if block else axis)
     call = Call(quantize, arrays, known("check_dynamic", grid), shape, over, block, data_precision)
     rng = np.random.default_rng(0)
-    seen = call.stacked([call.seen(rng) for _ in range(whole("check_dynamic", examples, "examples", 1))])
+    times = whole("check_dynamic", examples, "examples", 1) * max(1, 8 // len(call.places(shape)))
+    seen = call.stacked([call.seen(rng) for _ in range(times)])
     zeros = call.of_zeros(seen)
     fits = followed(FITS, seen.lo, seen.hi, grid, np.where(seen.asked, seen.scale, np.nan))
     zero_points = followed(ZERO_POINTS, seen.lo, seen.scale, grid, np.where(seen.asked, seen.zero_point, np.nan))

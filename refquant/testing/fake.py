@@ -38,8 +38,8 @@ def check_fake_quantizer(fake_quantize: Quantize, *, arrays: Callable[[Any], Any
     ...     check_fake_quantizer(mine, grids=rq.INT8)
     ... except Deviation as deviation:
     ...     print(deviation.rule, "\\n".join(str(deviation).splitlines()[-2:]))
-    R2 expected   0x1.3fffffp+1 = 2.499999761581421 (code 127)
-    got        0x1.4p+1 = 2.5
+    R2 expected   0x1.000002p-1 = 0.5000000596046448 (code -127)
+    got        0x1p-1 = 0.5
 
     Raises:
         Deviation: an AssertionError that names the rule.

@@ -39,6 +39,7 @@ def text_of(g: Grid) -> str:
 def array(a: Any) -> str:
     """The call that makes an array, or a number.
 
+    >>> import numpy as np
     >>> array(np.float32([0.1])), array(np.float32(2)), array(np.zeros(64, np.float32))
     ("np.array([float.fromhex('0x1.99999ap-4')], np.float32)", "np.float32(float.fromhex('0x1p+1'))", \
 "np.full((64,), float.fromhex('0x0p+0'), np.float32)")

@@ -252,8 +252,11 @@ def test_torch_tensors() -> None:
     check_quantizer(in_float32, **coarse_ones)
     with pytest.raises(Deviation, match="R3"):
         check_quantizer(rounding_in_bfloat16, **coarse_ones)
-    check_quantizer(lambda x, p: torch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), torch.qint8).int_repr(),
-                    grids=rq.INT8, per_tensor=True, arrays=torch.from_numpy, division=fused_reciprocal,
+
+    def per_tensor(x: Any, p: Any) -> Any:
+        return torch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), torch.qint8).int_repr()
+
+    check_quantizer(per_tensor, grids=rq.INT8, per_tensor=True, arrays=torch.from_numpy, division=fused_reciprocal,
                     zero_point=before_rounding, examples=20)
     check_quantizer(lambda x, p: (x / p.scale).to(torch.float8_e4m3fn).view(torch.uint8), grids=rq.E4M3,
                     arrays=torch.from_numpy, examples=20)
