@@ -20,7 +20,7 @@ from .pasted import array
 class Seen(NamedTuple):
     """Numbers, (slices, n), and for each slice, (slices, 1), its ends and what came back; of several calls, stacked.
 
-    asked: whether its scale can be judged: not where all is 0, or where the scale is not positive and finite.
+    asked: whether its scale can be judged: not where all is 0, or where the scale is 0 or not finite.
     """
 
     x: Any
@@ -77,11 +77,15 @@ class Call(NamedTuple):
         x = coarse(_ties(rng, first, scale, self.grid), self.precision)
         codes, scale, z = self.of(x, self.shape)
         lo, hi = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
-        return Seen(x, lo, hi, codes, scale, z, ((lo != 0) | (hi != 0)) & (scale > 0) & np.isfinite(scale))
+        return Seen(x, lo, hi, codes, scale, z, ((lo != 0) | (hi != 0)) & (scale != 0) & np.isfinite(scale))
 
     def stacked(self, calls: Sequence[Seen]) -> Seen:
         """All calls, along a first axis."""
-        return Seen(*(np.stack(part) for part in zip(*calls, strict=True)))
+        seen = Seen(*(np.stack(part) for part in zip(*calls, strict=True)))
+        if not seen.asked.any():
+            raise error(ValueError, "check_dynamic", "`quantize` must return finite scales other than 0",
+                        f"{seen.scale.flat[0]}", "the scale stands second, in reals per step")
+        return seen
 
     def of_zeros(self, seen: Seen) -> str:
         """What becomes of slices of zeros, whose codes must mean 0."""
@@ -99,22 +103,24 @@ class Call(NamedTuple):
                                        f"expected   {means_0.flat[0]}\ngot        {q[q != means_0][0]}")
         return f"scale {scale.flat[0]:g}"
 
-    def written(self, x: Any) -> str:
-        """The call, to be pasted."""
-        return f"    import numpy as np\n    {name_of(self.function, 'quantize')}({array(x)})"
+    def written(self, x: Any, pattern: Any = None) -> str:
+        """The call, to be pasted; of a pattern that is repeated, if that is shorter."""
+        repeats = pattern is not None and x.size > len(pattern) and (np.resize(pattern, x.shape) == x).all()
+        text = f"np.resize({array(pattern)}, {x.shape})" if repeats else array(x)
+        return f"    import numpy as np\n    {name_of(self.function, 'quantize')}({text})"
 
     def smallest(self, row: Any, v: Any, came: int) -> str:
         """A call that gives v the same code: with the ends and v alone if that is enough, or with the whole slice."""
-        few = np.array([row.min(), row.max(), *[v] * ((self.block or 3) - 2)], np.float32)
-        for slice_ in (few, row):
-            alone = tuple(len(slice_) if i == self.over[-1] else 1 for i in range(len(self.shape)))
+        few = np.array([row.min(), row.max(), v, v], np.float32)
+        for slice_ in (few, few[::-1], row):
+            alone = tuple((self.block or len(slice_)) if i == self.over[-1] else 1 for i in range(len(self.shape)))
             for shape in (alone, self.shape):
                 with suppress(Exception):  # shapes that it does not take
-                    rows = np.resize(slice_, self.places(shape).shape)
+                    places, x = self.places(shape), np.empty(shape, np.float32)
+                    rows = np.tile(np.resize(slice_, places.shape[1]), (len(places), 1))
+                    x.reshape(-1)[places] = rows
                     if (self.of(rows, shape)[0][rows == v] == came).any():
-                        x = np.empty(shape, np.float32)
-                        x.reshape(-1)[self.places(shape)] = rows
-                        return self.written(x)
+                        return self.written(x, slice_)
         return f"    in a slice from {row.min()} to {row.max()}, beside others"
 
 
@@ -136,7 +142,7 @@ def _ranges(rng: np.random.Generator, shape: tuple[int, int], grid: Grid) -> Any
 def _ties(rng: np.random.Generator, rows: Any, scale: Any, grid: Grid) -> Any:
     """The rows with their ends where they were, and values and ties of the scale, and one ulp beside, between them."""
     lo, hi = rows.min(axis=1, keepdims=True), rows.max(axis=1, keepdims=True)
-    step = np.where((scale > 0) & np.isfinite(scale), scale, 1).astype(np.float64)
+    step = np.where((scale != 0) & np.isfinite(scale), np.abs(scale), 1).astype(np.float64)
     if rng.random() < 0.5:  # the scale may have been rounded when it was stored: 127.04 steps were 127
         steps = np.rint(2 * np.maximum(-lo, hi) / step) / 2
         before = np.maximum(-lo, hi) / steps.astype(np.float32)

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arguments import axes, quiet, whole
+from ..arguments import axes, error, quiet, whole
 from ..engines.conventions import OWN, Convention
 from ..grids import INT8, Grid, known
 from .calls import Call
 from .fits import FITS, ZERO_POINTS, followed
-from .judged import Judged, judged
+from .judged import judged
 
 
 class Dynamic(NamedTuple):
@@ -37,7 +37,8 @@ class Dynamic(NamedTuple):
     ratio: str
 
     def __str__(self) -> str:
-        codes = " or ".join(str(c) if str(c) != OWN else "refquant's own convention" for c in self.conventions)
+        names = [str(c) if str(c) != OWN else "refquant's own convention" for c in self.conventions]
+        codes = " or ".join(names[:3]) + f" or {len(names) - 3} more" * (len(names) > 3)
         return "\n".join([
             f"scale      {' or '.join(self.fits) or f'none of those known: max|x| / scale is {self.ratio}'}",
             f"zero point {' or '.join(self.zero_points) or 'none of those known'}",
@@ -81,15 +82,20 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     """
     shape = shape or (8, 2 * whole("check_dynamic", block, "block", 2) if block else 64)
     over = axes("check_dynamic", shape, -1 if block else axis)
+    if min(shape[i] for i in over) < 2 or shape[-1] % (block or 1):
+        raise error(ValueError, "check_dynamic", "`shape` must give each slice 2 values at least, and whole blocks",
+                    f"{shape} with axis={axis} and block={block}", "leave it out, or take (8, 64)")
     call = Call(quantize, arrays, known("check_dynamic", grid), shape, over, block, data_precision)
     rng = np.random.default_rng(0)
     times = whole("check_dynamic", examples, "examples", 1) * max(1, 8 // len(call.places(shape)))
     seen = call.stacked([call.seen(rng) for _ in range(times)])
     zeros = call.of_zeros(seen)
-    fits = followed(FITS, seen.lo, seen.hi, grid, np.where(seen.asked, seen.scale, np.nan))
+    fits = followed(FITS, seen.lo, seen.hi, grid, np.where(seen.asked, np.abs(seen.scale), np.nan))
+    unrounded = [np.copysign(v, seen.scale) for given in fits.values() for v in given]
     zero_points = followed(ZERO_POINTS, seen.lo, seen.scale, grid, np.where(seen.asked, seen.zero_point, np.nan))
-    found: Judged = judged(call, seen, [seen.scale, *(
-        v for given in fits.values() for v in given if (v != seen.scale)[seen.asked].any())], held)
-    ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / seen.scale[seen.asked]
-    return Dynamic(tuple(fits), tuple(zero_points), found.conventions, found.stored, found.lowest, zeros,
+    others = [v for v in unrounded if (v != seen.scale)[seen.asked].any()]
+    found = judged(call, seen, [seen.scale, *others], held)
+    ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / np.abs(seen.scale[seen.asked])
+    sign = ", of either sign" if (seen.scale[seen.asked] < 0).any() else ""
+    return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), *found, zeros,
                    f"from {ratio.min():.6g} to {ratio.max():.6g}")

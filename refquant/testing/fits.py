@@ -16,6 +16,17 @@ from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params,
 from .ladder import coarse
 
 
+def sides(grid: Grid) -> tuple[int, Any, Any]:
+    """The code in the middle, and how far the ends are from it.
+
+    >>> from refquant import INT8, UINT4
+    >>> sides(INT8), sides(UINT4)
+    ((0, 128, 127), (8, 8, 7))
+    """
+    middle = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
+    return middle, middle - grid.qmin, grid.qmax - middle
+
+
 def _largest(lo: Any, hi: Any) -> Any:
     return np.maximum(np.abs(lo), np.abs(hi))
 
@@ -24,23 +35,24 @@ def _scale_of(fit: Callable[[Any, Any, Grid], AffineParams]) -> Callable[[Any, A
     return lambda lo, hi, grid: fit(lo, hi, grid).scale
 
 
-#: Name -> (lo, hi, grid) -> scales. {half}, {low} and {high} are (qmax - qmin) / 2, -qmin, qmax. More may be entered.
+#: Name -> (lo, hi, grid) -> scales. {low} and {high} are the sides of the grid, {half} is their mean, {width} their
+#: sum. More may be entered.
 FITS: dict[str, Callable[[Any, Any, Grid], Any]] = {
     "affine_params, (hi - lo) / {width:g} of the range with 0": _scale_of(affine_params),
     "(hi - lo) / {width:g} of the range without 0": lambda lo, hi, grid: (hi - lo) / (grid.qmax - grid.qmin),
     "symmetric_params, max|x| / {high:g}": _scale_of(symmetric_params),
-    "max|x| * (1 / {high:g})": lambda lo, hi, grid: _largest(lo, hi) * (1 / lo.dtype.type(grid.qmax)),
-    "1 / ({high:g} / max|x|)": lambda lo, hi, grid: 1 / (grid.qmax / _largest(lo, hi)),
+    "max|x| * (1 / {high:g})": lambda lo, hi, grid: _largest(lo, hi) * (1 / lo.dtype.type(sides(grid)[2])),
+    "1 / ({high:g} / max|x|)": lambda lo, hi, grid: 1 / (sides(grid)[2] / _largest(lo, hi)),
     "max|x| / {half:g}": lambda lo, hi, grid: _largest(lo, hi) / ((grid.qmax - grid.qmin) / 2),
-    "max|x| / {low:g}": lambda lo, hi, grid: _largest(lo, hi) / -grid.qmin,
-    "max(hi / {high:g}, -lo / {low:g})": lambda lo, hi, grid: np.maximum(hi / grid.qmax, lo / grid.qmin),
+    "max|x| / {low:g}": lambda lo, hi, grid: _largest(lo, hi) / sides(grid)[1],
+    "max(hi / {high:g}, -lo / {low:g})": lambda lo, hi, grid: np.maximum(hi / sides(grid)[2], -lo / sides(grid)[1]),
     "mx_params": _scale_of(mx_params), "mx_ceil_params": _scale_of(mx_ceil_params),
     "mx_even_params": _scale_of(mx_even_params), "mx_rceil_params": _scale_of(mx_rceil_params),
     "two_level(E4M3)": _scale_of(two_level(E4M3, axis=-2)),
 }
 #: Name -> (lo, scale, grid) -> zero points.
 ZERO_POINTS: dict[str, Callable[[Any, Any, Grid], Any]] = {
-    "{middle:g}": lambda lo, _, grid: np.full_like(lo, (grid.qmin + grid.qmax + 1) // 2),
+    "{middle:g}": lambda lo, _, grid: np.full_like(lo, sides(grid)[0]),
     "affine_params', qmin + round(-lo / scale)": lambda lo, scale, grid: grid.qmin + np.rint(
         np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin)),
     "round(qmin - lo / scale)": lambda lo, scale, grid: np.rint(grid.qmin - lo / scale),
@@ -61,8 +73,8 @@ def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, g
     >>> list(followed(FITS, lo, hi, INT8, np.float32([[[2], [3]]]) / np.float32(127.5)))
     ['max|x| / 127.5']
     """
-    sizes = {"half": (grid.qmax - grid.qmin) / 2, "width": grid.qmax - grid.qmin, "low": -grid.qmin,
-             "high": grid.qmax, "middle": (grid.qmin + grid.qmax + 1) // 2}
+    middle, low, high = sides(grid)
+    sizes = {"half": (low + high) / 2, "width": low + high, "low": low, "high": high, "middle": middle}
     precision = 8 if (coarse(got, 8) == got)[~np.isnan(got)].all() else None  # bfloat16 came back as float32
     found: dict[str, list[Any]] = {}
     for name, rule in table.items():

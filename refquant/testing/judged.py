@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from ..engines.exact import hexadecimal
 from ..grids import Grid, IntGrid
 from .calls import Call, Seen
 from .check import Deviation
+from .fits import sides
 from .ladder import coarse
 
 
@@ -27,6 +29,15 @@ def range_reciprocal(x: Any, scale: Any) -> Any:
     np.float32(6.0)
     """
     return choices.reciprocal(x, scale)
+
+
+def with_half_added(v: Any, z: Any, dtype: Any) -> Any:
+    """v + (zero_point + 0.5) in one sum, of which the fraction is dropped: gguf's Q4_0, (int)(v + 8.5f).
+
+    >>> with_half_added(np.float32(2.25), 8, np.float32)
+    (np.float32(10.75), 0)
+    """
+    return choices.before_rounding(v, z + Fraction(1, 2), dtype)
 
 
 def in_bfloat16(x: Any, scale: Any) -> Any:
@@ -65,7 +76,8 @@ def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) 
     wrong = {way: int((_codes(way, few, fews[way.place]) != few.codes).sum()) for way in ways}
     alike = [way for way in ways if not wrong[way] and (_codes(way, flat, flats[way.place]) == flat.codes).all()]
     if not alike:
-        nearest = min(ways, key=lambda way: wrong[way])
+        nearest = min(sorted(ways, key=lambda way: wrong[way])[:20], key=lambda way: int((_codes(
+            way, flat, flats[way.place]) != flat.codes).sum()))
         raise _deviation(call, seen.x, flat, nearest, _codes(nearest, flat, flats[nearest.place]),
                          flats[nearest.place])
     least = min(_departures(way) for way in alike)
@@ -77,7 +89,7 @@ def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) 
 
 def _ways(grid: Grid, scales: int, held: dict[str, Any]) -> list[Way]:
     named: dict[str, tuple[Any, ...]] = {**NAMED, "division": (*NAMED["division"], range_reciprocal, in_bfloat16),
-             "cast": (choices.saturating, choices.wrapping)}
+             "zero_point": (*NAMED["zero_point"], with_half_added), "cast": (choices.saturating, choices.wrapping)}
     for kind, f in held.items():
         if kind not in named or not callable(f):
             raise error(TypeError, "check_dynamic", f"`held` must be functions named {', '.join(named)}",
@@ -110,7 +122,10 @@ def _codes(way: Way, seen: Seen, scale: Any) -> Any:
         v = arrays.DIVISIONS[convention.division](x, scale if wide else scale.astype(np.float32)).astype(np.float64)
     if not grid.equal_steps:
         return grid.encode(np.clip(grid.round(v), grid.qmin, grid.qmax))
-    whole, rest = arrays.ZERO_POINTS[convention.zero_point](v, z)
+    if convention.zero_point is with_half_added:
+        whole, rest = arrays.ZERO_POINTS[choices.before_rounding](v, z + 0.5)
+    else:
+        whole, rest = arrays.ZERO_POINTS[convention.zero_point](v, z)
     return arrays.cast(convention, whole, rest, grid)
 
 
@@ -118,9 +133,10 @@ def _inverse(seen: Seen, grid: Grid) -> Any:
     """127 / max|x|, 127.5 / max|x| or 255 / (hi - lo): what is nearest to 1 / scale."""
     largest = np.maximum(np.abs(seen.lo), np.abs(seen.hi))
     width = np.maximum(seen.hi, 0) - np.minimum(seen.lo, 0)
-    width_in_steps = np.float32(grid.qmax - grid.qmin)
-    each = np.stack([np.float32(grid.qmax) / largest, width_in_steps / 2 / largest, width_in_steps / width])
-    return np.take_along_axis(each, np.abs(each * seen.scale - 1).argmin(axis=0)[None], axis=0)[0]
+    _, low, high = sides(grid)
+    each = np.stack([np.float32(high) / largest, np.float32(low + high) / 2 / largest, np.float32(low + high) / width])
+    at = np.abs(each * np.abs(seen.scale) - 1).argmin(axis=0)
+    return np.copysign(np.take_along_axis(each, at[None], axis=0)[0], seen.scale)
 
 
 def _deviation(call: Call, rows: Any, seen: Seen, nearest: Way, expected: Any, scale: Any) -> Deviation:

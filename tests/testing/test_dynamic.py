@@ -152,7 +152,14 @@ def of_a_position(x: Any) -> Any:
     return q, scale
 
 
-@pytest.mark.parametrize(("f", "options"), [(four_for_three, {"axis": -1}), (of_a_position, {"block": 32})])
+def of_odd_rows(x: Any) -> Any:
+    q, scale = by_half_steps(x)
+    q[1::2] = signed(half_added_away(x / np.where(scale == 0, F(1), scale)))[1::2]
+    return q, scale
+
+
+@pytest.mark.parametrize(("f", "options"), [(four_for_three, {"axis": -1}), (of_a_position, {"block": 32}),
+                                            (of_odd_rows, {"axis": -1})])
 def test_a_wrong_code_is_shown_with_a_call_that_can_be_pasted(f: Any, options: dict[str, Any]) -> None:
     with pytest.raises(Deviation, match="codes follow no named convention; nearest is refquant's own") as found:
         check_dynamic(f, **options)
@@ -165,7 +172,7 @@ def test_a_wrong_code_is_shown_with_a_call_that_can_be_pasted(f: Any, options: d
     lines = {line[:10].strip(): line[11:] for line in story.split("\n\n")[2].splitlines()}
     right = rq.quantize(x, rq.AffineParams(scale=scale, zero_point=0, grid=rq.INT8))
     bad = codes.reshape(x.shape) != right
-    assert bad.any() and x.size <= 32 and int(lines["got"]) in codes.reshape(x.shape)[bad]
+    assert bad.any() and len(call) < 400 and int(lines["got"]) in codes.reshape(x.shape)[bad]
     assert int(lines["expected"]) in right[bad] and eval(lines["x"]) in x[bad]
 
 
@@ -193,6 +200,9 @@ def test_zeros_must_mean_zero() -> None:
     (lambda x: (np.zeros(x.shape, int), 1.0, 0.5), {}, TypeError, "a real offset is no zero point"),
     (lambda x: (np.zeros(x.shape, int), np.ones(64)), {"axis": -1}, ValueError, "512 codes and 8 scales"),
     (by_half_steps, {"axis": 7}, ValueError, "`axis`"), (by_half_steps, {"block": 1}, ValueError, "`block`"),
+    (by_half_steps, {"shape": (3, 1)}, ValueError, "`shape`"), (by_half_steps, {"shape": (4, 9), "block": 4}, ValueError,
+                                                                "whole blocks"),
+    (lambda x: (np.zeros(x.shape, int), 0.0), {}, ValueError, "finite scales other than 0"),
     (by_half_steps, {"examples": 0}, ValueError, "`examples`"), (by_half_steps, {"grid": 8}, TypeError, "`grid`"),
     (by_half_steps, {"axis": -1, "nan": half_even}, TypeError, "division, zero_point, rounding, cast"),
     (by_half_steps, {"axis": -1, "rounding": "half_even"}, TypeError, "must be functions")])
@@ -206,7 +216,17 @@ def test_gguf_s_own_formula() -> None:
         stored = gguf.quantize_q8_0(x).reshape(-1, 34)
         return stored[:, 2:].view(np.int8), stored[:, :2].copy().view(np.float16)
 
+    def q4_0(x: Any) -> Any:
+        stored = gguf.quantize_q4_0(x).reshape(-1, 18)
+        codes = np.concatenate([stored[:, 2:] & 15, stored[:, 2:] >> 4], axis=1)
+        return codes, stored[:, :2].copy().view(np.float16), np.full(len(stored), 8)
+
     assert "rounding=half_away, by the scale before it was rounded" in str(check_dynamic(q8_0, block=32))
+    found = check_dynamic(q4_0, grid=rq.UINT4, block=32)
+    assert found.fits == ("max|x| / 8, of either sign",) and found.zero_points == ("8",) and not found.stored
+    assert any(str(c) == "division=reciprocal, zero_point=with_half_added, rounding=toward_zero"
+               for c in found.conventions)
+    assert str(found).count(" or ") == 3 and " more, by the scale" in str(found)
 
 
 @pytest.mark.conformance
