@@ -7,6 +7,7 @@
     ladder      the numbers that check_quantizer tries, rule after rule
     pasted      a call, written so that it can be pasted
     identify    identify(black_box): which convention is it
+    requantizer identify_requantizer(black_box): one rounding or two, of integers or of floats
     oracle      the formula for one number at a time, in exact fractions
     strategies  data at decision points: ties, one ulp beside them, far outside
     laws        what must hold, each a named function that cites its rules; one module an idea
@@ -28,6 +29,7 @@ of other arguments is wrapped. The form of yours, and what to paste:
     x -> codes, scale, zero_point         print(check_dynamic(mine, grid=rq.UINT8))
     x -> codes, scale, one a row          print(check_dynamic(mine, axis=-1))
     x -> codes, scales of blocks          print(check_dynamic(mine, grid=rq.E2M1, block=32))
+    (acc, m) -> rounded products          print(identify_requantizer(mine))
     float codes, a codebook               check_quantizer(mine, grids=rq.E4M3)
 
 What it is made for is said by name, in any of these calls (check_dynamic takes arrays= and data_precision=):
@@ -79,7 +81,8 @@ from .forms import by_blocks, by_range, one_axis
 from .identify import Identity, identify
 from .laws import LAWS, Law, holds, laws_of
 from .mutants import MUTANTS, Mutant
+from .requantizer import Requantizing, identify_requantizer
 
 __all__ = ["check_quantizer", "check_fake_quantizer", "check_dynamic", "Dynamic", "by_range", "one_axis", "by_blocks",
-           "Deviation", "identify", "Identity", "LAWS", "Law", "MUTANTS", "Mutant", "holds", "laws_of", "oracle",
-           "strategies"]
+           "Deviation", "identify", "Identity", "identify_requantizer", "Requantizing", "LAWS", "Law", "MUTANTS",
+           "Mutant", "holds", "laws_of", "oracle", "strategies"]

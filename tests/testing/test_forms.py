@@ -14,7 +14,8 @@ from refquant.testing import Deviation, by_blocks, by_range, check_quantizer, on
 from refquant.testing.forms import plain
 from refquant.testing.ladder import Made, coarse
 
-TABLE = re.findall(r"^    (\S.*?) {2,}((?:print\()?check_\w+\(.*mine.*)$", refquant.testing.__doc__ or "", re.MULTILINE)
+TABLE = re.findall(r"^    (\S.*?) {2,}((?:print\()?(?:check|identify)_\w+\(.*mine.*)$",
+                   refquant.testing.__doc__ or "", re.MULTILINE)
 BITS8 = rq.UINT8
 
 
@@ -53,6 +54,7 @@ MINE: dict[str, Any] = {
     "x -> codes, scale, zero_point": lambda x: own_scale(x, rq.UINT8, None, None, rq.affine_params),
     "x -> codes, scale, one a row": lambda x: own_scale(x, rq.INT8, -1, None, rq.symmetric_params),
     "x -> codes, scales of blocks": lambda x: own_scale(x, rq.E2M1, -1, 32, rq.mx_params),
+    "(acc, m) -> rounded products": lambda acc, m: rq.requantize(acc, *rq.quantize_multiplier(m), 0, rq.INT32),
     "float codes, a codebook": rq.quantize}
 
 
@@ -63,9 +65,10 @@ def test_the_table_names_every_form_that_is_tested_here() -> None:
 @pytest.mark.parametrize(("form", "line"), TABLE, ids=[form for form, _ in TABLE])
 def test_each_line_of_the_table_runs_and_finds_a_right_one_right(form: str, line: str,
                                                                  capsys: pytest.CaptureFixture[str]) -> None:
-    line = line[:-2] + ", examples=8))" if line.startswith("print") else line[:-1] + ", examples=8)"
+    if "check" in line:
+        line = line[:-2] + ", examples=8))" if line.startswith("print") else line[:-1] + ", examples=8)"
     exec(f"import refquant as rq; from refquant.testing import *\n{line}", {"mine": MINE[form]})
-    assert ("refquant's own convention" in capsys.readouterr().out) == line.startswith("print")
+    assert ("refquant" in capsys.readouterr().out) == line.startswith("print")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
