@@ -61,7 +61,7 @@ class AffineParams(arguments.Value):
         arguments.none("AffineParams", ~((steps > 0) & np.isfinite(steps)), steps,
                        "`scale` must be positive and finite (R11)",
                        "affine_params and symmetric_params give a valid scale for every finite range")
-        if scale_grid is not None and known("AffineParams", scale_grid).qmin > 0:
+        if scale_grid is not None and known("AffineParams", scale_grid, "scale_grid").qmin > 0:
             arguments.none("AffineParams", scale_grid.round(steps) != steps, steps,
                            f"`scale` must lie on scale_grid={scale_grid} (R18)", "mx_params gives such scales")
         if not grid.equal_steps and np.any(arguments.integers("AffineParams", zero_point, "zero_point")):
@@ -109,10 +109,11 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     x = arguments.reals("quantize", x)
     scale, zero_point = _fit("quantize", x, params)
     grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
-    grid.round(v, out=v)
-    if grid.equal_steps:  # elsewhere there is no zero point, and adding 0.0 would take the sign from zero
-        np.add(v, zero_point, out=v)
-    np.clip(v, grid.qmin, grid.qmax, out=v)
+    if not grid.encodes_reals:  # a table does all of it at once
+        grid.round(v, out=v)
+        if grid.equal_steps:  # elsewhere there is no zero point, and adding 0.0 would take the sign from zero
+            np.add(v, zero_point, out=v)
+        v.clip(grid.qmin, grid.qmax, out=v)
     return grid.encode(v)
 
 
@@ -167,7 +168,7 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     scale, zero_point = _fit("fake_quantize", x, params)
     grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
     grid.round(v, out=v)
-    np.clip(v, grid.qmin - zero_point, grid.qmax - zero_point, out=v)
+    v.clip(grid.qmin - zero_point, grid.qmax - zero_point, out=v)
     v += grid.zero
     v *= scale
     return v if grid.bits > 16 else v.astype(x.dtype, copy=False)

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from . import arguments
 from .affine import AffineParams
 from .clipping import Axis, Clip, minmax
-from .clipping.rule import fitted, ranged
+from .clipping.rule import ranged
 from .grids import Grid, known
 from .observers import Observer, minmax_observer
-from .ranges import Fit, affine_params
+from .ranges import Fit, affine_params, fitted
 
 
 @arguments.quiet

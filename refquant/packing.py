@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import gcd
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -33,9 +36,13 @@ def pack(q: ArrayLike, grid: Grid) -> Codes:
         TypeError: codes that are no integers.
     Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
     """
-    codes = known("pack", grid).check("pack", q)
-    stored = codes.astype(grid.dtype.newbyteorder("<")).reshape(-1, 1).view(np.uint8)
-    return np.packbits(np.unpackbits(stored, axis=1, count=grid.bits, bitorder="little"), bitorder="little")
+    codes = known("pack", grid).check("pack", q).astype(grid.dtype, copy=False)
+    codes = codes.reshape(-1).view(f"u{grid.dtype.itemsize}") & (2**grid.bits - 1)
+    stream = np.zeros(-(-codes.size * grid.bits // 8), np.uint8)
+    for places, byte, left in _parts(grid.bits):
+        code = codes[places]
+        stream[byte][:code.size] |= _shifted(code, left).astype(np.uint8, copy=False)
+    return stream
 
 
 def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
@@ -63,8 +70,26 @@ def unpack(packed: ArrayLike, grid: Grid, count: int) -> Codes:
     if stream.shape != (-(-count * bits // 8),):
         raise arguments.error(ValueError, "unpack", f"{count} codes of {bits} bits are {-(-count * bits // 8)} bytes",
                               f"shape {stream.shape}", "pack with the same grid, and count every code")
-    wide = np.zeros((count, 8 * grid.dtype.itemsize), np.uint8)
-    wide[:, -bits:] = np.unpackbits(stream, count=count * bits, bitorder="little").reshape(count, bits)
-    codes = np.packbits(wide, axis=1, bitorder="little").view(grid.dtype.newbyteorder("<")).reshape(count)
-    codes = (codes >> (wide.shape[1] - bits)).astype(grid.dtype)  # from the top bits: the shift extends the sign
-    return grid.check("unpack", codes, "packed")
+    codes = np.zeros(count, f"u{grid.dtype.itemsize}")
+    for places, byte, left in _parts(bits):
+        code = codes[places]
+        code |= _shifted(stream[byte][:code.size].astype(codes.dtype, copy=False), -left)
+    unused = 8 * codes.itemsize - bits
+    return grid.check("unpack", codes.view(grid.dtype) << unused >> unused, "packed")  # the shift back extends the sign
+
+
+def _parts(bits: int) -> Iterator[tuple[slice, slice, int]]:
+    """Codes, and the bytes that hold a part of them, `left` places to the left: once for each part of a group of codes
+    that fills whole bytes.
+
+    >>> [(codes.start, byte.start, left) for codes, byte, left in _parts(6)]
+    [(0, 0, 0), (1, 0, 6), (1, 1, -2), (2, 1, 4), (2, 2, -4), (3, 2, 2)]
+    """
+    each, size = 8 // gcd(8, bits), bits // gcd(8, bits)
+    for i in range(each):
+        for byte in range(i * bits // 8, -(-(i + 1) * bits // 8)):
+            yield slice(i, None, each), slice(byte, None, size), i * bits - 8 * byte
+
+
+def _shifted(v: Codes, left: int) -> Codes:
+    return v << left if left >= 0 else v >> -left

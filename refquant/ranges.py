@@ -101,7 +101,7 @@ def symmetric_formula(lo: Reals, hi: Reals, grid: Grid) -> tuple[Reals, Reals]:
 
 
 def middle(grid: Grid) -> tuple[int, float]:
-    """The zero point of a symmetric range, and how far the values reach on both sides of it (R10).
+    """R10: the zero point of symmetric ranges, and how far the grid reaches from it on both sides.
 
     >>> from refquant import E4M3, INT8, UINT8
     >>> middle(INT8), middle(UINT8), middle(E4M3)
@@ -124,6 +124,12 @@ def unchecked(fit: Fit) -> RawFit:
 
     formulas: dict[Any, RawFit] = {affine_params: affine_formula, symmetric_params: symmetric_formula}
     return formulas.get(fit, fitted)
+
+
+def fitted(where: str, fit: Fit, lo: Any, hi: Any, grid: Grid) -> AffineParams:
+    """The parameters that fit makes of a range."""
+    return arguments.called(where, "fit", "(lo, hi, grid) -> AffineParams",
+                            "pass rq.symmetric_params or rq.affine_params itself", fit, lo, hi, grid)
 
 
 def at_least_normal(scale: Reals, all_zero: Codes) -> Reals:

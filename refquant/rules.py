@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 RULES: dict[str, str] = {
-    "R1": "Codes: 2 to 32 bits; narrow drops the lowest signed code; unsigned and narrow is an error.",
+    "R1": "Codes: integers of 2 to 32 bits; narrow drops the lowest signed code; unsigned and narrow is an error. "
+          "Floats of 3 to 16 bits; codebooks of 2 to 256 values.",
     "R2": "Meaning: a code means scale * (decode(q) - zero_point). dequantize refuses codes off the grid and returns "
           "the scale's dtype; fake_quantize returns x's; beyond 16 bits both return float64.",
     "R3": "Division: arithmetic in x's dtype by true division, never by a reciprocal; the scale is cast to x's dtype; "
@@ -34,12 +35,11 @@ RULES: dict[str, str] = {
     "R15": "Straight-through: the gradient passes where the rounded code was not clipped.",
     "R16": "Error: |x - x_hat| <= scale * (gap/2 + (qmax - qmin) * eps) for every x between the values of qmin and "
            "qmax, gap the distance of the two values around x / scale, 1 on integers; on grids with a zero point or "
-           "values on both sides of 0; x_hat by fake_quantize, eps of x's dtype, scale and scale * (qmax - qmin) normal "
-           "numbers of it, x_hat no overflow (R11).",
+           "values on both sides of 0; x_hat by fake_quantize, eps of x's dtype, scale and scale * (qmax - qmin) "
+           "normal numbers of it, x_hat no overflow (R11).",
     "R17": "Values: a float code is sign, exponent, mantissa, with subnormals and, if not FNUZ, with -0; infinities "
            "and NaN are no values, and their codes are refused. A codebook's code is the place of its value.",
     "R18": "Scales on a grid: a code is chosen by the scale as stored. MX: scale = 2**(floor(log2 max|x|) - floor(log2 "
-           "qmax)), exact; qmax counts from the zero point, to the nearer end, as in R10. Two levels: a second scale "
-           "times a value of the scale grid, never below its smallest positive one; blocks of zeros do not count for "
-           "the second scale.",
+           "m)), exact, m the divisor of R10. Two levels: a second scale times a value of the scale grid, never below "
+           "its smallest positive one; blocks of zeros do not count for the second scale.",
 }

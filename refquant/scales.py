@@ -12,6 +12,7 @@ A scale is data, too: which reals it may be is a second grid, and choosing it is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,18 +21,18 @@ from numpy.typing import ArrayLike
 from . import arguments
 from .affine import AffineParams, fake_quantize
 from .arguments import Codes, Reals
-from .grids import E8M0, Grid, known, two_sided
-from .ranges import TINY, Fit, at_least_normal, ends, middle, symmetric_params
+from .grids import E8M0, Grid, two_sided
+from .ranges import TINY, Fit, at_least_normal, ends, fitted, middle, symmetric_params
 
 
 @arguments.quiet
 def mx_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
-    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point as symmetric_params.
+    """scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), from 2**-127 to 2**127,  zero_point as in R10.
 
     Args:
         lo, hi: (*S) reals, finite, lo <= hi.
-        grid: which values exist. qmax is how far they reach on both sides of the zero point: 448 for E4M3, 127 for INT8
-            and UINT8.
+        grid: which values exist; qmax is its largest. On an unsigned grid, whose zero point lies in the middle, and
+            on a codebook that is not symmetric, the shorter side's length counts instead, as in symmetric_params.
     Returns:
         parameters of shape (*S) with scale_grid=E8M0, the scale in the range's dtype; 1 for an all-zero range (R11).
 
@@ -65,13 +66,15 @@ def mx_ceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
 def mx_even_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """scale = 2**(floor(log2 round(max(|lo|, |hi|))) - floor(log2 qmax)): rounded as on the grid, without saturation.
 
+    A codebook does not go on beyond its values: on one this is mx_params.
+
     >>> from refquant import E4M3
     >>> [float(mx_even_params(0, x, E4M3).scale) for x in (495, 496)]
     [1.0, 2.0]
     """
     largest, floor = _floor("mx_even_params", lo, hi, grid)
-    rounded = grid.round(np.ldexp(largest, -floor))
-    return _power_of_two(grid, largest, floor + (np.frexp(rounded)[1] > np.frexp(middle(grid)[1])[1]))
+    rounded = grid.round(np.ldexp(largest, -floor))  # infinite beyond the ends of a codebook, which saturate
+    return _power_of_two(grid, largest, floor + (np.isfinite(rounded) & (rounded >= np.ldexp(1.0, _top(grid)[1]))))
 
 
 def mx_rceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
@@ -82,14 +85,19 @@ def mx_rceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     [1.0, 2.0]
     """
     largest, floor = _floor("mx_rceil_params", lo, hi, grid)
-    return _power_of_two(grid, largest, floor + (np.frexp(largest)[0] > np.frexp(middle(grid)[1])[0]))
+    return _power_of_two(grid, largest, floor + (np.frexp(largest)[0] > _top(grid)[0]))
 
 
 def _floor(where: str, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> tuple[Reals, Codes]:
     """max|x|, and floor(log2 max|x|) - floor(log2 qmax), from the bits: a float's logarithm is rounded."""
     lo, hi = ends(where, lo, hi, two_sided(where, grid))
     largest = np.asarray(np.maximum(np.abs(lo), np.abs(hi)))
-    return largest, np.frexp(largest)[1] - np.frexp(float(middle(grid)[1]))[1]
+    return largest, np.frexp(largest)[1] - _top(grid)[1]
+
+
+def _top(grid: Grid) -> tuple[float, int]:
+    """Fraction and exponent of qmax, or of the shorter side's length."""
+    return math.frexp(middle(grid)[1])
 
 
 def _power_of_two(grid: Grid, largest: Reals, exponent: Codes) -> AffineParams:
@@ -98,6 +106,7 @@ def _power_of_two(grid: Grid, largest: Reals, exponent: Codes) -> AffineParams:
     return AffineParams(scale=scale, zero_point=middle(grid)[0], grid=grid, scale_grid=E8M0)
 
 
+@arguments.quiet
 def two_level(scale_grid: Grid, fit: Fit = symmetric_params, axis: int | tuple[int, ...] | None = None,
               scale: ArrayLike | None = None) -> TwoLevel:
     """A fit whose scales are quantized: scale = second * the value of scale_grid nearest to (fit's scale) / second.
@@ -112,8 +121,9 @@ def two_level(scale_grid: Grid, fit: Fit = symmetric_params, axis: int | tuple[i
         and no scale falls below the smallest positive value of the grid.
 
     NVFP4 is two_level(E4M3) on E2M1 in blocks of 16. With axis=None all of an array depends on its largest value: a
-    large second row changes the scales of the first. Per row (axis=-2, of scales (rows, blocks, 1)) it does not, nor
-    does it with a scale that is known before:
+    large second row changes the scales of the first. (So mse_optimal, which chooses each block's range alone, need not
+    find the best.) Per row (axis=-2, of scales (rows, blocks, 1)) it does not, nor does it with a scale that is known
+    before:
 
     >>> from refquant import E2M1, E4M3, dynamic_params, split_blocks
     >>> x = split_blocks(np.array([[1.0, 2.0, 0.3, 0.1], [900.0, 1.0, 1.0, 1.0]]), 2)
@@ -126,13 +136,16 @@ def two_level(scale_grid: Grid, fit: Fit = symmetric_params, axis: int | tuple[i
 
     Raises:
         ValueError: a scale grid without positive values, one of positive values alone (E8M0) without its second scale,
-            a scale that is not positive and finite, axes that the scales do not have; what fit refuses.
-        TypeError: a scale grid that is no Grid.
+            a scale grid of more than 16 bits, a scale that is not positive and finite or does not broadcast to the
+            scales, axes that the scales do not have; what fit refuses.
+        TypeError: a scale grid that is no Grid, a fit that is no function.
     Source: NVFP4 (NVIDIA, "Pretraining LLMs with NVFP4", arXiv:2509.25149, section 2). torchao multiplies by
     (1 / second) / scale instead of dividing. bitsandbytes subtracts the scales' mean first: such an offset is no zero
     point.
     """
-    if known("two_level", scale_grid).qmax <= 0 or (scale is None and scale_grid.qmin > 0):
+    values = arguments.instance("two_level", scale_grid, Grid, "`scale_grid` must be a grid",
+                                "fit=rq.two_level(rq.E4M3), say").values
+    if values[-1] <= 0 or (scale is None and values[0] > 0):
         raise arguments.error(ValueError, "two_level", "`scale_grid` must have positive values, and `scale` must be "
                               "given where it has no others", f"{scale_grid} and scale={scale!r}",
                               "mx_params gives powers of two; scale=1.0 takes the grid's own values")
@@ -157,18 +170,20 @@ class TwoLevel(arguments.Value):
     @arguments.quiet
     def __call__(self, lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
         """The parameters of ranges, their scales on the scale grid."""
-        first = self.fit(lo, hi, grid)  # type: ignore[arg-type]
+        first = fitted("two_level", self.fit, lo, hi, grid)
         empty = (np.asarray(lo) == 0) & (np.asarray(hi) == 0)
         wanted = np.where(empty, first.scale.dtype.type(0), first.scale)
         second = AffineParams(scale=self._second(wanted), zero_point=0, grid=self.scale_grid)
         values = self.scale_grid.values
         least = np.maximum(second.scale * values[values > 0][0], TINY[wanted.dtype.char]).astype(wanted.dtype)
-        return AffineParams(scale=np.maximum(fake_quantize(wanted, second), least), zero_point=first.zero_point,
+        scale = np.clip(fake_quantize(wanted, second), least, np.finfo(wanted.dtype).max)
+        return AffineParams(scale=scale, zero_point=first.zero_point,
                             grid=grid, scale_grid=self.scale_grid)
 
     def _second(self, wanted: Reals) -> Reals:
         if self.scale is not None:
+            arguments.broadcastable("two_level", self.scale.shape, wanted.shape)
             return self.scale.astype(wanted.dtype)
         over = arguments.axes("two_level", wanted.shape, self.axis)
-        largest = wanted.max(axis=over, keepdims=self.axis is not None)
+        largest = wanted.max(axis=over, keepdims=True)
         return at_least_normal(largest / wanted.dtype.type(self.scale_grid.qmax), largest == 0)

@@ -50,6 +50,16 @@ def refused(kind: type[Exception] | tuple[type[Exception], ...], *parts: object)
         assert str(part) in message, f"{part!r} is not in: {message}"
 
 
+def nearest(grid: Any, v: Any) -> Any:
+    """The nearest of the grid's values, in float64: ties to the even code, of a codebook to the lower value (R4)."""
+    values, v = grid.values, np.asarray(v, np.float64)
+    i = np.searchsorted((values[1:] + values[:-1]) / 2, v)  # a tie goes to the lower one
+    up = np.minimum(i + 1, len(values) - 1)
+    even = np.arange(len(values)) % 2 == np.searchsorted(values, 0) % 2  # codes count from 0, away on both sides
+    tie = (v == (values[i] + values[up]) / 2) & even[up] & (not isinstance(grid, rq.Codebook))
+    return values[np.where(tie, up, i)]
+
+
 def header(text: str, version: bytes = b"\x01\x00", length: int | None = None) -> bytes:
     size = len(text) if length is None else length
     return b"\x93NUMPY" + version + size.to_bytes(2 if version[0] == 1 else 4, "little") + text.encode()

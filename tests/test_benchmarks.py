@@ -50,6 +50,14 @@ def test_quantize_here_and_in_onnx(load: Callable[[str], Any]) -> None:
     plausible(load("elementwise").rows(n=1000, rounds=2), 6)
 
 
+@pytest.mark.conformance
+def test_floats_here_and_in_their_peers(load: Callable[[str], Any]) -> None:
+    for package in ("ml_dtypes", "torch", "torchao"):
+        needs(package, "conformance")
+    plausible(load("floats").rows(sizes=(1000, 2000), rounds=2), 9)
+    plausible(load("floats").mx_rows(n=3200, rounds=2), 1)
+
+
 def test_memory_is_the_output_and_one_temporary_in_chunks_one_megabyte(load: Callable[[str], Any]) -> None:
     for line in load("elementwise").memory(n=4_000_000):
         assert line[2].endswith("met"), line
@@ -68,17 +76,17 @@ def test_inference_and_import(load: Callable[[str], Any]) -> None:
 
 @pytest.mark.conformance
 def test_one_command_runs_them_all(load: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for package in ("onnx", "onnxruntime", "torch"):
+    for package in ("ml_dtypes", "onnx", "onnxruntime", "torch", "torchao"):
         needs(package, "conformance")
     everything, measure = load("all"), load("measure")
     one = [measure.Row("this", "that", [2.0, 2.0], [3.0, 5.0], 2)]
     for module, name in ((everything.matmul, "rows"), (everything.elementwise, "rows"), (everything.importing, "rows"),
-                         (everything.inference, "rows")):
+                         (everything.inference, "rows"), (everything.floats, "rows"), (everything.floats, "mx_rows")):
         monkeypatch.setattr(module, name, lambda: one)
     monkeypatch.setattr(everything.qat_step, "row", lambda: one[0])
     monkeypatch.setattr(everything.elementwise, "memory", lambda: [("quantize", "1 MB", "2 MB: met")])
     monkeypatch.setattr(everything.elementwise, "scaling", lambda **_: [("quantize", "1.00", "1.00")])
     everything.main(tmp_path / "out")
     written = (tmp_path / "out" / "benchmarks.md").read_text()
-    assert written.count("| this | that | 2 | 4 | **2.00** | 1.75 to 2.25 | 2 | 2: met |") == 5
+    assert written.count("| this | that | 2 | 4 | **2.00** | 1.75 to 2.25 | 2 | 2: met |") == 7
     assert "VNNI" in written and "onnxruntime" in written

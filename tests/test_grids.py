@@ -45,3 +45,8 @@ def test_unsigned_and_narrow() -> None:
 def test_flags_are_bools() -> None:
     with refused(TypeError, "`signed`", "4"):
         rq.IntGrid(8, 4)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("grid", [rq.E4M3, rq.E5M2, rq.E2M1, rq.E4M3FNUZ, rq.NF4], ids=repr)
+def test_the_value_0_has_no_sign(grid: rq.Grid) -> None:
+    assert np.diff(grid.values).min() > 0 and not np.signbit(grid.values[grid.values == 0]).any()

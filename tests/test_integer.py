@@ -128,7 +128,7 @@ def test_averages_by_a_multiplier_miss_ties_and_the_recipe_does_not() -> None:
 
 
 def test_grids_are_grids() -> None:
-    with refused(TypeError, "requantize", "`grid` must be an IntGrid", "8"):
+    with refused(TypeError, "requantize", "`grid` must be a grid", "8"):
         rq.requantize(1, 2**30, 0, 0, 8)  # type: ignore[arg-type]
 
 

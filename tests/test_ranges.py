@@ -76,3 +76,36 @@ def test_ranges_are_real(fit: Any, lo: Any) -> None:
 def test_the_grid_is_a_grid(fit: Any) -> None:
     with refused(TypeError, fit.__name__, "`grid`", "8"):
         fit(0.0, 1.0, 8)
+
+
+@pytest.mark.parametrize("fit", [rq.mx_rceil_params, rq.mx_ceil_params, rq.symmetric_params])
+@pytest.mark.parametrize("grid", [rq.INT8, rq.UINT8, rq.E4M3, rq.NF4, rq.Codebook([-1, 0, 4])], ids=repr)
+def test_what_never_saturates_does_not_on_the_shorter_side_either(fit: Any, grid: rq.Grid) -> None:
+    for end in (1.0, 3.0, 100.0):
+        params = fit(-end, end, grid)
+        value = float(params.scale) * (grid.values - int(params.zero_point))
+        assert value[0] <= -end / 1.001 and value[-1] >= end / 1.001
+
+
+def test_mx_on_unsigned_codes_counts_from_the_zero_point() -> None:
+    assert float(rq.mx_params(-1.0, 1.0, rq.UINT8).scale) == float(rq.mx_params(-1.0, 1.0, rq.INT8).scale) == 2.0**-6
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("grid", [rq.NF4, rq.INT2, rq.Codebook([-0.5, 0, 0.5]), rq.FloatGrid(4, 3, specials=120)],
+                         ids=repr)
+def test_no_finite_range_overflows_a_scale(grid: rq.Grid, dtype: Any) -> None:
+    largest = np.finfo(dtype).max
+    for fit in (rq.symmetric_params, *(rq.two_level(scales) for scales in (rq.E4M3, rq.E5M2, rq.INT8, rq.E2M1))):
+        assert 0 < fit(-largest, largest, grid).scale <= largest
+
+
+def test_two_levels_of_nothing() -> None:
+    assert rq.two_level(rq.E4M3)(np.zeros((0, 3)), np.zeros((0, 3)), rq.E2M1).scale.shape == (0, 3)
+
+
+@pytest.mark.parametrize("top", [1.0, 0.25])
+def test_mx_even_is_mx_on_codebooks(top: float) -> None:
+    grid = rq.Codebook([-top, 0, top])
+    for x in (1.0, 1.2, 1.9):
+        assert rq.mx_even_params(0, x, grid) == rq.mx_params(0, x, grid)

@@ -11,9 +11,9 @@ from .. import arguments
 from ..arguments import Codes, Reals
 from ..gradients import straight_through
 from ..grids import Grid
-from ..ranges import RAW_FITS, Fit, affine_params, unchecked
+from ..ranges import RAW_FITS, Fit, affine_params, fitted, unchecked
 from .quantiles import minmax
-from .rule import Axis, finite, fitted
+from .rule import Axis, finite
 from .statistics import mean, unit_of
 
 CANDIDATES = 2**17  # how many values a search holds at once, when the data are fewer: ranges are then tried together
@@ -73,6 +73,8 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
     reduced = arguments.axes(where, x.shape, axis)
     formula, dtype = unchecked(fit), grid.arithmetic(x.dtype)
     raw = formula in RAW_FITS
+    if not raw:
+        arguments.room_for_an_axis(where, x)
     long = [i for i, n in enumerate(x.shape) if n != 1 or not raw]  # so that there is room for an axis of candidates
     over = tuple(k - len(long) for k, i in enumerate(long) if i in reduced)
     lo, hi, unit = (v.reshape([1 if i in reduced else x.shape[i] for i in long]) for v in (*ends, unit))

@@ -34,8 +34,15 @@ def minmax(x: ArrayLike, axis: Axis = None) -> tuple[Reals, Reals]:
     Source: Krishnamoorthi 2018 (arXiv:1806.08342), section 3.
     """
     x = parse("minmax", x, axis)
-    keep = axis is not None
-    return x.min(axis=axis, keepdims=keep), x.max(axis=axis, keepdims=keep)
+    return _reduced(np.minimum, x, axis), _reduced(np.maximum, x, axis)
+
+
+def _reduced(f: np.ufunc, x: Reals, axis: Axis) -> Reals:
+    """f over the axes. Of short rows, NumPy's reduceat is several times as fast as reduce, and gives the same bits."""
+    if axis in (-1, x.ndim - 1) and x.flags.c_contiguous:
+        rows = np.arange(0, x.size, x.shape[-1])
+        return np.asarray(f.reduceat(x.reshape(-1), rows)).reshape(*x.shape[:-1], 1)
+    return np.asarray(f.reduce(x, axis=axis, keepdims=axis is not None))[()]
 
 
 @arguments.quiet

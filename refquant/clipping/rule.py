@@ -30,7 +30,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
-from ..affine import AffineParams
 from ..arguments import Codes, Reals
 from ..grids import Grid
 from ..ranges import Fit, affine_params
@@ -94,9 +93,3 @@ def ranged(where: str, clip: Clip, x: ArrayLike, axis: Axis) -> tuple[Reals, Rea
                               f"shapes {shapes} instead of {[shape, shape]}", "reduce with keepdims=axis is not None")
     lo, hi = found
     return lo, hi
-
-
-def fitted(where: str, fit: Fit, lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
-    """The parameters that fit makes of a range."""
-    return arguments.called(where, "fit", "(lo, hi, grid) -> AffineParams", "pass rq.affine_params itself",
-                            fit, lo, hi, grid)

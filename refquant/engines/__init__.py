@@ -2,6 +2,7 @@
 
     onnxruntime, pytorch, torchao, litert, gguf
                    each body is the engine's own formula, each docstring says from which rules it departs
+    floats, mx     casts to small floats, and floats in blocks, where engines depart from the rules: by what they do
     choices        how to divide, round, cast: functions that also tell their step
     conventions    five choices are a convention
     operators      one record an operator: names, function, convention; what the tables, explain and identify read

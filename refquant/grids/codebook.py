@@ -48,7 +48,7 @@ class Codebook(TabledGrid):
         if v.ndim != 1 or not 2 <= v.size <= 256 or not np.isfinite(v).all() or not (v[1:] > v[:-1]).all():
             raise arguments.error(ValueError, "Codebook", "`values` must be 2 to 256 finite float32 reals that ascend",
                                   f"{arguments.shown(wide.tolist())} of shape {v.shape}",
-                                  "np.unique(values) sorts them and leaves out what repeats")
+                                  "np.unique(values) sorts them and leaves out what repeats; 256 have 8 bits")
         vars(self).update(kept=tuple(v.tolist()), bits=(v.size - 1).bit_length(), qmin=float(v[0]), qmax=float(v[-1]),
                           table=arguments.frozen(v))
 
@@ -63,17 +63,18 @@ class Codebook(TabledGrid):
         array([ 0.,  4., inf])
         """
         points, values = _decisions(self.kept, np.asarray(v).dtype)
-        return by_pieces(lambda piece: values.take(np.searchsorted(points, piece)), np.asarray(v),
-                         np.empty_like(v) if out is None else out)
+        return by_pieces(lambda piece, filled: values.take(np.searchsorted(points, piece), out=filled, mode="clip"),
+                         np.asarray(v), np.empty_like(v) if out is None else out)
 
     def encode(self, v: Reals) -> Codes:
-        """The places of values.
+        """The places of the values nearest to any reals.
 
-        >>> Codebook([0, 1, 4]).encode(np.array([4.0, 0.0]))
-        array([2, 0], dtype=uint8)
+        >>> Codebook([0, 1, 4]).encode(np.array([4.0, 0.0, 2.6, 99]))
+        array([2, 0, 2, 2], dtype=uint8)
         """
-        values = self.values.astype(np.asarray(v).dtype)
-        return by_pieces(lambda piece: np.searchsorted(values, piece), np.asarray(v), np.empty(np.shape(v), self.dtype))
+        points = _decisions(self.kept, np.asarray(v).dtype)[0][1:-1]
+        return by_pieces(lambda piece, codes: np.copyto(codes, np.searchsorted(points, piece), casting="unsafe"),
+                         np.asarray(v), np.empty(np.shape(v), self.dtype))
 
 
 @cache

@@ -79,6 +79,11 @@ class FloatGrid(TabledGrid):
         more = f", specials={self.specials}" * (self.specials > 0) + ", fnuz=True" * self.fnuz
         return NAMES.get(self, f"FloatGrid({self.exponent}, {self.mantissa}{more})")
 
+    @property
+    def fields(self) -> tuple[int, int, int]:
+        """How many bits sign, exponent and mantissa have."""
+        return 1, self.exponent, self.mantissa
+
     def _values_of_codes(self) -> NDArray[np.float32]:
         """The value of each code; NaN where there is none."""
         magnitude = np.arange(2 ** (self.bits - 1))
@@ -89,14 +94,6 @@ class FloatGrid(TabledGrid):
         decoded[len(value)] = np.nan if self.fnuz else -0.0
         return arguments.frozen(decoded)
 
-    @cached_property
-    def _encoded(self) -> Codes:
-        """The code of each value, by its upper 9 + mantissa bits in float32: the others are 0."""
-        codes = np.flatnonzero(~np.isnan(self.table))
-        encoded = np.zeros(2 ** (9 + self.mantissa), self.dtype)
-        encoded[self.table[codes].view(np.uint32) >> (23 - self.mantissa)] = codes
-        return encoded
-
     def round(self, v: Reals, out: Reals | None = None) -> Reals:
         """The nearest value, ties to the even code (R4): step = clip(binade, 2**emin, 2**emax) * 2**-mantissa,
         round(v) = rint(v / step) * step. The binade is v without its sign and mantissa bits; all is exact.
@@ -105,23 +102,49 @@ class FloatGrid(TabledGrid):
         >>> E4M3.round(np.array([17.0, 19.0, 600.0]))
         array([ 16.,  20., 608.])
         """
-        v = np.asarray(v)
+        return by_pieces(self._round, np.asarray(v), np.empty_like(v) if out is None else out)
+
+    def _round(self, v: Reals, out: Reals) -> None:
         integers, exponent = EXPONENT[v.dtype]
-        step = np.empty_like(v)
-        np.bitwise_and(v.view(integers), exponent, out=step.view(integers))
-        np.clip(step, 2.0**self.emin, 2.0**self.emax, out=step)
+        step = np.bitwise_and(v.view(integers), exponent).view(v.dtype)
+        step.clip(2.0**self.emin, 2.0**self.emax, out=step)
         step *= v.dtype.type(2.0**-self.mantissa)
-        out = np.divide(v, step, out=np.empty_like(v) if out is None else out)
+        np.divide(v, step, out=out)
         np.rint(out, out=out)
-        return np.multiply(out, step, out=out)
+        np.multiply(out, step, out=out)
 
     def encode(self, v: Reals) -> Codes:
-        """The bits of values, from a table: no arithmetic, so none that a thread may flush to zero.
+        """The codes of the values nearest to any reals, from a table: no arithmetic, so none that a thread may flush to
+        zero.
 
         >>> from refquant import E2M1
-        >>> E2M1.encode(np.array([-0.0, 0.5, -6.0]))
-        array([ 8,  1, 15], dtype=uint8)
+        >>> E2M1.encode(np.array([-0.0, 0.5, -6.0, 0.26, 99]))
+        array([ 8,  1, 15,  1,  7], dtype=uint8)
         """
-        upper, encoded = np.asarray(v, np.float32).view(np.uint32), self._encoded
-        return by_pieces(lambda bits: encoded.take(bits >> np.uint32(23 - self.mantissa), mode="clip"), upper,
-                         np.empty(upper.shape, self.dtype))
+        return by_pieces(self._encode, np.asarray(v), np.empty(np.shape(v), self.dtype))
+
+    def _encode(self, v: Reals, codes: Codes) -> None:
+        if v.dtype != np.float32:  # rounded once, to a value
+            v = self.round(v).clip(self.qmin, self.qmax).astype(np.float32)
+        self._encoded.take(self._place(v.view(np.uint32)), out=codes, mode="clip")
+
+    def _place(self, bits: Codes) -> Codes:
+        """floor(bits / n) + ceil(bits / n): even on the float32 numbers of one mantissa bit more than the grid has, its
+        values and ties, and odd between them.
+        """
+        kept = np.uint32(22 - self.mantissa)
+        place = bits + np.uint32(2 ** (22 - self.mantissa) - 1)
+        place >>= kept
+        place += bits >> kept
+        return place
+
+    @cached_property
+    def _encoded(self) -> Codes:
+        """The code of the reals in each place, which have the same nearest value: filled from round and decode."""
+        bits = np.arange(2 ** (11 + self.mantissa), dtype=np.uint32)
+        reals = ((bits >> 1 << (22 - self.mantissa)) + (bits & 1)).view(np.float32)
+        codes = np.flatnonzero(~np.isnan(self.table))
+        of_value = np.zeros(2 ** (11 + self.mantissa), self.dtype)
+        of_value[self._place(self.table[codes].view(np.uint32))] = codes
+        with np.errstate(all="ignore"):  # some are NaN
+            return of_value[self._place(self.round(reals).clip(self.qmin, self.qmax).view(np.uint32))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import astuple
 from functools import cache, cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from .. import arguments
 from ..arguments import Codes, Reals
 
 WIDER = tuple(np.dtype(name) for name in ("int16", "int32", "int64"))
+PIECE = 2**15  # elements: temporaries of 128 KB, which a core's cache holds
 NAMES: dict[Grid, str] = {}  # the package fills it
 
 
@@ -34,6 +36,9 @@ class Grid(ABC):
     zero            what is added to a rounded value: 0.0 takes the sign from zero, -0.0 leaves it
     equal_steps     whether neighbouring values are one apart throughout
     arithmetic      the dtype in which reals meet these values (R3)
+    encodes_reals   whether encode takes any reals, and finds the code of the nearest value: rounding and clipping them
+                    first would change nothing
+    fields          how many bits each part of a code has: of a float sign, exponent, mantissa
 
     values, all of them ascending as float64, serve exact errors and second scales; a grid may do without.
 
@@ -49,6 +54,7 @@ class Grid(ABC):
     zero_points: tuple[int, int] = (0, 0)
     zero: float = 0.0
     equal_steps: bool = False
+    encodes_reals: bool = False
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -57,7 +63,7 @@ class Grid(ABC):
 
     @abstractmethod
     def round(self, v: Reals, out: Reals | None = None) -> Reals:
-        """The nearest value, ties to the one with the even code (R4), in v's dtype."""
+        """The nearest value, ties to the one with the even code (R4), in v's dtype: float32 or float64 (R3)."""
 
     @abstractmethod
     def encode(self, v: Reals) -> Codes:
@@ -70,6 +76,16 @@ class Grid(ABC):
     @abstractmethod
     def check(self, where: str, q: ArrayLike, name: str = "q") -> Codes:
         """`q` as an array of codes, all of which exist; otherwise ValueError or TypeError in the name of `where`."""
+
+    @property
+    def fields(self) -> tuple[int, ...]:
+        """How many bits each part of a code has, from the highest: of a float sign, exponent and mantissa.
+
+        >>> from refquant import E4M3, NF4
+        >>> E4M3.fields, NF4.fields
+        ((1, 4, 3), (4,))
+        """
+        return (self.bits,)
 
     @property
     def zero_point_dtype(self) -> np.dtype[np.signedinteger[Any]]:
@@ -95,17 +111,21 @@ class TabledGrid(Grid):
     """A grid whose codes are the places of a table, which holds the value of each, and NaN where there is none."""
 
     dtype = np.dtype("uint8")
+    encodes_reals = True
     table: NDArray[np.float32]
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """All values, ascending; 0 stands once.
+        """All values, ascending; 0 stands once, without a sign.
 
         >>> from refquant import E2M1
         >>> E2M1.values[7:]
         array([0. , 0.5, 1. , 1.5, 2. , 3. , 4. , 6. ])
         """
-        return arguments.frozen(np.unique(self.table[~np.isnan(self.table)]).astype(np.float64))
+        return arguments.frozen(np.unique(self.table[~np.isnan(self.table)]).astype(np.float64) + 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), astuple(self)  # type: ignore[call-overload]
 
     def decode(self, q: Codes) -> NDArray[np.float32]:
         """The values of codes.
@@ -130,17 +150,17 @@ class TabledGrid(Grid):
         return q
 
 
-def known(where: str, grid: object) -> Grid:
+def known(where: str, grid: object, name: str = "grid") -> Grid:
     """grid, which must be a Grid."""
-    return arguments.instance(where, grid, Grid, "`grid` must be an IntGrid, or another grid", "pass rq.INT8, say")
+    return arguments.instance(where, grid, Grid, f"`{name}` must be a grid", "pass rq.INT8 or rq.E4M3, say")
 
 
 def stepped(where: str, grid: object) -> Grid:
     """grid, which must have equal steps: without them there is no zero point, no affine range, no integer product."""
     if not known(where, grid).equal_steps:
         raise arguments.error(ValueError, where, "`grid` must have equal steps", grid, "take an IntGrid; a float grid "
-                              "or a codebook wants a symmetric range (fit=rq.symmetric_params, in mlp "
-                              "activation_fit=) and a rule that asks no steps (rq.minmax, rq.mse_optimal)")
+                              "or a codebook wants zero_point=0, fit=rq.symmetric_params (in mlp activation_fit=), and "
+                              "clip=rq.minmax or rq.mse_optimal")
     return known(where, grid)
 
 
@@ -149,18 +169,18 @@ def two_sided(where: str, grid: object) -> Grid:
     """
     if not (known(where, grid).equal_steps or known(where, grid).qmin < 0 < known(where, grid).qmax):
         raise arguments.error(ValueError, where, "`grid` must have values on both sides of 0", grid,
-                              "such a grid is for scales: rq.mx_params puts them on rq.E8M0, rq.two_level on others")
+                              "take rq.E4M3, say, for data; rq.mx_params takes rq.E8M0 for scales, rq.two_level others")
     return known(where, grid)
 
 
-def by_pieces(f: Callable[[NDArray[Any]], NDArray[Any]], v: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
-    """out[...] = f(v), some thousand elements at a time: NumPy's places are int64, which takes more room than the data.
+def by_pieces(f: Callable[[NDArray[Any], NDArray[Any]], object], v: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
+    """f(v, out), some thousand elements of both at a time, all along one axis: what f makes on its way stays small.
 
-    >>> by_pieces(np.negative, np.ones(3), np.empty(3))
-    array([-1., -1., -1.])
+    >>> by_pieces(np.negative, np.ones((3, 1)), np.empty((3, 1))).T
+    array([[-1., -1., -1.]])
     """
     flags: Any = [["readonly"], ["writeonly"]]
-    with np.nditer([v, out], ["external_loop", "buffered", "zerosize_ok"], flags, buffersize=2**14) as pieces:
+    with np.nditer([v, out], ["external_loop", "buffered", "zerosize_ok"], flags, buffersize=PIECE) as pieces:
         for piece, filled in pieces:
-            filled[...] = f(piece)
+            f(piece, filled)
     return out

@@ -28,7 +28,8 @@ class Dynamic:
     Args:
         grid: which values exist.
         axis: the axes of (n, n_in) reduced over.
-        clip, fit: how an input becomes a range, and a range parameters, as in dynamic_params.
+        clip, fit: how an input becomes a range, and a range parameters, as in dynamic_params. With two_level rows
+            share a second scale, and so depend on each other; with two_level(..., scale=) they do not.
 
     >>> from refquant import UINT8
     >>> Dynamic(UINT8, axis=-1)
@@ -101,7 +102,7 @@ class QuantizedLayer(arguments.Value):
         if self.weight.zero_point.any() or (isinstance(at, AffineParams) and at.scale.shape != ()):
             raise arguments.error(ValueError, "QuantizedLayer",
                                   "`weight` must be symmetric and a static `activation` per tensor",
-                                  f"{self.weight} and {at}", "use symmetric_params for weights")
+                                  f"{self.weight} and {at}", "give weights symmetric_params on a signed grid")
         if max(grid.bits, at.grid.bits) > 16:
             raise arguments.error(ValueError, "QuantizedLayer", "codes must have at most 16 bits (R13)",
                                   f"{grid.bits} for weights and {at.grid.bits} for the input", "take a smaller grid")

@@ -2,7 +2,8 @@
 
     version.npy              ()      which format this is: 2
     layers.npy               (L, 6)  the columns below, for each layer
-    0.weight_grid.npy        (k,)    bits, signed, narrow; exponent, mantissa, specials, fnuz; or a codebook's values
+    0.weight_grid.npy        (k,)    bits, signed, narrow; or exponent, mantissa, specials, fnuz; or a codebook's
+                                     values, in float32
     0.codes.npy              (n,)    its weights as refquant.pack packs them
     0.weight_scale.npy               (), (1, n_out) or (blocks, 1, n_out), in its own dtype
     0.weight_scale_grid.npy  (k,)    as weight_grid; (0,) where the scales lie on no grid
@@ -33,7 +34,7 @@ from .. import arguments
 from ..affine import AffineParams
 from ..clipping import minmax
 from ..files import write
-from ..grids import Codebook, FloatGrid, Grid, IntGrid
+from ..grids import Codebook, FloatGrid, Grid, IntGrid, known
 from ..packing import pack, unpack
 from ..ranges import affine_params, symmetric_params
 from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params
@@ -62,8 +63,8 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     (364, True, True)
 
     Raises:
-        TypeError: something other than a QuantizedNet or a path.
-        ValueError: a file that cannot be written.
+        TypeError: something other than a QuantizedNet or a path; a grid of another class.
+        ValueError: a file that cannot be written; a dynamic range by a function that has no number here.
     """
     arguments.instance("save", qnet, QuantizedNet, "`qnet` must be a QuantizedNet", "the network that deploy and "
                        "forward_quantized take; one deployed is made again by deploy")
@@ -194,13 +195,18 @@ def _params(archive: zipfile.ZipFile, name: str, zero_point: int) -> AffineParam
 
 def _numbers(grid: Grid | None) -> NDArray[Any]:
     """What makes the grid again: the arguments of its constructor, nothing for None."""
-    if isinstance(grid, Codebook):
-        return grid.values
-    return np.array([] if grid is None else astuple(grid), np.int64)  # type: ignore[call-overload]
+    if grid is None or isinstance(grid, IntGrid | FloatGrid):
+        return np.array([] if grid is None else astuple(grid), np.int64)
+    return arguments.instance("save", grid, Codebook, "a grid must be an IntGrid, a FloatGrid or a Codebook",
+                              "pickle keeps grids of your own").table
+
+
+def _known_grid(archive: zipfile.ZipFile, name: str) -> Grid:
+    return known(name, _grid(archive, name))
 
 
 def _grid(archive: zipfile.ZipFile, name: str) -> Grid | None:
-    numbers = _array(archive, name, ("<i8", "<f8"))
+    numbers = _array(archive, name, ("<i8", "<f4"))
     if numbers.dtype.kind == "f":
         return Codebook(numbers)
     if numbers.shape == (3,):
@@ -212,13 +218,6 @@ def _grid(archive: zipfile.ZipFile, name: str) -> Grid | None:
     if numbers.shape != (0,):
         raise ValueError(f"{name} of shape {numbers.shape}")
     return None
-
-
-def _known_grid(archive: zipfile.ZipFile, name: str) -> Grid:
-    grid = _grid(archive, name)
-    if grid is None:
-        raise ValueError(f"{name} without a grid")
-    return grid
 
 
 def _array(archive: zipfile.ZipFile, name: str, dtypes: tuple[str, ...], most: int = -1) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from .. import arguments
 from ..affine import AffineParams
 from ..engines.exact import Scalar, hexadecimal, nearest
-from ..grids import IntGrid
+from ..grids import Grid
 from .options import number
 
 Float: TypeAlias = np.dtype[np.floating[Any]]
@@ -70,24 +70,26 @@ def float_dtype(where: str, dtype: DTypeLike) -> Float:
     return np.dtype(name)
 
 
-def parameters(command: str, scale: str, zero_point: str, bits: str, signed: bool, narrow: bool,
-               dtype: str) -> AffineParams:
+def parameters(command: str, scale: str, zero_point: str, grid: Grid, dtype: str) -> AffineParams:
     """Parameters from the words of a command line; the scale in the dtype of the arithmetic (R3).
 
-    >>> parameters("explain", "0.1", "3", "4", True, False, "float16")
+    >>> from refquant import INT4
+    >>> parameters("explain", "0.1", "3", INT4, "float16")
     AffineParams(scale=array(0.1, dtype=float32), zero_point=array(3, dtype=int16), grid=INT4)
 
     Raises:
-        ValueError, TypeError: whatever AffineParams and IntGrid refuse, and text that is no number.
+        ValueError, TypeError: whatever AffineParams refuses, and text that is no number.
     """
     where = f"refquant {command}"
-    grid = IntGrid(number(command, "--bits", bits, 2, 32, 8), signed=signed, narrow=narrow)
     arithmetic = grid.arithmetic(float_dtype(where, dtype))
     step = read(where, "--scale", scale, arithmetic)[1]
     if not 0 < step < np.inf:
         raise arguments.error(ValueError, where, f"`--scale` must be positive and finite in {arithmetic} (R11)",
                               repr(scale), "--scale 0.1, say")
-    code = number(command, "--zero-point", zero_point, grid.qmin, grid.qmax, 3)
+    if not grid.equal_steps and zero_point.strip() != "0":
+        raise arguments.error(ValueError, where, "`--zero-point` goes with integers, whose steps are equal (R5)",
+                              f"--zero-point {zero_point} on {grid}", "drop --zero-point")
+    code = number(command, "--zero-point", zero_point, *grid.zero_points, 3)
     return AffineParams(scale=step, zero_point=code, grid=grid)
 
 
@@ -106,8 +108,8 @@ def ulp(value: Scalar) -> Fraction:
 
 
 def place(value: Scalar) -> int:
-    """The place of |value| among the floats of its dtype."""
-    return int(np.abs(value).view(f"i{value.dtype.itemsize}"))
+    """The place of value among the floats of its dtype, counted from 0, with its sign."""
+    return (-1 if value < 0 else 1) * int(np.abs(value).view(f"i{value.dtype.itemsize}"))
 
 
 def both(value: Scalar) -> str:

@@ -5,18 +5,19 @@
     fake        check_fake_quantizer(yours): the rounding, and the way back
     dynamic     check_dynamic(yours): its own scale, and its codes; fits, calls and judged do the work
     ladder      the numbers that check_quantizer tries, rule after rule
-    pasted      a call, written so that it can be pasted
+    story       how a counter-example is told
     identify    identify(black_box): which convention is it
     requantizer identify_requantizer(black_box): one rounding or two, of integers or of floats
-    oracle      the formula for one number at a time, in exact fractions
-    strategies  data at decision points: ties, one ulp beside them, far outside
-    laws        what must hold, each a named function that cites its rules; one module an idea
+    oracle      the formula for one number at a time, in exact fractions: the nearest of all values
+    strategies  data at decision points of every grid: values, ties, one ulp beside them, far outside
+    laws        what must hold, each a named function that cites its rules; laws_of(grid): those of every grid, on one
     mutants     each formula with one thing wrong: every mutant must break a law of its rule; one module an idea
     kills       how often each mutant dies: python -m refquant.testing.kills
 
 A quantizer is a function (x, params) -> codes. x is an array of float32. params has `scale` (float32) and `zero_point`
-(int16, or int32 beyond 8 bits), arrays that broadcast to x, and `grid` with `bits`, `qmin`, `qmax`, `dtype`. A function
-of other arguments is wrapped. The form of yours, and what to paste:
+(int16, or int32 beyond 8 bits), arrays that broadcast to x, and `grid` with `bits`, `qmin`, `qmax`, `dtype`. On float
+grids and codebooks the zero point is 0, and codes are unsigned integers. A function of other arguments is wrapped. The
+form of yours, and what to paste:
 
     form of `mine`                        after: import refquant as rq; from refquant.testing import *
     (x, params) -> codes                  check_quantizer(mine)

@@ -14,7 +14,7 @@ from ..grids import Grid
 from .check import Deviation
 from .forms import name_of, plain
 from .ladder import coarse, zero
-from .pasted import array
+from .story import array
 
 
 class Seen(NamedTuple):

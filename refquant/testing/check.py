@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,12 +19,11 @@ from ..arguments import error, quiet, whole
 from ..engines import choices
 from ..engines.choices import Cast, Division, Nan, Rounding, ZeroPoint
 from ..engines.conventions import NAMED, RULE_OF, Convention
-from ..engines.exact import exact, hexadecimal
+from ..engines.exact import hexadecimal
 from ..grids import INT8, UINT8, Grid, IntGrid, known
-from . import strategies
+from . import story, strategies
 from .forms import in_arrays, name_of, plain
 from .ladder import LADDER, Case, Made, channels, codes_and_values, odd_zero_points, zero
-from .pasted import call, text_of
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
 
@@ -111,12 +109,15 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
                 _precision(scale_precision, "scale_precision"),
                 whole("check_quantizer", multiple, "multiple", 1), name_of(quantize, "").startswith("by_range("))
     first = own[0] if own else IntGrid(min(bits, 8))
+    uneven = [grid for grid in own or [first] if not grid.equal_steps]
+    if uneven and convention._replace(division=choices.true_division) != Convention():
+        raise error(ValueError, "check_quantizer", "other conventions are of integers", f"{convention} on {own}",
+                    "on float grids and codebooks the division alone may be another")
     quantize = in_arrays(quantize, arrays)
     takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
     profile = _profile(examples, random)
-    left_out = [channels] * per_tensor + [odd_zero_points] * (symmetric or not any(
-        g.equal_steps for g in own or [first]))
+    left_out = [channels] * per_tensor + [odd_zero_points] * (symmetric or len(uneven) == len(own or [first]))
     for rule, kind in LADDER:
         if kind not in left_out:
             _try(profile, kind(made).map(made.fitted), lambda case, rule=rule: _compare(  # type: ignore[misc]
@@ -143,7 +144,11 @@ SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means sc
         "R3": "x / scale is one true division in x's dtype", "R4": "ties go to the even integer",
         "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "
         "clip before the cast", "R12": "each slice has its own scale and zero point, and the result x's shape"}
-ELSEWHERE = {"R4": "the nearest value; of two equally near the one with the even code, of a codebook the lower"}
+#: What is said instead where values and codes are two things.
+OF_VALUES = {"R1": ("R17", "codes are integers; an array of float8 shows them by .view(np.uint8)"),
+             "R2": ("R17", "a float's code is its sign, exponent and mantissa, a codebook's the place of the value"),
+             "R4": ("R4", "ties go to the even code, of a codebook to the lower value"),
+             "R6": ("R6", "what lies beyond the values saturates, infinities too, and never becomes NaN")}
 
 
 # ---------------------------------------------------------------------------------------------- what is said
@@ -153,6 +158,12 @@ class _Wrong(AssertionError):
 
     def __init__(self, report: Callable[[], Deviation]) -> None:
         self.report = report
+
+
+def _said(rule: str, grid: Grid) -> tuple[str, str]:
+    """The rule and its words, on a grid."""
+    own = rule, SAYS[rule] if rule in SAYS else OF_VALUES["R2"][1]
+    return own if grid.equal_steps else OF_VALUES.get(rule, own)
 
 
 def _profile(examples: int, random: bool) -> settings:
@@ -191,7 +202,8 @@ def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) 
     x, params = case
     expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
     if got.dtype.kind not in "iu":
-        raise Deviation("R1", f"R1 is broken: {SAYS['R1']}.\n\n{call(quantize, x, params)}\n\n"
+        rule, words = _said("R1", params.grid)
+        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x[..., :1], _first(params))}\n\n"
                               f"got        an array of {got.dtype}")
     wrong = np.flatnonzero(got.ravel() != expected.ravel())
     if wrong.size:
@@ -202,17 +214,18 @@ def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) 
 def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
     """f(x, params) as an array of x's shape, x as it was."""
     before = x.copy()
+    rule, words = _said(rule, params.grid)
     try:
         got = silent(f, x, params)
     except Deviation:
         raise
     except Exception as failure:
-        raise Deviation(rule, f"{rule} is not kept: {SAYS[rule]}.\n\n{call(f, x, params)}\n\nraised "
+        raise Deviation(rule, f"{rule} is not kept: {words}.\n\n{story.call(f, x, params)}\n\nraised "
                               f"{type(failure).__name__}: {failure}{_made_for_less(params)}") from failure
     if x.tobytes() != before.tobytes():
-        raise Deviation(rule, f"What was passed in was written to.\n\n{call(f, before, params)}")
+        raise Deviation(rule, f"What was passed in was written to.\n\n{story.call(f, before, params)}")
     if got.shape != x.shape:
-        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{call(f, x, params)}\n\n"
+        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{story.call(f, x, params)}\n\n"
                                f"expected   shape {x.shape}\ngot        shape {got.shape}")
     return got
 
@@ -266,11 +279,12 @@ def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i
             if int(silent(quantize, few.copy(), alone).ravel()[0]) == came:
                 shown, where = (few, alone), ""
     rule = "R1" if rule == "R2" and should in (params.grid.qmin, params.grid.qmax) and abs(should - came) == 1 else rule
-    broken = SAYS[rule] if params.grid.equal_steps else ELSEWHERE.get(rule, SAYS[rule])
-    said = f"{rule} is broken: {broken}." if convention == Convention() else f"Not as said: {convention}."
+    rule, words = _said(rule, params.grid)
+    said = f"{rule} is broken: {words}." if convention == Convention() else f"Not as said: {convention}."
     return Deviation(rule, "\n".join([
-        said, "", call(quantize, *shown), "", f"x / scale  {_quotient(one[0], scale)}", f"expected   {should}",
-        f"got        {came}{where}", *_hints(rule, convention, case, got, (one[0], scale, int(z), came))]))
+        said, "", story.call(quantize, *shown), "", f"x / scale  {story.quotient(one[0], scale)}",
+        f"expected   {story.code(params.grid, should)}", f"got        {story.code(params.grid, came)}{where}",
+        *_hints(rule, convention, case, got, (one[0], scale, int(z), came))]))
 
 
 def _hints(rule: str, convention: Convention, case: Case, got: Any, point: tuple[Any, Any, int, int]) -> list[str]:
@@ -290,7 +304,7 @@ def _hints(rule: str, convention: Convention, case: Case, got: Any, point: tuple
         return ["As it would be with zero point 0: symmetric=True, if yours has no other."]
     grid = next((g for g in (INT8, UINT8, IntGrid(8, narrow=True)) if g != params.grid and g.qmin <= z <= g.qmax
                  and convention.quantize(v, scale, z, g) == came), None)
-    return [f"As it would be on {grid}: grids={text_of(grid)}, if yours is made for that."] if grid else [
+    return [f"As it would be on {grid}: grids={story.written(grid)}, if yours is made for that."] if grid else [
         "identify may tell how it differs."] if rule in DECIDES else []
 
 
@@ -299,15 +313,11 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
     q, params = case
     got, expected = _called("R2", dequantize, q, params), right_dequantize(q, params)
     for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
-        raise Deviation("R2", "\n".join([
-            f"R2 is broken: {SAYS['R2']}.", "", call(dequantize, q[i:i + 1], params), "",
+        rule, words = _said("R2", params.grid)
+        raise Deviation(rule, "\n".join([
+            f"{rule} is broken: {words}.", "", story.call(dequantize, q[i:i + 1], params), "",
             *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
 
 
-def _quotient(x: Any, scale: Any) -> str:
-    if not np.isfinite(x):
-        return str(x)
-    ratio, rounded = Fraction(float(x)) / Fraction(float(scale)), x / scale
-    how = "exactly" if exact(rounded) == ratio else f"which {x.dtype} rounds to {float(rounded):.10g}"
-    size = f"{ratio} = " if 1 < ratio.denominator < 10**6 else ""
-    return f"{size}{float(ratio):.17g}, {how}" if abs(ratio) < 2**1023 else f"beyond float64, {how}"
+def _first(params: AffineParams) -> AffineParams:
+    return AffineParams(scale=params.scale.ravel()[0], zero_point=params.zero_point.ravel()[0], grid=params.grid)

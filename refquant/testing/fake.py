@@ -11,7 +11,7 @@ from ..affine import AffineParams, dequantize
 from ..arguments import quiet
 from ..engines.conventions import Convention
 from ..engines.exact import hexadecimal
-from . import pasted
+from . import story
 from .check import Deviation, Quantize, check_quantizer, expected_codes, silent
 from .forms import in_arrays, name_of
 from .ladder import coarse
@@ -67,7 +67,7 @@ def _meant(f: Quantize, convention: Convention, precision: int | None) -> Quanti
         if x_hat.shape != x.shape:
             return np.zeros(x_hat.shape, np.int64)
         if x_hat.dtype != right.dtype:
-            raise Deviation("R2", f"R2 is broken: x_hat has x's dtype.\n\n{pasted.call(f, *_alone(x, params, 0))}\n\n"
+            raise Deviation("R2", f"R2 is broken: x_hat has x's dtype.\n\n{story.call(f, *_alone(x, params, 0))}\n\n"
                                   f"expected   {right.dtype}\ngot        {x_hat.dtype}")
         grid, v = params.grid, x_hat / params.scale.astype(np.float64)
         nearest = grid.encode(np.clip(grid.round(v) + params.zero_point, grid.qmin, grid.qmax))
@@ -84,7 +84,7 @@ def _way_back(f: Quantize, x: Any, params: AffineParams, i: int, values: Any, x_
     right, came = values.ravel()[i], x_hat.ravel()[i]
     return Deviation("R2", "\n".join([
         "R2 is broken: x_hat is scale * (q - zero_point), the value of a code.", "",
-        pasted.call(f, *_alone(x, params, i)), "",
+        story.call(f, *_alone(x, params, i)), "",
         f"expected   {hexadecimal(right)} = {right} (code {q.ravel()[i]})",
         f"got        {hexadecimal(came)} = {came}"]))
 

@@ -68,7 +68,7 @@ def coarse(x: Any, precision: int | None) -> Any:
 
 
 def zero(grid: Grid) -> int:
-    """The code in the middle: 0 on signed grids, and where there is no other.
+    """The code in the middle: 0 on signed grids.
 
     >>> from refquant import INT8, UINT8
     >>> zero(INT8), zero(UINT8)
@@ -77,26 +77,26 @@ def zero(grid: Grid) -> int:
     return 0 if grid.qmin < 0 or not grid.equal_steps else (grid.qmax + 1) // 2
 
 
-def _spread(least: int, most: int) -> Any:
-    """Integers from least to most: the ends, those about 0, and some between."""
-    some = np.r_[least, least + 1, np.arange(-5, 6), np.linspace(least, most, 14).astype(int), most - 1, most]
+def _spread(least: int, most: int, about: int = 0) -> Any:
+    """Integers from least to most: the ends, those about one, and some between."""
+    some = np.r_[least, least + 1, about + np.arange(-5, 6), np.linspace(least, most, 14).astype(int), most - 1, most]
     return np.unique(some[(some >= least) & (some <= most)])
 
 
-def _values(grid: Grid, z: int, most: float = np.inf) -> Any:
-    """Values in steps from the zero point, the ends and those about 0 among them; of integers, up to `most`."""
+def _values(grid: Grid, z: int, part: float = 0.0, most: int = 2**33, beyond: int = 0) -> Any:
+    """Values - z, from -most to most, and a part of the gap to the next: the ends, those about 0, and some between."""
+    first, last = strategies.places(grid)
     if grid.equal_steps:
-        return _spread(int(max(grid.qmin - z, -most)), int(min(grid.qmax - z, most)))
-    v = grid.values
-    return v[np.unique(np.linspace(0, len(v) - 1, min(len(v), 300)).astype(int))]
+        return _spread(max(first - z - beyond, -most), min(last - z + beyond, most) - (part > 0)) + part
+    first, last = -beyond, last + beyond - (part > 0)
+    few = last < 300  # then all are tried: each may stand in somebody's table
+    places = np.arange(first, last + 1) if few else _spread(first, last, int(np.searchsorted(grid.values, 0)))
+    return strategies.along(grid, places, np.array(part))
 
 
-def _middles(grid: Grid, z: int, most: float) -> Any:
-    """Where two values are equally near, in steps from the zero point; of integers, up to `most`."""
-    if grid.equal_steps:
-        return _spread(int(max(grid.qmin - z, -most)), int(min(grid.qmax - z, most)) - 1) + 0.5
-    v = grid.values
-    return ((v[1:] + v[:-1]) / 2)[np.unique(np.linspace(0, len(v) - 2, min(len(v) - 1, 300)).astype(int))]
+def _halves(grid: Grid, z: int, most: int = 2**33, beyond: int = 0) -> Any:
+    """Values - z, and the middles between them."""
+    return np.concatenate([_values(grid, z, part, most, beyond) for part in (0.0, 0.5)])
 
 
 def _zero_points(grid: Grid, symmetric: bool) -> st.SearchStrategy[int]:
@@ -122,7 +122,8 @@ def _values_of_codes(draw: st.DrawFn, made: Made) -> Case:
     """(code - zero_point) * a power of two: nothing to round."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), draw(_powers_of_two(dtype))
-    return (_values(grid, z) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
+    x = (np.append(_values(grid, z), -0.0) * scale).astype(dtype)
+    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 @st.composite
@@ -130,15 +131,15 @@ def _values_of_codes(draw: st.DrawFn, made: Made) -> Case:
 def _ties(draw: st.DrawFn, made: Made, odd: bool = False) -> Case:
     """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
-    z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd else zero(grid) if made.symmetric else 0
+    z = zero(grid) if made.symmetric else 0
+    z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd and grid.equal_steps else z
     scale = draw(_powers_of_two(dtype))
-    x = (_middles(grid, z, 1000) * scale).astype(dtype)
-    return x, AffineParams(scale=scale, zero_point=z, grid=grid)
+    return (_values(grid, z, 0.5, 1000) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 def odd_zero_points(made: Made) -> Any:
     """Exact ties where the zero point is odd: rounded to even before or after adding it, they part."""
-    return _ties(made._replace(grids=made.grids.filter(lambda grid: grid.equal_steps)), odd=True)
+    return _ties(made, odd=True)
 
 
 @st.composite
@@ -158,8 +159,7 @@ def _full_mantissas(draw: st.DrawFn, made: Made) -> Case:
     """A scale with a full mantissa: codes, ties, and one ulp to either side, where divisions part."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.mantissas()), grid, dtype)
-    steps = np.concatenate([_values(grid, z, 150), _middles(grid, z, 150)])
-    x = _beside((steps * np.float64(scale)).astype(dtype), made)
+    x = _beside((_halves(grid, z, 300) * np.float64(scale)).astype(dtype), made)
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
@@ -169,8 +169,8 @@ def _any_scale(draw: st.DrawFn, made: Made) -> Case:
     """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.scales(dtype, dtype)), grid, dtype)
-    steps = np.concatenate([_values(grid, z), _middles(grid, z, np.inf), [grid.qmin - z - 1.5, grid.qmax - z + 1.5]])
-    x = np.concatenate([_beside((steps * np.float64(scale)).astype(dtype), made), strategies.far_outside(dtype)])
+    x = _beside((_halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype), made)
+    x = np.concatenate([x, strategies.far_outside(dtype)])
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
@@ -183,9 +183,9 @@ def channels(draw: st.DrawFn, made: Made) -> Case:
     slices = tuple(n if i == kept else 1 for i, n in enumerate(shape))
     powers = draw(hnp.arrays(np.int64, slices, elements=st.integers(-3, 3), fill=st.nothing()))
     z = np.array(draw(st.lists(_zero_points(grid, made.symmetric), min_size=max(slices), max_size=max(slices))))
-    params = AffineParams(scale=np.ldexp(made.scale(0.7, grid, dtype), powers).astype(dtype),
-                          zero_point=z.reshape(slices), grid=grid)
-    steps = np.resize(_values(grid, 0, 500), shape) + 0.25 - params.zero_point
+    scale = np.ldexp(made.scale(0.7, grid, dtype), powers).astype(dtype)
+    params = AffineParams(scale=scale, zero_point=z.reshape(slices), grid=grid)
+    steps = np.resize(_values(grid, 0, 0.25, 500), shape) - params.zero_point
     return (steps * params.scale).astype(dtype), params
 
 
@@ -194,7 +194,7 @@ def codes_and_values(draw: st.DrawFn, made: Made) -> Case:
     """Codes, their ends and some between, at any ordinary scale: for dequantize."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), np.clip(draw(strategies.scales(dtype, dtype)), 1e-4, 1e4)
-    q = grid.encode((_values(grid, z) + z).astype(np.float64))
+    q = grid.encode(_values(grid, 0))
     return q, AffineParams(scale=made.scale(scale, grid, dtype), zero_point=z, grid=grid)
 
 

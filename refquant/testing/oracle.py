@@ -153,8 +153,9 @@ def dequantize(q: int, scale: Scalar, zero_point: int, grid: Grid, dtype: np.dty
     entry = Entry(Fraction(int(q)), int(q), 0) if grid.equal_steps else meanings(grid)[int(q)]
     exact = Fraction(float(arithmetic(scale))) * (entry.value - int(zero_point))
     # at most 24 + 24 bits, or rounded straight to float64: no double rounding either way
-    nearest = math.copysign(float(exact) if abs(exact) < LARGEST else math.inf, -1 if exact < 0 or entry.negative else 1)
-    return arithmetic(nearest) if grid.bits > 16 else dtype.type(arithmetic(nearest))
+    size = float(abs(exact)) if abs(exact) < LARGEST else math.inf
+    near = arithmetic(-size if exact < 0 or entry.negative else size)
+    return near if grid.bits > 16 else dtype.type(near)
 
 
 @quiet
@@ -168,16 +169,24 @@ def affine_range(lo: Scalar, hi: Scalar, grid: Grid) -> tuple[Scalar, int]:
     return scale, grid.qmin + min(round(Fraction(float(-lo / scale))), grid.qmax - grid.qmin)
 
 
+def reach(grid: Grid) -> Fraction:
+    """How far the values reach on both sides of the zero point.
+
+    >>> from refquant import INT8
+    >>> reach(INT8)
+    Fraction(127, 1)
+    """
+    if grid.equal_steps:  # on every grid: the shorter side of the zero point
+        return Fraction(2 ** (grid.bits - 1) - 1)
+    return min(-extended(grid)[1].value, extended(grid)[-2].value)
+
+
 @quiet
 def symmetric_range(lo: Scalar, hi: Scalar, grid: Grid) -> tuple[Scalar, int]:
     """(scale, zero_point) of R10 and R11; lo and hi in the dtype of the arithmetic."""
-    dtype = type(lo)
-    zero_point, steps = 0 if grid.qmin < 0 else 2 ** (grid.bits - 1), Fraction(2 ** (grid.bits - 1) - 1)
-    if not grid.equal_steps:  # on every grid: the shorter side of the zero point
-        steps = min(-extended(grid)[1].value, extended(grid)[-2].value)
-    largest = max(abs(lo), abs(hi))
-    scale = min(max(largest / dtype(steps), np.finfo(dtype).tiny), np.finfo(dtype).max)
-    return scale if largest else dtype(1), zero_point
+    dtype, largest = type(lo), max(abs(lo), abs(hi))
+    scale = min(max(largest / dtype(reach(grid)), np.finfo(dtype).tiny), np.finfo(dtype).max)
+    return scale if largest else dtype(1), 0 if grid.qmin < 0 else 2 ** (grid.bits - 1)
 
 
 def requantize(acc: int, mantissa: int, shift: int, zero_point: int, grid: Grid) -> int:

@@ -13,17 +13,11 @@ from numpy.typing import DTypeLike
 
 from ..affine import AffineParams
 from ..arguments import Codes, Reals, quiet
-from ..grids import INT8, UINT8, Grid, IntGrid, known
-from .grids import along, integers, places
-from .grids import codes as codes
-from .grids import float_grids as float_grids
-from .grids import grids as grids
-from .grids import integer_grids as integer_grids
-from .grids import two_sided_grids as two_sided_grids
-from .grids import uneven_grids as uneven_grids
+from ..grids import INT8, NAMES, UINT8, Codebook, FloatGrid, Grid, IntGrid, known
+from . import oracle
 
 DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))
-EIGHT_BITS = st.sampled_from([INT8, UINT8])
+NAMED = [grid for grid in NAMES if not grid.equal_steps]
 
 
 class Quantization(NamedTuple):
@@ -54,6 +48,89 @@ class Requantization(NamedTuple):
 def dtypes() -> st.SearchStrategy[np.dtype[Any]]:
     """float32, float64, float16, the first more often."""
     return st.sampled_from([DTYPES[0], *DTYPES])
+
+
+@st.composite
+def integer_grids(draw: st.DrawFn, max_bits: int = 32, min_bits: int = 2) -> Grid:
+    """Integers of min_bits to max_bits bits, 8 and the smallest more often."""
+    often = [b for b in (8, 2, 3, 4) if min_bits <= b <= max_bits] or [max_bits]
+    bits = draw(st.sampled_from(often) | st.integers(min_bits, max_bits))
+    signed, narrow = draw(st.sampled_from([(True, False), (False, False), (True, True)]))
+    return IntGrid(bits, signed=signed, narrow=narrow)
+
+
+@st.composite
+def float_grids(draw: st.DrawFn) -> Grid:
+    """1 to 6 bits of exponent and 1 to 4 of mantissa, FNUZ or not, some of the highest magnitudes left out."""
+    exponent, mantissa = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    most = 2 ** (exponent + mantissa) - 2
+    specials = min(draw(st.sampled_from([0, 1, 2**mantissa]) | st.integers(0, most)), most)
+    return FloatGrid(exponent, mantissa, specials=specials, fnuz=draw(st.booleans()))
+
+
+def codebooks() -> st.SearchStrategy[Grid]:
+    """2 to 20 values: multiples of 1/16, so that the middles are exact, or any."""
+    values = st.integers(-99, 99).map(lambda n: n / 16) | st.floats(-1000, 1000, width=32)
+    return st.lists(values, min_size=2, max_size=20, unique=True).map(sorted).map(Codebook)
+
+
+def uneven_grids() -> st.SearchStrategy[Grid]:
+    """Grids without equal steps: the named ones, any float grid, any codebook."""
+    return st.sampled_from(NAMED) | float_grids() | codebooks()
+
+
+def grids() -> st.SearchStrategy[Grid]:
+    """Every grid, as many with equal steps as without."""
+    return st.booleans().flatmap(lambda even: integer_grids() if even else uneven_grids())
+
+
+def two_sided(grid: Grid) -> bool:
+    """Whether data have a scale on the grid: it has a zero point, or values on both sides of 0."""
+    return bool(grid.equal_steps or grid.qmin < 0 < grid.qmax)
+
+
+def places(grid: Grid) -> tuple[int, int]:
+    """The first and the last place of the values: integers are their own places, others are counted from 0.
+
+    >>> from refquant import E2M1
+    >>> places(IntGrid(8)), places(E2M1)
+    ((-128, 127), (0, 14))
+    """
+    return (grid.qmin, grid.qmax) if grid.equal_steps else (0, len(grid.values) - 1)
+
+
+def along(grid: Grid, place: Codes, part: Reals) -> Reals:
+    """The value at a place, plus a part of the gap to the next one; three places beyond the ends the gaps go on.
+
+    >>> from refquant import E2M1
+    >>> along(E2M1, np.array([13, 14, -1]), np.array([0.5, 0.5, 0]))
+    array([ 5.,  7., -8.])
+    """
+    if grid.equal_steps:
+        return np.asarray(place + part)
+    v, more = grid.values, np.arange(1, 4)
+    v = np.concatenate([v[0] - more[::-1] * (v[1] - v[0]), v, v[-1] + more * (v[-1] - v[-2])])
+    return np.asarray(v[place + 3] + part * (v[np.minimum(place + 4, len(v) - 1)] - v[place + 3]))
+
+
+def integers(least: int, most: int, beyond: int = 0) -> st.SearchStrategy[int]:
+    """Integers from least - beyond to most + beyond, the ends and their neighbours more often."""
+    middle, inner = (least + most + 1) // 2, (min(least + 1, most), max(most - 1, least))
+    ends = st.sampled_from([middle, least, inner[0], inner[1], most])
+    return ends | st.integers(least - beyond, most + beyond) | st.integers(least, most)
+
+
+def codes(grid: Grid) -> st.SearchStrategy[int]:
+    """Codes that exist, the ends and their neighbours more often."""
+    if grid.equal_steps:
+        return integers(grid.qmin, grid.qmax)
+    existing = [entry.code for entry in oracle.extended(grid)[1:-1]]
+    return integers(0, len(existing) - 1).map(existing.__getitem__)
+
+
+#: The grids on which things are drawn, unless a strategy of others is given.
+EVERY, INTEGERS, TWO_SIDED = grids(), integer_grids(), grids().filter(two_sided)
+ALL_TIES = st.sampled_from([INT8, UINT8]) | uneven_grids()
 
 
 def mantissas() -> st.SearchStrategy[float]:
@@ -120,7 +197,7 @@ def far_outside(dtype: np.dtype[Any]) -> Reals:
 
 @st.composite
 @quiet
-def every_tie(draw: st.DrawFn, on: st.SearchStrategy[Grid] = EIGHT_BITS | uneven_grids()) -> Quantization:
+def every_tie(draw: st.DrawFn, on: st.SearchStrategy[Grid] = ALL_TIES) -> Quantization:
     """For one scale with a full mantissa: up to 256 values and all ties between them, and one ulp to either side."""
     dtype = draw(st.sampled_from(DTYPES[:2]))
     grid = draw(on)
@@ -161,7 +238,7 @@ def layouts(draw: st.DrawFn, x: Any) -> Any:
 
 
 @st.composite
-def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = grids(), *, grid: Grid | None = None,
+def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = EVERY, *, grid: Grid | None = None,
                   dtype: DTypeLike | None = None, per_tensor: bool = False, symmetric: bool = False) -> Quantization:
     """Decision points of every grid, or of those named, of every dtype, granularity and layout.
 
@@ -180,7 +257,7 @@ def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = grids(), *, gri
 
 @st.composite
 @quiet
-def ranges(draw: st.DrawFn, on: st.SearchStrategy[Grid] = integer_grids()) -> Range:
+def ranges(draw: st.DrawFn, on: st.SearchStrategy[Grid] = INTEGERS) -> Range:
     """Ranges whose zero point is a tie or beside one; one-sided, empty, subnormal and largest ones."""
     grid, dtype = draw(on), draw(dtypes())
     shape = draw(st.sampled_from([(12,), (), (1, 3)]))
@@ -201,7 +278,8 @@ def ranges(draw: st.DrawFn, on: st.SearchStrategy[Grid] = integer_grids()) -> Ra
 
     if kind == "tie":
         scale = np.ldexp(1.0, draw(st.integers(-12, 6)))
-        below = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, int(min(width, 300))), fill=st.nothing())) + 0.5
+        steps = st.integers(0, int(min(width, 300)))
+        below = draw(hnp.arrays(np.int64, shape, elements=steps, fill=st.nothing())) + 0.5
         lo, hi = (-below * scale).astype(dtype), np.minimum((width - below) * scale, info.max).astype(dtype)
     else:
         lo, hi = end(), end()

@@ -1,6 +1,6 @@
 """All benchmarks: a table in Markdown and a plot of cost against size.
 
-    python tests/benchmarks/all.py [FOLDER]        (default benchmarks; some three minutes; needs the extra conformance)
+    python tests/benchmarks/all.py [FOLDER]        (default benchmarks; some four minutes; needs the extra conformance)
 
 Every row is taken in turns, in one process, with one thread each, on this machine; what counts is the ratio.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import measure  # isort: skip  (it pins the threads before NumPy loads)
 import elementwise
+import floats
 import importing
 import inference
 import matmul
@@ -35,8 +36,10 @@ def processor() -> str:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [*matmul.rows(), *elementwise.rows(), *importing.rows(), *inference.rows(), qat_step.row()]
-    peers = ", ".join(f"{name} {version(name)}" for name in ("numpy", "onnx", "onnxruntime", "torch"))
+    rows = [*matmul.rows(), *elementwise.rows(), *floats.rows(), *floats.mx_rows(), *importing.rows(),
+            *inference.rows(), qat_step.row()]
+    packages = ("numpy", "ml_dtypes", "onnx", "onnxruntime", "torch", "torchao")
+    peers = ", ".join(f"{name} {version(name)}" for name in packages)
     scaling = elementwise.scaling(picture=folder / "linear.png")
     text = "\n\n".join([
         "# Benchmarks", ABOUT, f"{processor()}; one thread; Python {platform.python_version()}, {peers}.",

@@ -80,26 +80,25 @@ FUNCTIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
 def scaling(sizes: tuple[int, ...] = tuple(int(10**(e / 2)) for e in range(8, 17)), rounds: int = 5,
             picture: Path | None = None) -> list[tuple[str, ...]]:
     """(what, ns per element at each size, slope of log time against log size over the last decade, past the caches) as
-    text; the plot besides. pack, which takes some 50 bytes for each code, stops at 10**7."""
+    text; the plot besides."""
     lines, drawn = [], {}
     for what, f in FUNCTIONS.items():
         ns = []
-        upto = [n for n in sizes if not (what.startswith("pack") and n > 10**7)]
-        for n in upto:
+        for n in sizes:
             x, params = data(n)
             q = rq.in_chunks(rq.quantize, x, params)
             ns.append(1e6 * float(np.min(in_turns([partial(f, x, q, params)], rounds))))
-        large = [(n, t) for n, t in zip(upto, ns, strict=True) if n >= max(upto) / 11]
+        large = [(n, t) for n, t in zip(sizes, ns, strict=True) if n >= max(sizes) / 11]
         slope = np.polyfit(*np.log(np.array(large)).T, 1)[0]
-        lines.append((what, ", ".join(f"{t / n:.2f}" for n, t in zip(upto, ns, strict=True)), f"{slope:.2f}"))
-        drawn[what] = (upto, ns)
+        lines.append((what, ", ".join(f"{t / n:.2f}" for n, t in zip(sizes, ns, strict=True)), f"{slope:.2f}"))
+        drawn[what] = ns
     if picture:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
-        for what, (upto, ns) in drawn.items():
-            axes.loglog(upto, np.array(ns) / 1e6, marker="o", markersize=3, label=what)
+        for what, ns in drawn.items():
+            axes.loglog(sizes, np.array(ns) / 1e6, marker="o", markersize=3, label=what)
         axes.loglog(sizes, np.array(sizes) * 1e-6, ":", color="gray", label="1 ns an element")
         axes.set(xlabel="elements", ylabel="milliseconds", title="Linear, but for the step out of the cache")
         axes.legend(frameon=False)

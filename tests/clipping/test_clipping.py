@@ -65,7 +65,7 @@ def test_large_powers_of_small_errors() -> None:
 
 @pytest.mark.parametrize("rule", [rq.mse_optimal, rq.entropy, rq.aciq_gaussian, rq.aciq_laplace, rq.octav])
 def test_a_grid_is_a_grid(rule: Any) -> None:
-    with refused(TypeError, "`grid` must be an IntGrid", "8"):
+    with refused(TypeError, "`grid` must be a grid", "8"):
         rule([1.0, 2.0], 8)
 
 

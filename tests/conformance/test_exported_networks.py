@@ -85,6 +85,80 @@ def test_integer_operators_are_the_engines_functions_composed(name: str, optimiz
     assert (outputs["logits"] == rq.dequantize(foretold[-1], net.output)).all()
 
 
+# ---------------------------------------------------------------------------------------------- float grids
+
+FLOATS: dict[str, tuple[rq.Grid, rq.Grid]] = {
+    **{f"{grid}": (grid, grid) for grid in (rq.E4M3, rq.E5M2, rq.E4M3FNUZ, rq.E5M2FNUZ)},
+    "E4M3 weights, E5M2 inputs": (rq.E4M3, rq.E5M2), "E4M3 weights, int8 inputs": (rq.E4M3, rq.INT8),
+    "E4M3 weights, uint4 inputs": (rq.E4M3, rq.UINT4), "int4 weights, E4M3 inputs": (rq.INT4, rq.E4M3)}
+REALS = np.concatenate([X, -X[:100], np.random.default_rng(3).normal(size=(500, 64), scale=30)]).astype(np.float32)
+
+
+@cache
+def floats(name: str, axis: int | None) -> mlp.QuantizedNet:
+    weight, inputs = FLOATS[name]
+    return mlp.ptq_static(trained(), [X[:256]], weight_grid=weight, activation_grid=inputs, weight_axis=axis,
+                          activation_fit=rq.affine_params if inputs.equal_steps else rq.symmetric_params)
+
+
+def with_hidden_values(model: Any) -> Any:
+    """The model, with what every layer's input codes mean in steps of its scale as outputs, too."""
+    onnx = needs("onnx", "conformance")
+    for name in [o for node in model.graph.node for o in node.output if o.startswith("codes_")]:
+        model.graph.node.append(onnx.helper.make_node("Cast", [name], [f"value_{name}"], to=onnx.TensorProto.FLOAT))
+        model.graph.output.append(onnx.helper.make_tensor_value_info(f"value_{name}", onnx.TensorProto.FLOAT, None))
+    return model
+
+
+@pytest.mark.parametrize("optimized", [True, False])
+@pytest.mark.parametrize("axis", [None, 0])
+@pytest.mark.parametrize("name", FLOATS)
+def test_float_codes_differ_only_where_sums_in_float32_do(name: str, axis: int | None, optimized: bool,
+                                                          record_property: Any) -> None:
+    """Layer by layer, on the codes that the runtime gave the layer before. The optimizer rounds hidden biases to steps
+    of scale_x * scale_w."""
+    qnet = floats(name, axis)
+    outputs = exported.run_onnx(with_hidden_values(export.to_qdq(qnet)), REALS, optimized)
+    exact, most = REALS.astype(np.float64), np.zeros(REALS.shape)
+    for i, layer in enumerate(qnet.layers):
+        at = layer.activation
+        assert isinstance(at, rq.AffineParams)
+        values = outputs[f"value_codes_{i}"].astype(np.float64)
+        low, here, high = (at.grid.decode(rq.quantize((np.maximum(y, 0) if i else y).astype(np.float32), at))
+                           for y in (exact - most, exact, exact + most))
+        assert (low <= values).all() and (values <= high).all(), (i, (values < low).sum(), (values > high).sum())
+        record_property(f"other codes in layer {i}", f"{(values != here).sum()} of {here.size}")
+        assert (values != here).mean() <= (5e-4 if i else 0)
+        x_hat, w_hat = (values - at.zero_point) * float(at.scale), layer.reals.astype(np.float64)
+        exact = x_hat @ w_hat + layer.real_bias
+        most = (len(w_hat) + 8) * 2.0**-24 * (np.abs(x_hat) @ np.abs(w_hat) + np.abs(layer.real_bias))
+        if optimized and i + 1 < len(qnet.layers):
+            most = most + float(at.scale) * layer.weight.scale.astype(np.float64).reshape(-1) / 2
+    assert (np.abs(outputs["logits"] - exact) <= most).all()
+    there = mlp.forward_quantized(qnet, REALS)
+    near = np.abs(outputs["logits"] - there).max(axis=1) <= 1e-5 * np.abs(there).max()
+    assert near.mean() > 0.95 and (outputs["logits"].argmax(axis=1) == there.argmax(axis=1))[near].mean() > 0.999
+
+
+def test_the_optimizer_leaves_out_a_relu_before_float8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the model has Max in its place."""
+    qnet = floats("E4M3", None)
+    monkeypatch.setattr(export._Graph, "relu", lambda graph, y, _: graph.node("Relu", [y]))
+    model, there = export.to_qdq(qnet), mlp.forward_quantized(qnet, X)
+    assert np.abs(exported.run_onnx(model, X, optimized=False)["logits"] - there).max() < 1e-4
+    assert np.abs(exported.run_onnx(model, X)["logits"] - there).max() > 1
+
+
+def test_the_engine_does_not_take_float4() -> None:
+    engine = needs("onnxruntime", "conformance")
+    qnet = mlp.ptq_static(trained(), [X[:256]], weight_grid=rq.E2M1, activation_grid=rq.E2M1,
+                          activation_fit=rq.symmetric_params)
+    with pytest.raises(engine.capi.onnxruntime_pybind11_state.NotImplemented, match="QuantizeLinear"):
+        exported.run_onnx(export.to_qdq(qnet), X)
+
+
+# ---------------------------------------------------------------------------------------------- integers
+
 def test_16_bit_weights_in_qdq_form() -> None:
     qnet = ptq(rq.IntGrid(12), rq.UINT8)
     for optimized in (True, False):

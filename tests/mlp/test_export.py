@@ -1,5 +1,6 @@
 """Networks as ONNX models: what they hold, and what is refused. ONNX Runtime runs them in conformance/."""
 
+import importlib
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,12 +19,16 @@ from refquant.study.compare.tasks import Plan
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 6)).astype(np.float32)
-NET = mlp.init(RNG, (6, 5, 3))
+NET = mlp.Net(weights=mlp.init(RNG, (6, 5, 3)).weights,
+              biases=tuple(RNG.normal(size=n).astype(np.float32) for n in (5, 3)))
 FORMS = (export.to_qdq, export.to_integer_operators)
+FLOATS = {rq.E4M3: "FLOAT8E4M3FN", rq.E5M2: "FLOAT8E5M2", rq.E4M3FNUZ: "FLOAT8E4M3FNUZ", rq.E5M2FNUZ: "FLOAT8E5M2FNUZ",
+          rq.E2M1: "FLOAT4E2M1"}
 
 
-def quantized(weight: rq.IntGrid, activation: rq.IntGrid, axis: Any = None) -> mlp.QuantizedNet:
-    return mlp.ptq_static(NET, [X], weight_grid=weight, activation_grid=activation, weight_axis=axis)
+def quantized(weight: rq.Grid, activation: rq.Grid, axis: Any = None, **more: Any) -> mlp.QuantizedNet:
+    return mlp.ptq_static(NET, [X], weight_grid=weight, activation_grid=activation, weight_axis=axis, **more,
+                          activation_fit=rq.affine_params if activation.equal_steps else rq.symmetric_params)
 
 
 def operators(model: Any) -> Counter[str]:
@@ -60,8 +65,56 @@ def test_what_has_no_such_form_is_refused(form: Any) -> None:
         form(mlp.ptq_dynamic(NET))
     with refused(ValueError, "deploy", "at most 8 bits"):
         form(quantized(rq.INT8, rq.UINT16))
-    with refused(TypeError, "deploy", "QuantizedNet"):
+    with refused(TypeError, form.__name__, "QuantizedNet"):
         form(NET)
+
+
+def test_float_grids_that_have_no_such_form_are_refused() -> None:
+    for grid in (rq.E4M3, rq.NF4, rq.E2M3):
+        for qnet in (quantized(grid, rq.UINT8), quantized(rq.INT8, grid), quantized(grid, rq.UINT8, weight_block=2)):
+            with refused(ValueError, "to_integer_operators: grids must be integers", f"got {grid}. Hint: to_qdq"):
+                export.to_integer_operators(qnet)
+    for grid in (rq.NF4, rq.E2M3, rq.E3M2):
+        with refused(ValueError, "to_qdq: ONNX must have a type for each grid", grid, "E5M2FNUZ, E2M1"):
+            export.to_qdq(quantized(rq.E4M3, grid))
+    for qnet in (quantized(rq.E4M3, rq.UINT8, weight_block=2), mlp.ptq_dynamic(NET, weight_grid=rq.E4M3)):
+        with refused(ValueError, "to_qdq: every input must be static, and no weights in blocks"):
+            export.to_qdq(qnet)
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("axis", [None, 0])
+@pytest.mark.parametrize("grid", FLOATS, ids=repr)
+def test_float_grids_in_qdq_form(grid: rq.Grid, axis: int | None) -> None:
+    onnx = needs("onnx", "conformance")
+    qnet = quantized(grid, grid, axis)
+    model = export.to_qdq(qnet)
+    assert operators(model) == {"QuantizeLinear": 2, "DequantizeLinear": 4, "Gemm": 2, "Max": 1}
+    assert [output.name for output in model.graph.output] == ["logits"]
+    assert model.opset_import[0].version == (23 if grid == rq.E2M1 else 21)
+    assert all(attribute.name != "saturate" for node in model.graph.node for attribute in node.attribute)  # 1, saturate
+    constants = {c.name: c for c in model.graph.initializer}
+    for layer, node in zip(qnet.layers, [n for n in model.graph.node if n.op_type == "Gemm"], strict=True):
+        made = {n.output[0]: n for n in model.graph.node}
+        weights, scale, _ = (constants[name] for name in made[node.input[1]].input)
+        assert weights.data_type == getattr(onnx.TensorProto, FLOATS[grid])
+        assert (onnx.numpy_helper.to_array(weights).view(np.uint8) == layer.codes).all()
+        assert (onnx.numpy_helper.to_array(scale) == layer.weight.scale.squeeze()).all()
+        assert (onnx.numpy_helper.to_array(constants[node.input[2]]) == layer.bias).all()
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize(("weight", "activation"), [(rq.E2M1, rq.E2M1), (rq.E2M1, rq.E4M3), (rq.E2M1, rq.UINT8),
+                                                    (rq.E5M2, rq.E5M2), (rq.INT4, rq.E4M3FNUZ)])
+def test_the_reference_evaluator_of_onnx_gives_the_same_logits(weight: rq.Grid, activation: rq.Grid) -> None:
+    needs("onnx", "conformance")
+    evaluator = importlib.import_module("onnx.reference").ReferenceEvaluator
+    x = np.concatenate([X, -X, 100 * X])  # the last saturate
+    for axis in (None, 0):
+        qnet = quantized(weight, activation, axis)
+        (logits,) = evaluator(export.to_qdq(qnet)).run(["logits"], {"x": x})
+        expected = mlp.forward_quantized(qnet, x)
+        assert logits.dtype == np.float32 and np.abs(logits - expected).max() <= 1e-6 * np.abs(expected).max()
 
 
 @pytest.mark.conformance

@@ -71,18 +71,22 @@ def test_what_is_not_said_is_as_documented(train: Any, epochs: int) -> None:
 
 # ---------------------------------------------------------------------------------------------- learned steps, inside
 
-def problem(axis: Any = None, rule: Any = None) -> tuple[Any, Any, Any, Any]:
+FLOATS = {"weights": rq.E2M1, "inputs": rq.E4M3, "fit": rq.symmetric_params}
+
+
+def problem(axis: Any = None, weights: Any = rq.INT4, inputs: Any = rq.UINT4,
+            fit: Any = rq.affine_params) -> tuple[Any, Any, Any, Any]:
     x, labels = data(12)
     p = np.eye(2, dtype=np.float32)[labels]
-    rule = rule or qat.WeightRule(rq.INT4, axis)
-    first = qat.first_steps(net(), x, rule, rq.UINT4)
+    first = qat.first_steps(net(), x, qat.WeightRule(weights, axis), inputs, fit)
     return qat.learned_steps_problem(net(), x, p, first), first, x, p
 
 
+@pytest.mark.parametrize("grids", [{}, FLOATS], ids=["integers", "floats"])
 @pytest.mark.parametrize("axis", [None, 0])
-def test_a_step_learns_by_its_own_gradient_and_gain(axis: Any) -> None:
+def test_a_step_learns_by_its_own_gradient_and_gain(axis: Any, grids: Any) -> None:
     """d loss / d scale by lsq alone, layer by layer, times 1 / sqrt(N * qmax): N weights share it, or N features."""
-    learned, first, x, p = problem(axis)
+    learned, first, x, p = problem(axis, **grids)
     count = sum(a.size for a in (*net().weights, *net().biases))
     gradient = learned.gradient(learned.start, np.arange(len(x)))
     assert learned.start.dtype == gradient.dtype == np.float32 and len(gradient) == len(learned.start)

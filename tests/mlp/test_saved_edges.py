@@ -18,7 +18,7 @@ from refquant import mlp
 from refquant.mlp import saved
 
 WIDE = len(saved.COLUMNS)
-FORMAT = "dd2b1fd334afe6167f70f23a749547ca1a9dc923c2441fafe9ef752ec8d410ad"
+FORMAT = "ff83739b34cb89768cfb0d383a7c0542bfb54ddc276f1fc9f56cb7bc648f2e8e"
 
 
 def layer(n_in: int, n_out: int, bits: int = 2, dynamic: Any = None, **other: Any) -> mlp.QuantizedLayer:
@@ -36,8 +36,13 @@ def again(qnet: mlp.QuantizedNet, folder: Path) -> mlp.QuantizedNet:
 
 def test_the_format_is_this_one(tmp_path: Path) -> None:
     """Another hash is another format: then VERSION must say so, and files of this one must still be read or refused."""
-    assert saved.VERSION == 1
-    saved.save(tmp_path / "net.npz", mlp.QuantizedNet((layer(3, 2), layer(2, 1))))
+    assert saved.VERSION == 2
+    blocks = [rq.AffineParams(scale=np.ones((2, 1, 2), np.float16), zero_point=0, grid=grid, scale_grid=rq.E8M0)
+              for grid in (rq.Codebook([-1, 0.5]), rq.E2M3)]
+    inputs = mlp.Dynamic(rq.E4M3, fit=rq.mx_rceil_params), rq.AffineParams(scale=1.0, zero_point=0, grid=rq.E5M2FNUZ)
+    floats = [mlp.QuantizedLayer(codes=np.ones((2, 2), int), weight=weight, bias=np.float32([1, -1]), activation=at,
+                                 block_size=1) for weight, at in zip(blocks, inputs, strict=True)]
+    saved.save(tmp_path / "net.npz", mlp.QuantizedNet((layer(3, 2), layer(2, 2), *floats)))
     with zipfile.ZipFile(tmp_path / "net.npz") as archive:
         members = b"".join(name.encode() + archive.read(name) for name in archive.namelist())
     assert hashlib.sha256(members).hexdigest() == FORMAT
@@ -76,17 +81,43 @@ def test_ranges_fits_and_blocks(axis: Any, fit: Any, size: Any, tmp_path: Path) 
 
 def test_functions_of_your_own_are_not_stored(tmp_path: Path) -> None:
     own = partial(rq.affine_params)
-    for options in ({"clip": rq.octav}, {"fit": own}, {"clip": rq.octav, "fit": own}):
+    for options in ({"clip": rq.octav}, {"fit": own}, {"clip": rq.octav, "fit": own},
+                    {"fit": rq.two_level(rq.UINT8)}):
         qnet = mlp.QuantizedNet((layer(2, 1, dynamic=mlp.Dynamic(rq.UINT8, **options)),))  # type: ignore[arg-type]
         with refused(ValueError, "save", "a dynamic range must be min-max"):
             saved.save(tmp_path / "net.npz", qnet)
     assert not list(tmp_path.iterdir())
 
 
-FIRST_WRONG = {("n_in", 0), ("n_out", 0), ("range", 3), ("range", -1), ("range_fit", 2), ("range_fit", -1),
-               ("block_size", 4), ("block_size", -1), ("weight_bits", 1), ("weight_bits", 17), ("input_bits", 1),
-               ("input_bits", 17), ("weight_signed", 2), ("weight_narrow", -1), ("input_signed", 2),
-               ("input_narrow", 2)}
+class Own(rq.Grid):
+    """A grid of one's own; a file has no numbers for it."""
+
+    bits, dtype, qmin, qmax = 2, np.dtype("uint8"), -1, 2
+
+    def round(self, v: Any, out: Any = None) -> Any:
+        return np.rint(v, out=out)
+
+    def encode(self, v: Any) -> Any:
+        return (v + 1).astype(np.uint8)
+
+    def decode(self, q: Any) -> Any:
+        return q.astype(np.int16) - 1
+
+    def check(self, where: str, q: Any, name: str = "q") -> Any:  # noqa: ARG002
+        return np.asarray(q)
+
+
+def test_grids_of_your_own_are_not_stored(tmp_path: Path) -> None:
+    at = rq.AffineParams(scale=1.0, zero_point=0, grid=Own())
+    for weight, activation in ((at, layer(2, 1).activation), (layer(2, 1).weight, at)):
+        own = mlp.QuantizedLayer(codes=np.ones((2, 1), int), weight=weight, bias=np.float32([0]), activation=activation)
+        with refused(TypeError, "save", "a grid must be an IntGrid, a FloatGrid or a Codebook", "Own"):
+            saved.save(tmp_path / "net.npz", mlp.QuantizedNet((own,)))
+    assert not list(tmp_path.iterdir())
+
+
+FIRST_WRONG = {("n_in", 0), ("n_out", 0), ("range", 3), ("range", -1), ("range_fit", 6), ("range_fit", -1),
+               ("block_size", 4), ("block_size", -1)}
 
 
 @pytest.mark.parametrize(("column", "value"), sorted(FIRST_WRONG))
@@ -102,10 +133,10 @@ def test_a_fit_where_nothing_is_fitted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("table", "saying"), [
-    (np.zeros((0, WIDE), int), f"layers of shape (0, {WIDE}) among 10"),
-    (np.ones((11, WIDE), int), f"layers of shape (11, {WIDE}) among 10"),
+    (np.zeros((0, WIDE), int), f"layers of shape (0, {WIDE}) among 18"),
+    (np.ones((19, WIDE), int), f"layers of shape (19, {WIDE}) among 18"),
     (np.ones((2, WIDE, 1), int), f"layers of shape (2, {WIDE}, 1)"), (np.ones((2, WIDE - 1), int), "layers of shape"),
-    (np.ones((2, WIDE + 1), int), "layers of shape"), (np.ones((10, WIDE), int), "range")])
+    (np.ones((2, WIDE + 1), int), "layers of shape"), (np.ones((18, WIDE), int), "range")])
 def test_tables(table: Any, saying: str, tmp_path: Path) -> None:
     with refused(ValueError, "load", saying):
         saved.load(written(member("layers.npy", table)(contents(STATIC, tmp_path)).items(), tmp_path / "bad.npz"))
@@ -115,8 +146,8 @@ def test_as_many_layers_as_members_are_too_many(tmp_path: Path) -> None:
     """The table is read, and what it calls for is missing."""
     table = np.load(io.BytesIO(contents(STATIC, tmp_path)["layers.npy"]))
     table[1, :2] = table[0, :2] = 3, 3
-    members = [("version.npy", npy(np.int64(1))), ("layers.npy", npy(table))]
-    with refused(ValueError, "load", "members missing, foreign or double: 0.bias.npy, 0.codes.npy, 0.input_scale.npy"):
+    members = [("version.npy", npy(np.int64(2))), ("layers.npy", npy(table))]
+    with refused(ValueError, "load", "members missing, foreign or double: 0.bias.npy, 0.codes.npy, 0.input_grid.npy"):
         saved.load(written(members, tmp_path / "bad.npz"))
 
 
@@ -129,8 +160,8 @@ def test_what_is_missing_foreign_or_double_is_named(tmp_path: Path) -> None:
 
 def test_one_version_of_one_axis_and_one_compressed_member(tmp_path: Path) -> None:
     good = contents(STATIC, tmp_path)
-    with refused(ValueError, "load", "version [1]; this refquant reads 1"):
-        saved.load(written(member("version.npy", np.array([1]))(good).items(), tmp_path / "bad.npz"))
+    with refused(ValueError, "load", "version [2]; this refquant reads 2"):
+        saved.load(written(member("version.npy", np.array([2]))(good).items(), tmp_path / "bad.npz"))
     with zipfile.ZipFile(tmp_path / "bad.npz", "w") as archive:
         for i, (name, content) in enumerate(good.items()):
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED if i == 5 else zipfile.ZIP_STORED)

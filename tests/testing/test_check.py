@@ -246,7 +246,7 @@ def test_another_signature_is_no_deviation() -> None:
 
 @pytest.mark.parametrize(("options", "kind", "parts"), [
     ({"grids": []}, ValueError, ("`grids` must name one at least",)),
-    ({"grids": [8]}, TypeError, ("`grid` must be an IntGrid", "8")),
+    ({"grids": [8]}, TypeError, ("`grid` must be a grid", "8")),
     ({"dtypes": ()}, ValueError, ("`dtypes` must name one at least",)),
     ({"bits": 40}, ValueError, ("`bits`", "from 2 to 32", "40")), ({"examples": 0}, ValueError, ("`examples`", "0"))])
 def test_options(options: dict[str, Any], kind: type[Exception], parts: tuple[str, ...]) -> None:
@@ -258,6 +258,47 @@ def test_one_grid_needs_no_list() -> None:
     with pytest.raises(Deviation, match=r"grids=IntGrid\(8\), if yours is made for that"):
         check_quantizer(for_int8, grids=rq.INT4, examples=20)
     check_quantizer(for_int8, grids=rq.INT8, examples=10)
+
+
+def nearest_value(x: Any, params: rq.AffineParams) -> Any:
+    v = x / params.scale
+    return params.grid.encode(np.clip(params.grid.round(v), params.grid.qmin, params.grid.qmax))
+
+
+def ties_up(x: Any, params: rq.AffineParams) -> Any:
+    v, values = x / params.scale, params.grid.values
+    q = params.grid.encode(values[np.searchsorted((values[1:] + values[:-1]) / 2, v, side="right")])
+    return np.where((params.grid.decode(q) == 0) & np.signbit(v), 0x80, q)
+
+
+def to_nan(x: Any, params: rq.AffineParams) -> Any:
+    return np.where(np.abs(x / params.scale) > 464, 0x7F, rq.quantize(x, params))
+
+
+def no_minus_zero(x: Any, params: rq.AffineParams) -> Any:
+    return rq.quantize(x + np.float32(0), params)
+
+
+@pytest.mark.parametrize("grid", [rq.E4M3, rq.NF4, rq.Codebook([-3, -1, 0.5])], ids=repr)
+def test_values_are_held_to_the_rules(grid: rq.Grid) -> None:
+    check_quantizer(nearest_value, rq.dequantize, grids=grid, examples=5)
+    with pytest.raises(Deviation, match="R17 is broken"):
+        check_quantizer(rq.quantize, lambda q, params: rq.dequantize(q, params) + 1, grids=grid, examples=5)
+
+
+@pytest.mark.parametrize(("quantize", "rule", "said"), [
+    (ties_up, "R4", "ties go to the even code"), (to_nan, "R6", "127 = 0x7F, no value"),
+    (no_minus_zero, "R17", "expected   128 = 0x80, -0\ngot        0 = 0x00, 0"),
+    (lambda x, params: rq.dequantize(rq.quantize(x, params), params), "R17", ".view(np.uint8)")])
+def test_wrong_values_are_told_which_rule(quantize: Any, rule: str, said: str) -> None:
+    with pytest.raises(Deviation) as found:
+        check_quantizer(quantize, grids=[rq.E4M3], examples=12)
+    assert found.value.rule == rule and said in str(found.value) and "import AffineParams, E4M3" in str(found.value)
+
+
+def test_conventions_are_of_integers() -> None:
+    with refused(ValueError, "check_quantizer", "other conventions are of integers", "half_away", "E4M3"):
+        check_quantizer(nearest_value, grids=rq.E4M3, rounding=half_away)
 
 
 @pytest.mark.conformance

@@ -1,5 +1,7 @@
 """The oracle agrees with what is published, so that a law against it means something."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -34,3 +36,25 @@ def test_ranges() -> None:
 def test_requantize(acc: int, m: float, code: int) -> None:
     mantissa, shift = (int(v) for v in rq.quantize_multiplier(m))
     assert oracle.requantize(acc, mantissa, shift, 0, rq.INT16) == code
+
+
+@pytest.mark.parametrize(("x", "code"), [(17, 0x58), (19, 0x5A), (-0.0, 0x80), (3 * 2.0**-10, 0x02), (465, 0x7E),
+                                         (-np.inf, 0xFE), (448, 0x7E), (2.0**-10, 0), (-(2.0**-10), 0x80)])
+def test_codes_of_e4m3(x: float, code: int) -> None:
+    assert oracle.quantize(np.float32(x), ONE, 0, rq.E4M3) == code
+
+
+@pytest.mark.parametrize("grid", [rq.E4M3, rq.E5M2FNUZ, rq.E2M1, rq.NF4, rq.E8M0], ids=repr)
+def test_the_nearest_is_that_of_all_values(grid: rq.Grid) -> None:
+    among = oracle.extended(grid)[1:-1]
+    assert [entry.value for entry in among] == sorted(entry.value for entry in among)
+    assert {float(entry.value) for entry in among} == set(grid.values)
+    for x in np.random.default_rng(0).choice([*grid.values, *(grid.values[1:] + grid.values[:-1]) / 2], 20):
+        least = min(abs(entry.value - Fraction(float(x))) for entry in among)
+        assert abs(oracle.nearest(np.float64(x), among).value - Fraction(float(x))) == least
+
+
+def test_ties_of_codebooks_go_down_and_of_floats_to_even() -> None:
+    assert float(oracle.nearest(np.float64(0.5), oracle.extended(rq.Codebook([0, 1]))).value) == 0
+    assert oracle.meanings(rq.E4M3FNUZ)[0xFF].value == -240 and 0x80 not in oracle.meanings(rq.E4M3FNUZ)
+    assert oracle.symmetric_range(np.float64(-3), np.float64(1), rq.Codebook([-1, 0, 4])) == (3.0, 0)

@@ -36,6 +36,12 @@ def test_every_decision_point_is_drawn() -> None:
         dtype = params.grid.arithmetic(x.dtype)
         with np.errstate(all="ignore"):
             v = x.astype(dtype) / params.scale.astype(dtype)
+            if not params.grid.equal_steps:
+                values = params.grid.values.astype(dtype)
+                points["a value"] += int(np.isin(v, values).sum())
+                points["a tie of values"] += int(np.isin(v, (values[1:] + values[:-1]) / 2).sum())
+                points["beyond the values"] += int((np.isfinite(v) & ((v < values[0]) | (v > values[-1]))).sum())
+                continue
             overflows = np.isfinite(x) & np.isinf(v)
             beside = [np.nextafter(v, dtype.type(s * np.inf)) % 1 == 0.5 for s in (-1, 1)]
         inside = np.abs(v) < 2 ** (params.grid.bits + 1)
@@ -59,8 +65,12 @@ def test_every_dtype_shape_grid_and_layout_is_drawn() -> None:
     assert {x.dtype.newbyteorder("=") for x, _ in cases} == set(strategies.DTYPES)
     assert {p.scale.dtype for _, p in cases} == set(strategies.DTYPES)
     assert {x.ndim for x, _ in cases} == {0, 1, 2, 3} and any(x.size == 0 for x, _ in cases)
-    assert {(p.grid.signed, p.grid.narrow) for _, p in cases} == {(True, False), (True, True), (False, False)}
-    assert {p.grid.bits for _, p in cases} >= {2, 3, 4, 8} and any(p.grid.bits > 16 for _, p in cases)
+    grids = {p.grid for _, p in cases}
+    assert {(g.signed, g.narrow) for g in grids if g.equal_steps} == {(True, False), (True, True), (False, False)}
+    assert {g.bits for g in grids if g.equal_steps} >= {2, 3, 4, 8} and any(g.bits > 16 for g in grids)
+    uneven = {g for g in grids if not g.equal_steps}
+    assert {rq.E4M3, rq.E2M1, rq.NF4} <= uneven and {type(g) for g in uneven} == {rq.FloatGrid, rq.Codebook}
+    assert any(g.zero == 0 and np.signbit(g.zero) for g in uneven) and any(0 not in g.values for g in uneven)
     assert any(p.scale.size > 1 for _, p in cases) and any(p.scale.shape == () for _, p in cases)
     assert any(not x.flags.writeable for x, _ in cases) and any(not x.dtype.isnative for x, _ in cases)
     assert any(x.strides and min(x.strides) < 0 for x, _ in cases)

@@ -20,6 +20,7 @@ from ...engines.choices import before_rounding
 from ...engines.exact import Scalar, show
 from ...engines.operators import OPERATORS, short
 from ...files import writable_folder
+from ...grids import INT8, UINT8
 from .. import results
 from ..aligned import room
 from ..numbers import parameters, read
@@ -80,7 +81,7 @@ def ask_text(x: str, scale: str, zero_point: str, unsigned: bool = False) -> Cas
     Raises:
         ValueError: text that is no number, NaN, a scale or a zero point that AffineParams refuses.
     """
-    params = parameters("engines", scale, zero_point, "8", not unsigned, False, "float32")
+    params = parameters("engines", scale, zero_point, UINT8 if unsigned else INT8, "float32")
     value = read("refquant engines", "--x", x, np.dtype(np.float32))[1]
     return ask(Point(np.float32(value), np.float32(params.scale), int(params.zero_point), params.grid))
 

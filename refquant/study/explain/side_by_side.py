@@ -103,6 +103,9 @@ def _known(params: Any, names: Sequence[str]) -> list[Operator]:
     """The operators of the engines, which must be known, as must be the parameters."""
     arguments.instance("side_by_side", params, AffineParams, "`params` must be AffineParams",
                        "affine_params makes them")
+    if not params.grid.equal_steps:
+        raise arguments.error(ValueError, "side_by_side", "`params` must have a grid of integers", params.grid,
+                              "explain shows refquant's steps alone")
     if params.grid.bits > 16:
         raise arguments.error(ValueError, "side_by_side",
                               "`params` must have at most 16 bits: beyond, engines compute in dtypes of their own",

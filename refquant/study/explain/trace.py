@@ -1,12 +1,11 @@
-"""One number's steps through q = clip(round(x / scale) + zero_point, qmin, qmax), x_hat = scale * (q - zero_point).
+"""One number's steps through q = encode(clip(round(x / scale) + zero_point, qmin, qmax)), and back to x_hat.
 
 The numbers are the library's own; exact quotients, ties and errors are computed here, in fractions.
 """
 
 from __future__ import annotations
 
-import math
-import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,12 +15,13 @@ from numpy.typing import DTypeLike
 from ... import arguments
 from ...affine import AffineParams, fake_quantize, quantize
 from ...engines.exact import Scalar
-from ..numbers import both, decimal, digits, float_dtype, fraction, place, read, shortened, ulp
+from ..numbers import float_dtype, fraction, place, read, ulp
+from . import words
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """The steps of one value from real to code and back; `print` shows them in eight lines, each with its rule.
+    """The steps of one value from real to code and back; `print` shows them in lines, each with its rule.
 
     Args:
         text: x as it was given; a float in its shortest form.
@@ -30,9 +30,9 @@ class Trace:
         x: the number given, rounded once, to the dtype of the data.
         scale: reals per step, in the dtype of the arithmetic (R3), like the next three.
         quotient: x / scale.
-        rounded: the quotient to the nearest integer, ties to even (R4).
-        shifted: rounded + zero_point (R5).
-        code: shifted, clipped to the grid (R6).
+        rounded: the quotient to the nearest value, as if values went on beyond the ends (R4).
+        shifted: rounded + zero_point (R5); where the grid has no -0, 0 has lost its sign.
+        code: of shifted, clipped to the grid (R6).
         x_hat: what the code means (R2), as fake_quantize returns it.
 
     The properties are exact: fractions, and counts of neighbouring floats.
@@ -66,24 +66,48 @@ class Trace:
 
     @property
     def tie(self) -> Fraction | None:
-        """The tie nearest to the quotient, the one farther from 0 if there are two; None where no float is a tie."""
-        if not np.isfinite(self.quotient) or ulp(self.quotient) > 0.5:
+        """The tie nearest to the quotient, the one farther from 0 if there are two; None where no float is a tie.
+
+        It is the middle of the two values around the quotient; of a codebook's values it may be no float.
+        """
+        if self.neighbours is None or (self.params.grid.equal_steps and ulp(self.quotient) > 0.5):
             return None
-        whole = math.trunc(float(self.quotient))
-        return whole + Fraction(-1 if np.signbit(self.quotient) else 1, 2)
+        low, high = map(Fraction, self.neighbours)
+        return (low + high) / 2
 
     @property
     def ulps_from_tie(self) -> int | None:
-        """How many floats the quotient lies above the tie, below if negative; 0 at a tie."""
+        """How many floats the quotient lies above the tie, below if negative; 0 at a tie. None where no float
+        is the tie."""
         if self.tie is None:
             return None
         tie = type(self.quotient)(float(self.tie))
-        return (1 if tie > 0 else -1) * (place(self.quotient) - place(tie))
+        return place(self.quotient) - place(tie) if fraction(tie) == self.tie else None
+
+    @property
+    def neighbours(self) -> tuple[float, float] | None:
+        """The two values around the quotient, of which the one nearer to 0 may be the quotient; None from the last
+        value on. On integers they go on."""
+        if not np.isfinite(self.quotient):
+            return None
+        if self.params.grid.equal_steps:
+            whole = float(np.trunc(self.quotient)) + 0.0  # no -0
+            return (whole - 1, whole) if np.signbit(self.quotient) else (whole, whole + 1)
+        values = (self.params.grid.values + 0.0).tolist()  # the 0 among them may be -0
+        find = bisect_left if np.signbit(self.quotient) else bisect_right
+        above = find(values, float(self.quotient))
+        return (values[above - 1], values[above]) if 0 < above < len(values) else None
+
+    @property
+    def value(self) -> Scalar:
+        """What the code decodes to: on integers, the code."""
+        grid = self.params.grid
+        return np.float64(grid.decode(np.asarray(self.code, grid.dtype))[()])
 
     @property
     def clipped(self) -> bool:
         """Whether the code saturated (R6)."""
-        return bool(self.shifted != self.code)
+        return bool(self.shifted != self.value)
 
     @property
     def error(self) -> Fraction | None:
@@ -97,21 +121,31 @@ class Trace:
         return None if self.error is None else self.error / fraction(self.scale)
 
     @property
+    def gap(self) -> Fraction:
+        """The distance of the two values around x / scale: 1 on integers, at a value that to the next one above."""
+        grid, v = self.params.grid, self.exact_quotient
+        if grid.equal_steps or v is None:
+            return Fraction(1)
+        values = grid.values.tolist()
+        above = min(max(bisect_right(values, v), 1), len(values) - 1)
+        return Fraction(values[above]) - Fraction(values[above - 1])
+
+    @property
     def bound(self) -> Fraction | None:
-        """scale * (1/2 + (qmax - qmin) * eps); None where R16 says nothing: outside the values of qmin and qmax."""
+        """scale * (gap/2 + (qmax - qmin) * eps); None where R16 says nothing: outside the values of qmin and qmax."""
         grid, step, zero_point = self.params.grid, fraction(self.scale), self.zero_point
-        lo, hi = (step * (q - zero_point) for q in (grid.qmin, grid.qmax))
+        lo, hi = (step * (Fraction(end) - zero_point) for end in (grid.qmin, grid.qmax))
         if self.error is None or not lo <= fraction(self.x) <= hi:
             return None
-        return step * (Fraction(1, 2) + int(grid.qmax - grid.qmin) * fraction(np.finfo(self.x_hat.dtype).eps))
+        return self.gap / 2 * step + (hi - lo) * fraction(np.finfo(self.x_hat.dtype).eps)
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<8}  {rule:<3}  {words(self)}" for name, rule, words in LINES)
+        return words.lines(self)
 
 
 @arguments.quiet
 def explain(x: str | float | Scalar, params: AffineParams, dtype: DTypeLike = np.float32) -> Trace:
-    """x -> q = clip(round(x / scale) + zero_point, qmin, qmax) -> x_hat = scale * (q - zero_point), step by step.
+    """x -> q = encode(clip(round(x / scale) + zero_point, qmin, qmax)) -> x_hat, step by step.
 
     Args:
         x: one real, or its text: decimal, hexadecimal as in 0x1.8p-2, or inf; in reals. NaN is refused (R7).
@@ -146,6 +180,21 @@ def explain(x: str | float | Scalar, params: AffineParams, dtype: DTypeLike = np
     x_hat     R2   scale * (-8 - 0) = -4 = -0x1p+2, a float64
     error     R16  |x - x_hat| = 5 = 10 steps; no bound: x lies outside the values of qmin and qmax
 
+    A grid of floats has 2**mantissa values in each binade, from a power of two to the next; a code is sign, exponent
+    and mantissa:
+
+    >>> from refquant import E4M3
+    >>> print(explain(17.0, AffineParams(scale=np.float32(1), zero_point=0, grid=E4M3)))
+    x         R7   17.0 -> 17 = 0x1.1p+4, exactly a float32
+    scale     R3   1.0 -> 1 = 0x1p+0, a float32
+    quotient  R3   x / scale = 17 in float32, exactly
+    values    R17  17 lies between 16 and 18: from 2**4 to 2**5 the values are 2 apart
+    round     R4   16: a tie, 17 goes to the one of 16 and 18 whose code is even
+    clip      R6   16 is a value, E4M3 from -448 to 448
+    code      R17  0x58 = 0 1011 000: sign, exponent, mantissa
+    x_hat     R2   scale * 16 = 16 = 0x1p+4, a float32
+    error     R16  |x - x_hat| = 1 = scale * 1, within the bound of scale * 1.0001068..., where the gap is 2
+
     Raises:
         ValueError: text that is no number, NaN, several scales, a scale that the dtype cannot hold.
         TypeError: integers, complex or other types for x, another dtype, params that are no AffineParams.
@@ -162,8 +211,9 @@ def explain(x: str | float | Scalar, params: AffineParams, dtype: DTypeLike = np
     arithmetic = params.grid.arithmetic(dtype)
     scale = params.scale.astype(arithmetic)
     quotient = np.divide(value, scale, dtype=arithmetic)
-    rounded = np.rint(quotient)
-    shifted = np.add(rounded, params.zero_point.astype(arithmetic))
+    grid = params.grid
+    rounded = grid.round(quotient)
+    shifted = np.add(rounded, params.zero_point.astype(arithmetic) if grid.equal_steps else arithmetic.type(grid.zero))
     scalar = arithmetic.type
     return Trace(text=text.strip(), given=given, params=params, x=value, scale=scalar(scale),
                    quotient=scalar(quotient), rounded=scalar(rounded), shifted=scalar(shifted), code=int(code),
@@ -176,82 +226,3 @@ def _texts(x: float | Scalar) -> tuple[str, str]:
     if real.shape:
         raise arguments.error(ValueError, "explain", "`x` must be one number", f"shape {real.shape}", "pass x[0], say")
     return str(real[()]), float(real).hex()
-
-
-# ---------------------------------------------------------------------------------------------- in words
-
-def _x(t: Trace) -> str:
-    if np.isinf(t.x):
-        how = "beyond every" if re.search(r"\d", t.text) else "a"
-    else:
-        how = "exactly a" if t.given == fraction(t.x) else "the nearest"
-    return f"{shortened(t.text)} -> {both(t.x)}, {how} {t.x.dtype}"
-
-
-def _scale(t: Trace) -> str:
-    own = t.params.scale.dtype
-    cast = f", a {own}" if own == t.scale.dtype else f", the {own} cast to {t.scale.dtype}"
-    return f"{t.params.scale[()]!s} -> {both(t.scale)}{cast}"
-
-
-def _quotient(t: Trace) -> str:
-    exact, v = t.exact_quotient, t.quotient
-    wide = "" if v.dtype == t.x.dtype else f", {t.x.dtype} being widened"
-    line = f"x / scale = {decimal(v)} in {v.dtype}{wide}"
-    if exact is None:
-        return line
-    if np.isinf(v):
-        return f"{line}: {digits(exact)} overflows"
-    if exact == fraction(v):
-        return f"{line}, exactly"
-    ulps = (fraction(v) - exact) / ulp(v)
-    return f"{line}, rounded {'up' if ulps > 0 else 'down'} {float(abs(ulps)):.3g} ulp from {digits(exact)}"
-
-
-def _round(t: Trace) -> str:
-    whole, tie, ulps = decimal(t.rounded), t.tie, t.ulps_from_tie
-    if tie is None or ulps is None:
-        size = f"every {t.quotient.dtype} of this size is an integer"
-        return f"{whole}: {size if np.isfinite(t.quotient) else 'nothing to round'}"
-    half = f"{math.floor(tie)}.5" if tie > 0 else f"-{math.floor(-tie)}.5"
-    if ulps:
-        line = f"{whole}: {abs(ulps):,} ulp {'above' if ulps > 0 else 'below'} the tie {half}"
-    else:
-        line = f"{whole}: a tie, {half} goes to the even one of {math.floor(tie)} and {math.ceil(tie)}"
-    exact = t.exact_quotient
-    same = exact is None or round(exact) == t.rounded
-    return line if same else f"{line}; the exact quotient would give {round(exact or 0)}"
-
-
-def _shift(t: Trace) -> str:
-    before, after, zero_point = t.rounded, t.shifted, t.zero_point
-    exact = np.isinf(before) or fraction(before) + zero_point == fraction(after)
-    how = "the zero point added after rounding" if exact else f"as {after.dtype} rounds the sum"
-    return f"{decimal(before)} + {zero_point} = {decimal(after)}, {how}"
-
-
-def _clip(t: Trace) -> str:
-    grid = t.params.grid
-    held = f"saturates at {t.code}: the codes end there" if t.clipped else "is a code"
-    return f"{decimal(t.shifted)} {held}, {grid.dtype} from {grid.qmin} to {grid.qmax}"
-
-
-def _x_hat(t: Trace) -> str:
-    return f"scale * ({t.code} - {t.zero_point}) = {both(t.x_hat)}, a {t.x_hat.dtype}"
-
-
-def _error(t: Trace) -> str:
-    error, steps, bound = t.error, t.error_in_steps, t.bound
-    if error is None or steps is None:
-        return f"infinite; no bound for an infinite {'x' if np.isinf(t.x) else 'x_hat, which overflows (R11)'}"
-    line = f"|x - x_hat| = {digits(error)} = {digits(steps, 8)} steps"
-    if bound is None:
-        return f"{line}; no bound: x lies outside the values of qmin and qmax"
-    most = digits(bound / fraction(t.scale), 8)
-    if error > bound:  # relative eps says nothing there
-        return f"{line}, BEYOND the bound of {most}: x_hat is subnormal"
-    return f"{line}, within the bound of {most}"
-
-
-LINES = (("x", "R7", _x), ("scale", "R3", _scale), ("quotient", "R3", _quotient), ("round", "R4", _round),
-         ("shift", "R5", _shift), ("clip", "R6", _clip), ("x_hat", "R2", _x_hat), ("error", "R16", _error))

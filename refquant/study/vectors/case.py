@@ -75,6 +75,12 @@ def fields(grid: Grid) -> dict[str, Any]:
             "qmax": grid.qmax}
 
 
+def named(grid: Grid) -> dict[str, Any]:
+    """A grid by its name. fields: how many bits sign, exponent and mantissa have."""
+    return {"name": str(grid), "bits": grid.bits, "fields": list(grid.fields), "qmin": hex_float(grid.qmin),
+            "qmax": hex_float(grid.qmax)}
+
+
 def zero_points(grid: Grid) -> tuple[int, int, int, int]:
     """The middle, an odd one, and the ends."""
     middle = (grid.qmin + grid.qmax + 1) // 2

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from ... import RULES, __version__
 from ...files import writable_folder
 from .. import results
-from . import integer_cases, quantization_cases, range_cases
+from . import integer_cases, quantization_cases, range_cases, scale_cases, value_cases
 from .case import Case, once
 from .notes import NOTES, rule_of
 
-VERSION = "1.0.0"  # a changed expected code or value is a major version, more cases a minor one, new words a patch
+VERSION = "1.1.0"  # a changed expected code or value is a major version, more cases a minor one, new words a patch
 TEMPLATES = ("README.md", "vectors.schema.json", "check_quantize.c")
 
 
@@ -46,6 +46,17 @@ ALGORITHMS = {
                                      "nearest, ties to even.", integer_cases.quantize_multiplier_cases),
     "requantize": Algorithm("q = clip(round(acc * mantissa * 2**(shift - 31)) + zero_point, qmin, qmax), one rounding "
                             "of the exact product, ties to even.", integer_cases.requantize_cases),
+    "quantize_values": Algorithm("Float grids and codebooks: q = encode(clip(round(x / scale), qmin, qmax)), ties to "
+                                 "the even code, of a codebook to the lower value; x_hat = scale * decode(q), in x's "
+                                 "dtype.", value_cases.quantize_values_cases),
+    "dequantize_values": Algorithm("Float grids and codebooks: x_hat = scale * decode(q), in scale_dtype; with scale 1 "
+                                   "the value of every code.", value_cases.dequantize_values_cases),
+    "mx_params": Algorithm("scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)); twice that by mx_ceil_params "
+                           "unless max(|lo|, |hi|) is a power of two, by mx_even_params where it rounds to the next, "
+                           "by mx_rceil_params where it exceeds qmax * scale.", scale_cases.mx_params_cases),
+    "two_level": Algorithm("scale = second * the value of scale_grid nearest to (symmetric_params' scale) / second, "
+                           "never below its smallest positive one; second = the largest such scale / qmax of "
+                           "scale_grid, over all blocks or a row of them, or given.", scale_cases.two_level_cases),
 }
 
 

@@ -201,6 +201,65 @@ def of_matmul(a: list[int], b: list[int], k: int, acc: list[int], limit: int) ->
     })
 
 
+@quiet
+def of_quantize_values(x: Scalar, scale: Scalar, grid: Grid) -> list[str]:
+    """The flags of q = quantize(x) on a float grid or a codebook.
+
+    >>> from refquant import E4M3
+    >>> one = np.float32(1)
+    >>> of_quantize_values(np.float32(17), one, E4M3), of_quantize_values(np.float32(9e9), one, E4M3)
+    (['half_way'], ['saturation'])
+    """
+    dtype = grid.arithmetic(x.dtype).type
+    v, values = dtype(x) / dtype(scale), grid.values
+
+    def value(quotient: Any) -> float:
+        return float(np.clip(grid.round(np.asarray(quotient)), grid.qmin, grid.qmax))
+
+    nearest = value(v)
+    return _named({
+        **_of_value(nearest, bool(np.signbit(x)), grid),
+        "reciprocal": value(dtype(x) * (dtype(1) / dtype(scale))) != nearest,
+        "wide_division": bool(np.isfinite(v)) and value(np.float64(x) / np.float64(scale)) != nearest,
+        "through_float32": value(np.float32(v)) != nearest,
+        "infinity": bool(np.isinf(x)),
+        "saturation": bool(grid.round(np.asarray(v)) != nearest),
+        "subnormal": _subnormal(x, scale, v),
+        "half_way": bool((v == values[1:] / 2 + values[:-1] / 2).any()),
+    })
+
+
+def of_dequantize_values(q: int, grid: Grid) -> list[str]:
+    """The flags of x_hat = dequantize(q) on a float grid or a codebook.
+
+    >>> from refquant import E2M1
+    >>> of_dequantize_values(8, E2M1), of_dequantize_values(1, E2M1)
+    (['zero_sign'], ['subnormal_value'])
+    """
+    value = float(grid.decode(np.asarray(q)))
+    return _named(_of_value(value, bool(np.signbit(value)), grid))
+
+
+def _of_value(value: float, negative: bool, grid: Grid) -> dict[str, bool]:
+    normal = grid.values[grid.values > 0][0] * 2.0**grid.fields[-1]
+    return {"zero_sign": value == 0 and negative, "subnormal_value": len(grid.fields) > 1 and 0 < abs(value) < normal}
+
+
+@quiet
+def of_mx(largest: Scalar, scale: Scalar, grid: Grid) -> list[str]:
+    """The flags of a scale that is a power of two.
+
+    >>> from refquant import E2M1
+    >>> of_mx(np.float32(7), np.float32(1), E2M1)
+    ['clipping_scale']
+    """
+    return _named({
+        "zero": largest == 0, "subnormal": _subnormal(largest, scale),
+        "float32_log": largest > 0 and np.floor(np.log2(np.float32(largest))) >= np.frexp(largest)[1],
+        "scale_bound": largest > 0 and scale in (2.0**-127, 2.0**127),
+        "clipping_scale": bool(grid.round(np.asarray(largest / scale)) > grid.qmax)})
+
+
 def _of_range(lo: Scalar, hi: Scalar, scale: Scalar, narrow: bool) -> dict[str, bool]:
     """The flags that both fits share."""
     wide = type(scale)(hi) - type(scale)(lo)

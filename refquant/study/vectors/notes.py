@@ -51,6 +51,15 @@ NOTES = {
                        "another code.",
     "float32_multiplier": "acc times the real multiplier in float32, rounded, gives another code.",
     "shift_bound": "An extreme shift: 30, or so far to the right that little or nothing remains.",
+    "through_float32": "Rounding the float64 quotient to float32 first gives another code: it is rounded once.",
+    "half_way": "x / scale lies exactly half-way between two values: the one with the even code, of a codebook the "
+                "lower.",
+    "subnormal_value": "The value is subnormal on the grid.",
+    "zero_sign": "The value is 0, and x or the code is negative: -0 where the grid has it, otherwise 0.",
+    "float32_log": "The logarithm of max|x|, rounded to float32, is an integer above it: its floor is one too large.",
+    "scale_bound": "The scale is held at 2**-127 or 2**127, the ends of E8M0.",
+    "clipping_scale": "max|x| / scale rounds beyond the largest value: it saturates.",
+    "zero_block": "A block of zeros does not count for the second scale.",
     "ordinary": "Nothing special: what everyone gets right.",
 }
 
@@ -62,7 +71,10 @@ _RULES: dict[str, tuple[Mapping[str, str], str]] = {  # of the first flag that h
     "dequantize": ({"float16": "R3", "overflow": "R11", "zero": "R8"}, "R2"),
     "affine_params": ({"overflow": "R11", "degenerate_range": "R11", "subnormal": "R11", "one_sided": "R8"}, "R9"),
     "symmetric_params": ({"overflow": "R11", "degenerate_range": "R11", "subnormal": "R11"}, "R10"),
-    "integer_matmul": ({}, "R13"), "quantize_multiplier": ({}, "R14"), "requantize": ({}, "R14"),
+    "quantize_values": ({**_FORMULA, "through_float32": "R4", "half_way": "R4", "zero_sign": "R17"}, "R2"),
+    "dequantize_values": ({}, "R17"), "mx_params": ({"scale_bound": "R11", "zero": "R11"}, "R18"),
+    "two_level": ({}, "R18"), "integer_matmul": ({}, "R13"), "quantize_multiplier": ({}, "R14"),
+    "requantize": ({}, "R14"),
 }
 
 

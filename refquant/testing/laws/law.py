@@ -36,9 +36,9 @@ class Law(NamedTuple):
 
 
 def on_grids(check: Check, rules: tuple[str, ...], on: Callable[[Grids], st.SearchStrategy[Any]],
-             grids: Grids | None = None) -> Law:
+             grids: Grids = strategies.EVERY) -> Law:
     """A law of every grid, or of those that `grids` draws."""
-    return Law(check, rules, on(strategies.grids() if grids is None else grids), on)
+    return Law(check, rules, on(grids), on)
 
 
 def holds(law: Law, subject: Any = refquant, **options: Any) -> None:

@@ -47,7 +47,7 @@ def ordinary_affine_parameters_are_the_oracles(subject: Any, case: Range) -> Non
 
 
 def symmetric_parameters_are_the_oracles(subject: Any, case: Range) -> None:
-    if case.grid.equal_steps or case.grid.qmin < 0 < case.grid.qmax:
+    if strategies.two_sided(case.grid):
         _fits_the_oracle("R10 R11", subject.symmetric_params, oracle.symmetric_range, case)
 
 
@@ -93,9 +93,11 @@ LAWS = (
     Law(the_widest_range_and_the_emptiest_have_a_scale, ("R11",), st.tuples(
         st.sampled_from(strategies.DTYPES), strategies.integer_grids())),
     Law(ordinary_affine_parameters_are_the_oracles, ("R9",), strategies.ordinary_ranges()),
-    on_grids(symmetric_parameters_are_the_oracles, ("R10", "R11"), strategies.ranges, strategies.two_sided_grids()),
+    on_grids(symmetric_parameters_are_the_oracles, ("R10", "R11"), strategies.ranges,
+             strategies.TWO_SIDED),
     Law(zero_is_exact, ("R8",), strategies.ranges()),
-    Law(the_ends_of_an_affine_range_lose_at_most_a_step, ("R8", "R9", "R11"), strategies.ranges(strategies.integer_grids(16))),
+    Law(the_ends_of_an_affine_range_lose_at_most_a_step, ("R8", "R9", "R11"), strategies.ranges(
+        strategies.integer_grids(16))),
     Law(a_signed_grid_is_an_unsigned_one_shifted, ("R9",), strategies.ranges(strategies.integer_grids(8))),
     Law(a_range_is_finite_and_in_order, ("R11",), st.tuples(
         strategies.ranges(), st.sampled_from(["swapped", np.inf, -np.inf]))),

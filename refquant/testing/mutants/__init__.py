@@ -7,10 +7,10 @@ may add its own.
 
 from __future__ import annotations
 
-from . import codes, gradients, granularity, integers, parameters
+from . import codes, gradients, granularity, grids, integers, parameters, scales
 from .mutant import Mutant
 
-MUTANTS: dict[str, Mutant] = {mutant.name: mutant for module in (codes, parameters, granularity, integers, gradients)
-                                for mutant in module.MUTANTS}
+MODULES = (codes, grids, parameters, scales, granularity, integers, gradients)
+MUTANTS: dict[str, Mutant] = {mutant.name: mutant for module in MODULES for mutant in module.MUTANTS}
 
 __all__ = ["MUTANTS", "Mutant"]

@@ -10,7 +10,7 @@ import numpy as np
 import refquant as rq
 
 from ...arguments import quiet
-from .mutant import Mutant
+from .mutant import Mutant, on_integers
 
 
 def half_away(v: Any) -> Any:
@@ -29,7 +29,7 @@ def _params(params: Any, dtype: Any) -> tuple[Any, Any]:
 
 def _quantize(rounding: Any = np.rint, divide: Any = np.divide, before: bool = False, widen: Any = None,
               saturate: Any = None) -> Callable[..., Any]:
-    """quantize with one named part exchanged."""
+    """quantize with one named part exchanged on integers; other grids as they should be."""
     @quiet
     def quantize(x: Any, params: Any) -> Any:
         rq.quantize(x, params)  # refuses what must be refused
@@ -42,7 +42,7 @@ def _quantize(rounding: Any = np.rint, divide: Any = np.divide, before: bool = F
         if saturate:
             return np.asarray(saturate(q, grid)).astype(grid.dtype)
         return np.asarray(np.clip(q, grid.qmin, grid.qmax)).astype(grid.dtype)
-    return quantize
+    return on_integers(rq.quantize, quantize)
 
 
 def _cast_first(q: Any, grid: Any) -> Any:
@@ -68,7 +68,7 @@ def _fake(offset: float = 0.0, rounding: Any = np.rint) -> Callable[..., Any]:
         right = rq.fake_quantize(x, params)
         scale, zero_point = _params(params, right.dtype)
         return np.asarray((codes(x, params) - zero_point + offset) * scale).astype(right.dtype)
-    return fake_quantize
+    return on_integers(rq.fake_quantize, fake_quantize)
 
 
 @quiet
@@ -77,7 +77,7 @@ def _dequantize(value: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
         rq.dequantize(q, params)
         with np.errstate(all="ignore"):
             return np.asarray(value(np.asarray(q), params.zero_point, params.scale)).astype(params.scale.dtype)
-    return dequantize
+    return on_integers(rq.dequantize, dequantize)
 
 
 @quiet
@@ -139,7 +139,7 @@ MUTANTS = (
     Mutant("zero point forgotten", "R2", {"dequantize": _dequantize(lambda q, z, s: q * s)}),
     Mutant("code - zero_point wraps", "R2", {"dequantize": _dequantize(lambda q, z, s: (
         q.astype(z.dtype) - z).astype(np.int8) * s)}),
-    Mutant("codes off the grid accepted", "R2", {"dequantize": _off_the_grid}),
+    Mutant("codes off the grid accepted", "R2", {"dequantize": on_integers(rq.dequantize, _off_the_grid)}),
     Mutant("dequantize returns float64", "R2", {"dequantize": _to_float64(rq.dequantize)}),
     Mutant("fake_quantize returns float64", "R2", {"fake_quantize": _to_float64(rq.fake_quantize)}),
     Mutant("fake_quantize returns the scale's dtype", "R2", {"fake_quantize": _in_scales_dtype}),
@@ -164,7 +164,8 @@ MUTANTS = (
         np.where(np.isfinite(q), q, 0), grid.qmin, grid.qmax))}),
     Mutant("clipped one short", "R6", {"quantize": _quantize(saturate=lambda q, grid: np.clip(
         q, grid.qmin + 1, grid.qmax))}),
-    Mutant("an overflowing quotient warns", "R6", {"quantize": _noisy}),
+    Mutant("an overflowing quotient warns", "R6", {"quantize": on_integers(
+        rq.quantize, _noisy)}),
 
     Mutant("NaN taken for 0", "R7", {name: _accepting(getattr(rq, name), np.nan_to_num) for name in (
         "quantize", "fake_quantize", "minmax", "dynamic_params")}),

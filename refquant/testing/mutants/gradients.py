@@ -58,13 +58,24 @@ def _everywhere(v: Any, zero_point: Any, grid: Any) -> Any:
     return np.ones(v.shape, bool)
 
 
+def _of_values(mask: Callable[..., Any]) -> Callable[..., Any]:
+    """A mask that is right on integers."""
+    return lambda v, z, grid: (_inside if grid.equal_steps else mask)(v, z, grid)
+
+
+def _inside(v: Any, zero_point: Any, grid: Any) -> Any:
+    code = np.rint(v) + zero_point
+    return (code >= grid.qmin) & (code <= grid.qmax)
+
+
 MUTANTS = (
     Mutant("mask on the unrounded value", "R15", {"straight_through": _through(_unrounded)}),
     Mutant("mask exclusive of the ends", "R15", {"straight_through": _through(_exclusive)}),
     Mutant("gradient everywhere", "R15", {"straight_through": _through(_everywhere)}),
     Mutant("gradient nowhere", "R15", {"straight_through": _through(lambda v, z, grid: False)}),
-    Mutant("gradient doubled", "R15", {"straight_through": _through(
-        lambda v, z, grid: (np.rint(v) + z >= grid.qmin) & (np.rint(v) + z <= grid.qmax), 2.0)}),
+    Mutant("overflow of values decided before rounding", "R15", {"straight_through": _through(_of_values(_unrounded))}),
+    Mutant("rounding to values saturates", "R15", {"straight_through": _through(_of_values(_everywhere))}),
+    Mutant("gradient doubled", "R15", {"straight_through": _through(_inside, 2.0)}),
     Mutant("x passed for x_hat", "R15", {"straight_through": _x_itself}),
     Mutant("LSQ masks by the rounded code", "R15", {"lsq": _lsq(
         lambda v, l, h: (np.rint(v) >= l) & (np.rint(v) <= h))}),

@@ -26,3 +26,13 @@ class Mutant(NamedTuple):
         """Those that cite the rule; first those that call a wrong function by name."""
         cite = [law for law in laws if self.rule in law.rules]
         return sorted(cite, key=lambda law: not set(self.wrong) & set(law.check.__code__.co_names))
+
+
+def on_integers(right: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:
+    """What is wrong on grids with equal steps alone."""
+    return lambda x, params: (wrong if params.grid.equal_steps else right)(x, params)
+
+
+def on_values(right: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:
+    """What is wrong on float grids and codebooks alone."""
+    return on_integers(wrong, right)

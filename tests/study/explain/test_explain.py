@@ -3,6 +3,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import refquant as rq
 from refquant.study.cli import main
 from refquant.study.explain.trace import Trace, explain
-from refquant.study.numbers import read
+from refquant.study.numbers import digits, read
 from refquant.testing import oracle, strategies
 
 PARAMS = rq.AffineParams(scale=np.float32(0.1), zero_point=3, grid=rq.INT8)
@@ -23,14 +24,14 @@ PARAMS = rq.AffineParams(scale=np.float32(0.1), zero_point=3, grid=rq.INT8)
 ONE = np.float32(1)
 
 
-def step(scale: Any = ONE, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> rq.AffineParams:
+def step(scale: Any = ONE, zero_point: int = 0, grid: rq.Grid = rq.INT8) -> rq.AffineParams:
     return rq.AffineParams(scale=scale, zero_point=zero_point, grid=grid)
 
 
 @st.composite
 def points(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
     """A decision point, of any dtype, and parameters of any grid."""
-    grid, dtype = draw(strategies.grids()), draw(strategies.dtypes())
+    grid, dtype = draw(strategies.integer_grids()), draw(strategies.dtypes())
     params = draw(strategies.params(grid, (), dtype))
     return draw(strategies.decision_points(params, (), dtype))[()], params
 
@@ -129,12 +130,79 @@ def test_dtypes_decide_the_code() -> None:
     assert "1 ulp below the tie 3.5" in str(in_float64)
 
 
+# ---------------------------------------------------------------------------------------------- unequal steps
+
+GRIDS = [rq.E4M3, rq.E5M2, rq.E4M3FNUZ, rq.E5M2FNUZ, rq.E2M3, rq.E3M2, rq.E2M1, rq.NF4, rq.E8M0,
+         rq.FloatGrid(3, 4, specials=16), rq.FloatGrid(2, 5), rq.Codebook([-3, -1, 1, 9])]
+
+
+@st.composite
+def value_points(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
+    """A value, or the middle of two, times the scale, and up to two floats beside it; or far outside."""
+    grid, dtype = draw(st.sampled_from(GRIDS)), draw(strategies.dtypes())
+    with np.errstate(over="ignore", under="ignore"):
+        scale = dtype.type(draw(st.sampled_from([1.0, 0.1, 2.0**-9, 0.0235, 3.0])))
+        i = draw(st.integers(0, len(grid.values) - 2))
+        value = draw(st.sampled_from([grid.values[i], (grid.values[i] + grid.values[i + 1]) / 2, grid.qmin, grid.qmax,
+                                      1.05 * grid.qmax, -0.0, np.inf, -np.inf]))
+        x = dtype.type(value * float(scale))
+        for _ in range(draw(st.integers(0, 2))):
+            x = np.nextafter(x, dtype.type(draw(st.sampled_from([-np.inf, np.inf]))))
+    return x, rq.AffineParams(scale=scale, zero_point=0, grid=grid)
+
+
+@given(value_points())
+def test_a_trace_of_values_is_the_library_s(case: tuple[Any, rq.AffineParams]) -> None:
+    x, params = case
+    trace, grid, back = explain(x, params, x.dtype), params.grid, rq.fake_quantize(x, params)
+    assert trace.code == rq.quantize(x, params) and trace.value == grid.decode(rq.quantize(x, params))
+    assert trace.x_hat.dtype == back.dtype and trace.x_hat.tobytes() == back.tobytes()
+    assert trace.clipped == (not grid.qmin <= trace.rounded <= grid.qmax) and trace.x.tobytes() == x.tobytes()
+    lines = str(trace).splitlines()
+    assert [line[10:13].strip() for line in lines] == ["R7", "R3", "R3", "R17", "R4", "R6", "R17", "R2", "R16"]
+
+
+@given(value_points())
+def test_the_neighbours_the_tie_and_the_bound_are_exact(case: tuple[Any, rq.AffineParams]) -> None:
+    x, params = case
+    trace, values = explain(x, params, x.dtype), [Fraction(v) for v in params.grid.values.tolist()]
+    if not np.isfinite(trace.quotient):
+        assert trace.neighbours is trace.tie is trace.bound is None
+        return
+    v = Fraction(float(trace.quotient))
+    if trace.neighbours is not None and trace.tie is not None:
+        lo, hi = map(Fraction, trace.neighbours)
+        assert values[values.index(lo) + 1] == hi and lo <= v <= hi and trace.tie == (lo + hi) / 2
+        assert ("a tie, " in str(trace)) == (v == trace.tie)
+        assert Fraction(float(trace.value)) in ([lo, hi] if v == trace.tie else [lo if v < trace.tie else hi])
+        assert trace.ulps_from_tie is None or np.sign(trace.ulps_from_tie) == np.sign(float(v - trace.tie))
+    else:
+        assert v <= values[0] or v >= values[-1]
+    inside = trace.exact_quotient is not None and values[0] <= trace.exact_quotient <= values[-1]
+    assert (trace.bound is not None) == inside
+    if trace.error is not None and trace.bound is not None:
+        eps = Fraction(float(np.finfo(trace.x_hat.dtype).eps))
+        assert trace.bound == Fraction(float(trace.scale)) * (trace.gap / 2 + (values[-1] - values[0]) * eps)
+        assert trace.gap in [b - a for a, b in pairwise(values)]
+        normal = min(abs(trace.x_hat), trace.scale) >= np.finfo(trace.x_hat.dtype).tiny or trace.x_hat == 0
+        assert trace.error <= trace.bound or not normal
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=repr)
+def test_half_way_the_error_is_half_the_gap(grid: rq.Grid) -> None:
+    for low, high in pairwise(grid.values[:100].tolist()):
+        trace = explain((low + high) / 2, step(1.0, 0, grid), np.float64)
+        assert trace.gap == Fraction(high) - Fraction(low) and trace.error == trace.gap / 2
+        assert "a tie, " in str(trace) and f"where the gap is {digits(trace.gap)}" in str(trace)
+
+
 # ---------------------------------------------------------------------------------------------- the words
 
 @pytest.mark.parametrize(("x", "params", "dtype", "said"), [
     ("2.5", step(zero_point=1), "float32", ["2: a tie, 2.5 goes to the even one of 2 and 3", "2 + 1 = 3, the zero",
                                             "2.5 = 0x1.4p+1, exactly a float32", "= 2.5 in float32, exactly"]),
     ("-2.5", step(), "float32", ["-2: a tie, -2.5 goes to the even one of -3 and -2"]),
+    ("-0.5", step(), "float32", ["-0: a tie, -0.5 goes to the even one of -1 and 0"]),
     ("-0.0", step(), "float32", ["-0.0 -> -0, exactly a float32", "1,056,964,608 ulp above the tie -0.5"]),
     ("inf", step(), "float32", ["inf -> inf, a float32", "inf: nothing to round", "inf saturates at 127",
                                 "infinite; no bound for an infinite x"]),
@@ -164,6 +232,47 @@ def test_what_is_said(x: str, params: rq.AffineParams, dtype: str, said: list[st
     lines = str(explain(x, params, dtype))
     for part in said:
         assert part in lines, lines
+
+
+@pytest.mark.parametrize(("x", "grid", "said"), [
+    ("17", rq.E4M3, ["17 lies between 16 and 18: from 2**4 to 2**5 the values are 2 apart",
+                     "16: a tie, 17 goes to the one of 16 and 18 whose code is even", "0x58 = 0 1011 000: sign, exp"]),
+    ("19", rq.E4M3, ["19 goes to the one of 18 and 20 whose code is even", "0x5A = 0 1011 010",
+                     "= 1 = scale * 1, within the bound of "]),
+    ("16.999999", rq.E4M3, ["16: 1 ulp below the tie 17"]),
+    ("18", rq.E4M3, ["18 is a value", "18: 524,288 ulp below the tie 19"]),
+    ("-0.0", rq.E4M3, ["-0 is a value: below 2**-6 the values are subnormal, 2**-9 apart", "0x80 = 1 0000 000",
+                       "scale * -0 = -0, a float32"]),
+    ("-0.0", rq.E4M3FNUZ, ["-0: 973,078,528 ulp above the tie -0.000488", "0 is a value, E4M3FNUZ",
+                           "0x00 = 0 0000 000", "scale * 0 = 0, a float32"]),
+    ("3e-3", rq.E4M3, ["lies between 0.001953125 and 0.00390625: below 2**-6", "0x02 = 0 0000 010"]),
+    ("0.002929687500", rq.E4M3, ["0.00390625: a tie", "0x02 = 0 0000 010"]),
+    ("465", rq.E4M3, ["465 lies beyond the largest value, 448", "480: more than half a gap beyond the end",
+                      "480 saturates at 448: the values end there, E4M3 from -448 to 448", "0x7E = 0 1111 110",
+                      "no bound: x lies outside"]),
+    ("464", rq.E4M3, ["448: at most half a gap beyond the end", "448 is a value, E4M3 from -448 to 448"]),
+    ("448", rq.E4M3, ["448 is the largest value\n", "448: a value", "where the gap is 32"]),
+    ("-inf", rq.E4M3, ["-inf lies beyond the lowest value, -448", "-inf: nothing to round", "0xFE = 1 1111 110",
+                       "no bound for an infinite x"]),
+    ("5", rq.E2M1, ["from 2**2 to 2**3 the values are 2 apart", "5 goes to the one of 4 and 6 whose code is even",
+                     "0x6 = 0 11 0"]),
+    ("1e-45", rq.E5M2, ["lies between 0 and 0.0000152587890625"]),
+    ("0.3", rq.NF4, ["between 0.24611230194568634033203125 and 0.337915241718292236328125\n",
+                     "above the tie 0.29201377183198928833...", "0xB = 1011: the place of this value"]),
+    ("1.5", rq.NF4, ["inf: more than half a gap beyond the end", "inf saturates at 1: the values end there, NF4 "]),
+    ("1.5", rq.E8M0, ["1.5 lies between 1 and 2\n", "1: a tie, 1.5 goes to the lower one of 1 and 2",
+                      "E8M0 from 0x1p-127 to 0x1p+127", "0x7F = 01111111"]),
+    ("0", rq.E8M0, ["0 lies beyond the lowest value, 0x1p-127", "-inf saturates at 0x1p-127"]),
+])
+def test_what_is_said_of_values(x: str, grid: rq.Grid, said: list[str]) -> None:
+    lines = str(explain(x, step(grid=grid)))
+    for part in said:
+        assert part in lines, lines
+
+
+def test_a_rounded_quotient_may_tell_another_value() -> None:
+    assert "the one of 3 and 4 whose code is even; the exact quotient would give 3\n" in str(
+        explain("0.35", step(np.float32(0.1), 0, rq.E2M1)))
 
 
 def test_below_the_normal_numbers_the_bound_may_fail_and_it_is_said() -> None:
@@ -235,6 +344,9 @@ def test_the_command_prints_the_trace(x: str, capsys: pytest.CaptureFixture[str]
     (["--narrow", "--signed", "--zero-point", "-127"], step(0.1, -127, rq.IntGrid(8, narrow=True)), "float64"),
     (["--bits", "32"], step(0.1, 0, rq.INT32), "float32"),
     ([], step(np.float32(0.1)), "float16"),
+    (["--grid", "INT4", "--zero-point", "3"], step(0.1, 3, rq.INT4), "float64"),
+    (["--grid", "e4m3", "--zero-point", "0"], step(0.1, 0, rq.E4M3), "float64"),
+    (["--grid", "NF4"], step(np.float32(0.1), 0, rq.NF4), "float16"),
 ])
 def test_options_of_the_command(words: list[str], params: rq.AffineParams, dtype: str,
                                 capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,6 +371,13 @@ def test_options_of_the_command(words: list[str], params: rq.AffineParams, dtype
     (["1", "--unsigned", "--narrow"], "`narrow` drops the lowest signed code (R1)"),
     (["1", "--unsigned", "--signed"], "not allowed with"),
     (["1", "--dtype", "int8"], "`dtype` must be float16, float32 or float64 (R7); got 'int8'"),
+    (["1", "--grid", "E4M4"], "a grid must have a known name; got 'E4M4'"),
+    (["1", "--grid", ""], "`--grid` must not be emp"),
+    *((["1", "--grid", "E4M3", *more], f"got --grid E4M3 and {more[0]}. Hint: drop {more[0]}")
+      for more in (["--bits", "8"], ["--signed"], ["--unsigned"], ["--narrow"])),
+    (["1", "--grid", "E4M3", "--zero-point", "3"], "`--zero-point` goes with integers, whose steps are equal (R5)"),
+    (["1", "--grid", "NF4", "--engine", "litert"], "`--engine` goes with integers; got --grid NF4"),
+    (["1", "--grid", "INT4", "--zero-point", "8"], "from -8 to 7; got '8'"),
     (["1", "--dtype", "f4,,"], "got 'f4,,'"), (["1", "--frobnicate"], "--frobnicate"),
 ])
 def test_bad_input_is_one_line_and_status_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ def step(scale: float, zero_point: int = 0, grid: rq.IntGrid = rq.INT8) -> rq.Af
 @st.composite
 def values(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
     """A decision point in float32 that is not NaN, and parameters of up to 16 bits."""
-    params = draw(strategies.params(draw(strategies.grids(16)), (), np.dtype(np.float32)))
+    params = draw(strategies.params(draw(strategies.integer_grids(16)), (), np.dtype(np.float32)))
     params = step(float(params.scale), int(params.zero_point), params.grid)
     return draw(strategies.decision_points(params, (), np.dtype(np.float32)))[()], params
 
@@ -92,6 +92,8 @@ def test_bad_input_is_refused() -> None:
             side_by_side(1.0, step(1), names)
     with refused(ValueError, "side_by_side: `params` must have at most 16 bits"):
         side_by_side(1.0, step(1, 0, rq.INT32), ["litert"])
+    with refused(ValueError, "side_by_side: `params` must have a grid of integers; got E4M3"):
+        side_by_side(1.0, rq.AffineParams(scale=1.0, zero_point=0, grid=rq.E4M3), ["litert"])
     with refused(TypeError, "side_by_side: `params` must be AffineParams"):
         side_by_side(1.0, 0.1, ["litert"])  # type: ignore[arg-type]
     with refused(ValueError, "quantize_linear", "`grid`"):

@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,8 @@ from refquant.study.vectors import documents as files
 from refquant.testing import oracle
 
 NAMES = list(files.ALGORITHMS)
-RECORDED = "1.0.0"
+NEW = ("quantize_values", "dequantize_values", "mx_params", "two_level")
+RECORDED = "1.1.0"
 RESULTS: dict[str, tuple[int, str]] = {  # of RECORDED: how many tests, and the digest of their inputs and results
     "quantize": (1324, "aca46c314b9591f47ce8f439e3a58a126d1a7dbe288098ec870b3e307ef70d01"),
     "dequantize": (751, "a63680d6f889c5bf89abf8c58305fa231a0926c98c65dabc9cd98752e5b631ec"),
@@ -33,6 +38,10 @@ RESULTS: dict[str, tuple[int, str]] = {  # of RECORDED: how many tests, and the 
     "integer_matmul": (306, "b866095792e2253ce132a67d889572589909efeea2b87607918da7f434a57c70"),
     "quantize_multiplier": (191, "881ce354063585db67f503e16b75add2ec5a4e9d521f4751e78c9587463931d2"),
     "requantize": (982, "be059a6a693a10511fc0f1ce3ab80e57769317c6b5cf94cc73c573fa5b8002ec"),
+    "quantize_values": (4398, "c5e69eca5173a646ebe9001a5eb37db6eaf36389fdb6aa476af15ff6aeb7e29f"),
+    "dequantize_values": (1674, "cfa8c942bd5ec01bc6a897676abdc014deeb2420b5fbb478f334eb4da7562011"),
+    "mx_params": (800, "6c5714e249b4d9fa6f415c96b36b659991b94890a23627326432593416524bbc"),
+    "two_level": (234, "9dba53d953130c642aee5e925de77da8a056d97026c86a6c056502b75982bfca"),
 }
 Vectors = dict[str, Any]
 Documents = dict[str, Vectors]
@@ -82,9 +91,117 @@ def matrix(codes: list[int], dtype: str, *shape: int) -> Any:
     return np.tile(np.array(codes, dtype), -(-count // max(len(codes), 1)))[:count].reshape(shape)
 
 
+# Float grids and codebooks by an oracle of its own: a code's value from its bits, the nearest value by trying.
+
+FORMATS = {"E4M3": (7, 0x7E, True), "E5M2": (15, 0x7B, True), "E4M3FNUZ": (8, 0x7F, False),
+           "E5M2FNUZ": (16, 0x7F, False), "E2M3": (1, 0x1F, True), "E3M2": (3, 0x1F, True), "E2M1": (1, 0x7, True)}
+
+
+@cache
+def values_of(name: str) -> dict[int, float]:
+    """Code -> value. Of a float: its bias, the code of its largest value, and whether it has -0."""
+    if name not in FORMATS:
+        return dict(enumerate(getattr(rq, name).kept)) if name in ("NF4", "E8M0") else {q: float(q) for q in range(
+            *{"INT4": (-8, 8), "INT8": (-128, 128)}[name])}
+    bias, top, zeros = FORMATS[name]
+    _, exponent, mantissa = getattr(rq, name).fields
+    found = {}
+    for code in range(top + 1):
+        e, m = code >> mantissa, code % 2**mantissa
+        value = math.ldexp(m + 2**mantissa * (e > 0), max(e, 1) - bias - mantissa)
+        found |= {code: value, code + 2**(exponent + mantissa): -value} if code or zeros else {code: value}
+    return found
+
+
+@cache
+def codes_of(name: str) -> dict[float, int]:
+    """Value -> code, ascending; of the two codes of zero the positive one."""
+    return {value: code for code, value in sorted(values_of(name).items(), key=lambda pair: (pair[1], -pair[0]))}
+
+
+def coded(v: Any, name: str) -> int:
+    """The code of the nearest value: of two the even one, of a codebook the lower; zero keeps its sign."""
+    codes = codes_of(name)
+    values = list(codes)
+    clipped = min(max(float(v), values[0]), values[-1])
+    above = bisect_left(values, clipped)
+    around = values[max(above - 1, 0):above + 1]
+    far = [abs(Fraction(value) - Fraction(clipped)) for value in around]
+    near = [value for value, distance in zip(around, far, strict=True) if distance == min(far)]
+    value = min(near, key=lambda value: codes[value] % 2) if name in FORMATS else near[0]
+    minus = value == 0 and np.signbit(v) and name in FORMATS and FORMATS[name][2]
+    return codes[value] + (2**(getattr(rq, name).bits - 1) if minus else 0)
+
+
+def scales_of(g: dict[str, Any], t: dict[str, Any]) -> list[list[float]]:
+    """Two levels in the dtype of the arithmetic: the second scale divides, and the nearest value multiplies it."""
+    dtype = np.dtype(g["scale_dtype"]).type
+    values = [v for v in values_of(g["scale_grid"]["name"]).values() if v > 0]
+    steps = max(values_of(g["grid"]["name"]).values())
+    largest = [[dtype(number(g["dtype"], text)) for text in row] for row in t["largest"]]
+    made = []
+    for row in largest:
+        shared = row if g["shared"] == "row" else [v for each in largest for v in each]
+        second = dtype(number(g["scale_dtype"], g["second"]) if "second" in g else
+                       max(shared) / dtype(steps) / dtype(max(values)) if max(shared) else 1)
+        codes = [coded(v / dtype(steps) / second, g["scale_grid"]["name"]) for v in row]
+        least = max(dtype(min(values)) * second, np.finfo(dtype).tiny)
+        made.append([float(max(dtype(values_of(g["scale_grid"]["name"])[q]) * second, least)) for q in codes])
+    return made
+
+
+@quiet
+def expected_of_values(algorithm: str, g: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
+    """The outputs by that oracle."""
+    if algorithm == "two_level":
+        return {"scales": scales_of(g, t)}
+    name = g["grid"]["name"]
+    if algorithm == "mx_params":
+        largest, top = Fraction(float.fromhex(t["hi"])), Fraction(max(values_of(name).values()))
+        if not largest:
+            return {"scale": 1.0}
+        k = math.frexp(float(largest))[1] - math.frexp(float(top))[1]
+        v, limit = largest / Fraction(2)**k, Fraction(2)**math.frexp(float(top))[1]
+        step = limit / 2 / 2**(6 if name == "INT8" else getattr(rq, name).fields[2])
+        more = {"mx_params": False, "mx_ceil_params": 2 * v != limit, "mx_rceil_params": v > top,
+                "mx_even_params": v >= limit - step / 2}[g["fit"]]
+        return {"scale": 2.0**max(-127, min(k + more, 127))}
+    scale = number(g.get("scale_dtype", g.get("dtype")), t["scale"])
+    dtype = np.dtype(g.get("arithmetic", g.get("scale_dtype"))).type
+    q = t["q"] if algorithm == "dequantize_values" else coded(dtype(number(g["dtype"], t["x"])) / dtype(scale), name)
+    wide = np.float32 if scale.dtype == np.float16 else scale.dtype.type
+    x_hat = float(scale.dtype.type(wide(values_of(name)[q]) * wide(scale)))
+    return {"x_hat": x_hat} if algorithm == "dequantize_values" else {"q": q, "x_hat": x_hat}
+
+
+def computed_of_values(algorithm: str, g: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
+    """The outputs by the library."""
+    grid = getattr(rq, g["grid"]["name"])
+    assert [float.fromhex(g["grid"][end]) for end in ("qmin", "qmax")] == [grid.qmin, grid.qmax]
+    assert (g["grid"]["bits"], *g["grid"]["fields"]) == (grid.bits, *grid.fields)
+    if algorithm == "two_level":
+        largest = np.array([[number(g["dtype"], v) for v in row] for row in t["largest"]])
+        second = number(g["scale_dtype"], g["second"]) if "second" in g else None
+        fit = rq.two_level(getattr(rq, g["scale_grid"]["name"]), axis=-1 if g["shared"] == "row" else None,
+                           scale=second)
+        return {"scales": fit(-largest, largest, grid).scale.tolist()}
+    if algorithm == "mx_params":
+        params = getattr(rq, g["fit"])(*(number(g["dtype"], t[end]) for end in ("lo", "hi")), grid)
+        assert params.scale.dtype == g["scale_dtype"] and params.scale_grid == rq.E8M0
+        return {"scale": float(params.scale)}
+    params = rq.AffineParams(scale=number(g.get("scale_dtype", g.get("dtype")), t["scale"]), zero_point=0, grid=grid)
+    if algorithm == "dequantize_values":
+        return {"x_hat": float(rq.dequantize(t["q"], params))}
+    x = number(g["dtype"], t["x"])
+    assert grid.arithmetic(x.dtype) == g["arithmetic"]
+    return {"q": int(rq.quantize(x, params)), "x_hat": float(rq.fake_quantize(x, params))}
+
+
 @quiet
 def expected(algorithm: str, g: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
     """The outputs by the oracle, in exact fractions, or in Python's integers."""
+    if algorithm in NEW:
+        return expected_of_values(algorithm, g, t)
     if algorithm == "integer_matmul":
         return products(g, t)
     if algorithm == "quantize_multiplier":
@@ -125,6 +242,8 @@ def products(g: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
 
 def computed(algorithm: str, g: dict[str, Any], t: dict[str, Any]) -> dict[str, Any]:
     """The outputs by the library."""
+    if algorithm in NEW:
+        return computed_of_values(algorithm, g, t)
     if algorithm == "integer_matmul":
         acc = rq.integer_matmul(matrix(t["a"], g["a_dtype"], t["m"], t["k"]),
                                 matrix(t["b"], g["b_dtype"], t["k"], t["n"]))
@@ -153,6 +272,11 @@ def computed(algorithm: str, g: dict[str, Any], t: dict[str, Any]) -> dict[str, 
     return {"q": int(rq.quantize(x, params)), "x_hat": float(x_hat), "gradient": int(gradient)}
 
 
+def reals(text: Any) -> Any:
+    """Hexadecimal text as floats, in lists too."""
+    return float.fromhex(text) if isinstance(text, str) else [reals(part) for part in text]
+
+
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_every_test_is_the_oracles_and_the_librarys(algorithm: str, documents: Documents) -> None:
     for group, test in every(documents[algorithm]):
@@ -161,8 +285,8 @@ def test_every_test_is_the_oracles_and_the_librarys(algorithm: str, documents: D
                 computed(algorithm, group, test)
             continue
         exact = expected(algorithm, group, test)
-        stored = {name: float.fromhex(test[name]) if name in ("x_hat", "scale") else test[name] for name in exact}
-        assert stored == exact == computed(algorithm, group, test), test
+        stored = {name: reals(test[name]) if name in ("x_hat", "scale", "scales") else test[name] for name in exact}
+        assert repr(stored) == repr(exact) == repr(computed(algorithm, group, test)), test  # -0.0 is another than 0.0
 
 
 @pytest.mark.parametrize("algorithm", NAMES)
@@ -180,6 +304,17 @@ def test_flags_say_what_the_numbers_say(algorithm: str, documents: Documents) ->
             assert ("saturation" in flags) == (not grid.qmin <= code <= grid.qmax), test
             assert ("infinity" in flags) == bool(np.isinf(x)), test
             assert ("signed_zero" in flags) == (test["x"] == "-0x0p+0"), test
+        if algorithm == "quantize_values" and test["result"] == "valid":
+            dtype = np.dtype(group["arithmetic"]).type
+            x, values = number(group["dtype"], test["x"]), values_of(group["grid"]["name"])
+            with np.errstate(over="ignore", under="ignore"):
+                v = dtype(x) / dtype(number(group["dtype"], test["scale"]))
+            order = sorted({abs(value) if group["grid"]["name"] in FORMATS else value for value in values.values()})
+            middle = {(a + b) / 2 for a, b in pairwise(order)}
+            side = abs(float(v)) if group["grid"]["name"] in FORMATS else float(v)
+            assert ("half_way" in flags) == (side in middle), test
+            assert ("infinity" in flags) == bool(np.isinf(x)), test
+            assert ("zero_sign" in flags) == (values[test["q"]] == 0 and bool(np.signbit(x))), test
     assert used == set(documents[algorithm]["notes"])
     assert used <= set(files.NOTES)
 
@@ -192,6 +327,20 @@ def test_every_reason_of_the_issue_is_there_and_every_note_is_used(documents: Do
     assert notes["requantize"] >= {"tie", "double_rounding", "accumulator_bound", "shift_bound", "float32_multiplier"}
     assert notes["quantize_multiplier"] >= {"tie", "carry", "ulp", "subnormal"}
     assert set.union(*notes.values()) == set(files.NOTES)
+
+
+def test_the_values_of_the_issue_are_there(documents: Documents) -> None:
+    found = {float.fromhex(test["x"]): test["q"] for group, test in every(documents["quantize_values"])
+             if (group["grid"]["name"], group["dtype"], test["scale"]) == ("E4M3", "float32", "0x1p+0") and "q" in test}
+    for x, q in ((17.0, 0x58), (19.0, 0x5A), (3 * 2.0**-10, 0x02), (480.0, 0x7E), (-np.inf, 0xFE)):
+        assert q in (found.get(x), found.get(-x, 0) ^ 0x80), x
+    assert documents["quantize_values"]["notes"].keys() >= {"half_way", "through_float32", "zero_sign", "saturation",
+                                                            "subnormal_value", "reciprocal", "infinity"}
+    assert documents["mx_params"]["notes"].keys() >= {"float32_log", "scale_bound", "clipping_scale", "zero"}
+    codes = {(g["grid"]["name"], t["q"]): t["result"] for g, t in every(documents["dequantize_values"])}
+    for name in (*FORMATS, "NF4", "E8M0"):
+        assert {q for (grid, q), result in codes.items() if (grid, result) == (name, "valid")} == set(values_of(name))
+        assert codes[name, -1] == codes[name, 2**getattr(rq, name).bits] == "invalid"
 
 
 def test_known_cases(documents: Documents) -> None:
@@ -236,7 +385,7 @@ def test_the_files_are_in_the_manner_of_wycheproof(folder: Path, documents: Docu
         assert sum(line.endswith('"tests": [') for line in lines) == len(whole["testGroups"])
         assert max(map(len, lines)) < 999  # check_quantize.c's buffer
     assert {path.name for path in folder.iterdir()} == {f"{name}.json" for name in NAMES} | set(files.TEMPLATES)
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_500_000
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 2_700_000
 
 
 def test_the_same_bytes_in_another_process(folder: Path) -> None:
@@ -293,12 +442,16 @@ def spoilt(documents: Documents) -> Iterator[Vectors]:
         return {**documents[name], "testGroups": [{**group, "tests": [test]}]}
 
     assert fits(first("quantize"), SCHEMA)
-    for changes in ({"q": None}, {"q": 1.5}, {"x": "0.1"}, {"x": "0x1.80p+1"}, {"result": "invalid"}, {"rule": "R17"},
+    for changes in ({"q": None}, {"q": 1.5}, {"x": "0.1"}, {"x": "0x1.80p+1"}, {"result": "invalid"}, {"rule": "R19"},
                     {"flags": []}, {"flags": ["tie", "tie"]}, {"tcId": 0}, {"extra": 1}, {"zero_point": True}):
         yield first("quantize", **changes)
     yield first("fake_quantize", gradient=2)
     yield first("quantize_multiplier", mantissa=2**31)
     yield first("integer_matmul", acc_dtype="int16")
+    yield first("quantize_values", x_hat=None)
+    yield first("dequantize_values", x_hat="1.0")
+    yield first("mx_params", scale=1)
+    yield first("two_level", scales=["0x1p+0"])
     yield {**first("quantize"), "algorithm": "dequantize"}
     yield {**first("quantize"), "vectorsVersion": "1"}
     yield {**first("quantize"), "notes": {"tie": 1}}
@@ -346,6 +499,13 @@ def checks(folder: Path, source: str, name: str) -> subprocess.CompletedProcess[
     subprocess.run([compiler(), "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", f"{name}.c", "-o", name, "-lm"],
                    cwd=folder, check=True, timeout=60)
     return subprocess.run([str(folder / name)], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_the_checker_says_which_files_it_reads(folder: Path) -> None:
+    checks(folder, (folder / "check_quantize.c").read_text(), "other")
+    end = subprocess.run([str(folder / "other"), "quantize_values.json"], cwd=folder, capture_output=True, text=True,
+                         timeout=60)
+    assert (end.returncode, end.stdout) == (1, "0 passed: this checker reads integers' codes, as in quantize.json\n")
 
 
 def test_the_checker_passes_all_float32_tests(folder: Path, documents: Documents) -> None:
