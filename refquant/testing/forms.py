@@ -66,7 +66,7 @@ def one_axis(f: Callable[[Any, Any, Any, int], Any]) -> Callable[..., Any]:
     ...     shape = [-1 if i == axis else 1 for i in range(x.ndim)]
     ...     q = np.rint(x / scale.reshape(shape)) + zero_point.reshape(shape)
     ...     return np.clip(q, -128, 127).astype(np.int8)
-    >>> check_quantizer(one_axis(per_channel), grids=[rq.INT8])
+    >>> check_quantizer(one_axis(per_channel), grids=rq.INT8, examples=20)
 
     Raises:
         ValueError: parameters that differ along several axes.
