@@ -43,7 +43,8 @@ def quotients(convention: Convention, x: Any, scale: Any, z: Any, grid: Grid) ->
     if convention.zero_point is choices.offset_first:
         x, z = choices.above_lowest(x, scale, z, grid), np.full(x.shape, grid.qmin)
     v = DIVISIONS[convention.division](x, scale).astype(F64)
-    return ZERO_POINTS[convention.zero_point](v, z)
+    total, rest = ZERO_POINTS[convention.zero_point](v, z)
+    return total, rest
 
 
 @quiet

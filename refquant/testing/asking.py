@@ -80,7 +80,7 @@ class Box(NamedTuple):
             try:
                 got = self.codes(x, points.scale[i], points.zero_point[i])
             except Exception as failure:
-                refusal = refusal or f", except what is refused: {type(failure).__name__}: {failure}\n    {asked}"
+                refusal = refusal or f", except where it fails: {type(failure).__name__}: {failure}\n    {asked}"
                 continue
             if (got != q).any():
                 at = first(got != q)

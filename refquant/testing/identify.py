@@ -18,24 +18,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..affine import AffineParams
 from ..arguments import error, quiet
 from ..engines import arrays
-from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, reciprocal, refused, sum_through_int64
-from ..engines.conventions import NAMED, OWN, PECULIAR, Convention
+from ..engines.alike import one_function
+from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, refused, sum_through_int64
+from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..engines.operators import OPERATORS
 from ..grids import INT8, Grid, IntGrid
-from .alike import one_function
 from .asking import ALIKE, Box, call
 from .check import Quantize, takes
 from .layouts import written
-from .points import Points, beyond, ordinary, subnormal, zeros
+from .points import LENGTH, PLAIN, Points, beyond, numbers, ordinary, subnormal, zeros
 
-Code = int | None
+Code: TypeAlias = "int | None"
+LARGER = np.float32(2.0**126)
 
 
 class Identity(NamedTuple):
@@ -106,7 +107,7 @@ def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) 
     narrow     no
 
     Where several conventions are left, they may be one function, as rounding ties up with the zero point added before
-    or after rounding in float64 (alike.simplest tells all of these), or no number that was asked parts them.
+    or after rounding in float64 (engines.alike knows these), or no number that was asked parts them.
 
     Raises:
         TypeError: a function that cannot be called so, or that returns no integers.
@@ -122,11 +123,12 @@ def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) 
     wrong = {c: np.flatnonzero((codes != seen.codes) & ~np.isnan(codes)) for c, codes in _everybody(seen)}
     fit = _as_subnormals_say(seen, [c for c, at in wrong.items() if not at.size])
     dependence = _dependence(seen, {i for at in wrong.values() if at.size for i in (at[0], at[-1])})
-    named = tuple(c for each in fit for c in _casts(each) if _overflows(seen, c)) if dependence.startswith(ALIKE) else ()
-    nearest = min(fit or wrong, key=lambda c: (wrong[c].size, len(c.departs)))
+    alike = dependence.startswith(ALIKE)
+    named = tuple(c for each in fit for c in _casts(each) if alike and _overflows(seen, c))
+    nearest = fit[0] if fit else _least_wrong(wrong)
     proven = bool(named) and one_function(named, seen.ends, symmetric)
     more = _known(seen, named) if proven else () if named else (_nearest(seen, nearest, wrong[nearest]),)
-    return Identity(named, _infinities(seen), _of_nan(seen), _of_subnormals(seen, nearest), dependence,
+    return Identity(named, _infinities(seen), _of_nan(seen), _of_subnormals(seen), dependence,
                     seen.ends == IntGrid(grid.bits, narrow=True), proven, more)
 
 
@@ -190,6 +192,15 @@ def _as_subnormals_say(seen: Seen, fit: list[Convention]) -> list[Convention]:
     return same or [c for c in fit if c not in flushed]
 
 
+def _least_wrong(wrong: dict[Convention, Any]) -> Convention:
+    """Of the fewest wrong codes; where plain values too are wrong, ties tell little: then the simplest of the best."""
+    plain = {c: int((at % LENGTH >= LENGTH - PLAIN).sum()) for c, at in wrong.items()}
+    least = min(plain.values())
+    if not least:
+        return min((c for c in wrong if not plain[c]), key=lambda c: (wrong[c].size, len(c.departs)))
+    return min((c for c in wrong if plain[c] <= 1.5 * least + 2), key=lambda c: (len(c.departs), wrong[c].size))
+
+
 def _dependence(seen: Seen, chosen: set[int]) -> str:
     found = seen.box.arrays(seen.points, seen.codes, chosen)
     for points, codes in seen.far if found.startswith(ALIKE) else []:
@@ -231,18 +242,18 @@ def _of_nan(seen: Seen) -> str:
         f"; {_named_code(other, seen.ends)} with zero point {z}" if code != other else "")
 
 
-def _of_subnormals(seen: Seen, c: Convention) -> str:
-    """Beside what c gives, if it flushes nothing, and beside the codes of 0."""
+def _of_subnormals(seen: Seen) -> str:
+    """Beside the codes of numbers and scales so many times as large, and beside the codes of 0."""
     points, codes = seen.small
-    few = points.at(slice(0, -4))
-    plain = _expected(c._replace(division=reciprocal if c.division is flushed_reciprocal else c.division), few, seen.ends)
-    if codes[:-4] == plain:
+    few, codes = points.at(slice(0, -4)), codes[:-4]
+    large = seen.box.outcomes(few._replace(x=few.x * LARGER, scale=few.scale * LARGER), 64)
+    if codes == large:
         return "as other numbers"
-    if codes[:-4] == _expected(c, few._replace(x=0 * few.x), seen.ends):
+    if codes == seen.box.outcomes(few._replace(x=0 * few.x), 64):
         return "count as 0"
-    i = next(i for i, code in enumerate(codes) if code != plain[i])
-    instead = "where x / scale is NaN" if plain[i] is None else f"not {plain[i]}"
-    return f"otherwise: {_code(codes[i])}, {instead}\n    {_at(points, i)}"
+    i = next(i for i, code in enumerate(codes) if code != large[i])
+    return (f"otherwise: {_code(codes[i])}; {_code(large[i])} if x and scale are 2**126 times as large\n"
+            f"    {_at(few, i)}")
 
 
 def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
@@ -251,8 +262,8 @@ def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
     alike = [("", Convention()), *((o.name, o.convention) for o in OPERATORS.values() if seen.box.grid in o.grids)]
     alike = [(name, c) for name, c in alike if c._replace(nan=refused) in named and seen.box.grid == seen.ends
              and all(_expected(c, points, seen.ends) == codes for points, codes in every)]
-    nan = {name: all(_expected(c, Points(*np.float32([[np.nan], [1]]), np.array([z])), seen.ends) == [code]
-                     for z, code in seen.nan) for name, c in alike}
+    nan = {name: all(_expected(c, numbers([np.nan], 1, z), seen.ends) == [code] for z, code in seen.nan)
+           for name, c in alike}
     lines = [f"This is refquant's own convention{'' if nan[''] else ', except for NaN'}."] if "" in nan else []
     for same, words in ((False, "As in, except for NaN: "), (True, "As in: ")):
         names = [name for name in nan if name and nan[name] == same]

@@ -1,4 +1,4 @@
-"""What identify asks, on every grid: ties, their neighbours, plain values; subnormal numbers; what lies beyond the codes."""
+"""What identify asks, on every grid: ties and their neighbours, plain values, subnormal numbers, overflow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ EACH = ("0x1p+0", "0x1.88p+5", "0x1.ffc004p+0", "0x1.fffffcp+0")
 #: Decimals, and odd integers: each is asked with one zero point.
 SOME = ("0x1.99999ap-4", "0x1.333334p-2", "0x1.a30fecp-1", "0x1.76p+7", "0x1.555556p-2", "0x1.666666p-1",
         "0x1.000002p+0", "0x1.8p+1", "0x1.4p+2", "0x1.cp+2", "0x1.4f8b58p-17")
-#: How many calls are asked, and how many numbers in each.
-CALLS, LENGTH = 100, 240
+#: How many calls are asked, how many numbers in each, and how many of these, the last, are plain.
+CALLS, LENGTH, PLAIN = 100, 240, 40
 SMALLEST = np.finfo(np.float32).tiny
 
 
@@ -37,7 +37,8 @@ class Points(NamedTuple):
 
 
 def ordinary(grid: Grid, zero_points: Sequence[int]) -> Points:
-    """Normal numbers between the codes: halves, one ulp beside them, plain values; each LENGTH share scale and zero point.
+    """Normal numbers between the codes: halves, one ulp beside them, plain values; each
+    LENGTH share scale and zero point.
 
     >>> from refquant import INT2
     >>> points = ordinary(INT2, [0, 1])
@@ -60,16 +61,26 @@ def _between(rng: Any, grid: Grid, scale: Any, z: int) -> Points:
     between = np.spacing(np.abs(near / 2 + z).astype(np.float32)).astype(np.float64) / 2  # a tie of the sum in float32
     on = np.concatenate([halves, near / 2 - between, near / 2 + between]) * np.float64(scale)
     on = on.astype(np.float32)
-    plain = (rng.uniform(low, high, 40) * scale).astype(np.float32)
-    small = np.float32([1e-30, -1e-30, 1e-9, -1e-9]) * scale
-    x = np.concatenate([small, on, *(np.nextafter(on, np.float32(end)) for end in (-np.inf, np.inf)), plain])
+    small = np.array([1e-30, -1e-30, 1e-9, -1e-9], np.float32) * scale
+    decisive = np.concatenate([small, on, *(np.nextafter(on, np.float32(end)) for end in (-np.inf, np.inf))])
+    plain = (rng.uniform(low, high, PLAIN) * scale).astype(np.float32)
+    return numbers(np.concatenate([_inside(decisive, scale, low, high, LENGTH - PLAIN), _inside(
+        plain, scale, low, high, PLAIN)]), scale, z)
+
+
+def _inside(x: Any, scale: Any, low: int, high: int, n: int) -> Any:
+    """n normal numbers from low to high steps, those of x again and again."""
     steps = x.astype(np.float64) / np.float64(scale)
-    x = x[(steps >= low) & (steps <= high) & ((np.abs(x) >= SMALLEST) | (x == 0))]
-    return _of(np.resize(x, LENGTH), scale, z)
+    return np.resize(x[(steps >= low) & (steps <= high) & ((np.abs(x) >= SMALLEST) | (x == 0))], n)
 
 
-def _of(x: Any, scale: Any, z: int) -> Points:
-    return Points(np.float32(x), np.full(len(x), scale, np.float32), np.full(len(x), z))
+def numbers(x: Any, scale: Any, zero_point: int) -> Points:
+    """Numbers of one scale and zero point.
+
+    >>> numbers([1.5], 2, 3)
+    Points(x=array([1.5], dtype=float32), scale=array([2.], dtype=float32), zero_point=array([3]))
+    """
+    return Points(np.asarray(x, np.float32), np.full(len(x), scale, np.float32), np.full(len(x), zero_point))
 
 
 def zeros(grid: Grid, symmetric: bool) -> list[int]:
@@ -86,16 +97,16 @@ def zeros(grid: Grid, symmetric: bool) -> list[int]:
 
 @quiet
 def subnormal(zero_point: int) -> Points:
-    """Subnormal numbers at the smallest normal scales; numbers at scales whose reciprocal is subnormal.
+    """Subnormal numbers at the smallest normal scales; last four numbers at a scale whose reciprocal is subnormal.
 
-    >>> bool((np.abs(subnormal(0).x[:24]) < SMALLEST).all())
+    >>> bool((np.abs(subnormal(0).x[:-4]) < SMALLEST).all())
     True
     """
-    below = np.float32([0.25, 0.5, 0.500001, 0.75, 0.9, 1 - 2.0**-23])
-    small = [_of(np.concatenate([below, -below]) * SMALLEST, scale * SMALLEST, zero_point)
-             for scale in np.float32([1, 1.25])]
+    below = np.array([0.25, 0.5, 0.500001, 0.75, 0.9, 1 - 2.0**-23], np.float32)
+    small = [numbers(np.concatenate([below, -below]) * SMALLEST, scale * SMALLEST, zero_point)
+             for scale in (np.float32(1), np.float32(1.25))]
     scale = np.float32(1.5 * 2.0**126)
-    large = [_of(np.float32([1, 1.25, -1, 1.5]) * scale, scale, zero_point)]
+    large = [numbers(np.array([1, 1.25, -1, 1.5], np.float32) * scale, scale, zero_point)]
     return Points(*(np.concatenate(part) for part in zip(*small, *large, strict=True)))
 
 
@@ -109,4 +120,4 @@ def beyond(grid: Grid, zero_point: int) -> Points:
     by = np.array([0.5, 1, 1.5, 3, 12, 200, 40_000])
     far = [3e9, -3e9, 1e19, -1e19, 1e38, -1e38, np.inf, -np.inf]
     x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far])
-    return _of(x, np.float32(1), zero_point)
+    return numbers(x, np.float32(1), zero_point)

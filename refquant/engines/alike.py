@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..engines import choices
-from ..engines.conventions import Convention
 from ..grids import Grid
+from . import choices
+from .conventions import Convention
 
 #: Their quotients are floats of float32 or float16.
 SHORT = {choices.true_division, choices.reciprocal, choices.flushed_reciprocal, choices.in_float16}
