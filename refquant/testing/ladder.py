@@ -16,6 +16,7 @@ from ..affine import AffineParams
 from ..arguments import quiet
 from ..grids import Grid
 from . import strategies
+from .layouts import layouts
 
 Case: TypeAlias = tuple[Any, AffineParams]
 
@@ -60,12 +61,13 @@ def _values_of_codes(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) 
 
 @st.composite
 def _ties(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool, odd: bool = False) -> Case:
-    """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
+    """Exact ties between codes, and quarters beside them; the zero point 0, where no sum can matter, or odd."""
     grid, dtype = draw(grids), draw(dtypes)
     z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd else zero(grid) if symmetric else 0
     scale = draw(_powers_of_two(dtype))
     below = _spread(max(grid.qmin - z, -1000), min(grid.qmax - z, 1000) - 1)
-    return ((below + 0.5) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
+    steps = (below + np.array([[0.5], [0.25], [0.75]])).ravel()
+    return (steps * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 def odd_zero_points(grids: Any, dtypes: Any, symmetric: bool) -> Any:
@@ -122,6 +124,22 @@ def channels(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
 
 
 @st.composite
+def elsewhere(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+    """A few decision points, for arrays of other lengths and layouts."""
+    x, params = draw(_ties(grids, dtypes, symmetric) | _full_mantissas(grids, dtypes, symmetric))
+    return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=4, unique=True))], params
+
+
+def asked(kind: Callable[..., Any], case: Case) -> list[Case]:
+    """The case itself, or its numbers in all layouts.
+
+    >>> [x.shape for x, _ in asked(elsewhere, (np.zeros(3), None))][:3]
+    [(0,), (), (1,)]
+    """
+    return [(x, case[1]) for x in layouts(case[0])] if kind is elsewhere else [case]
+
+
+@st.composite
 def codes_and_values(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
     """Codes, their ends and some between, at any ordinary scale: for dequantize."""
     grid, dtype = draw(grids), draw(dtypes)
@@ -133,4 +151,4 @@ def codes_and_values(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) 
 #: The rules in the order in which each can be told from those before it, and the data that decide it.
 LADDER: list[tuple[str, Callable[[Any, Any, bool], Any]]] = [
     ("R2", _values_of_codes), ("R4", _ties), ("R5", odd_zero_points), ("R6", _outside), ("R3", _full_mantissas),
-    ("R3", _any_scale), ("R12", channels)]
+    ("R3", _any_scale), ("R12", channels), ("R12", elsewhere)]
