@@ -30,6 +30,9 @@ def codes(convention: Convention, x: Any, scale: Any, zero_point: Any, grid: Gri
     array([ 3.,  5., nan])
     """
     x, scale, z = np.broadcast_arrays(x, scale, zero_point)
+    if not grid.equal_steps:  # what is rounded there is no integer: of the choices, the division alone counts
+        v = np.array([convention.division(*of) for of in zip(x.ravel(), scale.ravel(), strict=True)], F64)
+        return grid.encode(np.clip(grid.round(v), grid.qmin, grid.qmax)).reshape(x.shape).astype(F64)
     if type(convention) is not Convention or x.dtype != F32 or not set(convention[:4]) <= KNOWN:
         each = [_code(convention, *of) for of in zip(x.ravel(), scale.ravel(), z.ravel().tolist(), [grid] * x.size,
                                                      strict=True)]
@@ -43,7 +46,8 @@ def quotients(convention: Convention, x: Any, scale: Any, z: Any, grid: Grid) ->
     if convention.zero_point is choices.offset_first:
         x, z = choices.above_lowest(x, scale, z, grid), np.full(x.shape, grid.qmin)
     v = DIVISIONS[convention.division](x, scale).astype(F64)
-    return ZERO_POINTS[convention.zero_point](v, z)
+    total, rest = ZERO_POINTS[convention.zero_point](v, z)
+    return total, rest
 
 
 @quiet

@@ -14,7 +14,7 @@ from ..grids import Grid
 from .check import Deviation
 from .forms import name_of, plain
 from .ladder import coarse, zero
-from .story import array
+from .layouts import written
 
 
 class Seen(NamedTuple):
@@ -103,11 +103,9 @@ class Call(NamedTuple):
                                        f"expected   {means_0.flat[0]}\ngot        {q[q != means_0][0]}")
         return f"scale {scale.flat[0]:g}"
 
-    def written(self, x: Any, pattern: Any = None) -> str:
-        """The call, to be pasted; of a pattern that is repeated, if that is shorter."""
-        repeats = pattern is not None and x.size > len(pattern) and (np.resize(pattern, x.shape) == x).all()
-        text = f"np.resize({array(pattern)}, {x.shape})" if repeats else array(x)
-        return f"    import numpy as np\n    {name_of(self.function, 'quantize')}({text})"
+    def written(self, x: Any) -> str:
+        """The call, to be pasted."""
+        return f"    import numpy as np\n    {name_of(self.function, 'quantize')}({written(x)})"
 
     def smallest(self, row: Any, v: Any, came: int) -> str:
         """A call that gives v the same code: with the ends and v alone if that is enough, or with the whole slice."""
@@ -120,7 +118,7 @@ class Call(NamedTuple):
                     rows = np.tile(np.resize(slice_, places.shape[1]), (len(places), 1))
                     x.reshape(-1)[places] = rows
                     if (self.of(rows, shape)[0][rows == v] == came).any():
-                        return self.written(x, slice_)
+                        return self.written(x)
         return f"    in a slice from {row.min()} to {row.max()}, beside others"
 
 

@@ -106,6 +106,8 @@ def by_blocks(f: Callable[[Any, Any, Any], Any], size: int) -> Callable[..., Any
     size = whole("by_blocks", size, "size", 1)
 
     def channels(x: Any, scale: Any, zero_point: Any, axis: int) -> Any:
+        if not x.size:
+            return np.zeros(x.shape, np.int8)
         rows = x.swapaxes(0, axis).reshape(scale.shape[0], -1)  # a row has one scale
         n, m = rows.shape
         padded = np.zeros((n, -(-m // size) * size), x.dtype)

@@ -16,6 +16,7 @@ from ..affine import AffineParams
 from ..arguments import quiet
 from ..grids import Grid
 from . import strategies
+from .layouts import layouts
 
 Case: TypeAlias = tuple[Any, AffineParams]
 
@@ -129,12 +130,13 @@ def _values_of_codes(draw: st.DrawFn, made: Made) -> Case:
 @st.composite
 @quiet
 def _ties(draw: st.DrawFn, made: Made, odd: bool = False) -> Case:
-    """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
+    """Exact ties between codes, and quarters beside them; the zero point 0, where no sum can matter, or odd."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
     z = zero(grid) if made.symmetric else 0
     z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd and grid.equal_steps else z
     scale = draw(_powers_of_two(dtype))
-    return (_values(grid, z, 0.5, 1000) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
+    steps = np.concatenate([_values(grid, z, part, 1000) for part in (0.5, 0.25, 0.75)])
+    return (steps * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 def odd_zero_points(made: Made) -> Any:
@@ -190,6 +192,24 @@ def channels(draw: st.DrawFn, made: Made) -> Case:
 
 
 @st.composite
+def elsewhere(draw: st.DrawFn, made: Made) -> Case:
+    """A few decision points, for arrays of other lengths and layouts."""
+    x, params = draw(_ties(made) | _full_mantissas(made))
+    return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=4, unique=True))], params
+
+
+def asked(kind: Callable[..., Any], made: Made, case: Case) -> list[Case]:
+    """The case itself, or its numbers in all layouts, as far as the quantizer takes them.
+
+    >>> made = Made(st.nothing(), st.nothing(), multiple=4)
+    >>> params = AffineParams(scale=1.0, zero_point=0, grid=strategies.INT8)
+    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))]
+    [(0,), (4,), (4,), (4,), (20,), (64,), (5000,), (64,), (5, 8)]
+    """
+    return [made.fitted((x, case[1])) for x in (layouts(case[0]) if kind is elsewhere else [case[0]])]
+
+
+@st.composite
 def codes_and_values(draw: st.DrawFn, made: Made) -> Case:
     """Codes, their ends and some between, at any ordinary scale: for dequantize."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
@@ -201,4 +221,4 @@ def codes_and_values(draw: st.DrawFn, made: Made) -> Case:
 #: The rules in the order in which each can be told from those before it, and the data that decide it.
 LADDER: list[tuple[str, Callable[[Made], Any]]] = [
     ("R2", _values_of_codes), ("R4", _ties), ("R5", odd_zero_points), ("R6", _outside), ("R3", _full_mantissas),
-    ("R3", _any_scale), ("R12", channels)]
+    ("R3", _any_scale), ("R12", channels), ("R12", elsewhere)]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..affine import AffineParams
-from ..engines.exact import exact, hexadecimal
+from ..engines.exact import exact
 from ..grids import Grid
 from .forms import name_of
+from .layouts import written as array
 
 
 def call(f: Any, x: Any, params: AffineParams) -> str:
@@ -56,22 +57,6 @@ def code(grid: Grid, q: int) -> str:
     except ValueError:
         value = "no value"
     return f"{q} = 0x{q:02X}, {value}" if q >= 0 else f"{q}, {value}"
-
-
-def array(a: Any) -> str:
-    """An array as Python, bit for bit.
-
-    >>> array(np.float32([0.5, 1])), array(np.zeros(64, np.float32))
-    ("np.array([float.fromhex('0x1p-1'), float.fromhex('0x1p+0')], np.float32)", \
-"np.full((64,), float.fromhex('0x0p+0'), np.float32)")
-    """
-    def text(v: Any) -> str:
-        if isinstance(v, list):
-            return f"[{', '.join(map(text, v))}]"
-        return f"float.fromhex('{hexadecimal(v)}')" if isinstance(v, float) else str(v)
-    if a.size > 2 and len({v.tobytes() for v in a.flat}) == 1:
-        return f"np.full({a.shape}, {text(a.flat[0].item())}, np.{a.dtype})"
-    return f"np.array({text(a.tolist())}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({text(a.tolist())})"
 
 
 def quotient(x: Any, scale: Any) -> str:
