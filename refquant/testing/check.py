@@ -297,7 +297,8 @@ def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i
     one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
     should, came = int(expected.ravel()[i]), int(got.ravel()[i])
     shown, where = (x, params), f"       at index {tuple(map(int, np.unravel_index(i, x.shape)))}"
-    for few in (np.repeat(one, x.shape[-1]), one) if x.ndim else (one,):
+    sizes = [n >> k for n in x.shape[-1:] for k in range(n.bit_length())] or [1]
+    for few in (np.repeat(one, n) for n in sizes):
         with suppress(Exception):  # then more is shown
             if int(silent(quantize, few.copy(), alone).ravel()[0]) == came:
                 shown, where = (few, alone), ""
