@@ -4,6 +4,8 @@
                    each body is the engine's own formula, each docstring says from which rules it departs
     choices        how to divide, round, cast: functions that also tell their step
     conventions    five choices are a convention
+    arrays         the named conventions on many numbers at once
+    alike          which conventions are one function
     operators      one record an operator: names, function, convention; what the tables, explain and identify read
     blocks         gguf's operators, asked as the others are
 

@@ -30,6 +30,7 @@ from .ladder import LADDER, Case, asked, channels, codes_and_values, odd_zero_po
 from .layouts import written
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
+Others: TypeAlias = "Callable[[], tuple[list[Tried], str]]"
 OneAxis: TypeAlias = Callable[[Any, Any, Any, int], Any]
 
 
@@ -108,10 +109,10 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     left_out = [odd_zero_points] * symmetric + [channels] * (not per_channel)
     rungs = [(rule, kind(chosen, dtype, symmetric).map(partial(asked, kind))) for rule, kind in LADDER
              if kind not in left_out]
+    called, run = partial(_called, "R12", quantize), partial(_try, profile)
+    others = partial(everything, [cases for _, cases in rungs], run, called)
     for rule, cases in rungs:
-        _try(profile, cases, lambda several, rule=rule: _compare(  # type: ignore[misc]
-            rule, quantize, convention, several, lambda: everything([cases for _, cases in rungs], partial(
-                _try, profile), partial(_called, "R12", quantize))))
+        _try(profile, cases, partial(_compare, rule, quantize, convention, others))
     if dequantize is not None:
         cases = codes_and_values(chosen, dtype, symmetric)
         _try(profile, cases, lambda case: _compare_reals(dequantize, case))
@@ -209,18 +210,16 @@ def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
 
 
 @quiet
-def _compare(rule: str, quantize: Quantize, convention: Convention, cases: list[Case],
-             others: Callable[[], tuple[list[Tried], str]]) -> None:
+def _compare(rule: str, quantize: Quantize, convention: Convention, others: Others, cases: list[Case]) -> None:
     for case in cases:
-        _compare_one(rule, quantize, convention, case, others)
+        _compare_one(rule, quantize, convention, others, case)
 
 
-def _compare_one(rule: str, quantize: Quantize, convention: Convention, case: Case,
-                 others: Callable[[], tuple[list[Tried], str]]) -> None:
+def _compare_one(rule: str, quantize: Quantize, convention: Convention, others: Others, case: Case) -> None:
     x, params = case
     expected, got = _expected(convention, x, params), _called(rule, quantize, x, params)
     if got.dtype.kind not in "iu":
-        raise Deviation("R1", f"R1 is broken: {SAYS['R1']}.\n\n{_call(quantize, x[..., :1], _first(params))}\n\n"
+        raise Deviation("R1", f"R1 is broken: {SAYS['R1']}.\n\n{_call(quantize, x, params)}\n\n"
                               f"got        an array of {got.dtype}")
     wrong = np.flatnonzero(got.ravel() != expected.ravel())
     if wrong.size:
@@ -303,10 +302,6 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
         raise Deviation("R2", "\n".join([
             f"R2 is broken: {SAYS['R2']}.", "", _call(dequantize, q[i:i + 1], params), "",
             *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
-
-
-def _first(params: AffineParams) -> AffineParams:
-    return AffineParams(scale=params.scale.ravel()[0], zero_point=params.zero_point.ravel()[0], grid=params.grid)
 
 
 def _call(f: Quantize, x: Any, params: AffineParams) -> str:

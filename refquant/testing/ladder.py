@@ -127,16 +127,20 @@ def channels(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
 def elsewhere(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
     """A few decision points, for arrays of other lengths and layouts."""
     x, params = draw(_ties(grids, dtypes, symmetric) | _full_mantissas(grids, dtypes, symmetric))
-    return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=4, unique=True))], params
+    return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=8, unique=True))], params
 
 
 def asked(kind: Callable[..., Any], case: Case) -> list[Case]:
-    """The case itself, or its numbers in all layouts.
+    """The case itself, or its numbers in all layouts, copies of the first one, and each alone.
 
     >>> [x.shape for x, _ in asked(elsewhere, (np.zeros(3), None))][:3]
     [(0,), (), (1,)]
     """
-    return [(x, case[1]) for x in layouts(case[0])] if kind is elsewhere else [case]
+    if kind is not elsewhere:
+        return [case]
+    x, params = case
+    copies = [np.full(n, x[0]) for n in (3, 17, 64)]
+    return [(each, params) for each in (*layouts(x), *copies, *x.reshape(-1, 1))]
 
 
 @st.composite
