@@ -40,9 +40,9 @@ def simplest(c: Convention, grid: Grid, symmetric: bool) -> Convention:
     true division gives, since no quotient of two float32 lies within 2**-50 of a tie between two. What is rounded is
     not negative, except where it is clipped, if 0 stands for the lowest code there; then roundings that differ for
     negative numbers alone are the same. With ties rounded up, or down, a float32 or x / scale in float64 lies on a tie
-    or at least 2**-25 beside it, so that adding the zero point in float64, before or after, is the same. Casts to int64
-    differ only where a sum with a negative number wraps. Beyond 65504 float16 has infinity alone, in which int32 and
-    int64 are alike.
+    or at least 2**-25 beside it, so that adding the zero point in float64, before or after, is the same, if no sum
+    wraps. Casts to int64 differ only where a sum with a negative number wraps. Beyond 65504 float16 has infinity alone,
+    in which int32 and int64 are alike.
     """
     early, late = choices.before_rounding_in_float64, choices.after_rounding
     if c.zero_point is choices.offset_first or (grid.qmin == 0 and (symmetric or c.zero_point is not late)):
@@ -52,7 +52,8 @@ def simplest(c: Convention, grid: Grid, symmetric: bool) -> Convention:
     if symmetric and (c.zero_point is early or (c.zero_point is choices.offset_first and grid.qmin == 0)):
         c = c._replace(zero_point=late)
     exact = c.division in SHORT or c.division is choices.in_float64
-    if c.zero_point is early and exact and c.rounding in (choices.half_up, choices.half_down):
+    ties = c.rounding in (choices.half_up, choices.half_down)
+    if c.zero_point is early and exact and ties and c.cast is choices.saturating:
         c = c._replace(zero_point=late)
     if c.cast is choices.sum_through_int64 and _nothing_negative(c, grid, symmetric):
         c = c._replace(cast=choices.through_int64)

@@ -5,8 +5,12 @@
     fake        check_fake_quantizer(yours): the rounding, and the way back
     dynamic     check_dynamic(yours): its own scale, and its codes; fits, calls and judged do the work
     ladder      the numbers that check_quantizer tries, rule after rule
+    hints       what a wrong quantizer would be right with
     story       how a counter-example is told
     identify    identify(black_box): which convention is it
+    points      the numbers that identify asks
+    asking      a black box asked in several ways
+    layouts     the same numbers in other arrays, and how an array is written
     requantizer identify_requantizer(black_box): one rounding or two, of integers or of floats
     oracle      the formula for one number at a time, in exact fractions: the nearest of all values
     strategies  data at decision points of every grid: values, ties, one ulp beside them, far outside
@@ -51,9 +55,11 @@ your own is tested on data that fit, without filtering:
 To check an intended deviation, name it: check_quantizer(mine, zero_point=before_rounding). Several may be combined:
 
     argument     refquant's own    others, of refquant.engines.choices
-    rounding     half_even         half_away, half_up, half_down, toward_zero, downward; half_added and half_added_away
-                                   add 0.5 in float32, so that 0.49999997 becomes 1
-    zero_point   after_rounding    before_rounding (the sum in float32), before_rounding_in_float64
+    rounding     half_even         half_away, half_up, half_down, half_toward_zero, toward_zero, away_from_zero,
+                                   downward, upward; half_added and half_added_away add 0.5 in float32, so that
+                                   0.49999997 becomes 1
+    zero_point   after_rounding    before_rounding (the sum in float32), before_rounding_in_float64, offset_first
+                                   (round((x - lo) / scale) + qmin)
     division     true_division     reciprocal, fused_reciprocal, in_float64, reciprocal_in_float64, in_float16,
                                    flushed_reciprocal (subnormal numbers are 0)
     cast         saturating        through_int32, through_int64 (before the clip), sum_through_int64 (and after the

@@ -30,6 +30,7 @@ from .hints import Tried, everything, hints
 from .ladder import LADDER, Case, Made, asked, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
+Others: TypeAlias = "Callable[[], tuple[list[Tried], str]]"
 
 
 class Deviation(AssertionError):
@@ -123,10 +124,10 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     profile = _profile(examples, random)
     left_out = [channels] * per_tensor + [odd_zero_points] * (symmetric or len(uneven) == len(own or [first]))
     rungs = [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
+    called, run = partial(_called, "R12", quantize), partial(_try, profile)
+    others = partial(everything, [cases for _, cases in rungs], run, called)
     for rule, cases in rungs:
-        _try(profile, cases, lambda several, rule=rule: _compare(  # type: ignore[misc]
-            rule, quantize, convention, several, lambda: everything([cases for _, cases in rungs], partial(
-                _try, profile), partial(_called, "R12", quantize))))
+        _try(profile, cases, partial(_compare, rule, quantize, convention, others))
     if dequantize is not None:
         back = in_arrays(dequantize, arrays)
         _try(profile, codes_and_values(made), lambda case: _compare_reals(back, case))
@@ -214,19 +215,17 @@ def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
 
 
 @quiet
-def _compare(rule: str, quantize: Quantize, convention: Convention, cases: list[Case],
-             others: Callable[[], tuple[list[Tried], str]]) -> None:
+def _compare(rule: str, quantize: Quantize, convention: Convention, others: Others, cases: list[Case]) -> None:
     for case in cases:
-        _compare_one(rule, quantize, convention, case, others)
+        _compare_one(rule, quantize, convention, others, case)
 
 
-def _compare_one(rule: str, quantize: Quantize, convention: Convention, case: Case,
-                 others: Callable[[], tuple[list[Tried], str]]) -> None:
+def _compare_one(rule: str, quantize: Quantize, convention: Convention, others: Others, case: Case) -> None:
     x, params = case
     expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
     if got.dtype.kind not in "iu":
         rule, words = _said("R1", params.grid)
-        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x[..., :1], _first(params))}\n\n"
+        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
                               f"got        an array of {got.dtype}")
     wrong = np.flatnonzero(got.ravel() != expected.ravel())
     if wrong.size:
@@ -320,7 +319,3 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
         raise Deviation(rule, "\n".join([
             f"{rule} is broken: {words}.", "", story.call(dequantize, q[i:i + 1], params), "",
             *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
-
-
-def _first(params: AffineParams) -> AffineParams:
-    return AffineParams(scale=params.scale.ravel()[0], zero_point=params.zero_point.ravel()[0], grid=params.grid)

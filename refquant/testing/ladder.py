@@ -195,18 +195,22 @@ def channels(draw: st.DrawFn, made: Made) -> Case:
 def elsewhere(draw: st.DrawFn, made: Made) -> Case:
     """A few decision points, for arrays of other lengths and layouts."""
     x, params = draw(_ties(made) | _full_mantissas(made))
-    return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=4, unique=True))], params
+    return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=8, unique=True))], params
 
 
 def asked(kind: Callable[..., Any], made: Made, case: Case) -> list[Case]:
-    """The case itself, or its numbers in all layouts, as far as the quantizer takes them.
+    """The case itself, or its numbers in all layouts, copies of the first one, and each alone; in sizes that it takes.
 
     >>> made = Made(st.nothing(), st.nothing(), multiple=4)
     >>> params = AffineParams(scale=1.0, zero_point=0, grid=strategies.INT8)
-    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))]
+    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))][:9]
     [(0,), (4,), (4,), (4,), (20,), (64,), (5000,), (64,), (5, 8)]
     """
-    return [made.fitted((x, case[1])) for x in (layouts(case[0]) if kind is elsewhere else [case[0]])]
+    x, params = case
+    if kind is not elsewhere:
+        return [made.fitted(case)]
+    copies = [np.full(n, x[0]) for n in (3, 17, 64)]
+    return [made.fitted((each, params)) for each in (*layouts(x), *copies, *x.reshape(-1, 1))]
 
 
 @st.composite

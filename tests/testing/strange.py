@@ -1,4 +1,4 @@
-"""Quantizers that are like no named convention, each with a fault or a way of its own, and the convention nearest to each."""
+"""Quantizers that are like no named convention, each with a fault or a way of its own, and what is nearest to each."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,10 +8,11 @@ import numpy as np
 import refquant as rq
 
 F32, F64 = np.float32, np.float64
+RNG = np.random.default_rng(0)
 
 
 class Strange(NamedTuple):
-    """A quantizer, and words of the nearest convention; which line of identify tells of it."""
+    """A quantizer, the nearest convention, and which line of identify tells of the difference."""
 
     quantize: Callable[[Any, rq.AffineParams], Any]
     nearest: str
@@ -83,10 +84,11 @@ def as_jax_on_a_processor(x: Any, params: rq.AffineParams) -> Any:
     """True division for one number, a reciprocal that is flushed for more."""
     if x.size == 1:
         return rq.quantize(x, params)
+
     def flushed(v: Any) -> Any:
         return np.where(np.abs(v) < np.finfo(F32).tiny, F32(0), v)
-    with np.errstate(all="ignore"):
-        return on(params, flushed(x) * flushed(F32(1) / params.scale))
+
+    return on(params, flushed(x) * flushed(F32(1) / params.scale))
 
 
 @strange("refquant's own", "arrays")
@@ -99,62 +101,62 @@ def the_first_of_many(x: Any, params: rq.AffineParams) -> Any:
 
 # ---------------------------------------------------------------------------------------------- ways to round
 
-@strange("half_down")
+@strange("zero_point=offset_first, rounding=toward_zero")
 def c_cast(x: Any, params: rq.AffineParams) -> Any:
-    """faults D1: 128 is added and the fraction cut off, without a half."""
+    """128 is added and the fraction cut off, without a half: floor, for what is not negative is floor either way."""
     return np.clip(np.floor(x / params.scale + (params.zero_point + F32(128)).astype(F32)) - 128, -128, 127
                    ).astype(np.int8)
 
 
-@strange("refquant's own")
+@strange("zero_point=before_rounding_in_float64")
 def to_odd(x: Any, params: rq.AffineParams) -> Any:
     v = x / params.scale
     odd = 2 * np.floor(v / 2) + 1
     return clipped(np.where(np.isfinite(v) & (v % 1 == 0.5), odd, np.rint(v)) + params.zero_point, params)
 
 
-@strange("")
-def at_random(x: Any, params: rq.AffineParams, rng: Any = np.random.default_rng(0)) -> Any:
-    return clipped(np.floor(x / params.scale + rng.random(x.shape)) + params.zero_point, params)
+@strange("refquant's own", "arrays")
+def at_random(x: Any, params: rq.AffineParams) -> Any:
+    return clipped(np.floor(x / params.scale + RNG.random(x.shape)) + params.zero_point, params)
 
 
-@strange("refquant's own")
+@strange("refquant's own", "arrays")
 def with_noise(x: Any, params: rq.AffineParams) -> Any:
-    """The same noise each time, of a thousandth of a step."""
+    """Noise of a thousandth of a step, by the place in the array."""
     noise = np.random.default_rng(x.size).normal(0, 1e-3, x.shape)
     return on(params, x / params.scale + noise)
 
 
-@strange("half_even")
+@strange("refquant's own")
 def rounded_twice(x: Any, params: rq.AffineParams) -> Any:
     """To quarters, then to integers."""
     return on(params, np.rint(x / params.scale * 4) / 4)
 
 
-@strange("half_up")
-def three_tenths(x: Any, params: rq.AffineParams) -> Any:
+@strange("refquant's own")
+def four_tenths(x: Any, params: rq.AffineParams) -> Any:
     """A threshold of 0.4 instead of 0.5."""
     return clipped(np.floor(x / params.scale + F32(0.6)) + params.zero_point, params)
 
 
-@strange("half_up")
+@strange("rounding=half_up")
 def half_less_an_ulp(x: Any, params: rq.AffineParams) -> Any:
     """0.49999997 is added, so that 0.49999997 is not rounded up."""
     return clipped(np.floor(x / params.scale + F32(0.49999997)) + params.zero_point, params)
 
 
-@strange("zero_point=before_rounding")
+@strange("refquant's own")
 def magic_number(x: Any, params: rq.AffineParams) -> Any:
-    """1.5 * 2**23 is added and subtracted, with the zero point in between; only small sums are right."""
+    """1.5 * 2**20 is added and subtracted, which rounds to eighths."""
     v = np.clip(x / params.scale, -1000, 1000).astype(F32) + params.zero_point.astype(F32) + F32(2.0**20 * 1.5)
-    return clipped(np.rint((v - F32(2.0**20 * 1.5))), params)
+    return clipped(np.rint(v - F32(2.0**20 * 1.5)), params)
 
 
 # ---------------------------------------------------------------------------------------------- ways to divide
 
 @strange("refquant's own")
 def ten_millionths_added(x: Any, params: rq.AffineParams) -> Any:
-    """keras' abs_max_quantize, faults D2."""
+    """As keras' abs_max_quantize does."""
     return on(params, x / (params.scale + F32(1e-7)))
 
 
@@ -164,23 +166,23 @@ def float64_inside(x: Any, params: rq.AffineParams) -> Any:
     return on(params, x.astype(F64) / float(f"{float(params.scale):.7g}"))
 
 
-@strange("division=reciprocal")
+@strange("division=reciprocal, rounding=half_away")
 def an_ulp_off(x: Any, params: rq.AffineParams) -> Any:
-    """An approximate reciprocal, as of rcpps without a Newton step, here one ulp too large."""
+    """A reciprocal that is one ulp too large, so that each tie goes away from zero."""
     return on(params, x * np.nextafter(F32(1) / params.scale, F32(np.inf)))
 
 
-@strange("division=in_float16")
+@strange("refquant's own")
 def scale_in_float16(x: Any, params: rq.AffineParams) -> Any:
     return on(params, x / params.scale.astype(np.float16).astype(F32))
 
 
-@strange("")
+@strange("refquant's own")
 def scale_in_bfloat16(x: Any, params: rq.AffineParams) -> Any:
-    return on(params, x / (params.scale.reshape(1).view(np.uint32) & 0xFFFF0000).view(F32))
+    return on(params, x / (params.scale.view(np.uint32) & np.uint32(0xFFFF0000)).view(F32))
 
 
-@strange("division=reciprocal")
+@strange("division=in_float64")
 def shift_of_the_scale(x: Any, params: rq.AffineParams) -> Any:
     """A fixed-point reciprocal of 31 bits."""
     mantissa, exponent = np.frexp(1 / params.scale.astype(F64))
@@ -189,7 +191,7 @@ def shift_of_the_scale(x: Any, params: rq.AffineParams) -> Any:
 
 # ---------------------------------------------------------------------------------------------- ways to end
 
-@strange("refquant's own")
+@strange("cast=wrapping")
 def swapped_ends(x: Any, params: rq.AffineParams) -> Any:
     v = np.rint(x / params.scale) + params.zero_point
     ends = np.where(v > params.grid.qmax, params.grid.qmin, np.where(v < params.grid.qmin, params.grid.qmax, v))
