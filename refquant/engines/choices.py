@@ -88,6 +88,16 @@ def half_down(v: Fraction) -> int:
     return math.ceil(v - Fraction(1, 2))
 
 
+@described("round, ties toward 0", _ties("toward zero"), "it rounds ties toward 0")
+def half_toward_zero(v: Fraction) -> int:
+    """Ties toward zero: ceil(|v| - 1/2) with v's sign.
+
+    >>> [half_toward_zero(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
+    [-1, 0, 0, 1, 2]
+    """
+    return half_down(v) if v > 0 else half_up(v)
+
+
 @described("round toward 0", _ties("toward zero"), "it drops the fraction")
 def toward_zero(v: Fraction) -> int:
     """The fraction dropped: a C cast.
@@ -106,6 +116,26 @@ def downward(v: Fraction) -> int:
     (-2, 1)
     """
     return math.floor(v)
+
+
+@described("round up", _ties("up"), "it rounds up")
+def upward(v: Fraction) -> int:
+    """ceil(v).
+
+    >>> upward(Fraction(-9, 5)), upward(Fraction(9, 5))
+    (-1, 2)
+    """
+    return math.ceil(v)
+
+
+@described("round away from 0", _ties("away from zero"), "it rounds away from 0")
+def away_from_zero(v: Fraction) -> int:
+    """ceil(|v|) with v's sign.
+
+    >>> away_from_zero(Fraction(-6, 5)), away_from_zero(Fraction(6, 5))
+    (-2, 2)
+    """
+    return upward(v) if v > 0 else downward(v)
 
 
 @described("floor of + 0.5 in float32", _ties("as + 0.5 is rounded to float32:"), "it adds 0.5 in float32")
@@ -265,6 +295,25 @@ def before_rounding_in_float64(v: Scalar | Exact, z: int, _: type[Scalar]) -> tu
     (np.float64(3.5), 0)
     """
     return before_rounding(v, z, np.float64)
+
+
+@described("x - lo", lambda _, above, *__: f"x - lo = {show(above)}, which takes the place of x; ",
+           "it subtracts the real of the lowest code before it divides")
+def offset_first(v: Scalar | Exact, z: int, _: type[Scalar]) -> tuple[Scalar | Exact, int]:
+    """round((x - lo) / scale) + qmin, lo = (qmin - zero_point) * scale and x - lo rounded: TensorFlow's fake_quant.
+
+    Convention takes x - lo for x and qmin for the zero point (above_lowest); what is left is after_rounding.
+
+    >>> from refquant import INT8
+    >>> above_lowest(np.float32(-1.25), np.float32(0.5), 3, INT8)
+    np.float32(64.25)
+    """
+    return v, z
+
+
+def above_lowest(x: Any, scale: Any, z: Any, grid: Grid) -> Any:
+    """x - lo, of numbers or arrays: lo is the real that the lowest code means."""
+    return x - x.dtype.type(grid.qmin - z) * scale
 
 
 # ---------------------------------------------------------------------------------------------- cast

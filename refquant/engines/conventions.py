@@ -53,6 +53,10 @@ class Convention(NamedTuple):
         >>> sentence(steps)
         'x / scale = 1.5, + 1 = 2.5, a tie: to the even 2'
         """
+        if self.zero_point is choices.offset_first:
+            above = choices.above_lowest(x, scale, zero_point, grid)
+            return [Step.of(choices.offset_first, x, above, value=above), *self._replace(
+                zero_point=choices.after_rounding).steps(above, scale, int(grid.qmin), grid)]
         v = self.division(x, scale)
         total, rest = self.zero_point(v, zero_point, type(x))
         whole = exact(total)
@@ -97,9 +101,11 @@ class Convention(NamedTuple):
 NAMED: dict[str, tuple[Callable[..., Any], ...]] = {
     "division": (choices.true_division, choices.reciprocal, choices.fused_reciprocal, choices.in_float64,
                  choices.reciprocal_in_float64),
-    "zero_point": (choices.after_rounding, choices.before_rounding, choices.before_rounding_in_float64),
-    "rounding": (choices.half_even, choices.half_away, choices.half_up, choices.half_down, choices.half_added,
-                 choices.half_added_away, choices.toward_zero, choices.downward),
+    "zero_point": (choices.after_rounding, choices.before_rounding, choices.before_rounding_in_float64,
+                   choices.offset_first),
+    "rounding": (choices.half_even, choices.half_away, choices.half_up, choices.half_down, choices.half_toward_zero,
+                 choices.half_added, choices.half_added_away, choices.toward_zero, choices.away_from_zero,
+                 choices.downward, choices.upward),
     "cast": (choices.saturating, choices.through_int32, choices.through_int64, choices.sum_through_int64,
              choices.wrapping),
 }

@@ -105,6 +105,8 @@ def _meant(x_hat: Reals, params: AffineParams) -> Codes:
 
 
 def _torchao(x: Reals, params: AffineParams) -> Codes:
+    if not x.size:
+        return x.astype(params.grid.dtype)  # torchao has no empty blocks
     return torchao.quantize_affine(x, x.shape, params.scale.reshape(1), params.zero_point.reshape(1), params.grid)
 
 

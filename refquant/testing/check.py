@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from numpy.typing import DTypeLike
 
 from ..affine import AffineParams
 from ..affine import dequantize as right_dequantize
 from ..affine import quantize as right_quantize
-from ..arguments import error, quiet, whole
+from ..arguments import error, first, quiet, whole
 from ..engines import choices
+from ..engines.arrays import codes
 from ..engines.choices import Cast, Division, Nan, Rounding, ZeroPoint
-from ..engines.conventions import NAMED, RULE_OF, Convention
+from ..engines.conventions import RULE_OF, Convention
 from ..engines.exact import hexadecimal
-from ..grids import INT8, UINT8, Grid, IntGrid, known
+from ..grids import Grid, IntGrid, known
 from . import story, strategies
-from .ladder import LADDER, Case, channels, codes_and_values, odd_zero_points, zero
+from .forms import in_arrays, name_of, plain
+from .hints import Tried, everything, hints
+from .ladder import LADDER, Case, Made, asked, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
-OneAxis: TypeAlias = Callable[[Any, Any, Any, int], Any]
+Others: TypeAlias = "Callable[[], tuple[list[Tried], str]]"
 
 
 class Deviation(AssertionError):
@@ -41,20 +47,28 @@ class Deviation(AssertionError):
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
                     grids: Sequence[Grid] | Grid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
-                    symmetric: bool = False, per_channel: bool = True, rounding: Rounding = choices.half_even,
+                    symmetric: bool = False, per_tensor: bool = False, multiple: int = 1,
+                    data_precision: int | None = None, scale_precision: int | None = None,
+                    arrays: Callable[[Any], Any] | None = None, rounding: Rounding = choices.half_even,
                     zero_point: ZeroPoint = choices.after_rounding, division: Division = choices.true_division,
                     cast: Cast = choices.saturating, nan: Nan = choices.refused, examples: int = 100,
                     random: bool = False) -> None:
     """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
 
     Args:
-        quantize: (x, params) -> codes, of any integer dtype, as rq.quantize; one_axis adapts other calls.
+        quantize: (x, params) -> codes, of any integer dtype, as rq.quantize; by_range, one_axis and by_blocks adapt
+            other calls.
         dequantize: (codes, params) -> reals, as rq.dequantize; None is not tested.
         bits: grids of 2 to so many bits are tried, signed, unsigned and narrow.
         grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4], rq.E4M3, rq.NF4.
         dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
         symmetric: try zero point 0 alone.
-        per_channel: try a scale per slice along one axis too.
+        per_tensor: try one scale alone; otherwise a scale per slice along one axis, too.
+        multiple: x's last axis is a multiple of so many numbers.
+        data_precision, scale_precision: significant bits of the numbers and of the scales that are tried: 1 makes
+            powers of two, 8 what bfloat16 holds, 11 float16; None all that the dtype has.
+        arrays: torch.from_numpy, jax.numpy.asarray or another function that makes x, params.scale and
+            params.zero_point of NumPy's; what comes back is made NumPy's again.
         rounding, zero_point, division, cast, nan: the convention to hold it to (refquant.engines.choices); nan where
             its division gives NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
@@ -71,7 +85,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     ...     check_quantizer(mine)
     ... except Deviation as deviation:
     ...     print(deviation)
-    R4 is broken: ties go to the even integer.
+    R4 is broken: a number goes to the nearest integer, a tie to the even one.
     <BLANKLINE>
         import numpy as np; from refquant import AffineParams, IntGrid
         mine(np.array([float.fromhex('0x1p-1')], np.float32),
@@ -80,36 +94,50 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     x / scale  1/2 = 0.5, exactly
     expected   0
     got        1
-    As it would be with rounding=half_up or rounding=half_added.
+    As it would be with rounding=half_added.
 
     Raises:
         Deviation: an AssertionError that names the rule.
         ValueError, TypeError: other arguments, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
-    _functions({"quantize": quantize, "dequantize": dequantize or quantize, **convention._asdict()})
+    _functions({"quantize": quantize, "dequantize": dequantize or quantize, "arrays": arrays or quantize,
+                **convention._asdict()})
+    own, first = _grids(grids, dtypes, whole("check_quantizer", bits, "bits", 2, 32), convention)
+    whole("check_quantizer", examples, "examples", 1)
+    made = Made(st.sampled_from(own) if own else strategies.integer_grids(bits),
+                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, _precision(data_precision, "data_precision"),
+                _precision(scale_precision, "scale_precision"), whole("check_quantizer", multiple, "multiple", 1),
+                name_of(quantize, "").startswith("by_range("))
+    quantize, run = in_arrays(quantize, arrays), partial(_try, _profile(examples, random))
+    takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
+          AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
+    no_zero_point = symmetric or not any(grid.equal_steps for grid in own or [first])
+    left_out = [channels] * per_tensor + [odd_zero_points] * no_zero_point
+    rungs = [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
+    others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize))
+    for rule, cases in rungs:
+        run(cases, partial(_compare, rule, quantize, convention, others))
+    if dequantize is not None:
+        run(codes_and_values(made), partial(_compare_reals, in_arrays(dequantize, arrays)))
+
+
+def _grids(grids: Sequence[Grid] | Grid | None, dtypes: Sequence[DTypeLike], bits: int,
+           convention: Convention) -> tuple[list[Grid], Grid]:
+    """The grids that are named, and one for a first call."""
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
-    own = grids and [known("check_quantizer", grid) for grid in (grids if isinstance(grids, Sequence) else [grids])]
-    chosen = st.sampled_from(own) if own else strategies.integer_grids(whole("check_quantizer", bits, "bits", 2, 32))
-    whole("check_quantizer", examples, "examples", 1)
-    dtype = st.sampled_from([np.dtype(d) for d in dtypes])
-    first = own[0] if own else IntGrid(min(bits, 8))
-    symmetric = symmetric or not any(grid.equal_steps for grid in own or [first])
-    if convention != Convention() and not all(grid.equal_steps for grid in own or [first]):
+    several = grids if isinstance(grids, Sequence) else [grids] if grids else []
+    own = [known("check_quantizer", grid) for grid in several]
+    if convention._replace(division=choices.true_division) != Convention() and not all(g.equal_steps for g in own):
         raise error(ValueError, "check_quantizer", "other conventions are of integers", f"{convention} on {own}",
-                    "hold float grids and codebooks to the rules: leave the convention out")
-    takes("check_quantizer", quantize, np.zeros(2, dtypes[0]),
-          AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
-    profile = _profile(examples, random)
-    for rule, kind in LADDER:
-        if not (symmetric and kind is odd_zero_points) and (per_channel or kind is not channels):
-            _try(profile, kind(chosen, dtype, symmetric), lambda case, rule=rule: _compare(  # type: ignore[misc]
-                rule, quantize, convention, case))
-    if dequantize is not None:
-        cases = codes_and_values(chosen, dtype, symmetric)
-        _try(profile, cases, lambda case: _compare_reals(dequantize, case))
+                    "on float grids and codebooks the division alone may be another")
+    return own, own[0] if own else IntGrid(min(bits, 8))
+
+
+def _precision(value: int | None, name: str) -> int | None:
+    return None if value is None else whole("check_quantizer", value, name, 1, 53)
 
 
 def _functions(given: dict[str, Any]) -> None:
@@ -120,39 +148,13 @@ def _functions(given: dict[str, Any]) -> None:
                         "functions of refquant.engines.choices")
 
 
-def one_axis(f: OneAxis) -> Quantize:
-    """An f(x, scale_1d, zero_point_1d, channel_axis) as a quantize(x, params), and likewise for dequantize.
-
-    A scale per tensor is passed as one channel: x as (1, n), scale_1d and zero_point_1d of length 1, channel_axis 0.
-
-    >>> import refquant as rq
-    >>> def per_channel(x, scale, zero_point, axis):
-    ...     shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-    ...     q = np.rint(x / scale.reshape(shape)) + zero_point.reshape(shape)
-    ...     return np.clip(q, -128, 127).astype(np.int8)
-    >>> check_quantizer(one_axis(per_channel), grids=[rq.INT8])
-
-    Raises:
-        ValueError: parameters that differ along several axes.
-    """
-    def adapted(x: Any, params: AffineParams) -> Any:
-        a, shape = np.asarray(x), params.scale.shape
-        kept = [i - len(shape) + a.ndim for i, n in enumerate(shape) if n > 1]
-        if len(kept) > 1:
-            raise error(ValueError, "one_axis", "parameters must differ along one axis at most", f"shape {shape}",
-                        "check_quantizer draws no others")
-        whole = not kept or a.size == 0
-        result = f(a.reshape(1, -1) if whole else a, params.scale.reshape(-1), params.zero_point.reshape(-1),
-                   0 if whole else kept[0])
-        return np.asarray(result).reshape(a.shape)
-    return adapted
-
-
 DECIDES = {rule: kind for kind, rule in RULE_OF.items()}
 SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
-        "R3": "x / scale is one true division in x's dtype", "R4": "ties go to the even integer",
+        "R3": "x / scale is one true division in x's dtype",
+        "R4": "a number goes to the nearest integer, a tie to the even one",
         "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "
-        "clip before the cast", "R12": "each slice has its own scale and zero point, and the result x's shape"}
+        "clip before the cast", "R12": "each slice has its own scale and zero point, and the result x's shape, "
+        "wherever in an array a number lies"}
 #: What is said instead where values and codes are two things.
 OF_VALUES = {"R1": ("R17", "codes are integers; an array of float8 shows them by .view(np.uint8)"),
              "R2": ("R17", "a float's code is its sign, exponent and mantissa, a codebook's the place of the value"),
@@ -177,13 +179,14 @@ def _said(rule: str, grid: Grid) -> tuple[str, str]:
 
 def _profile(examples: int, random: bool) -> settings:
     return settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
-                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+                    phases=[Phase.generate, Phase.shrink])
 
 
-def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
+def _try(profile: settings, cases: Any, check: Callable[[Any], None]) -> None:
     @profile
     @given(cases)
-    def run(case: Case) -> None:
+    def run(case: Any) -> None:
         check(case)
     try:
         run()
@@ -191,30 +194,47 @@ def _try(profile: settings, cases: Any, check: Callable[[Case], None]) -> None:
         raise smallest.report() from None
     except Deviation as found:
         raise Deviation(found.rule, str(found)) from None  # without hypothesis' own report of the same case
+    except Flaky:
+        raise Deviation("R12", "Two calls with the same numbers gave different codes.") from None
+    except ValueError as refusal:
+        raise ValueError(str(refusal)) from None
 
 
 def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
-    """A plain call works; otherwise nothing can be learned from others."""
+    """A plain call works and gives one array; otherwise nothing can be learned from others."""
     try:
-        silent(quantize, x, params)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = quantize(x, params)
+    except Deviation:
+        return  # check_fake_quantizer's: the case that shows it best comes later
     except Exception as failure:
         raise error(TypeError, where, "`quantize` must take (x, params), x an array of float32",
                     f"{type(failure).__name__}: {failure}", "wrap yours: lambda x, p: yours(x, p.scale, p.zero_point); "
-                    "grids=, dtypes=, symmetric= and per_channel= say what it is made for") from failure
+                    "grids=, dtypes=, symmetric= and per_tensor= say what it is made for") from failure
+    if isinstance(result, tuple):
+        raise error(TypeError, where, "`quantize` must return the codes alone", f"a tuple of {len(result)}",
+                    "if the codes come first: lambda x, p: yours(x, p)[0]; check_dynamic takes x -> codes, scale")
 
 
 @quiet
-def _compare(rule: str, quantize: Quantize, convention: Convention, case: Case) -> None:
+def _compare(rule: str, quantize: Quantize, convention: Convention, others: Others, cases: list[Case]) -> None:
+    for case in cases:
+        _compare_one(rule, quantize, convention, others, case)
+
+
+def _compare_one(rule: str, quantize: Quantize, convention: Convention, others: Others, case: Case) -> None:
     x, params = case
-    expected, got = _expected(convention, x, params), _called(rule, quantize, x, params)
+    expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
     if got.dtype.kind not in "iu":
         rule, words = _said("R1", params.grid)
-        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x[..., :1], _first(params))}\n\n"
+        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
                               f"got        an array of {got.dtype}")
     wrong = np.flatnonzero(got.ravel() != expected.ravel())
     if wrong.size:
         by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
-        raise _Wrong(lambda: _report(rule, quantize, convention, case, int(wrong[by_size[0]]), expected, got))
+        raise _Wrong(lambda: _report(
+            rule, quantize, convention, case, int(wrong[by_size[0]]), expected, got, others()))
 
 
 def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -223,6 +243,8 @@ def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
     rule, words = _said(rule, params.grid)
     try:
         got = silent(f, x, params)
+    except Deviation:
+        raise
     except Exception as failure:
         raise Deviation(rule, f"{rule} is not kept: {words}.\n\n{story.call(f, x, params)}\n\nraised "
                               f"{type(failure).__name__}: {failure}{_made_for_less(params)}") from failure
@@ -235,7 +257,7 @@ def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
 
 
 def _made_for_less(params: AffineParams) -> str:
-    return "\nper_channel=False, if yours takes one scale alone." if params.scale.size > 1 else ""
+    return "\nper_tensor=True, if yours takes one scale alone." if params.scale.size > 1 else ""
 
 
 def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -247,59 +269,48 @@ def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.asarray(f(x, params))
+        return plain(f(x, params))
 
 
-def _expected(convention: Convention, x: Any, params: AffineParams) -> Any:
+def expected_codes(convention: Convention, x: Any, params: AffineParams) -> Any:
+    """The codes of a convention.
+
+    >>> from refquant import INT8
+    >>> expected_codes(Convention(), np.float32([2.5]), AffineParams(scale=1.0, zero_point=0, grid=INT8))
+    array([2], dtype=int8)
+    """
     if convention == Convention():
         return right_quantize(x, params)  # held to the exact oracle by the laws
-    scale: Any
-    scale, z = (np.broadcast_to(a, x.shape).ravel() for a in (params.scale, params.zero_point))
-    codes = [convention.quantize(v, s, int(k), params.grid) for v, s, k in zip(x.ravel(), scale, z, strict=True)]
-    return np.array(codes, np.int64).reshape(x.shape)
+    expected = codes(convention, x, params.scale, params.zero_point, params.grid)
+    if np.isnan(expected).any():
+        at = first(np.isnan(expected))
+        raise error(ValueError, "check_quantizer", "`nan` must be the code of NaN where `division` gives NaN",
+                    f"division={getattr(convention.division, '__name__', 'yours')}, which gives NaN for x={x[at]}",
+                    "nan=choices.lowest, highest or zero")
+    return expected.astype(np.int64)
 
 
 @quiet
 def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i: int, expected: Any,
-            got: Any) -> Deviation:
-    """One number if that is enough to show it, otherwise the whole array."""
+            got: Any, others: tuple[list[Tried], str]) -> Deviation:
+    """One number if that is enough to show it, or that number repeated, otherwise the whole array."""
     x, params = case
     scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
     one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
     should, came = int(expected.ravel()[i]), int(got.ravel()[i])
     shown, where = (x, params), f"       at index {tuple(map(int, np.unravel_index(i, x.shape)))}"
-    try:
-        if int(silent(quantize, one.copy(), alone).ravel()[0]) == came:
-            shown, where = (one, alone), ""
-    except Exception:  # then the array is shown
-        pass
+    sizes = [n >> k for n in x.shape[-1:] for k in range(n.bit_length())] or [1]
+    for few in (np.repeat(one, n) for n in sizes):
+        with suppress(Exception):  # then more is shown
+            if int(silent(quantize, few.copy(), alone).ravel()[0]) == came:
+                shown, where = (few, alone), ""
     rule = "R1" if rule == "R2" and should in (params.grid.qmin, params.grid.qmax) and abs(should - came) == 1 else rule
     rule, words = _said(rule, params.grid)
     said = f"{rule} is broken: {words}." if convention == Convention() else f"Not as said: {convention}."
     return Deviation(rule, "\n".join([
         said, "", story.call(quantize, *shown), "", f"x / scale  {story.quotient(one[0], scale)}",
         f"expected   {story.code(params.grid, should)}", f"got        {story.code(params.grid, came)}{where}",
-        *_hints(rule, convention, case, got, (one[0], scale, int(z), came))]))
-
-
-def _hints(rule: str, convention: Convention, case: Case, got: Any, point: tuple[Any, Any, int, int]) -> list[str]:
-    """What the quantizer would be right with: on all numbers of the case, of the kind that the rule is about."""
-    x, params = case
-    if not params.grid.equal_steps:
-        return []
-    v, scale, z, came = point
-    others = [(kind, f, convention._replace(**{kind: f})) for kind, functions in NAMED.items() for f in functions]
-    fit = [(kind, f"{kind}={f.__name__}") for kind, f, other in others if other != convention
-           and (_expected(other, x, params) == got).all()]
-    likely = [text for kind, text in fit if kind == DECIDES.get(rule)] or [text for _, text in fit]
-    if likely:
-        return [f"As it would be with {' or '.join(likely)}."]
-    if z and convention.quantize(v, scale, 0, params.grid) == came:
-        return ["As it would be with zero point 0: symmetric=True, if yours has no other."]
-    grid = next((g for g in (INT8, UINT8, IntGrid(8, narrow=True)) if g != params.grid and g.qmin <= z <= g.qmax
-                 and convention.quantize(v, scale, z, g) == came), None)
-    return [f"As it would be on {grid}: grids={story.written(grid)}, if yours is made for that."] if grid else [
-        "identify may tell how it differs."] if rule in DECIDES else []
+        *hints(convention, Tried(one, scale, z, params.grid, came), *others, rule in DECIDES)]))
 
 
 @quiet
@@ -311,7 +322,3 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
         raise Deviation(rule, "\n".join([
             f"{rule} is broken: {words}.", "", story.call(dequantize, q[i:i + 1], params), "",
             *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
-
-
-def _first(params: AffineParams) -> AffineParams:
-    return AffineParams(scale=params.scale.ravel()[0], zero_point=params.zero_point.ravel()[0], grid=params.grid)

@@ -1,7 +1,4 @@
-"""Which convention is it? A few probes tell a black box's from hundreds of others.
-
-The probes were chosen greedily from some 8,000 (ties, one ulp beside them, sums and products that no float holds), one
-after the other, each for the conventions that it parts.
+"""Which convention is it? Thousands of decision points tell a black box's from hundreds of others.
 
 PyTorch (extra `conformance`) multiplies by the reciprocal and adds the zero point in a fused operation, before it
 rounds. So 0.5 with scale 1 and zero point 1 is 2 there, and 1 in ONNX Runtime and here:
@@ -19,77 +16,45 @@ The answer also names the known engines that do the same.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..affine import AffineParams
 from ..arguments import error, quiet
-from ..engines.choices import after_rounding, half_down, half_up, refused, saturating, sum_through_int64
-from ..engines.conventions import NAMED, OWN, PECULIAR, Convention
-from ..engines.exact import hexadecimal
+from ..engines import arrays
+from ..engines.alike import one_function
+from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, refused, sum_through_int64
+from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..engines.operators import OPERATORS
 from ..grids import INT8, Grid, IntGrid
-from .check import Quantize, silent, takes
+from .asking import ALIKE, Box, call
+from .check import Quantize, takes
+from .layouts import written
+from .points import LENGTH, PLAIN, Points, beyond, numbers, ordinary, subnormal, zeros
 
-Probe = tuple[str, str, int]
-
-#: (x, scale, zero_point); x and scale are float32.
-PROBES: tuple[Probe, ...] = (
-    ("-0x1.e4cccep+4", "0x1.333334p-2", -3),
-    ("0x1.76p+7", "0x1.76p+7", -3),
-    ("-0x1.547cfp+3", "0x1.a30fecp-1", 37),
-    ("-0x1p-149", "0x1p+0", 1),
-    ("0x1.88p+7", "0x1.88p+5", -3),
-    ("-0x1.0ccccep+1", "0x1.333334p-2", 0),
-    ("0x1.fffffep-1", "0x1p+0", 1),
-    ("-0x1.fffffep+2", "0x1p+0", 0),
-    ("0x1.7cccccp+3", "0x1.99999ap-4", 0),
-    ("-0x1.0cccdp+1", "0x1.333334p-2", 37),
-    ("0x1.87ff9ep+5", "0x1.88p+5", 100),
-    ("-0x1.ep+2", "0x1p+0", 0),
-    ("0x1.fffffep-2", "0x1p+0", 1),
-    ("0x1.4cccccp-1", "0x1.99999ap-4", 0),
-    ("-0x1.693334p+5", "0x1.666666p-1", 100),
-    ("0x1.48p+4", "0x1.48p+5", 0),
-    ("0x1.666664p-2", "0x1.666666p-1", 0),
-    ("0x1.76p+6", "0x1.76p+7", -3),
-    ("0x1.87ff3cp+4", "0x1.88p+5", 101),
-    ("-0x1.6eadeep+1", "0x1.a30fecp-1", 0),
-    ("0x1.26p+6", "0x1.88p+5", 0),
-    ("-0x1.8p+0", "0x1.555556p-2", 1),
-    ("-0x1p-1", "0x1p+0", 1),
-    ("-0x1.87ff3cp+4", "0x1.88p+5", 100),
-    ("-0x1.26p+6", "0x1.88p+5", 1),
-    ("0x1.fffffep-2", "0x1p+0", 0),
-    ("0x1p-1", "0x1p+0", 0),
-    ("0x1p-1", "0x1p+0", -3),
-    ("-0x1.88p+4", "0x1.88p+5", 1),
-    ("0x1.ffc004p-1", "0x1.ffc004p+0", 100),
-    ("0x1.fffffcp-1", "0x1.fffffcp+0", 100),
-    ("-0x1.8p-127", "0x1p-126", 0),
-    ("0x1.a66666p+0", "0x1.99999ap-4", 0),
-)
-#: Beyond the codes, int32, int64 and float32, at scale 1; with a zero point below 0 too, where sums may wrap.
-BEYOND = (130.0, -140.0, 3e9, -3e9, 1e19, -1e19, np.inf, -np.inf)
-BELOW = -3
+Code: TypeAlias = "int | None"
+LARGER = np.float32(2.0**126)
 
 
 class Identity(NamedTuple):
     """What identify found; print it.
 
     conventions: every named convention that gave the same codes; none if it is like none of them. infinities, nan,
-    narrow: as observed.
+    subnormal, arrays, narrow: as observed. proven: whether no input at all can tell what is left apart (identify says
+    why). more: what follows from these.
     """
 
     conventions: tuple[Convention, ...]
     infinities: str
     nan: str
+    subnormal: str
+    arrays: str
     narrow: bool
-    unlike: str
+    proven: bool
+    more: tuple[str, ...]
 
     @property
     def named(self) -> dict[str, tuple[str, ...]]:
@@ -101,49 +66,31 @@ class Identity(NamedTuple):
         """
         return {kind: tuple(dict.fromkeys(getattr(c, kind).__name__ for c in self.conventions)) for kind in NAMED}
 
-    @property
-    def proven(self) -> bool:
-        """Whether no input at all can tell what is left apart (identify says why).
-
-        >>> import refquant as rq
-        >>> identify(rq.quantize).proven
-        True
-        """
-        kinds = {(c.division, c.rounding) for c in self.conventions}
-        return len(self.conventions) == 1 or (len(kinds) == 1 and kinds.pop()[1] in (half_up, half_down))
-
     def __str__(self) -> str:
         lines = [f"{kind:<10} {' or '.join(names) or 'none of those known'}" for kind, names in self.named.items()]
         lowest = "yes: the lowest code is never given; grids=IntGrid(bits, narrow=True)" if self.narrow else "no"
-        lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}", f"narrow     {lowest}"]
+        lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}", f"subnormal  {self.subnormal}",
+                  f"arrays     {self.arrays}", f"narrow     {lowest}"]
         if len(self.conventions) > 1:
-            who = "input" if self.proven else "probe"
+            who = "input" if self.proven else "number that was asked"
             lines += [f"No {who} tells these apart:", *(f"    {convention}" for convention in self.conventions)]
-        if not self.conventions:
-            lines += [self.unlike]
-        if self.conventions and str(self.conventions[0]) == OWN:
-            lines += ["This is refquant's own convention."]
-        alike = [operator.name for operator in OPERATORS.values()
-                 if self.conventions == (operator.convention._replace(nan=refused),)]
-        if alike:
-            lines += [f"As in: {'; '.join(alike)}."]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.more])
 
 
 @quiet
 def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) -> Identity:
-    """Which of the named conventions gives the codes that `quantize` gives, on every probe.
+    """Which of the named conventions gives the codes that `quantize` gives, on every number that is asked.
 
     Args:
         quantize: (x, params) -> codes, x float32, a scale per tensor; one_axis adapts other calls.
-        grid: signed, 8 to 16 bits, not narrow: whether the lowest code is used is found out.
-        symmetric: probe zero point 0 alone, for a quantizer that has no other; then less can be told apart.
+        grid: of equal steps, of at most 16 bits; whether the lowest signed code is used is found out.
+        symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
 
-    106 of the 120 ways to divide, add the zero point and round differ on these probes, each of them with five ways to
-    overflow, narrow or not; and from the two of conventions.PECULIAR. Of the 14 pairs that are left, six cannot differ
-    on any float32: with ties rounded up, or down, a float32 or an exact quotient lies on a tie or at least 2**-25
-    beside it, so adding the zero point in float64, before or after, is the same. For the other eight, which add 0.5 in
-    float32, none of the 8,000 differed.
+    24,000 numbers at 100 scales are asked: halves of steps, one ulp beside them, plain values. A name is given only if
+    all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
+    17, 64 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide no
+    name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
+    If no name is left, the nearest is told, and one input where the two part.
 
     >>> def black_box(x, params):
     ...     q = np.floor(x * (np.float32(1) / params.scale) + np.float32(0.5)) + params.zero_point
@@ -155,93 +102,192 @@ def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) 
     cast       saturating
     infinity   saturates
     NaN        code 0
+    subnormal  as other numbers
+    arrays     of any length and layout alike
     narrow     no
 
+    Where several conventions are left, they may be one function, as rounding ties up with the zero point added before
+    or after rounding in float64 (engines.alike knows these), or no number that was asked parts them.
+
     Raises:
-        TypeError: a function that cannot be called so.
-        ValueError: a grid that is unsigned or has fewer than 8 or more than 16 bits.
+        TypeError: a function that cannot be called so, or that returns no integers.
+        ValueError: a grid without equal steps or of more than 16 bits; a finite number that is refused.
     """
-    if grid.qmin >= 0 or not 8 <= grid.bits <= 16 or grid.qmin == -grid.qmax:
-        raise error(ValueError, "identify", "`grid` must be signed, of 8 to 16 bits, and not narrow", repr(grid),
-                    "rq.INT8, say; whether the lowest code is used is found out")
+    if not grid.equal_steps or grid.bits > 16:
+        raise error(ValueError, "identify", "`grid` must have equal steps and at most 16 bits", repr(grid), "rq.INT8, "
+                    "say; rq.UINT4 and others too")
     takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
-    probes = [(np.float32(float.fromhex(x)), np.float32(float.fromhex(s)), z) for x, s, z in PROBES
-              if z == 0 or not symmetric]
-    got = [int(_codes(quantize, [x], s, z, grid)[0]) for x, s, z in probes]
-    zero_points = (0,) if symmetric else (0, BELOW)
-    beyond = {z: [_outcome(quantize, x, grid, z) for x in BEYOND] for z in zero_points}
-    low = _outcome(quantize, float(grid.qmin), grid)
-    narrow = low == grid.qmin + 1
-    ends = IntGrid(grid.bits, narrow=narrow)
-    ordinary = {c: _differences(c, probes, got, ends) for c in _candidates(cast=(saturating,))}
-    same = tuple(c for c in _candidates(NAMED["cast"]) if not ordinary[c._replace(cast=saturating)]
-                 and not _twin(c) and all(_overflows(c, z, codes[:6], ends) for z, codes in beyond.items()))
-    nearest = min(ordinary, key=lambda c: len(ordinary[c]))
-    infinities = _ends(beyond[0][6:], ends)
-    if not symmetric and (below := _ends(beyond[BELOW][6:], ends)) != infinities:
-        infinities += f"; with zero point {BELOW}: {below}"
-    return Identity(same, infinities, _of_nan(quantize, grid, symmetric), narrow,
-                    _unlike(nearest, ordinary[nearest], probes, got, ends))
+    box = Box(quantize, grid)
+    box.codes(np.zeros(2, np.float32), np.float32(1), 0)
+    seen = _look(box, zeros(grid, symmetric))
+    wrong = {c: np.flatnonzero((codes != seen.codes) & ~np.isnan(codes)) for c, codes in _everybody(seen)}
+    fit = _as_subnormals_say(seen, [c for c, at in wrong.items() if not at.size])
+    dependence = _dependence(seen, {i for at in wrong.values() if at.size for i in (at[0], at[-1])})
+    alike = dependence.startswith(ALIKE)
+    named = tuple(c for each in fit for c in _casts(each) if alike and _overflows(seen, c))
+    nearest = fit[0] if fit else _least_wrong(wrong)
+    proven = bool(named) and one_function(named, seen.ends, symmetric)
+    more = _known(seen, named) if proven else () if named else (_nearest(seen, nearest, wrong[nearest]),)
+    return Identity(named, _infinities(seen), _of_nan(seen), _of_subnormals(seen), dependence,
+                    seen.ends == IntGrid(grid.bits, narrow=True), proven, more)
 
 
-def _candidates(cast: Sequence[Callable[..., Any]]) -> list[Convention]:
-    usual = [Convention(*parts) for parts in product(NAMED["division"], NAMED["zero_point"], NAMED["rounding"], cast)]
-    return usual + [c._replace(cast=each) for c in PECULIAR for each in cast]
+# ---------------------------------------------------------------------------------------------- what is seen
+
+class Seen(NamedTuple):
+    """What a quantizer gave: for ordinary numbers, beyond the codes, for subnormal numbers and for NaN.
+
+    ends: the grid of the codes that it gives.
+    """
+
+    box: Box
+    ends: Grid
+    points: Points
+    codes: Any
+    far: list[tuple[Points, list[Code]]]
+    small: tuple[Points, list[Code]]
+    nan: list[tuple[int, Code]]
 
 
-def _twin(c: Convention) -> bool:
-    """Whether another name says the same: with nothing to add after rounding, it is added before every cast."""
-    return c.zero_point is not after_rounding and c.cast is sum_through_int64
+def _look(box: Box, zero_points: Sequence[int]) -> Seen:
+    grid, points = box.grid, ordinary(box.grid, zero_points)
+    lowest = -(2 ** (grid.bits - 1))
+    narrow = grid.qmin < 0 and box.outcome(lowest, 1, 0) == lowest + 1
+    far, small = [beyond(grid, z) for z in zero_points[:3]], subnormal(zero_points[0])
+    nan = [(z, box.outcome(np.nan, 1, z)) for z in (0, min(3, grid.qmax) if len(zero_points) > 1 else 0)]
+    return Seen(box, IntGrid(grid.bits, signed=grid.qmin < 0, narrow=narrow), points, box.calls(points),
+                [(each, box.outcomes(each)) for each in far], (small, box.outcomes(small, 64)), nan)
 
 
-def _codes(quantize: Quantize, x: Sequence[Any], scale: Any, zero_point: int, grid: Grid) -> Any:
-    params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=grid)
-    return silent(quantize, np.array(x, np.float32), params).astype(np.int64)
+def _everybody(seen: Seen) -> Iterable[tuple[Convention, Any]]:
+    """Every way to divide, add the zero point and round, and its codes for ordinary numbers."""
+    for division, zero_point in product(NAMED["division"], NAMED["zero_point"]):
+        v, rest = arrays.quotients(Convention(division, zero_point), *seen.points, seen.ends)
+        for rounding in NAMED["rounding"]:
+            c = Convention(division, zero_point, rounding)
+            yield c, arrays.cast(c, v, rest, seen.ends)
+    yield from ((c, arrays.codes(c, *seen.points, seen.ends)) for c in PECULIAR)
 
 
-def _outcome(quantize: Quantize, x: float, grid: Grid, zero_point: int = 0) -> int | None:
-    """The code of x at scale 1, None where x is refused."""
-    try:
-        return int(_codes(quantize, [x], 1.0, zero_point, grid)[0])
-    except Exception:
-        return None
+def _casts(c: Convention) -> list[Convention]:
+    """With each cast; where nothing is added after rounding, one to int64 is the other."""
+    twins = c.zero_point not in (after_rounding, offset_first)
+    return [c._replace(cast=cast) for cast in NAMED["cast"] if not (twins and cast is sum_through_int64)]
 
 
-def _of_nan(quantize: Quantize, grid: Grid, symmetric: bool) -> str:
-    codes = [_outcome(quantize, np.nan, grid, z) for z in (0, 0 if symmetric else 3)]
-    if codes == [0, 3]:
-        return "the zero point"
-    return _named(codes[0], grid) + (f"; {_named(codes[1], grid)} with zero point 3" if codes[0] != codes[1] else "")
+def _expected(c: Convention, points: Points, grid: Grid) -> list[Code]:
+    return [None if np.isnan(q) else int(q) for q in arrays.codes(c, *points, grid)]
 
 
-def _differences(c: Convention, probes: Sequence[Any], got: Sequence[int], grid: Grid) -> list[int]:
-    """Where the codes differ; what the dtype of the division cannot hold is passed over."""
-    return [i for i, (x, s, z) in enumerate(probes)
-            if not math.isnan(c.division(x, s)) and c.quantize(x, s, z, grid) != got[i]]
+def _overflows(seen: Seen, c: Convention) -> bool:
+    """Whether finite numbers beyond the codes become c's codes."""
+    return all(_expected(c, points, seen.ends)[:-2] == codes[:-2] for points, codes in seen.far)
 
 
-def _overflows(c: Convention, zero_point: int, beyond: Sequence[int | None], grid: Grid) -> bool:
-    expected = [c.quantize(np.float32(x), np.float32(1), zero_point, grid) for x in BEYOND[:len(beyond)]]
-    return expected == list(beyond)
+def _as_subnormals_say(seen: Seen, fit: list[Convention]) -> list[Convention]:
+    """Only subnormal numbers tell the flushed reciprocal from the other: all of them must."""
+    points, codes = seen.small
+    flushed = [c for c in fit if c.division is flushed_reciprocal]
+    same = [c for c in flushed if _expected(c, points, seen.ends) == codes]
+    return same or [c for c in fit if c not in flushed]
 
 
-def _ends(codes: Sequence[int | None], grid: Grid) -> str:
+def _least_wrong(wrong: dict[Convention, Any]) -> Convention:
+    """Of the fewest wrong codes; where plain values too are wrong, ties tell little: then the simplest of the best."""
+    plain = {c: int((at % LENGTH >= LENGTH - PLAIN).sum()) for c, at in wrong.items()}
+    least = min(plain.values())
+    if not least:
+        return min((c for c in wrong if not plain[c]), key=lambda c: (wrong[c].size, len(c.departs)))
+    return min((c for c in wrong if plain[c] <= 1.5 * least + 2), key=lambda c: (len(c.departs), wrong[c].size))
+
+
+def _dependence(seen: Seen, chosen: set[int]) -> str:
+    found = seen.box.arrays(seen.points, seen.codes, chosen)
+    for points, codes in seen.far if found.startswith(ALIKE) else []:
+        among = seen.box.outcomes(points, 64)
+        parting = [i for i, code in enumerate(codes) if code != among[i]]
+        if parting:
+            i = parting[0]
+            return f"{_code(among[i])} as the last of 64 copies, {_code(codes[i])} alone\n    {_at(points, i)}"
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- what is said
+
+def _code(code: Code) -> str:
+    return "refused" if code is None else f"code {code}"
+
+
+def _named_code(code: Code, grid: Grid) -> str:
+    return {grid.qmin: "qmin, ", grid.qmax: "qmax, "}.get(code, "") + _code(code)
+
+
+def _infinities(seen: Seen) -> str:
+    said = [_ends(codes[-2:], seen.ends) for _, codes in seen.far]
+    below = f"; with zero point {seen.far[1][0].zero_point[0]}: {said[1]}" if said[1:] and said[1] != said[0] else ""
+    return said[0] + below
+
+
+def _ends(codes: Sequence[Code], grid: Grid) -> str:
     if list(codes) == [grid.qmax, grid.qmin]:
         return "saturates"
-    return f"+inf: {_named(codes[0], grid)}, -inf: {_named(codes[1], grid)}"
+    return f"+inf: {_named_code(codes[0], grid)}, -inf: {_named_code(codes[1], grid)}"
 
 
-def _named(code: int | None, grid: Grid) -> str:
-    if code is None:
-        return "refused"
-    return {grid.qmin: "qmin, ", grid.qmax: "qmax, "}.get(code, "") + f"code {code}"
+def _of_nan(seen: Seen) -> str:
+    (_, code), (z, other) = seen.nan
+    if (code, other) == (0, z) and z:
+        return "the zero point"
+    return _named_code(code, seen.ends) + (
+        f"; {_named_code(other, seen.ends)} with zero point {z}" if code != other else "")
 
 
-def _unlike(nearest: Convention, wrong: Sequence[int], probes: Sequence[Any], got: Sequence[int],
-            grid: Grid) -> str:
-    if not wrong:
-        return f"On ordinary values it is {nearest}; what overflows is like none of those known."
-    x, s, z = probes[wrong[0]]
-    return (f"Nearest is {nearest}; it differs at\n    x=float.fromhex('{hexadecimal(x)}'), "
-            f"scale=float.fromhex('{hexadecimal(s)}'), zero_point={z}: {got[wrong[0]]} instead of "
-            f"{nearest.quantize(x, s, z, grid)}")
+def _of_subnormals(seen: Seen) -> str:
+    """Beside the codes of numbers and scales so many times as large, and beside the codes of 0."""
+    points, codes = seen.small
+    few, codes = points.at(slice(0, -4)), codes[:-4]
+    large = seen.box.outcomes(few._replace(x=few.x * LARGER, scale=few.scale * LARGER), 64)
+    if codes == large:
+        return "as other numbers"
+    if codes == seen.box.outcomes(few._replace(x=0 * few.x), 64):
+        return "count as 0"
+    i = next(i for i, code in enumerate(codes) if code != large[i])
+    return (f"otherwise: {_code(codes[i])}; {_code(large[i])} if x and scale are 2**126 times as large\n"
+            f"    {_at(few, i)}")
+
+
+def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
+    """Who else gives the same codes for all numbers, and who for all except NaN."""
+    every = [*seen.far, seen.small]
+    alike = [("", Convention()), *((o.name, o.convention) for o in OPERATORS.values() if seen.box.grid in o.grids)]
+    alike = [(name, c) for name, c in alike if c._replace(nan=refused) in named and seen.box.grid == seen.ends
+             and all(_expected(c, points, seen.ends) == codes for points, codes in every)]
+    nan = {name: all(_expected(c, numbers([np.nan], 1, z), seen.ends) == [code] for z, code in seen.nan)
+           for name, c in alike}
+    lines = [f"This is refquant's own convention{'' if nan[''] else ', except for NaN'}."] if "" in nan else []
+    for same, words in ((False, "As in, except for NaN: "), (True, "As in: ")):
+        names = [name for name in nan if name and nan[name] == same]
+        lines += [f"{words}{'; '.join(names)}."] if names else []
+    return tuple(lines)
+
+
+def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
+    """The nearest convention, and an input where the two part."""
+    if wrong.size:
+        few = seen.points.at(wrong[:1])
+        return (f"Nearest is {c}; it differs for {wrong.size} of {len(seen.codes)} numbers, as for\n    "
+                f"{_at(few, 0)}: {seen.codes[wrong[0]]} instead of {_expected(c, few, seen.ends)[0]}")
+    parting = {each: [(points, i) for points, codes in seen.far for i, (code, other) in enumerate(zip(
+        codes[:-2], _expected(each, points, seen.ends), strict=False)) if code != other] for each in _casts(c)}
+    c = min(parting, key=lambda each: len(parting[each]))
+    if not parting[c]:
+        return f"Nearest is {c}; the line on arrays says where it differs."
+    points, i = parting[c][0]
+    code = next(codes[i] for each, codes in seen.far if each is points)
+    return (f"Nearest is {c}; it differs beyond the codes, as for\n    {_at(points, i)}: {_code(code)} instead of "
+            f"{_expected(c, points, seen.ends)[i]}")
+
+
+def _at(points: Points, i: int) -> str:
+    x, scale, z = (each[i] for each in points)
+    return call(written(x), scale, z)

@@ -6,7 +6,7 @@ Each function draws few things, a grid, a scale, a zero point, and tries many nu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
@@ -16,8 +16,56 @@ from ..affine import AffineParams
 from ..arguments import quiet
 from ..grids import Grid
 from . import strategies
+from .layouts import layouts
 
 Case: TypeAlias = tuple[Any, AffineParams]
+
+
+class Made(NamedTuple):
+    """What a quantizer is made for: check_quantizer's arguments."""
+
+    grids: st.SearchStrategy[Grid]
+    dtypes: st.SearchStrategy[np.dtype[Any]]
+    symmetric: bool = False
+    data_precision: int | None = None
+    scale_precision: int | None = None
+    multiple: int = 1
+    by_range: bool = False
+
+    @quiet
+    def scale(self, value: Any, grid: Grid, dtype: np.dtype[Any]) -> Any:
+        """The step nearest to `value` that it takes. By range, the ends of the range must be exact."""
+        if not self.by_range:
+            return coarse(dtype.type(value), self.scale_precision)
+        info, bits = np.finfo(dtype), grid.bits if grid.equal_steps else 8
+        precision = max(1, min(self.scale_precision or 53, info.nmant + 1 - bits))
+        return coarse(dtype.type(min(value, info.max / 2.0 ** (bits + 2))), precision)
+
+    def fitted(self, case: Case) -> Case:
+        """The case with numbers that it takes, in sizes that it takes."""
+        x, params = coarse(case[0], self.data_precision), case[1]
+        if self.multiple == 1 or not x.size:
+            return x, params
+        x = np.atleast_1d(x)
+        places = np.arange(-(-x.shape[-1] // self.multiple) * self.multiple) % x.shape[-1]
+        scale, z = (a[..., places] if a.ndim and a.shape[-1] > 1 else a for a in (params.scale, params.zero_point))
+        return x[..., places], AffineParams(scale=scale, zero_point=z, grid=params.grid)
+
+
+@quiet
+def coarse(x: Any, precision: int | None) -> Any:
+    """x rounded to numbers of so many significant bits, in its dtype: float32 has 24, bfloat16 8, powers of two 1.
+
+    >>> coarse(np.float32([0.1, 3.5]), 1), coarse(np.float32(0.1), None)
+    (array([0.125, 4.   ], dtype=float32), np.float32(0.1))
+    """
+    a = np.asarray(x)
+    drop = np.finfo(a.dtype).nmant + 1 - precision if precision else 0
+    if drop <= 0:
+        return x
+    bits = a.view(f"i{a.itemsize}")
+    even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
+    return ((bits + even) >> drop << drop).view(a.dtype)[()]
 
 
 def zero(grid: Grid) -> int:
@@ -41,7 +89,9 @@ def _values(grid: Grid, z: int, part: float = 0.0, most: int = 2**33, beyond: in
     first, last = strategies.places(grid)
     if grid.equal_steps:
         return _spread(max(first - z - beyond, -most), min(last - z + beyond, most) - (part > 0)) + part
-    places = _spread(-beyond, last + beyond - (part > 0), int(np.searchsorted(grid.values, 0)))
+    first, last = -beyond, last + beyond - (part > 0)
+    few = last < 300  # then all are tried: each may stand in somebody's table
+    places = np.arange(first, last + 1) if few else _spread(first, last, int(np.searchsorted(grid.values, 0)))
     return strategies.along(grid, places, np.array(part))
 
 
@@ -58,43 +108,48 @@ def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:
     return st.integers(-3, 3).map(lambda e: dtype.type(2.0**e))
 
 
-def _beside(x: Any) -> Any:
-    """x, and one ulp to either side."""
-    return np.concatenate([x, *(np.nextafter(x, x.dtype.type(end)) for end in (np.inf, -np.inf))])
+@quiet
+def _beside(x: Any, made: Made) -> Any:
+    """x, and one ulp to either side, an ulp of the data's precision."""
+    x = coarse(x, made.data_precision)
+    ulps = 2.0 ** max(0, np.finfo(x.dtype).nmant + 1 - (made.data_precision or 53))
+    ends = [np.nextafter(x, x.dtype.type(end)) for end in (np.inf, -np.inf)]
+    return np.concatenate([x, *(np.where(np.isfinite(x), x + (end - x) * ulps, end) for end in ends)])
 
 
 @st.composite
 @quiet
-def _values_of_codes(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+def _values_of_codes(draw: st.DrawFn, made: Made) -> Case:
     """(code - zero_point) * a power of two: nothing to round."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), draw(_powers_of_two(dtype))
+    grid, dtype = draw(made.grids), draw(made.dtypes)
+    z, scale = draw(_zero_points(grid, made.symmetric)), draw(_powers_of_two(dtype))
     x = (np.append(_values(grid, z), -0.0) * scale).astype(dtype)
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 @st.composite
 @quiet
-def _ties(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool, odd: bool = False) -> Case:
-    """Exact ties between codes; the zero point 0, where no sum can matter, or odd."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z = zero(grid) if symmetric else 0
+def _ties(draw: st.DrawFn, made: Made, odd: bool = False) -> Case:
+    """Exact ties between codes, and quarters beside them; the zero point 0, where no sum can matter, or odd."""
+    grid, dtype = draw(made.grids), draw(made.dtypes)
+    z = zero(grid) if made.symmetric else 0
     z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd and grid.equal_steps else z
     scale = draw(_powers_of_two(dtype))
-    return (_values(grid, z, 0.5, 1000) * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
+    steps = np.concatenate([_values(grid, z, part, 1000) for part in (0.5, 0.25, 0.75)])
+    return (steps * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
-def odd_zero_points(grids: Any, dtypes: Any, symmetric: bool) -> Any:
+def odd_zero_points(made: Made) -> Any:
     """Exact ties where the zero point is odd: rounded to even before or after adding it, they part."""
-    return _ties(grids, dtypes, symmetric, odd=True)
+    return _ties(made, odd=True)
 
 
 @st.composite
 @quiet
-def _outside(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+def _outside(draw: st.DrawFn, made: Made) -> Case:
     """Beyond the codes: by one step, by many, by more than int32 and int64 hold, infinite."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z = draw(_zero_points(grid, symmetric))
+    grid, dtype = draw(made.grids), draw(made.dtypes)
+    z = draw(_zero_points(grid, made.symmetric))
     by = np.array([1, 2, 100, 3e4, 3e9, 1e10, 1e19, 1e30, np.inf])
     x = np.concatenate([by + (grid.qmax - z), (grid.qmin - z) - by]).astype(dtype)
     return x, AffineParams(scale=dtype.type(1), zero_point=z, grid=grid)
@@ -102,50 +157,72 @@ def _outside(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
 
 @st.composite
 @quiet
-def _full_mantissas(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+def _full_mantissas(draw: st.DrawFn, made: Made) -> Case:
     """A scale with a full mantissa: codes, ties, and one ulp to either side, where divisions part."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.mantissas()))
-    x = _beside((_halves(grid, z, 300) * np.float64(scale)).astype(dtype))
+    grid, dtype = draw(made.grids), draw(made.dtypes)
+    z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.mantissas()), grid, dtype)
+    x = _beside((_halves(grid, z, 300) * np.float64(scale)).astype(dtype), made)
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 @st.composite
 @quiet
-def _any_scale(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+def _any_scale(draw: st.DrawFn, made: Made) -> Case:
     """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), dtype.type(draw(strategies.scales(dtype, dtype)))
-    x = _beside((_halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype))
+    grid, dtype = draw(made.grids), draw(made.dtypes)
+    z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.scales(dtype, dtype)), grid, dtype)
+    x = _beside((_halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype), made)
     x = np.concatenate([x, strategies.far_outside(dtype)])
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
 @st.composite
 @quiet
-def channels(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+def channels(draw: st.DrawFn, made: Made) -> Case:
     """A scale and a zero point for each slice along one axis."""
-    grid, dtype, shape = draw(grids), draw(dtypes), draw(st.sampled_from([(1, 2), (2, 1), (4, 6), (2, 3, 4)]))
+    grid, dtype, shape = draw(made.grids), draw(made.dtypes), draw(st.sampled_from([(1, 2), (2, 1), (4, 6), (2, 3, 4)]))
     kept = draw(st.integers(0, len(shape) - 1))
     slices = tuple(n if i == kept else 1 for i, n in enumerate(shape))
     powers = draw(hnp.arrays(np.int64, slices, elements=st.integers(-3, 3), fill=st.nothing()))
-    z = np.array(draw(st.lists(_zero_points(grid, symmetric), min_size=max(slices), max_size=max(slices))))
-    params = AffineParams(scale=np.ldexp(dtype.type(0.7), powers).astype(dtype), zero_point=z.reshape(slices),
-                          grid=grid)
+    z = np.array(draw(st.lists(_zero_points(grid, made.symmetric), min_size=max(slices), max_size=max(slices))))
+    scale = np.ldexp(made.scale(0.7, grid, dtype), powers).astype(dtype)
+    params = AffineParams(scale=scale, zero_point=z.reshape(slices), grid=grid)
     steps = np.resize(_values(grid, 0, 0.25, 500), shape) - params.zero_point
     return (steps * params.scale).astype(dtype), params
 
 
 @st.composite
-def codes_and_values(draw: st.DrawFn, grids: Any, dtypes: Any, symmetric: bool) -> Case:
+def elsewhere(draw: st.DrawFn, made: Made) -> Case:
+    """A few decision points, for arrays of other lengths and layouts."""
+    x, params = draw(_ties(made) | _full_mantissas(made))
+    return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=8, unique=True))], params
+
+
+def asked(kind: Callable[..., Any], made: Made, case: Case) -> list[Case]:
+    """The case itself, or its numbers in all layouts, copies of the first one, and each alone; in sizes that it takes.
+
+    >>> made = Made(st.nothing(), st.nothing(), multiple=4)
+    >>> params = AffineParams(scale=1.0, zero_point=0, grid=strategies.INT8)
+    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))][:9]
+    [(0,), (4,), (4,), (4,), (20,), (64,), (5000,), (64,), (5, 8)]
+    """
+    x, params = case
+    if kind is not elsewhere:
+        return [made.fitted(case)]
+    copies = [np.full(n, x[0]) for n in (3, 17, 64)]
+    return [made.fitted((each, params)) for each in (*layouts(x), *copies, *x.reshape(-1, 1))]
+
+
+@st.composite
+def codes_and_values(draw: st.DrawFn, made: Made) -> Case:
     """Codes, their ends and some between, at any ordinary scale: for dequantize."""
-    grid, dtype = draw(grids), draw(dtypes)
-    z, scale = draw(_zero_points(grid, symmetric)), np.clip(draw(strategies.scales(dtype, dtype)), 1e-4, 1e4)
+    grid, dtype = draw(made.grids), draw(made.dtypes)
+    z, scale = draw(_zero_points(grid, made.symmetric)), np.clip(draw(strategies.scales(dtype, dtype)), 1e-4, 1e4)
     q = grid.encode(_values(grid, 0))
-    return q, AffineParams(scale=dtype.type(scale), zero_point=z, grid=grid)
+    return q, AffineParams(scale=made.scale(scale, grid, dtype), zero_point=z, grid=grid)
 
 
 #: The rules in the order in which each can be told from those before it, and the data that decide it.
-LADDER: list[tuple[str, Callable[[Any, Any, bool], Any]]] = [
+LADDER: list[tuple[str, Callable[[Made], Any]]] = [
     ("R2", _values_of_codes), ("R4", _ties), ("R5", odd_zero_points), ("R6", _outside), ("R3", _full_mantissas),
-    ("R3", _any_scale), ("R12", channels)]
+    ("R3", _any_scale), ("R12", channels), ("R12", elsewhere)]

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..affine import AffineParams
-from ..engines.exact import exact, hexadecimal
+from ..engines.exact import exact
 from ..grids import Grid
+from .forms import name_of
+from .layouts import written as array
 
 
 def call(f: Any, x: Any, params: AffineParams) -> str:
@@ -21,8 +23,7 @@ def call(f: Any, x: Any, params: AffineParams) -> str:
         quantize(np.float32(float.fromhex('0x1.1p+4')),
                  AffineParams(scale=np.float32(float.fromhex('0x1p+0')), zero_point=0, grid=E4M3))
     """
-    name = getattr(f, "__name__", "")
-    name = name if name.isidentifier() else "dequantize" if x.dtype.kind in "iu" else "quantize"
+    name = name_of(f, "dequantize" if x.dtype.kind in "iu" else "quantize")
     kind = written(params.grid).partition("(")[0]
     return (f"    import numpy as np; from refquant import AffineParams, {kind}\n    {name}({array(x)},\n"
             f"    {' ' * len(name)} AffineParams(scale={array(params.scale)}, "
@@ -56,19 +57,6 @@ def code(grid: Grid, q: int) -> str:
     except ValueError:
         value = "no value"
     return f"{q} = 0x{q:02X}, {value}" if q >= 0 else f"{q}, {value}"
-
-
-def array(a: Any) -> str:
-    """An array as Python, bit for bit.
-
-    >>> array(np.float32([0.5, 1]))
-    "np.array([float.fromhex('0x1p-1'), float.fromhex('0x1p+0')], np.float32)"
-    """
-    def text(v: Any) -> str:
-        if isinstance(v, list):
-            return f"[{', '.join(map(text, v))}]"
-        return f"float.fromhex('{hexadecimal(v)}')" if isinstance(v, float) else str(v)
-    return f"np.array({text(a.tolist())}, np.{a.dtype})" if a.ndim else f"np.{a.dtype}({text(a.tolist())})"
 
 
 def quotient(x: Any, scale: Any) -> str:

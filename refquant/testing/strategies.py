@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import DTypeLike
 
 from ..affine import AffineParams
 from ..arguments import Codes, Reals, quiet
-from ..grids import INT8, NAMES, UINT8, Codebook, FloatGrid, Grid, IntGrid
+from ..grids import INT8, NAMES, UINT8, Codebook, FloatGrid, Grid, IntGrid, known
 from . import oracle
 
 DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))
@@ -150,13 +151,16 @@ def scales(draw: st.DrawFn, dtype: np.dtype[Any], x_dtype: np.dtype[Any]) -> flo
 
 
 @st.composite
-def params(draw: st.DrawFn, grid: Grid, shape: tuple[int, ...], x_dtype: np.dtype[Any]) -> AffineParams:
+def params(draw: st.DrawFn, grid: Grid, shape: tuple[int, ...], x_dtype: np.dtype[Any],
+           dtype: np.dtype[Any] | None = None, per_tensor: bool = False, symmetric: bool = False) -> AffineParams:
     """Parameters of a shape that broadcasts to `shape`: one per tensor, per channel, per row, per element."""
-    dtype = draw(dtypes())
-    kept = tuple(n if draw(st.booleans()) else 1 for n in shape)
+    dtype = dtype or draw(dtypes())
+    kept = () if per_tensor else tuple(n if draw(st.booleans()) else 1 for n in shape)
     kept = draw(st.sampled_from([(), kept]))
     scale = draw(hnp.arrays(dtype, kept, elements=scales(dtype, x_dtype), fill=st.nothing()))
-    zero_point = draw(hnp.arrays(np.int64, kept, elements=integers(*grid.zero_points), fill=st.nothing()))
+    middle = st.just((sum(grid.zero_points) + 1) // 2)
+    zero_point = draw(hnp.arrays(np.int64, kept, elements=middle if symmetric else integers(*grid.zero_points),
+                                 fill=st.nothing()))
     return AffineParams(scale=scale, zero_point=zero_point, grid=grid)
 
 
@@ -234,11 +238,21 @@ def layouts(draw: st.DrawFn, x: Any) -> Any:
 
 
 @st.composite
-def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = EVERY) -> Quantization:
-    """Decision points of every grid, or of those named, of every dtype, granularity and layout."""
-    grid, shape, dtype = draw(on), draw(shapes()), draw(dtypes())
-    fitting = draw(params(grid, shape, dtype))
-    return Quantization(draw(layouts(draw(decision_points(fitting, shape, dtype)))), fitting)
+def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = EVERY, *, grid: Grid | None = None,
+                  dtype: DTypeLike | None = None, per_tensor: bool = False, symmetric: bool = False) -> Quantization:
+    """Decision points of every grid, or of those named, of every dtype, granularity and layout.
+
+    Args:
+        on: a strategy of grids.
+        grid: this one alone.
+        dtype: of the data and of the scale.
+        per_tensor: one scale alone.
+        symmetric: zero point 0 alone, on unsigned grids the middle.
+    """
+    grid, shape = draw(on) if grid is None else known("quantizations", grid), draw(shapes())
+    of_x = draw(dtypes()) if dtype is None else np.dtype(dtype)
+    fitting = draw(params(grid, shape, of_x, None if dtype is None else of_x, per_tensor, symmetric))
+    return Quantization(draw(layouts(draw(decision_points(fitting, shape, of_x)))), fitting)
 
 
 @st.composite

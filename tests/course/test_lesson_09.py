@@ -226,8 +226,9 @@ def test_the_kit_says_what_the_lesson_prints() -> None:
     shown = [line.strip() for line in text.splitlines() if line.startswith("    ") and ">>>" not in line]
     assert shown == str(identify(ENGINES["PyTorch, per tensor"])).splitlines()
     from refquant.engines.conventions import NAMED
-    from refquant.testing.identify import PROBES
-    assert f"{np.prod([len(each) for each in NAMED.values()])} conventions, with {len(PROBES)} probes" in text
+    from refquant.testing.points import CALLS, LENGTH
+    named = np.prod([len(each) for each in NAMED.values()])
+    assert f"{named:,} conventions, with {CALLS * LENGTH:,} numbers" in text
     for name, words in BOXED.items():
         found = identify(lambda x, params, f=BOXES[name]: f(x, params.scale, params.zero_point)).named
         said = "-".join(found[kind][0] for kind in ("division", "rounding", "zero_point"))

@@ -23,7 +23,7 @@ CHECKED = [operator for name, operator in OPERATORS.items() if "gguf" not in nam
 @pytest.mark.parametrize("operator", [RULE, *CHECKED], ids=lambda operator: operator.name)
 def test_a_record_is_held_to_its_own_convention(operator: Operator) -> None:
     check_quantizer = pytest.importorskip("refquant.testing").check_quantizer
-    check_quantizer(operator.function, grids=operator.grids, per_channel=False, examples=8,
+    check_quantizer(operator.function, grids=operator.grids, per_tensor=True, examples=8,
                     **operator.convention._asdict())
 
 

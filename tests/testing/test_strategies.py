@@ -113,3 +113,20 @@ def test_requantizations_are_ties_and_extremes() -> None:
     assert ties >= 30, "which data are drawn changes with the constants that Hypothesis finds in the package"
     assert {-2**31, 2**31 - 1} <= {int(a) for c in cases for a in c.acc}
     assert min(c.shift for c in cases) < -40 and max(c.shift for c in cases) > 20
+
+
+@pytest.mark.parametrize("grid", [rq.INT8, rq.UINT4, rq.E4M3], ids=repr)
+def test_what_is_drawn_fits_a_restricted_quantizer(grid: rq.Grid) -> None:
+    seen = draws(strategies.quantizations(grid=grid, dtype="float32", per_tensor=True, symmetric=True), 60)
+    assert len(seen) == 60 and all(p.grid == grid and p.scale.shape == () for _, p in seen)
+    assert {x.dtype.newbyteorder("=") for x, _ in seen} == {p.scale.dtype for _, p in seen} == {np.dtype("f")}
+    assert {int(p.zero_point) for _, p in seen} == {8 if grid == rq.UINT4 else 0}
+    assert len({p.scale.item() for _, p in seen}) > 10 and len({x.shape for x, _ in seen}) > 4
+
+
+def test_each_restriction_leaves_the_rest_free() -> None:
+    seen = draws(strategies.quantizations(per_tensor=True), 60)
+    assert all(p.scale.shape == () for _, p in seen) and len({p.grid for _, p in seen}) > 5
+    seen = draws(strategies.quantizations(grid=rq.INT8, dtype=np.float64), 60)
+    assert {p.scale.dtype for _, p in seen} == {np.dtype("d")} and any(p.zero_point.any() for _, p in seen)
+    assert any(p.scale.size > 1 for _, p in seen)

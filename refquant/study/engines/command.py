@@ -13,10 +13,12 @@ from ..options import Commands, echo, given, known
 def add(commands: Commands) -> None:
     parser = commands.add_parser("engines", help="which production engine departs from which rule, on which input, "
                                  "and why", examples=("refquant engines --only ties zero-point",
-                                                      "refquant engines --x 2.5 --zero-point 1"),
+                                                      "refquant engines --x 2.5 --zero-point 1",
+                                                      "refquant engines --acc 245 --m 0.046875"),
                                  description="Print the disagreement table, computed: for each question and input what "
                                  "the rule gives, which engines depart, and the steps of each. With --x: what every "
-                                 "engine makes of that number.")
+                                 "engine makes of that number. With --acc and --m: what every requantizer makes of "
+                                 "that accumulator.")
     parser._negative_number_matcher = re.compile(r"-(\.?\d|inf)", re.IGNORECASE)  # argparse: -1e30 is an option
     add = parser.add_argument
     add("--only", nargs="+", metavar="QUESTION", help="only these questions")
@@ -28,23 +30,28 @@ def add(commands: Commands) -> None:
     add("--scale", metavar="S", help="with --x: reals per step (default 1)")
     add("--zero-point", metavar="Z", help="with --x: the code that means 0.0 (default 0)")
     add("--unsigned", action="store_true", help="with --x: uint8 instead of int8")
+    add("--acc", metavar="A", help="an accumulator: what every requantizer makes of it, with --m")
+    add("--m", metavar="M", help="with --acc: the multiplier, scale_x * scale_w / scale_y")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     from .questions import QUESTIONS
+    from .sums import ask_accumulator
     from .table import ask_text, case_text, save, table, to_markdown, to_text
 
     if options.list:
         echo(listed({q.name: f"{', '.join(q.rules):8} {q.asks}" for q in QUESTIONS}))
         return 0
+    if options.acc is not None or options.m is not None:
+        _idle(options, "without `--acc`", "only", "markdown", "out", "svg", "x", "scale", "zero_point", "unsigned")
+        echo(fitted(case_text(ask_accumulator(_needed(options.acc, "--acc"), _needed(options.m, "--m")))))
+        return 0
     names = known("engines", "--only", options.only, {q.name: q for q in QUESTIONS}, "--list names them")
-    idle = ("only", "markdown", "out", "svg") if options.x is not None else ("scale", "zero_point", "unsigned")
-    for name in idle:
-        if getattr(options, name):
-            raise arguments.error(ValueError, "refquant engines", f"`--{name.replace('_', '-')}` must stand "
-                                  f"{'without' if options.x is not None else 'with'} `--x`",
-                                  repr(getattr(options, name)), "--x asks all engines about one number")
+    if options.x is None:
+        _idle(options, "with `--x`", "scale", "zero_point", "unsigned")
+    else:
+        _idle(options, "without `--x`", "only", "markdown", "out", "svg")
     if options.x is not None:
         echo(fitted(case_text(ask_text(options.x, given(options.scale, "1"), given(options.zero_point, "0"),
                                        options.unsigned))))
@@ -55,3 +62,17 @@ def run(options: argparse.Namespace) -> int:
     if written is not None:
         echo(f"\n{written}")
     return 0
+
+
+def _idle(options: argparse.Namespace, how: str, *names: str) -> None:
+    for name in names:
+        if getattr(options, name):
+            raise arguments.error(ValueError, "refquant engines", f"`--{name.replace('_', '-')}` must stand {how}",
+                                  repr(getattr(options, name)), "--x and --acc ask all engines about one number")
+
+
+def _needed(value: str | None, name: str) -> str:
+    if value is None:
+        raise arguments.error(ValueError, "refquant engines", "`--acc` and `--m` must stand together",
+                              f"no {name}", "refquant engines --acc 245 --m 0.046875")
+    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,14 +13,15 @@ from ... import arguments
 from ...affine import AffineParams, dequantize
 from ...engines import litert, onnxruntime, pytorch
 from ...engines.choices import half_away, half_even, half_up
-from ...engines.exact import exact, show
+from ...engines.exact import show
+from ...engines.requantizers import REQUANTIZERS, Rounded, decimal, fixed, rounded
 from ...engines.steps import Choice
 from ...grids import INT8, INT32
 from ...integer import integer_matmul, quantize_multiplier, requantize
+from ..numbers import read
 from .cases import Case, Outcome, agreed
 
 f32 = np.float32
-Rounded: TypeAlias = tuple[int, str]  # an integer, and how it came about
 
 
 class Sum(NamedTuple):
@@ -42,11 +43,7 @@ class Sum(NamedTuple):
 
     def __str__(self) -> str:
         scales = ", ".join(show(s) for s in self.scales)
-        return f"acc = {self.acc}, m = a * b / y of the scales {scales}; acc * m = {_decimal(self.acc * self.m)}, int8"
-
-
-def _decimal(v: Any) -> str:
-    return f"{float(v):.10g}"
+        return f"acc = {self.acc}, m = a * b / y of the scales {scales}; acc * m = {decimal(self.acc * self.m)}, int8"
 
 
 # ---------------------------------------------------------------------------------------------- requantization
@@ -61,11 +58,11 @@ def ask_sum(s: Sum) -> Case:
              "LiteRT QUANTIZE of codes, reference": quantize_codes(s.acc, a * b, y)}
     formulas = {
         "ONNX Runtime QLinearMatMul": _in_float32(s, a * b / y), "LiteRT FULLY_CONNECTED, reference": _in_float64(s),
-        "LiteRT FULLY_CONNECTED, ruy": _fixed(s, *of_codes, half_up),
+        "LiteRT FULLY_CONNECTED, ruy": fixed(s.acc, *of_codes, half_up),
         "LiteRT FULLY_CONNECTED, XNNPACK": _in_float32(s, a * b / y),
-        "LiteRT QUANTIZE of codes, reference": _fixed(s, *of_codes, half_away)}
+        "LiteRT QUANTIZE of codes, reference": fixed(s.acc, *of_codes, half_away)}
     product = Fraction(s.acc) * mantissa * Fraction(2) ** (shift - 31)
-    own = _rounded(half_even, product, f"one rounding of {_decimal(product)}")
+    own = rounded(half_even, product, f"one rounding of {decimal(product)}")
     return Case(str(s), _outcome("requantize", requantize(s.acc, mantissa, shift, 0, INT8), own),
                 {name: _outcome(name, code, formulas[name]) for name, code in codes.items()})
 
@@ -90,30 +87,39 @@ def quantize_codes(acc: int, x_scale: Any, y_scale: Any) -> Any:
     return litert.requantize_gemmlowp(acc, *multiplier, 0, INT8)
 
 
-def _rounded(rounding: Choice[..., Any], v: Any, said: str) -> Rounded:
-    """v as an integer, and what is said of v and of the rounding."""
-    n = rounding(exact(v))
-    return n, said + rounding.words(exact(v), n)
-
-
 def _in_float32(s: Sum, m: Any) -> Rounded:
     product = f32(s.acc) * m
-    return _rounded(half_even, product, f"acc * {show(m)} = {show(product)} in float32")
+    return rounded(half_even, product, f"acc * {show(m)} = {show(product)} in float32")
 
 
 def _in_float64(s: Sum) -> Rounded:
     a, b, y = map(np.float64, s.scales)
     product = s.acc * (a * b / y)
-    return _rounded(half_away, product, f"acc * m = {_decimal(product)} in float64")
+    return rounded(half_away, product, f"acc * m = {decimal(product)} in float64")
 
 
-def _fixed(s: Sum, mantissa: Any, shift: Any, rounding: Choice[..., Any]) -> Rounded:
-    """First to high, ties up, then to the code."""
-    right = max(-int(shift), 0)
-    product = Fraction(s.acc * 2 ** max(int(shift), 0) * int(mantissa), 2**31)
-    high, first = _rounded(half_up, product, f"acc * {_decimal(Fraction(int(mantissa), 2**31))} = {_decimal(product)}")
-    last = Fraction(high, 2**right)
-    return _rounded(rounding, last, f"{first}; / {2**right} = {_decimal(last)}") if right else (high, first)
+@arguments.quiet
+def ask_accumulator(acc: str, m: str) -> Case:
+    """What every requantizer makes of one accumulator, from the words of a command line.
+
+    >>> case = ask_accumulator("21", "0.5")
+    >>> case.rule.gives, case.engines["TFLM and CMSIS-NN with single rounding; FBGEMM"].gives
+    ('10', '11')
+
+    Raises:
+        ValueError: text that is no int32, no multiplier from 2**-32 to 1.
+    """
+    try:
+        n = arguments.whole("refquant engines", int(acc, 0), "--acc", -(2**31), 2**31 - 1)
+    except ValueError as cause:
+        raise arguments.error(ValueError, "refquant engines", "`--acc` must be an integer of 32 bits", repr(acc),
+                              "245, say") from cause
+    multiplier = float(read("refquant engines", "--m", m, np.dtype(np.float64))[1])
+    arguments.real("refquant engines", multiplier, "--m", "from 2**-32 to 1", lambda v: 2.0**-32 <= v <= 1, "0.046875")
+    found = {r.engines or r.name: Outcome(*map(str, r.rounded(n, multiplier))) for r in REQUANTIZERS.values()}
+    own = found.pop("refquant")
+    return Case(f"acc = {n}, m = {show(np.float64(multiplier))}; acc * m = {decimal(n * Fraction(multiplier))}, before "
+                "the zero point", own, found)
 
 
 @arguments.quiet

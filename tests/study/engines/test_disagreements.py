@@ -399,7 +399,9 @@ def test_ones_own_number(words: list[str], x: float, scale: float, zero_point: i
     (["--only", "tie"], "did you mean ties?"), (["--only", "ties,,nan"], "got ''"),
     (["--x", "2.5", "--out", "folder"], "`--out` must stand without `--x`"),
     (["--x", "2.5", "--markdown"], "`--markdown` must stand without `--x`"),
-    (["--scale", "3"], "`--scale` must stand with `--x`"),
+    (["--scale", "3"], "`--scale` must stand with `--x`"), (["--acc", "3"], "`--acc` and `--m` must stand together"),
+    (["--acc", "3", "--m", "1", "--x", "2"], "`--x` must stand without `--acc`"),
+    (["--acc", "3.5", "--m", "1"], "`--acc` must be an integer"), (["--acc", "3", "--m", "2"], "from 2**-32 to 1"),
     (["--x", "abc"], "`--x` must be a number"), (["--x", "nan"], "`--x` must not be NaN"),
     (["--x", "1", "--scale", "0"], "`--scale` must be positive"), (["--x", "1", "--zero-point", "300"], "got '300'"),
     (["--x", "1", "--zero-point", "1.5"], "`--zero-point` must be a whole number"), (["--frobnicate"], "--frobnicate"),
@@ -424,3 +426,12 @@ def test_it_needs_neither_an_engine_nor_hypothesis() -> None:
 def test_text_of_a_command_line() -> None:
     with refused(ValueError, "refquant engines", "`--x` must be a number"):
         ask_text("x", "1", "0")
+
+
+def test_one_accumulator(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["engines", "--acc", "-23", "--m", "0.5"]) == 0
+    out = capsys.readouterr().out
+    assert "the rule   -12: acc * mantissa * 2**(shift - 31) = -11.5, a tie: to the even -12" in out
+    assert re.search(r"departs    -11 \(TFLM and CMSIS-NN with single rounding; FBGEMM\)", out)
+    assert main(["engines", "--acc", "245", "--m", "0x1.8p-5"]) == 0
+    assert re.search(r"departs    12 \(TFLM and CMSIS-NN with double rounding; gemmlowp", capsys.readouterr().out)

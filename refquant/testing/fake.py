@@ -1,0 +1,94 @@
+"""Is a fake-quantizer right? Its reals are taken back to codes, so that rounding and the way back are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..affine import AffineParams, dequantize
+from ..arguments import quiet
+from ..engines.conventions import Convention
+from ..engines.exact import hexadecimal
+from . import story
+from .check import Deviation, Quantize, check_quantizer, expected_codes, silent
+from .forms import in_arrays, name_of
+from .ladder import coarse
+
+
+def check_fake_quantizer(fake_quantize: Quantize, *, arrays: Callable[[Any], Any] | None = None,
+                         **options: Any) -> None:
+    """Return if x_hat = scale * (q - zero_point) with the right codes q; otherwise raise Deviation.
+
+    Args:
+        fake_quantize: (x, params) -> x_hat in x's dtype (float64 beyond 16 bits), as rq.fake_quantize.
+        arrays: makes x and the parameters, as in check_quantizer.
+        options: all others of check_quantizer: grids, rounding, division, per_tensor, data_precision, ...
+
+    Each x_hat means a code. A wrong code is a fault of the rounding, and told as check_quantizer tells it (R3 to R6,
+    R12). An x_hat that is no code's value, bit for bit, is a fault of the way back (R2). -0.0 counts as 0.0.
+
+    >>> import refquant as rq
+    >>> check_fake_quantizer(rq.fake_quantize, examples=20)
+    >>> def mine(x, params):
+    ...     q = np.clip(np.rint(x / params.scale) + params.zero_point, -128, 127)
+    ...     return (q * params.scale - params.zero_point * params.scale).astype(x.dtype)  # two more roundings
+    >>> try:
+    ...     check_fake_quantizer(mine, grids=rq.INT8)
+    ... except Deviation as deviation:
+    ...     print(deviation.rule, "\\n".join(str(deviation).splitlines()[-2:]))
+    R2 expected   0x1.000002p-1 = 0.5000000596046448 (code -127)
+    got        0x1p-1 = 0.5
+
+    Raises:
+        Deviation: an AssertionError that names the rule.
+        ValueError, TypeError: other arguments, a function that cannot be called so.
+    """
+    convention = Convention(**{kind: options[kind] for kind in Convention._fields if kind in options})
+    called = fake_quantize if not callable(fake_quantize) else _meant(
+        in_arrays(fake_quantize, arrays), convention, options.get("data_precision"))
+    try:
+        check_quantizer(called, **options)
+    except Deviation as found:
+        means = "\nThe codes are those that x_hat means." if "\nx / scale" in str(found) else ""
+        raise Deviation(found.rule, f"{found}{means}") from None
+
+
+def _meant(f: Quantize, convention: Convention, precision: int | None) -> Quantize:
+    """The codes that f's reals mean; among several of one value (float16, infinity) the right one."""
+    def values(q: Any, params: AffineParams) -> Any:
+        return coarse(dequantize(q, params), precision)
+
+    @quiet
+    def codes(x: Any, params: AffineParams) -> Any:
+        x_hat, should = silent(f, x, params), expected_codes(convention, x, params)
+        right = values(should, params)
+        if x_hat.shape != x.shape:
+            return np.zeros(x_hat.shape, np.int64)
+        if x_hat.dtype != right.dtype:
+            raise Deviation("R2", f"R2 is broken: x_hat has x's dtype.\n\n{story.call(f, *_alone(x, params, 0))}\n\n"
+                                  f"expected   {right.dtype}\ngot        {x_hat.dtype}")
+        grid, v = params.grid, x_hat / params.scale.astype(np.float64)
+        nearest = grid.encode(np.clip(grid.round(v) + params.zero_point, grid.qmin, grid.qmax))
+        q = np.where((x_hat == right) | np.isnan(x_hat), should, nearest)
+        off = np.flatnonzero((x_hat != values(q, params)).ravel())
+        if off.size:
+            raise _way_back(f, x, params, int(off[np.abs(x.ravel()[off]).argmin()]), values(q, params), x_hat, q)
+        return q
+    codes.__name__ = name_of(f, "fake_quantize")
+    return codes
+
+
+def _way_back(f: Quantize, x: Any, params: AffineParams, i: int, values: Any, x_hat: Any, q: Any) -> Deviation:
+    right, came = values.ravel()[i], x_hat.ravel()[i]
+    return Deviation("R2", "\n".join([
+        "R2 is broken: x_hat is scale * (q - zero_point), the value of a code.", "",
+        story.call(f, *_alone(x, params, i)), "",
+        f"expected   {hexadecimal(right)} = {right} (code {q.ravel()[i]})",
+        f"got        {hexadecimal(came)} = {came}"]))
+
+
+def _alone(x: Any, params: AffineParams, i: int) -> tuple[Any, AffineParams]:
+    scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
+    return x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)

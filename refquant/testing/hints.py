@@ -1,0 +1,97 @@
+"""What a quantizer would be right with: conventions and grids that hold for everything that was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..affine import AffineParams
+from ..arguments import quiet
+from ..engines.arrays import codes
+from ..engines.conventions import NAMED, PECULIAR, Convention
+from ..grids import INT4, INT8, INT16, UINT4, UINT8, Grid, IntGrid
+from .ladder import Case
+
+#: Grids that quantizers are made for.
+USUAL: tuple[Grid, ...] = (INT8, UINT8, IntGrid(8, narrow=True), INT4, UINT4, INT16)
+
+
+class Tried(NamedTuple):
+    """Data, one scale and one zero point for each, the grid, and the codes that came."""
+
+    x: Any
+    scale: Any
+    zero_point: Any
+    grid: Grid
+    codes: Any
+
+
+def everything(rungs: Sequence[Any], run: Callable[[Any, Callable[[list[Case]], None]], None],
+               called: Callable[[Any, AffineParams], Any]) -> tuple[list[Tried], str]:
+    """All data of a check with their codes, and the first error that was raised instead of codes."""
+    tried: list[Tried] = []
+    failures: list[str] = []
+
+    def ask(several: list[Case]) -> None:
+        for x, params in several:
+            try:
+                tried.append(Tried(x, params.scale, params.zero_point, params.grid, called(x, params)))
+            except AssertionError as failure:
+                failures.extend(line for line in str(failure).splitlines() if line.startswith("raised "))
+    for cases in rungs:
+        run(cases, ask)
+    return tried, (failures or [""])[0]
+
+
+def hints(given: Convention, point: Tried, tried: Sequence[Tried], failure: str, decides: bool) -> list[str]:
+    """What the quantizer would be right with, in a sentence."""
+    found, where = hint(given, point, tried), f", wherever it gives codes; elsewhere it {failure}" if failure else ""
+    return [f"As it would be {found}{where}."] if found else ["identify may tell how it differs."] if decides else []
+
+
+def hint(given: Convention, point: Tried, tried: Sequence[Tried]) -> str:
+    """What gives the very codes everywhere, at the point first; "" if nothing named does.
+
+    One choice that is another; several; zero point 0, or a usual grid, and at most one choice that is another.
+
+    >>> point = Tried(np.float32([0.5]), np.float32(1), 0, INT8, np.array([1]))
+    >>> hint(Convention(), point, [point._replace(x=np.float32([0.49999997]), codes=np.array([0]))])
+    'with rounding=half_away or rounding=half_up'
+    """
+    even = point.grid.equal_steps
+    one = [given, *(given._replace(**{kind: f}) for kind, functions in NAMED.items() for f in functions
+                    if even or kind == "division")]
+    several = [] if not even else [*(Convention._make((*c, given.nan)) for c in product(*NAMED.values())), *(
+        c._replace(nan=given.nan) for c in PECULIAR)]
+    for words, conventions, change in _ways(point, one, several):
+        fit = [c for c in conventions if all(_holds(c, each._replace(**change)) for each in (point, *tried))]
+        few = min((_changes(given, c).count("=") for c in fit), default=0)
+        changes = dict.fromkeys(text for c in fit if (text := _changes(given, c)).count("=") == few)
+        if few:
+            return f"with {' or '.join(changes)}{words and ', '}{words}"
+        if changes:
+            return words
+    return ""
+
+
+def _ways(point: Tried, one: Iterable[Convention], several: Iterable[Convention]) -> Iterator[tuple[str, Any, Any]]:
+    """In words, which conventions to try, and on what other zero point or grid."""
+    yield "", one, {}
+    yield "", several, {}
+    if np.any(point.zero_point):
+        yield "with zero point 0: symmetric=True, if yours has no other", one, {"zero_point": 0}
+    for grid in USUAL if point.grid.equal_steps else ():
+        yield f"on {grid}: grids=rq.{grid}, if yours is made for that", one, {"grid": grid}
+
+
+@quiet
+def _holds(c: Convention, each: Tried) -> bool:
+    return bool((codes(c, each.x, each.scale, each.zero_point, each.grid) == each.codes).all())
+
+
+def _changes(given: Convention, c: Convention) -> str:
+    """The choices that differ, as arguments."""
+    return ", ".join(f"{kind}={f.__name__}" for kind, f in c._asdict().items() if f is not getattr(given, kind))

@@ -1,0 +1,265 @@
+"""Quantizers in the forms that people have: by range, on one axis, on blocks, of tensors, of coarse numbers."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import needs, refused
+
+import refquant as rq
+import refquant.testing
+from refquant.engines.choices import before_rounding, fused_reciprocal, reciprocal
+from refquant.testing import Deviation, by_blocks, by_range, check_quantizer, one_axis
+from refquant.testing.forms import plain
+from refquant.testing.ladder import Made, coarse
+
+TABLE = re.findall(r"^    (\S.*?) {2,}((?:print\()?(?:check|identify)_\w+\(.*mine.*)$",
+                   refquant.testing.__doc__ or "", re.MULTILINE)
+BITS8 = rq.UINT8
+
+
+def rounded(v: Any, grid: rq.Grid) -> Any:
+    return np.clip(v, grid.qmin, grid.qmax).astype(grid.dtype)
+
+
+def plain_one(x: Any, scale: Any, zero_point: Any = 0, axis: int | None = None) -> Any:
+    if axis is not None:
+        scale, zero_point = (a.reshape([-1 if i == axis else 1 for i in range(x.ndim)]) for a in (scale, zero_point))
+    return rounded(np.rint(x / scale) + zero_point, rq.INT8)
+
+
+def by_ends(x: Any, lo: Any, hi: Any) -> Any:
+    scale = (hi - lo) / 255
+    return rounded(np.rint(x / scale) - np.rint(lo / scale), BITS8)
+
+
+def in_blocks(x: Any, scales: Any, zero_points: Any, mixed: bool = False) -> Any:
+    x_blocks = x.reshape(*x.shape[:-1], -1, 32)
+    scales = scales[..., :1] if mixed else scales
+    return rounded(np.rint(x_blocks / scales[..., None]) + zero_points[..., None], rq.INT4).reshape(x.shape)
+
+
+def own_scale(x: Any, grid: rq.Grid, axis: Any, block: int | None, fit: Any) -> Any:
+    cut = rq.split_blocks(x, block) if block else x
+    params = rq.dynamic_params(cut, grid, axis, fit=fit)
+    codes = rq.quantize(cut, params)
+    return (codes, params.scale, params.zero_point) if grid.equal_steps and axis is None else (codes, params.scale)
+
+
+MINE: dict[str, Any] = {
+    "(x, params) -> codes": rq.quantize, "(x, scale, zero_point) -> codes": plain_one, "(x, scale) -> codes": plain_one,
+    "(x, scale_1d, zero_point_1d, axis)": plain_one, "(x, lo, hi) -> codes": by_ends,
+    "(x, scales, zero_points), blocks": in_blocks, "(x, params) -> x_hat": rq.fake_quantize,
+    "x -> codes, scale, zero_point": lambda x: own_scale(x, rq.UINT8, None, None, rq.affine_params),
+    "x -> codes, scale, one a row": lambda x: own_scale(x, rq.INT8, -1, None, rq.symmetric_params),
+    "x -> codes, scales of blocks": lambda x: own_scale(x, rq.E2M1, -1, 32, rq.mx_params),
+    "(acc, m) -> rounded products": lambda acc, m: rq.requantize(acc, *rq.quantize_multiplier(m), 0, rq.INT32),
+    "float codes, a codebook": rq.quantize}
+
+
+def test_the_table_names_every_form_that_is_tested_here() -> None:
+    assert [form for form, _ in TABLE] == list(MINE)
+
+
+@pytest.mark.parametrize(("form", "line"), TABLE, ids=[form for form, _ in TABLE])
+def test_each_line_of_the_table_runs_and_finds_a_right_one_right(form: str, line: str,
+                                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    if "check" in line:
+        line = line[:-2] + ", examples=8))" if line.startswith("print") else line[:-1] + ", examples=8)"
+    exec(f"import refquant as rq; from refquant.testing import *\n{line}", {"mine": MINE[form]})
+    assert ("refquant" in capsys.readouterr().out) == line.startswith("print")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("grid", [rq.UINT8, rq.INT4, rq.UINT16, rq.E4M3, rq.IntGrid(20)], ids=repr)
+def test_every_range_gives_back_its_parameters(grid: rq.Grid, dtype: str) -> None:
+    def same(x: Any, params: rq.AffineParams) -> Any:
+        lo, hi = (params.scale * (end - params.zero_point).astype(params.scale.dtype) for end in (grid.qmin, grid.qmax))
+        fit = rq.affine_params if grid.equal_steps else rq.symmetric_params
+        if grid.equal_steps:  # also where both are rounded, in whatever order
+            assert (((hi - lo) / (grid.qmax - grid.qmin)).astype(dtype) == params.scale).all()
+        assert (fit(lo, hi, grid).scale == params.scale).all()
+        assert (fit(lo, hi, grid).zero_point == params.zero_point).all()
+        return rq.quantize(x, params)
+
+    same.__name__ = "by_range(same)"
+    check_quantizer(same, grids=grid, dtypes=[dtype], examples=6)
+
+
+def offset_first(x: Any, lo: Any, hi: Any) -> Any:
+    return rounded(np.rint((x - lo) / ((hi - lo) / 255)), BITS8)
+
+
+def by_its_reciprocal(x: Any, lo: Any, hi: Any) -> Any:
+    return rounded(np.rint(x * (255 / (hi - lo))) - np.rint(lo * (255 / (hi - lo))), BITS8)
+
+
+@pytest.mark.parametrize(("f", "rule"), [(offset_first, "R5"), (by_its_reciprocal, "R3")])
+def test_wrong_ones_by_range(f: Any, rule: str) -> None:
+    with pytest.raises(Deviation) as found:
+        check_quantizer(by_range(f), grids=BITS8, examples=20)
+    assert found.value.rule == rule and f"    by_range({f.__name__})(np.array([" in str(found.value)
+
+
+def test_wrong_ones_on_blocks_and_axes() -> None:
+    def mixed(x: Any, scales: Any, zero_points: Any) -> Any:
+        return in_blocks(x, scales, zero_points, mixed=True)
+
+    with pytest.raises(Deviation, match=r"by_blocks\(mixed, 32\)") as found:
+        check_quantizer(by_blocks(mixed, 32), grids=rq.INT4, examples=12)
+    assert found.value.rule == "R12"
+    with pytest.raises(Deviation, match=r"one_axis\(quantize\)"):
+        check_quantizer(one_axis(lambda x, scale, z, axis: plain_one(x, scale[::-1], z, axis)), grids=rq.INT8,
+                        examples=12)
+    with refused(ValueError, "by_blocks", "`size`"):
+        by_blocks(mixed, 0)
+
+
+def only_blocks_of_64(x: Any, params: rq.AffineParams) -> Any:
+    assert x.shape[-1] % 64 == 0
+    return rq.quantize(x, params)
+
+
+def away_on_64(x: Any, params: rq.AffineParams) -> Any:
+    v = only_blocks_of_64(x, params) * 0 + (x / params.scale).astype(np.float64)
+    return rounded(np.trunc(v + np.copysign(0.5, v)) + params.zero_point, params.grid)
+
+
+def test_sizes_that_are_a_multiple() -> None:
+    check_quantizer(only_blocks_of_64, multiple=64, examples=8)
+    with pytest.raises(Deviation, match=r"np.resize\(np.array\(\[float.fromhex\('0x1p-1'\)\], np.float32\), \(64,\)\)"):
+        check_quantizer(away_on_64, multiple=64, examples=8)
+
+
+def by_shifts(x: Any, params: rq.AffineParams) -> Any:
+    mantissa, exponent = np.frexp(params.scale)
+    assert (mantissa == 0.5).all()
+    return rounded(np.rint(np.ldexp(x, 1 - exponent)) + params.zero_point, params.grid)
+
+
+def test_scales_that_are_powers_of_two() -> None:
+    check_quantizer(by_shifts, scale_precision=1, examples=8)
+    with pytest.raises(Deviation, match="raised AssertionError"):
+        check_quantizer(by_shifts, scale_precision=2, grids=rq.INT4, examples=8)
+
+
+def test_coarse_numbers() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2**32, 10_000, np.uint32).view(np.float32)
+    for dtype, precision in ((np.float16, 11), (np.float32, 24)):
+        narrow = x[(np.abs(x) > 1e-4) & (np.abs(x) < 6e4)]
+        assert (coarse(narrow, precision) == narrow.astype(dtype)).all()
+    assert coarse(np.float32("inf"), 8) == np.inf and coarse(np.float64(1 + 2**-9), 8) == 1
+    seen: list[Any] = []
+    check_quantizer(lambda x, p: seen.append((x, p.scale)) or rq.quantize(x, p), data_precision=8, scale_precision=8,
+                    examples=8)
+    assert all((coarse(x, 8) == x).all() and (coarse(s, 8) == s).all() for x, s in seen)
+    ordinary = [(x[np.isfinite(x)], s) for x, s in seen if np.frexp(s)[0].max() != 0.5 and s.size == 1]
+    assert any((x / s % 1 == 0.5).any() for x, s in ordinary), "ties at such scales"
+
+
+@pytest.mark.parametrize("name", ["multiple", "data_precision", "scale_precision"])
+def test_options(name: str) -> None:
+    with refused(ValueError, "check_quantizer", f"`{name}`", "0"):
+        check_quantizer(rq.quantize, **{name: 0})
+    with refused(TypeError, "check_quantizer", "`arrays` must be a function"):
+        check_quantizer(rq.quantize, arrays="torch")  # type: ignore[arg-type]
+
+
+def nearest_of_all(x: Any, params: rq.AffineParams) -> Any:
+    v = np.clip(x / params.scale, params.grid.qmin, params.grid.qmax).astype(np.float64)
+    return np.abs(v[..., None] - params.grid.values).argmin(axis=-1).astype(np.uint8)
+
+
+def with_float32_middles(x: Any, params: rq.AffineParams) -> Any:
+    values = params.grid.values
+    return np.searchsorted(((values[1:] + values[:-1]) / 2).astype(np.float32), x / params.scale).astype(np.uint8)
+
+
+def test_codebooks() -> None:
+    check_quantizer(nearest_of_all, rq.dequantize, grids=rq.NF4, examples=12)
+    with pytest.raises(Deviation, match="of a codebook to the lower value") as found:
+        check_quantizer(with_float32_middles, grids=rq.NF4, examples=12)
+    assert found.value.rule == "R4" and "grid=NF4" in str(found.value)
+
+
+def test_float_grids() -> None:
+    def by_reciprocal(x: Any, params: rq.AffineParams) -> Any:
+        one = rq.AffineParams(scale=np.float32(1), zero_point=0, grid=params.grid)
+        return rq.quantize(x * (1 / params.scale), one)
+
+    def to_infinity(x: Any, params: rq.AffineParams) -> Any:
+        return np.where(np.abs(x / params.scale) > 464, 0x7F, rq.quantize(x, params))
+
+    check_quantizer(rq.quantize, rq.dequantize, grids=[rq.E4M3, rq.E5M2FNUZ, rq.E2M1], examples=10)
+    with pytest.raises(Deviation, match=r"grid=E4M3\)\)[^$]*division=reciprocal"):
+        check_quantizer(by_reciprocal, grids=rq.E4M3, examples=12)
+    check_quantizer(by_reciprocal, grids=rq.E4M3, examples=5, division=reciprocal)
+    with pytest.raises(Deviation) as found:
+        check_quantizer(to_infinity, grids=rq.E4M3, examples=8)
+    assert found.value.rule == "R6"
+
+
+class Tensor:
+    """As little of a tensor as a test needs."""
+
+    def __init__(self, a: Any) -> None:
+        self.a, self.shape, self.dtype = np.array(a), a.shape, a.dtype
+
+    def detach(self) -> Any:
+        return self.a
+
+    def __truediv__(self, other: "Tensor") -> "Tensor":
+        return Tensor(self.a / other.a)
+
+
+def test_other_arrays_go_in_and_come_back() -> None:
+    def mine(x: Tensor, params: Any) -> Tensor:
+        assert type(x) is type(params.scale) is type(params.zero_point) is Tensor
+        return Tensor(rounded(np.rint((x / params.scale).a) + params.zero_point.a, params.grid))
+
+    check_quantizer(mine, arrays=Tensor, examples=8)
+    check_quantizer(by_range(lambda x, lo, hi: by_ends(x, lo, hi)), grids=BITS8, arrays=np.array, examples=8)
+
+    class Half:
+        def __array__(self, *_: Any, **__: Any) -> Any:
+            raise TypeError("unsupported ScalarType BFloat16")
+
+        def float(self) -> Any:
+            return np.float32([1.5])
+
+    assert plain(Half()).tolist() == [1.5]
+
+
+def test_the_step_that_is_tried_is_one_that_it_takes() -> None:
+    made = Made(None, None, scale_precision=8)  # type: ignore[arg-type]
+    assert made.scale(0.1, rq.INT8, np.dtype("f")) == np.float32(0.10009765625)
+    wide = made._replace(by_range=True, scale_precision=None)
+    assert np.isfinite(wide.scale(1e38, rq.UINT16, np.dtype("f")) * np.float32(2**17))
+
+
+@pytest.mark.conformance
+def test_torch_tensors() -> None:
+    torch = needs("torch", "conformance")
+
+    def rounding_in_bfloat16(x: Any, p: Any) -> Any:
+        return torch.clamp(torch.round(x.bfloat16() / p.scale.bfloat16()) + p.zero_point, -128, 127).to(torch.int8)
+
+    def in_float32(x: Any, p: Any) -> Any:
+        v = torch.round(x.bfloat16().float() / p.scale.bfloat16().float())
+        return torch.clamp(v + p.zero_point, -128, 127).to(torch.int8)
+
+    coarse_ones: dict[str, Any] = {"grids": rq.INT8, "arrays": torch.from_numpy, "data_precision": 8,
+                                   "scale_precision": 8, "examples": 20}
+    check_quantizer(in_float32, **coarse_ones)
+    with pytest.raises(Deviation, match="R3"):
+        check_quantizer(rounding_in_bfloat16, **coarse_ones)
+
+    def per_tensor(x: Any, p: Any) -> Any:
+        return torch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), torch.qint8).int_repr()
+
+    check_quantizer(per_tensor, grids=rq.INT8, per_tensor=True, arrays=torch.from_numpy, division=fused_reciprocal,
+                    zero_point=before_rounding, examples=20)
+    check_quantizer(lambda x, p: (x / p.scale).to(torch.float8_e4m3fn).view(torch.uint8), grids=rq.E4M3,
+                    arrays=torch.from_numpy, examples=20)
