@@ -14,7 +14,6 @@ from refquant.engines import choices
 from refquant.testing import Deviation, check_quantizer
 from refquant.testing.layouts import layouts, written
 
-
 SLOW = pytest.mark.slow
 
 
