@@ -58,3 +58,14 @@ def test_a_mirrored_codebook_errs_as_much() -> None:
     values = np.array([-1, -0.5, 0, 0.25, 0.7, 2])
     errors = [gaussian.block_gaussian_mse(rq.Codebook(v), 8, rq.symmetric_params) for v in (values, -values[::-1])]
     assert errors[0] == pytest.approx(errors[1], rel=1e-9)
+
+
+def test_grids_of_up_to_16_bits_tell_their_values() -> None:
+    assert rq.INT16.values.size == 2**16
+    with refused(ValueError, "values", "`grid` must have at most 16 bits", "IntGrid(17)"):
+        rq.IntGrid(17).values  # noqa: B018
+
+
+def test_one_positive_value_is_enough_for_scales() -> None:
+    scale = rq.two_level(rq.Codebook([-1, 0, 4]))(0.0, 7.0, rq.INT4).scale
+    assert float(scale) == 1.0
