@@ -18,7 +18,7 @@ SOME = ("0x1.99999ap-4", "0x1.333334p-2", "0x1.a30fecp-1", "0x1.76p+7", "0x1.555
 #: How many calls are asked, how many numbers in each, and how many of these, the last, are plain.
 CALLS, LENGTH, PLAIN = 100, 240, 40
 SMALLEST = np.finfo(np.float32).tiny
-#: Four numbers between each power of two and the next: sums with a large constant, which rounds, are wrong in one alone.
+#: Four numbers between each power of two and the next: a sum with a large constant, which rounds, is wrong in one.
 BINADES = np.ldexp([1, 1.25, 1.5, 1.75], np.arange(17, 127)[:, None]).ravel()
 
 
