@@ -120,6 +120,6 @@ def beyond(grid: Grid, zero_point: int) -> Points:
     array([127.5, 128. , 128.5], dtype=float32)
     """
     by = np.array([0.5, 1, 1.5, 3, 12, 200, 40_000])
-    far = np.concatenate([[3e9, -3e9, 1e19, -1e19, 1e38, -1e38], BINADES, -BINADES, [np.inf, -np.inf]])
-    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far])
+    far = np.concatenate([[1e5, 2e9, 3e9, 5e9, 9e18, 1e19, 1e38], BINADES])
+    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far, [np.inf, -np.inf]])
     return numbers(x, np.float32(1), zero_point)
