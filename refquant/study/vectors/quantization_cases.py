@@ -53,13 +53,17 @@ def dequantize_cases() -> Iterator[Case]:
                                   (float(largest) / 2, 0), (3 * float(tiny), zero_points(grid)[1])):
             step, middle = dtype.type(scale), (grid.qmin + grid.qmax + 1) // 2
             for q in dict.fromkeys((grid.qmin, zero_point, middle - 1, middle + 1, grid.qmax)):
-                params = AffineParams(scale=step, zero_point=zero_point, grid=grid)
-                x_hat: Any = affine.dequantize(q, params)[()]
-                yield Case(_codes(grid, step), {"q": q, "scale": hex_float(step), "zero_point": zero_point},
-                           {"x_hat": hex_float(x_hat)}, flags.of_dequantize(q, step, zero_point, grid, x_hat),
-                           f"{q - zero_point} steps")
+                yield _restored(grid, q, step, zero_point, f"{q - zero_point} steps")
         for q, comment in ((grid.qmin - 1, "one below the lowest code"), (grid.qmax + 1, "one above the highest code")):
             yield refused(_codes(grid, dtype.type(1)), {"q": q, "scale": "0x1p+0", "zero_point": 0}, "R2", comment)
+    for q, scale in ((109, 601), (126, 520), (-126, 520), (127, 516)):  # the last: new cases have new numbers
+        yield _restored(INT8, q, HALF.type(scale), 0, f"{q * scale}: from 65520 on float16 rounds to infinity")
+
+
+def _restored(grid: Grid, q: int, step: Scalar, zero_point: int, comment: str) -> Case:
+    x_hat: Any = affine.dequantize(q, AffineParams(scale=step, zero_point=zero_point, grid=grid))[()]
+    return Case(_codes(grid, step), {"q": q, "scale": hex_float(step), "zero_point": zero_point},
+                {"x_hat": hex_float(x_hat)}, flags.of_dequantize(q, step, zero_point, grid, x_hat), comment)
 
 
 def _reals(grid: Grid, x: Scalar, scale: Scalar) -> dict[str, Any]:
