@@ -32,9 +32,11 @@ static double smallest(int dtype) { return ldexp(1, dtype == 32 ? -126 : -1022);
 
 static int inside(double q, struct group g) { return q >= g.qmin && q <= g.qmax; }
 
+static int is_scale(double scale) { return scale > 0 && scale < INFINITY; }
+
 static double unclipped(double x, double scale, double zero_point, struct group g) {
     double s = rounded(scale, g.arithmetic);
-    if (isnan(x) || !(s > 0 && s < INFINITY) || !inside(zero_point, g)) return NAN;
+    if (isnan(x) || !is_scale(s) || !inside(zero_point, g)) return NAN;
     return nearbyint(rounded(x / s, g.arithmetic)) + zero_point;
 }
 
@@ -44,7 +46,7 @@ static double quantize(double x, double scale, double zero_point, struct group g
 }
 
 static double dequantize(double q, double scale, double zero_point, struct group g) {
-    if (!inside(q, g)) return NAN;
+    if (!inside(q, g) || !is_scale(scale) || !inside(zero_point, g)) return NAN;
     return rounded(rounded((q - zero_point) * rounded(scale, g.arithmetic), g.arithmetic), g.x_hat_dtype);
 }
 
@@ -117,7 +119,6 @@ static double value(double q, struct group g) { /* of a code; NAN: it has none *
         0x1.722766p-1, 0x1p+0};
     int sign = 1 << (g.bits - 1), fnuz = strstr(g.name, "FNUZ") != NULL, code = (int)q, e, m;
     double x;
-    if (!strncmp(g.name, "INT", 3)) return inside(q, g) ? q : NAN;
     if (q < 0 || q >= 2 * sign || (fnuz && code == sign)) return NAN;
     if (!g.exponent) return !strcmp(g.name, "NF4") ? nf4[code] : code < 255 ? ldexp(1, code - 127) : NAN; /* E8M0 */
     e = (code & (sign - 1)) >> g.mantissa;
@@ -128,24 +129,25 @@ static double value(double q, struct group g) { /* of a code; NAN: it has none *
 
 static double encode(double v, struct group g) { /* the code of the nearest value; ties as the README says */
     double below = -INFINITY, above = INFINITY, x, clipped = fmin(fmax(v, g.qmin), g.qmax), middle;
-    int code, low = 0, high = 0, integers = !strncmp(g.name, "INT", 3);
-    for (code = -128; code < 256; code++) {
+    int code, low = 0, high = 0;
+    for (code = 0; code < 256; code++) {
         if ((x = value(code, g)) <= clipped && x > below) below = x, low = code;
         if (x >= clipped && x < above) above = x, high = code;
     }
     middle = below == above ? clipped : (below + above) / 2; /* exact: values have few bits */
-    code = clipped < middle ? low : clipped > middle ? high : (g.exponent || integers) && low % 2 ? high : low;
+    code = clipped < middle ? low : clipped > middle ? high : g.exponent && low % 2 ? high : low;
     return value(code, g) == 0 && signbit(v) && !isnan(value(1 << (g.bits - 1), g)) && g.exponent
         ? code + (1 << (g.bits - 1)) : code;
 }
 
 static double quantize_values(double x, double scale, struct group g) {
     double s = rounded(scale, g.arithmetic);
-    return isnan(x) || !(s > 0 && s < INFINITY) ? NAN : encode(rounded(x / s, g.arithmetic), g);
+    return isnan(x) || !is_scale(s) ? NAN : encode(rounded(x / s, g.arithmetic), g);
 }
 
 static double dequantize_values(double q, double scale, int dtype, struct group g) {
-    return isnan(q) ? NAN : rounded(rounded(scale * value(q, g), dtype == 16 ? 32 : dtype), dtype);
+    double x = isnan(q) ? NAN : rounded(scale * value(q, g), dtype == 16 ? 32 : dtype);
+    return is_scale(scale) ? rounded(x, dtype) : NAN;
 }
 
 static void two_level(const double *largest, int rows, int columns, struct group g, struct group scales, double *got)
