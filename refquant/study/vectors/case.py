@@ -61,6 +61,34 @@ def hex_float(x: Any) -> str:
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + p + exponent
 
 
+REALS = {  # a real of a group or a test: which of the group's dtypes is its own, the first that the group has
+    **dict.fromkeys(("x", "lo", "hi", "m", "largest"), ("dtype",)),
+    **dict.fromkeys(("scale", "scales", "second"), ("scale_dtype", "dtype")),
+    "x_hat": ("x_hat_dtype", "dtype", "scale_dtype"),
+}
+
+
+def hex_bits(text: str | list[Any], dtype: str) -> Any:
+    """The bits of a hex float in its dtype: 4, 8 or 16 hexadecimal digits, the sign first; lists likewise.
+
+    >>> hex_bits("0x1.8p+1", "float32"), hex_bits(["-0x0p+0", "inf"], "float16"), hex_bits("0x1p+0", "float64")
+    ('40400000', ['8000', '7c00'], '3ff0000000000000')
+    """
+    if isinstance(text, list):
+        return [hex_bits(part, dtype) for part in text]
+    return np.array(float.fromhex(text), np.dtype(dtype).newbyteorder(">")).tobytes().hex()
+
+
+def bits_of(named: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
+    """The bits of every real there is, under the real's name with _bits.
+
+    >>> bits_of({"q": 3, "x_hat": "0x1.8p+1"}, {"dtype": "float16"})
+    {'x_hat_bits': '4200'}
+    """
+    own = {name: [group[dtype] for dtype in dtypes if dtype in group] for name, dtypes in REALS.items()}
+    return {f"{name}_bits": hex_bits(value, own[name][0]) for name, value in named.items() if own.get(name)}
+
+
 @quiet
 def once(cases: Iterable[Case]) -> list[Case]:
     """Each case, unless the same input came before."""
@@ -76,9 +104,10 @@ def fields(grid: Grid) -> dict[str, Any]:
 
 
 def named(grid: Grid) -> dict[str, Any]:
-    """A grid by its name. fields: how many bits sign, exponent and mantissa have."""
-    return {"name": str(grid), "bits": grid.bits, "fields": list(grid.fields), "qmin": hex_float(grid.qmin),
-            "qmax": hex_float(grid.qmax)}
+    """A grid by its name. fields: how many bits sign, exponent and mantissa have. The ends have bits of float64."""
+    ends = {"qmin": hex_float(grid.qmin), "qmax": hex_float(grid.qmax)}
+    return {"name": str(grid), "bits": grid.bits, "fields": list(grid.fields), **ends,
+            **{f"{name}_bits": hex_bits(end, "float64") for name, end in ends.items()}}
 
 
 def zero_points(grid: Grid) -> tuple[int, int, int, int]:

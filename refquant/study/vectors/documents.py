@@ -14,10 +14,10 @@ from ... import RULES, __version__
 from ...files import writable_folder
 from .. import results
 from . import integer_cases, quantization_cases, range_cases, scale_cases, value_cases
-from .case import Case, once
+from .case import Case, bits_of, once
 from .notes import NOTES, rule_of
 
-VERSION = "1.1.0"  # a changed expected code or value is a major version, more cases a minor one, new words a patch
+VERSION = "1.2.0"  # a changed expected code or value is a major version, more cases or keys a minor, words a patch
 TEMPLATES = ("README.md", "vectors.schema.json", "check_quantize.c")
 
 
@@ -67,14 +67,19 @@ def document(algorithm: str) -> dict[str, Any]:
     >>> vectors = document("quantize_multiplier")
     >>> vectors["testGroups"][0]["dtype"], vectors["testGroups"][0]["tests"][0]["m"]
     ('float64', '0x1.fffffffep-42')
+    >>> vectors["testGroups"][0]["tests"][0]["m_bits"]
+    '3d5fffffffe00000'
     """
     groups: dict[str, dict[str, Any]] = {}
     chosen = once(ALGORITHMS[algorithm].cases())
     for number, case in enumerate(chosen, 1):
-        group = groups.setdefault(json.dumps(case.group), {"type": algorithm, **case.group, "tests": []})
+        group = groups.setdefault(json.dumps(case.group), {
+            "type": algorithm, **case.group, **bits_of(case.group, case.group), "tests": []})
+        values = {**case.given, **(case.expected or {})}
         group["tests"].append({
-            "tcId": number, **case.given, **(case.expected or {}), "result": "valid" if case.expected else "invalid",
-            "rule": case.rule or rule_of(algorithm, case.flags), "flags": case.flags, "comment": case.comment})
+            "tcId": number, **values, "result": "valid" if case.expected else "invalid",
+            "rule": case.rule or rule_of(algorithm, case.flags), "flags": case.flags, "comment": case.comment,
+            **bits_of(values, case.group)})  # last, so that readers of the keys before them read on
     return {
         "algorithm": algorithm, "schema": "vectors.schema.json", "generatorVersion": __version__,
         "vectorsVersion": VERSION, "numberOfTests": len(chosen), "header": [ALGORITHMS[algorithm].header],

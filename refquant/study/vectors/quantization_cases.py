@@ -18,6 +18,9 @@ from . import flags
 from .case import DOUBLE, FORMATS, FULL, HALF, SINGLE, Case, Float, Scalar, fields, hex_float, refused, zero_points
 
 Quantization: TypeAlias = tuple[Grid, Scalar, Scalar, int, str]  # grid, x, scale, zero_point, comment
+BAD_SCALES: tuple[tuple[float, str, str], ...] = (  # scale, rule, comment
+    (0, "R11", "a scale of 0"), (-1, "R11", "a negative scale"), (np.inf, "R11", "an infinite scale"),
+    (np.nan, "R7", "a scale of NaN"))
 
 
 def quantize_cases() -> Iterator[Case]:
@@ -53,13 +56,25 @@ def dequantize_cases() -> Iterator[Case]:
                                   (float(largest) / 2, 0), (3 * float(tiny), zero_points(grid)[1])):
             step, middle = dtype.type(scale), (grid.qmin + grid.qmax + 1) // 2
             for q in dict.fromkeys((grid.qmin, zero_point, middle - 1, middle + 1, grid.qmax)):
-                params = AffineParams(scale=step, zero_point=zero_point, grid=grid)
-                x_hat: Any = affine.dequantize(q, params)[()]
-                yield Case(_codes(grid, step), {"q": q, "scale": hex_float(step), "zero_point": zero_point},
-                           {"x_hat": hex_float(x_hat)}, flags.of_dequantize(q, step, zero_point, grid, x_hat),
-                           f"{q - zero_point} steps")
+                yield _restored(grid, q, step, zero_point, f"{q - zero_point} steps")
         for q, comment in ((grid.qmin - 1, "one below the lowest code"), (grid.qmax + 1, "one above the highest code")):
             yield refused(_codes(grid, dtype.type(1)), {"q": q, "scale": "0x1p+0", "zero_point": 0}, "R2", comment)
+    for q, scale in ((109, 601), (126, 520), (-126, 520), (127, 516)):  # from here: new cases come last
+        yield _restored(INT8, q, HALF.type(scale), 0, f"{q * scale}: from 65520 on float16 rounds to infinity")
+    for q, scale in ((20087, 1614), (20111, 1457)):
+        yield _restored(INT16, q, HALF.type(scale * 2.0**-14), -20000, "to float32 first, and there it is a tie")
+    for scale, rule, comment in BAD_SCALES:
+        step = SINGLE.type(scale)
+        yield refused(_codes(INT8, step), {"q": 1, "scale": hex_float(step), "zero_point": 0}, rule, comment)
+    for zero_point in (128, -129):
+        yield refused(_codes(INT8, SINGLE.type(1)), {"q": 1, "scale": "0x1p+0", "zero_point": zero_point}, "R2",
+                      "a zero point off the grid")
+
+
+def _restored(grid: Grid, q: int, step: Scalar, zero_point: int, comment: str) -> Case:
+    x_hat: Any = affine.dequantize(q, AffineParams(scale=step, zero_point=zero_point, grid=grid))[()]
+    return Case(_codes(grid, step), {"q": q, "scale": hex_float(step), "zero_point": zero_point},
+                {"x_hat": hex_float(x_hat)}, flags.of_dequantize(q, step, zero_point, grid, x_hat), comment)
 
 
 def _reals(grid: Grid, x: Scalar, scale: Scalar) -> dict[str, Any]:
@@ -156,8 +171,7 @@ def _refused_quantizations() -> Iterator[Case]:
     for scale, zero_point, rule, comment in (
             (DOUBLE.type(1e-50), 0, "R3", "a scale that float32 rounds to 0"),
             (DOUBLE.type(1e50), 0, "R3", "a scale that float32 rounds to infinity"),
-            (SINGLE.type(0), 0, "R11", "a scale of 0"), (SINGLE.type(-1), 0, "R11", "a negative scale"),
-            (SINGLE.type(np.inf), 0, "R11", "an infinite scale"), (SINGLE.type(np.nan), 0, "R7", "a scale of NaN"),
+            *((SINGLE.type(scale), 0, rule, comment) for scale, rule, comment in BAD_SCALES),
             (SINGLE.type(1), 128, "R2", "a zero point off the grid"),
             (SINGLE.type(1), -129, "R2", "a zero point off the grid")):
         yield refused(_reals(INT8, x, scale), _inputs(x, scale, zero_point), rule, comment)

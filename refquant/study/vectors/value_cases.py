@@ -14,6 +14,7 @@ from ...arguments import quiet
 from ...grids import E2M1, E2M3, E3M2, E4M3, E4M3FNUZ, E5M2, E5M2FNUZ, E8M0, NF4, Grid
 from . import flags
 from .case import DOUBLE, FULL, HALF, SINGLE, Case, Float, Scalar, hex_float, named, refused
+from .quantization_cases import BAD_SCALES
 
 GRIDS = (E4M3, E5M2, E4M3FNUZ, E5M2FNUZ, E2M3, E3M2, E2M1, NF4, E8M0)
 
@@ -28,6 +29,8 @@ def quantize_values_cases() -> Iterator[Case]:
                        {"q": int(affine.quantize(x, params)), "x_hat": hex_float(x_hat)},
                        flags.of_quantize_values(x, scale, grid), comment)
         yield refused(_reals(grid, SINGLE), {"x": "nan", "scale": "0x1p+0"}, "R7", "NaN has no code")
+    for bad, rule, comment in BAD_SCALES:  # new cases come last
+        yield refused(_reals(E4M3, SINGLE), {"x": "0x1p+0", "scale": hex_float(bad)}, rule, comment)
 
 
 def dequantize_values_cases() -> Iterator[Case]:
@@ -38,14 +41,23 @@ def dequantize_values_cases() -> Iterator[Case]:
                                     *((dtype, scale, ends) for dtype in (SINGLE, DOUBLE, HALF) for scale in FULL)):
             group, step = {"grid": named(grid), "scale_dtype": dtype.name}, dtype.type(scale)
             for q in codes:
-                given, params = {"q": q, "scale": hex_float(step)}, AffineParams(scale=step, zero_point=0, grid=grid)
                 try:
-                    x_hat: Any = affine.dequantize(q, params)[()]
+                    yield _restored(grid, q, step)
                 except ValueError:
-                    yield refused(group, given, "R17", "not the code of a value")
-                else:
-                    yield Case(group, given, {"x_hat": hex_float(x_hat)}, flags.of_dequantize_values(q, grid),
-                               f"{float(grid.decode(np.array(q))):.6g} times the scale")
+                    yield refused(group, {"q": q, "scale": hex_float(step)}, "R17", "not the code of a value")
+    for q in (9, 3, 11):  # new cases come last: -0.5, 1.5 and -1.5 times the smallest float16 are ties
+        yield _restored(E2M1, q, HALF.type(2.0**-24))
+    yield _restored(NF4, 2, HALF.type(1.0029296875))  # a tie once it is in float32
+    group = {"grid": named(E4M3), "scale_dtype": "float32"}
+    for bad, rule, comment in BAD_SCALES:
+        yield refused(group, {"q": 1, "scale": hex_float(bad)}, rule, comment)
+
+
+def _restored(grid: Grid, q: int, step: Scalar) -> Case:
+    x_hat: Any = affine.dequantize(q, AffineParams(scale=step, zero_point=0, grid=grid))[()]
+    return Case({"grid": named(grid), "scale_dtype": step.dtype.name}, {"q": q, "scale": hex_float(step)},
+                {"x_hat": hex_float(x_hat)}, flags.of_dequantize_values(q, grid),
+                f"{float(grid.decode(np.array(q))):.6g} times the scale")
 
 
 def _reals(grid: Grid, dtype: Float) -> dict[str, Any]:

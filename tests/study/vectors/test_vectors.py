@@ -6,6 +6,7 @@ import math
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from bisect import bisect_left
@@ -28,18 +29,18 @@ from refquant.testing import oracle
 
 NAMES = list(files.ALGORITHMS)
 NEW = ("quantize_values", "dequantize_values", "mx_params", "two_level")
-RECORDED = "1.1.0"
+RECORDED = "1.2.0"
 RESULTS: dict[str, tuple[int, str]] = {  # of RECORDED: how many tests, and the digest of their inputs and results
     "quantize": (1324, "aca46c314b9591f47ce8f439e3a58a126d1a7dbe288098ec870b3e307ef70d01"),
-    "dequantize": (751, "a63680d6f889c5bf89abf8c58305fa231a0926c98c65dabc9cd98752e5b631ec"),
+    "dequantize": (763, "42fe8107c3f6e7e10c5167970b6855431adfc2ba917eae6a787dbc456f965d29"),
     "fake_quantize": (880, "016f70a51ba95b57b3083be73de14bee272edbeeda40d7ddc68f4368cb8e948d"),
     "affine_params": (1032, "633575971ec7f4ef0a6c2ec37f3e36a6d6d0ea50102f6c1e48990f174db45370"),
     "symmetric_params": (648, "b8a86ac00cb9f636a4ab0a648a8f26334b2c654f8021f8ebf73483b42a63b84d"),
     "integer_matmul": (306, "b866095792e2253ce132a67d889572589909efeea2b87607918da7f434a57c70"),
     "quantize_multiplier": (191, "881ce354063585db67f503e16b75add2ec5a4e9d521f4751e78c9587463931d2"),
     "requantize": (982, "be059a6a693a10511fc0f1ce3ab80e57769317c6b5cf94cc73c573fa5b8002ec"),
-    "quantize_values": (4398, "c5e69eca5173a646ebe9001a5eb37db6eaf36389fdb6aa476af15ff6aeb7e29f"),
-    "dequantize_values": (1674, "cfa8c942bd5ec01bc6a897676abdc014deeb2420b5fbb478f334eb4da7562011"),
+    "quantize_values": (4402, "776a58f66ab654ed2725c48dde9719eff1014ab242c1bd57fa68cd95c19b3574"),
+    "dequantize_values": (1682, "d9f933cdaed26a1ed371c127deb59fca69e8a586d3385805b0b047d48c0694e8"),
     "mx_params": (800, "6c5714e249b4d9fa6f415c96b36b659991b94890a23627326432593416524bbc"),
     "two_level": (234, "9dba53d953130c642aee5e925de77da8a056d97026c86a6c056502b75982bfca"),
 }
@@ -337,7 +338,8 @@ def test_the_values_of_the_issue_are_there(documents: Documents) -> None:
     assert documents["quantize_values"]["notes"].keys() >= {"half_way", "through_float32", "zero_sign", "saturation",
                                                             "subnormal_value", "reciprocal", "infinity"}
     assert documents["mx_params"]["notes"].keys() >= {"float32_log", "scale_bound", "clipping_scale", "zero"}
-    codes = {(g["grid"]["name"], t["q"]): t["result"] for g, t in every(documents["dequantize_values"])}
+    codes = {(g["grid"]["name"], t["q"]): t["result"] for g, t in every(documents["dequantize_values"])
+             if t["scale"] == "0x1p+0"}
     for name in (*FORMATS, "NF4", "E8M0"):
         assert {q for (grid, q), result in codes.items() if (grid, result) == (name, "valid")} == set(values_of(name))
         assert codes[name, -1] == codes[name, 2**getattr(rq, name).bits] == "invalid"
@@ -357,13 +359,19 @@ def test_known_cases(documents: Documents) -> None:
     assert found("affine_params", lo="0x0p+0", hi="0x0p+0", out="scale") == {"0x1p+0"}
 
 
+def without_bits(value: dict[str, Any]) -> dict[str, Any]:
+    """A group or a test as in version 1.1.0: the bits say again what the hex floats say (tested below)."""
+    return {k: without_bits(v) if isinstance(v, dict) else v for k, v in value.items() if not k.endswith("_bits")}
+
+
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_a_changed_expected_code_is_a_major_version(algorithm: str, documents: Documents) -> None:
     count, digest = RESULTS.get(algorithm, (0, ""))
     told = {}
     for group, test in every(documents[algorithm]):
-        shared = {k: v for k, v in group.items() if k != "tests"}
-        told[test["tcId"]] = [shared, {k: v for k, v in test.items() if k not in ("rule", "flags", "comment")}]
+        shared = without_bits({k: v for k, v in group.items() if k != "tests"})
+        told[test["tcId"]] = [shared, without_bits({k: v for k, v in test.items()
+                                                    if k not in ("rule", "flags", "comment")})]
     now = hashlib.sha256(json.dumps([told[i] for i in sorted(told) if i <= count], sort_keys=True).encode()).hexdigest()
     assert files.VERSION.split(".")[0] != RECORDED.split(".")[0] or now == digest, (
         f"{algorithm}.json: an input or an expected result of tests 1 to {count} changed. A changed expected code is a "
@@ -385,12 +393,56 @@ def test_the_files_are_in_the_manner_of_wycheproof(folder: Path, documents: Docu
         assert sum(line.endswith('"tests": [') for line in lines) == len(whole["testGroups"])
         assert max(map(len, lines)) < 999  # check_quantize.c's buffer
     assert {path.name for path in folder.iterdir()} == {f"{name}.json" for name in NAMES} | set(files.TEMPLATES)
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 2_700_000
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_600_000  # 0.85 MB of it are the bits
 
 
 def test_the_same_bytes_in_another_process(folder: Path) -> None:
     for name in ("quantize_multiplier", "integer_matmul"):
         assert (folder / f"{name}.json").read_text("ascii") == files.text(files.document(name))
+
+
+# The bits beside the hex floats.
+
+OF = {"float16": ">e", "float32": ">f", "float64": ">d"}
+
+
+def bits_beside(name: str, holder: dict[str, Any], dtype: str) -> Iterator[tuple[str, str]]:
+    """(hex float, bits) of one real, or of each in its lists; the bits are as long as the dtype."""
+    texts, bits = holder[name], holder[f"{name}_bits"]
+    while isinstance(texts, list) and isinstance(texts[0], list):
+        assert list(map(len, texts)) == list(map(len, bits))
+        texts, bits = [t for row in texts for t in row], [b for row in bits for b in row]
+    for text, digits in zip(*([texts], [bits]) if isinstance(texts, str) else (texts, bits), strict=True):
+        assert len(digits) == struct.calcsize(OF[dtype]) * 2, (name, holder)
+        yield text, digits
+
+
+def every_real(document: Vectors) -> Iterator[tuple[str, str]]:
+    """(hex float, bits) of every real of a file; each real has bits, and nothing else has."""
+    def reals_of(holder: dict[str, Any], group: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        real = {k for k, v in holder.items() if k in ("largest", "scales")
+                or (isinstance(v, str) and re.fullmatch("nan|-?inf|-?0x.*p.*", v))}
+        assert {k for k in holder if k.endswith("_bits")} == {f"{k}_bits" for k in real}, holder
+        for name in real:
+            own = {"qmin": "float64", "qmax": "float64", "x_hat": group.get("x_hat_dtype", group.get("dtype")),
+                   "scale": group.get("scale_dtype"), "scales": group.get("scale_dtype"),
+                   "second": group.get("scale_dtype")}.get(name) or group.get("dtype") or group["scale_dtype"]
+            yield from bits_beside(name, holder, own)
+
+    for group in document["testGroups"]:
+        for holder in (group, group.get("grid", {}), group.get("scale_grid", {}), *group["tests"]):
+            yield from reals_of(holder, group)
+            assert holder is group or [*holder] == sorted(holder, key=lambda k: k.endswith("_bits")), holder
+
+
+@pytest.mark.parametrize("algorithm", NAMES)
+def test_the_bits_are_those_of_the_hex_floats(algorithm: str, documents: Documents) -> None:
+    count = 0
+    for text, digits in every_real(documents[algorithm]):
+        read = struct.unpack(OF[{4: "float16", 8: "float32", 16: "float64"}[len(digits)]], bytes.fromhex(digits))[0]
+        assert struct.pack(">d", read) == struct.pack(">d", float.fromhex(text)), (text, digits)
+        count += 1
+    assert (count > 100) == (algorithm not in ("integer_matmul", "requantize"))
 
 
 # The schema, read by the little of JSON Schema that it uses; and by jsonschema where it is installed.
@@ -443,12 +495,16 @@ def spoilt(documents: Documents) -> Iterator[Vectors]:
 
     assert fits(first("quantize"), SCHEMA)
     for changes in ({"q": None}, {"q": 1.5}, {"x": "0.1"}, {"x": "0x1.80p+1"}, {"result": "invalid"}, {"rule": "R19"},
-                    {"flags": []}, {"flags": ["tie", "tie"]}, {"tcId": 0}, {"extra": 1}, {"zero_point": True}):
+                    {"flags": []}, {"flags": ["tie", "tie"]}, {"tcId": 0}, {"extra": 1}, {"zero_point": True},
+                    {"x_bits": None}, {"scale_bits": "0x3f800000"}, {"x_bits": "3F800000"}, {"x_bits": "3f8000000"},
+                    {"q_bits": "00"}):
         yield first("quantize", **changes)
     yield first("fake_quantize", gradient=2)
     yield first("quantize_multiplier", mantissa=2**31)
     yield first("integer_matmul", acc_dtype="int16")
     yield first("quantize_values", x_hat=None)
+    yield first("quantize_values", x_hat_bits=None)
+    yield first("two_level", largest_bits=["3f800000"])
     yield first("dequantize_values", x_hat="1.0")
     yield first("mx_params", scale=1)
     yield first("two_level", scales=["0x1p+0"])
@@ -493,41 +549,174 @@ def compiler() -> str:
     return found
 
 
-def checks(folder: Path, source: str, name: str) -> subprocess.CompletedProcess[str]:
-    """The checker compiled without a warning, and run on quantize.json."""
+def compiled(folder: Path, source: str, name: str, level: str = "-O0") -> Path:
+    """The checker, compiled without a warning."""
     (folder / f"{name}.c").write_text(source)
-    subprocess.run([compiler(), "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", f"{name}.c", "-o", name, "-lm"],
+    subprocess.run([compiler(), "-std=c99", level, "-Wall", "-Wextra", "-Werror", f"{name}.c", "-o", name, "-lm"],
                    cwd=folder, check=True, timeout=60)
-    return subprocess.run([str(folder / name)], cwd=folder, capture_output=True, text=True, timeout=60)
+    return folder / name
 
 
-def test_the_checker_says_which_files_it_reads(folder: Path) -> None:
-    checks(folder, (folder / "check_quantize.c").read_text(), "other")
-    end = subprocess.run([str(folder / "other"), "quantize_values.json"], cwd=folder, capture_output=True, text=True,
+def checks(program: Path, *paths: Path | str) -> tuple[int, str]:
+    """Its status and its words on these files."""
+    end = subprocess.run([str(program), *map(str, paths)], cwd=program.parent, capture_output=True, text=True,
                          timeout=60)
-    assert (end.returncode, end.stdout) == (1, "0 passed: this checker reads integers' codes, as in quantize.json\n")
+    return end.returncode, end.stdout
 
 
-def test_the_checker_passes_all_float32_tests(folder: Path, documents: Documents) -> None:
-    source = (folder / "check_quantize.c").read_text()
-    end = checks(folder, source, "right")
-    wanted = sum(g["arithmetic"] == "float32" and t["result"] == "valid" for g, t in every(documents["quantize"]))
-    assert (end.stdout, end.stderr, end.returncode) == (f"{wanted} passed\n", "", 0) and wanted > 500
-    assert source.count("\n") <= 20
-    missing = subprocess.run([str(folder / "right"), "none.json"], cwd=folder, capture_output=True, timeout=60)
-    assert missing.returncode == 2
+@pytest.fixture(scope="module")
+def checker(folder: Path) -> str:
+    return (folder / "check_quantize.c").read_text("ascii")
 
 
-@pytest.mark.parametrize(("right", "wrong"), [
-    ("nearbyintf(x / scale)", "roundf(x / scale)"), ("x / scale", "x * (1.0f / scale)"),
-    ("nearbyintf(x / scale) + (float)zero_point", "nearbyintf(x / scale + (float)zero_point)"),
-    ("nearbyintf(x / scale)", "(float)nearbyint((double)x / (double)scale)"),
-], ids=["ties away", "reciprocal", "zero point before rounding", "division in double"])
-def test_a_broken_checker_fails(right: str, wrong: str, folder: Path) -> None:
-    source = (folder / "check_quantize.c").read_text()
-    assert source.count(right) == 1
-    end = checks(folder, source.replace(right, wrong), "wrong")
-    assert end.returncode == 1 and re.fullmatch(r"tcId \d+: q = -?\d+ instead of -?\d+\n", end.stdout)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("checkers")
+
+
+def test_the_checker_passes_every_test_of_every_file(folder: Path, checker: str, built: Path) -> None:
+    paths = {name: folder / f"{name}.json" for name in NAMES}
+    wanted = "".join(f"{path}: {RESULTS[name][0]} passed, 0 wrong\n" for name, path in paths.items())
+    assert checks(compiled(built, checker, "right", "-O2"), *paths.values()) == (0, wanted)
+
+
+def test_the_checker_says_what_it_skips_and_what_it_cannot_read(
+        folder: Path, checker: str, built: Path, documents: Documents) -> None:
+    vectors, skips = (folder / "quantize.json").read_text("ascii"), checker.replace("REFUSES 1", "REFUSES 0")
+    invalid = sum(test["result"] == "invalid" for _, test in every(documents["quantize"]))
+    valid = RESULTS["quantize"][0] - invalid
+    assert skips != checker and invalid > 5
+    told = {
+        "quantize.json": (0, f"{valid} passed, 0 wrong, {invalid} skipped: to be refused", vectors),
+        "other.json": (2, f"0 passed, 0 wrong, {invalid} skipped: to be refused, {valid} skipped: no function here for "
+                       "quantize_slowly", vectors.replace('"type": "quantize"', '"type": "quantize_slowly"')),
+        "indented.json": (2, "0 passed, 0 wrong, others not read: leave each test on a line",
+                          json.dumps(documents["quantize"], indent=1)),
+        "long.json": (2, "0 passed, 0 wrong, others not read: leave each test on a line",
+                      json.dumps(documents["quantize"])),
+        "cut.json": (2, f"{valid} passed, 0 wrong, {invalid - 1} skipped: to be refused, others not read: leave each "
+                     "test on a line", vectors.replace('{"tcId": 1320, ', '{"tcId":1320, ')),
+        "none.json": (2, "0 passed, 0 wrong, no test in it", '{"numberOfTests": {}}'),
+    }
+    program = compiled(built, skips, "skips")
+    for name, (status, words, content) in told.items():
+        (built / name).write_text(content)
+        assert checks(program, name) == (status, f"{name}: {words}\n")
+    assert checks(program, "missing.json") == (2, "")
+    assert checks(program, "none.json", "quantize.json")[0] == 0
+    assert checks(program) == checks(program, "quantize.json")
+
+
+FAULTS = {  # name: file, what stands there, what a mistaken one has
+    "ties away": ("quantize", "nearbyint(rounded(x / s, g.arithmetic))", "round(rounded(x / s, g.arithmetic))"),
+    "reciprocal": ("quantize", "rounded(x / s, g.arithmetic)) +",
+                   "rounded(x * rounded(1 / s, g.arithmetic), g.arithmetic)) +"),
+    "zero point before rounding": ("quantize", "nearbyint(rounded(x / s, g.arithmetic)) + zero_point",
+                                   "nearbyint(rounded(x / s, g.arithmetic) + zero_point)"),
+    "division in double": ("quantize", "nearbyint(rounded(x / s, g.arithmetic))", "nearbyint(x / s)"),
+    "float16 read without subnormals": ("quantize", ": ldexp(mantissa, -24)", ": ldexp(1024 + mantissa, -25)"),
+    "float64 read as float32": ("quantize", "memcpy(&wide, &bits, 8), wide", "memcpy(&wide, &bits, 8), (float)wide"),
+    "float16 rounded to 12 bits": ("dequantize", "-13) - 11", "-13) - 12"),
+    "no overflow of float16": ("dequantize", "if (fabs(x) >= 65520)", "if (fabs(x) >= 65536)"),
+    "gradient of what was not rounded": ("fake_quantize", "return inside(unclipped(x, scale, zero_point, g), g);",
+                                         "return inside(x / scale + zero_point, g);"),
+    "zero refused": ("quantize", "if (isnan(x) ||", "if (x == 0 || isnan(x) ||"),
+    "NaN taken": ("quantize", "if (isnan(x) ||", "if (isnan(x)) x = 0;\n    if ("),
+    "width overflows": ("affine_params", "rounded(hi / 2, g.scale_dtype) - rounded(lo / 2, g.scale_dtype)",
+                        "rounded(hi - lo, g.scale_dtype) / 2"),
+    "127.5": ("symmetric_params", "largest / reach", "largest / (reach + 0.5)"),
+    "multiplier without carry": ("quantize_multiplier", "if (whole == ldexp(1, 31))", "if (whole > ldexp(1, 31))"),
+    "ties up": ("requantize", "(rest == half && whole % 2)", "rest == half"),
+    "infinity is a value": ("dequantize_values", "x > g.qmax ? NAN", "x > 2 * g.qmax ? NAN"),
+    "no minus zero": ("quantize_values", "signbit(v)", "v > 0"),
+    "ties to the lower value": ("quantize_values", "low % 2 ? high", "low % 2 ? low"),
+    "floor": ("mx_params", "more = fraction > 0.5", "more = fraction > 1"),
+    "second scale of all": ("two_level", "g.shared == 'r' ? i", "g.shared == 'x' ? i"),
+    "wraps at int32": ("integer_matmul", "(int64_t)a[i * k + l] * b", "(int64_t)a[i * k + l] * (short)b"),
+}
+
+
+PLAIN = ("ties away", "float16 rounded to 12 bits", "ties up", "no minus zero")
+
+
+@pytest.mark.parametrize("fault", [*PLAIN, *(pytest.param(name, marks=pytest.mark.slow) for name in FAULTS
+                                             if name not in PLAIN)])
+def test_a_broken_checker_fails(fault: str, folder: Path, checker: str, built: Path) -> None:
+    name, right, wrong = FAULTS[fault]
+    assert checker.count(right) == 1
+    status, words = checks(compiled(built, checker.replace(right, wrong), "wrong"), folder / f"{name}.json")
+    *told, last = words.splitlines()
+    found = re.fullmatch(rf".*{name}\.json: (\d+) passed, (\d+) wrong", last)
+    assert status == 1 and found and int(found[2]) == len(told) > 0
+    assert int(found[1]) + int(found[2]) == RESULTS[name][0]
+    assert all(re.fullmatch(r"tcId \d+: [a-z_]+(\[\d+\])? = \S+( instead of \S+)?", line) for line in told)
+
+
+# The README's JavaScript and Rust.
+
+def program(name: str) -> str:
+    found = shutil.which(name)
+    if not found:
+        pytest.skip(f"needs {name}: what the README of the vectors shows is run where it is installed")
+    return found
+
+
+def shown(folder: Path, language: str) -> str:
+    """The one block of this language in the README."""
+    blocks = re.findall(f"```{language}\n(.*?)```", (folder / "README.md").read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 1
+    return str(blocks[0])
+
+
+def pairs(documents: Documents) -> list[str]:
+    """Bits as in the files, and those of the same number in float64; of NaN one."""
+    read = {digits: struct.pack(">d", float.fromhex(text)).hex() for whole in documents.values()
+            for text, digits in every_real(whole)}
+    some = [f"{digits} {wide}" for digits, wide in read.items()]
+    assert {len(digits) for digits in read} == {4, 8, 16} and len(some) > 5000
+    return some
+
+
+def test_the_javascript_reads_the_files(folder: Path, built: Path, documents: Documents) -> None:
+    node, source = program("node"), shown(folder, "js")
+    valid = sum(test["result"] == "valid" for _, test in every(documents["quantize"]))
+
+    def run(source: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        (built / "check.js").write_text(source)
+        return subprocess.run([node, str(built / "check.js")], cwd=folder, capture_output=True, text=True, timeout=60,
+                              **more)
+
+    end = run(source)
+    assert (end.stdout, end.stderr, end.returncode) == (f"{valid} passed\n", "", 0)
+    for right, wrong in (("floor + up", "Math.round(v)"), ("v - floor === 0.5 && floor % 2 !== 0", "false"),
+                         ("Math.fround", "v => v"), ("(1024 + mantissa)", "(1023 + mantissa)")):
+        assert source.count(right) == 1 and "Error: tcId " in run(source.replace(right, wrong)).stderr
+    end = run(source + """
+      const view = new DataView(new ArrayBuffer(8));
+      for (const pair of require("fs").readFileSync(0, "utf8").trim().split("\\n")) {
+        const [bits, wide] = pair.split(" ");
+        view.setFloat64(0, real(bits));
+        const got = view.getBigUint64(0).toString(16).padStart(16, "0");
+        if (got !== wide) throw Error(`${bits}: ${got} instead of ${wide}`);
+      }
+      console.log("read");""", input="\n".join(pairs(documents)))
+    assert (end.stdout, end.stderr) == (f"{valid} passed\nread\n", "")
+
+
+def test_the_rust_reads_the_files(folder: Path, built: Path, documents: Documents) -> None:
+    rustc = program("rustc")
+    (built / "read.rs").write_text(shown(folder, "rust") + """
+        fn main() {
+            for line in std::io::stdin().lines().map(|line| line.unwrap()) {
+                let (bits, wide) = line.split_once(' ').unwrap();
+                assert_eq!(format!("{:016x}", real(bits).to_bits()), wide, "{bits}");
+            }
+            println!("read");
+        }""")
+    subprocess.run([rustc, "-D", "warnings", "--edition", "2021", "read.rs"], cwd=built, check=True, timeout=100)
+    end = subprocess.run([str(built / "read")], input="\n".join(pairs(documents)), capture_output=True, text=True,
+                         timeout=60)
+    assert (end.stdout, end.stderr) == ("read\n", "")
 
 
 # The command.
