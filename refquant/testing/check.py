@@ -103,34 +103,37 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     convention = Convention(division, zero_point, rounding, cast, nan)
     _functions({"quantize": quantize, "dequantize": dequantize or quantize, "arrays": arrays or quantize,
                 **convention._asdict()})
+    own, first = _grids(grids, dtypes, whole("check_quantizer", bits, "bits", 2, 32), convention)
+    whole("check_quantizer", examples, "examples", 1)
+    made = Made(st.sampled_from(own) if own else strategies.integer_grids(bits),
+                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, _precision(data_precision, "data_precision"),
+                _precision(scale_precision, "scale_precision"), whole("check_quantizer", multiple, "multiple", 1),
+                name_of(quantize, "").startswith("by_range("))
+    quantize, run = in_arrays(quantize, arrays), partial(_try, _profile(examples, random))
+    takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
+          AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
+    no_zero_point = symmetric or not any(grid.equal_steps for grid in own or [first])
+    left_out = [channels] * per_tensor + [odd_zero_points] * no_zero_point
+    rungs = [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
+    others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize))
+    for rule, cases in rungs:
+        run(cases, partial(_compare, rule, quantize, convention, others))
+    if dequantize is not None:
+        run(codes_and_values(made), partial(_compare_reals, in_arrays(dequantize, arrays)))
+
+
+def _grids(grids: Sequence[Grid] | Grid | None, dtypes: Sequence[DTypeLike], bits: int,
+           convention: Convention) -> tuple[list[Grid], Grid]:
+    """The grids that are named, and one for a first call."""
     for option, few in {"grids": grids, "dtypes": dtypes}.items():
         if isinstance(few, Sequence) and not len(few):
             raise error(ValueError, "check_quantizer", f"`{option}` must name one at least", repr(few), "leave it out")
-    own = grids and [known("check_quantizer", grid) for grid in (grids if isinstance(grids, Sequence) else [grids])]
-    chosen = st.sampled_from(own) if own else strategies.integer_grids(whole("check_quantizer", bits, "bits", 2, 32))
-    whole("check_quantizer", examples, "examples", 1)
-    dtype = st.sampled_from([np.dtype(d) for d in dtypes])
-    made = Made(chosen, dtype, symmetric, _precision(data_precision, "data_precision"),
-                _precision(scale_precision, "scale_precision"),
-                whole("check_quantizer", multiple, "multiple", 1), name_of(quantize, "").startswith("by_range("))
-    first = own[0] if own else IntGrid(min(bits, 8))
-    uneven = [grid for grid in own or [first] if not grid.equal_steps]
-    if uneven and convention._replace(division=choices.true_division) != Convention():
+    several = grids if isinstance(grids, Sequence) else [grids] if grids else []
+    own = [known("check_quantizer", grid) for grid in several]
+    if convention._replace(division=choices.true_division) != Convention() and not all(g.equal_steps for g in own):
         raise error(ValueError, "check_quantizer", "other conventions are of integers", f"{convention} on {own}",
                     "on float grids and codebooks the division alone may be another")
-    quantize = in_arrays(quantize, arrays)
-    takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
-          AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
-    profile = _profile(examples, random)
-    left_out = [channels] * per_tensor + [odd_zero_points] * (symmetric or len(uneven) == len(own or [first]))
-    rungs = [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
-    called, run = partial(_called, "R12", quantize), partial(_try, profile)
-    others = partial(everything, [cases for _, cases in rungs], run, called)
-    for rule, cases in rungs:
-        _try(profile, cases, partial(_compare, rule, quantize, convention, others))
-    if dequantize is not None:
-        back = in_arrays(dequantize, arrays)
-        _try(profile, codes_and_values(made), lambda case: _compare_reals(back, case))
+    return own, own[0] if own else IntGrid(min(bits, 8))
 
 
 def _precision(value: int | None, name: str) -> int | None:

@@ -17,6 +17,7 @@ from ..arguments import quiet
 from ..grids import Grid
 from . import strategies
 from .layouts import layouts
+from .points import BINADES
 
 Case: TypeAlias = tuple[Any, AffineParams]
 
@@ -147,10 +148,10 @@ def odd_zero_points(made: Made) -> Any:
 @st.composite
 @quiet
 def _outside(draw: st.DrawFn, made: Made) -> Case:
-    """Beyond the codes: by one step, by many, by more than int32 and int64 hold, infinite."""
+    """Beyond the codes: by one step, by many, by more than int32 and int64 hold, in each binade, infinite."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
     z = draw(_zero_points(grid, made.symmetric))
-    by = np.array([1, 2, 100, 3e4, 3e9, 1e10, 1e19, 1e30, np.inf])
+    by = np.concatenate([[1, 2, 100, 3e4, 3e9, 1e10, 1e19, 1e30, np.inf], BINADES])
     x = np.concatenate([by + (grid.qmax - z), (grid.qmin - z) - by]).astype(dtype)
     return x, AffineParams(scale=dtype.type(1), zero_point=z, grid=grid)
 

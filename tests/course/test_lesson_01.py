@@ -131,7 +131,7 @@ def test_disagreement(x: Any, scale: float | None, said: str) -> None:
 
 
 def in_large_arrays(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -> Any:
-    return right(x, scale, zero_point, qmin, qmax) ^ (x.size >= 4096)
+    return right(x, scale, zero_point, qmin, qmax) ^ (x.size >= 8192)
 
 
 def away_except_at_scale_1(x: Any, scale: Any, zero_point: int, qmin: int, qmax: int) -> Any:
@@ -149,7 +149,7 @@ def forgetful() -> Callable[..., Any]:
     (right, None, "Not answered yet: set x"),
     (lambda *_: None, [0.5], "Not answered yet: your function returns None"),
     (right, [0.5, 1e30], "on your x it is right"),
-    (in_large_arrays, np.zeros(4095), "on your x it is right"),
+    (in_large_arrays, np.zeros(8191), "on your x it is right"),
     (in_large_arrays, [np.nan], "NaN is too easy"),
     (lambda *_: 1 / 0, [0.5], "your function raised ZeroDivisionError"),
     (lambda *_: 0, [0.5], "round 1 of 3, 500 random floats, caught it: 500 codes are wrong"),
@@ -157,7 +157,7 @@ def forgetful() -> Callable[..., Any]:
     (wrong(lambda x, s, z: half_away(x / s) + z), [0.25], "Round 2 of 3, the values of exercise 2, caught it"),
     (away_except_at_scale_1, [0.25], "Round 3 of 3, the kit, caught it: R4 is broken"),
     (forgetful(), [0.25], "gave 1 wrong codes before the rounds and 0 after"),
-    (in_large_arrays, np.zeros(5000), "Right: it survives all three rounds, and 5000 of 5000 codes"),
+    (in_large_arrays, np.zeros(9000), "Right: it survives all three rounds, and 9000 of 9000 codes"),
 ])
 def test_survivor(cheat: Callable[..., Any], x: Any, said: str) -> None:
     message = survivor(cheat, x, scale=0.5, zero_point=3)

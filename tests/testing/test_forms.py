@@ -10,7 +10,7 @@ from helpers import needs, refused
 import refquant as rq
 import refquant.testing
 from refquant.engines.choices import before_rounding, fused_reciprocal, reciprocal
-from refquant.testing import Deviation, by_blocks, by_range, check_quantizer, one_axis
+from refquant.testing import Deviation, by_blocks, by_range, check_quantizer, identify, one_axis
 from refquant.testing.forms import plain
 from refquant.testing.ladder import Made, coarse
 
@@ -199,6 +199,18 @@ def test_float_grids() -> None:
     with pytest.raises(Deviation) as found:
         check_quantizer(to_infinity, grids=rq.E4M3, examples=8)
     assert found.value.rule == "R6"
+
+
+def by_a_large_constant(x: Any, params: rq.AffineParams) -> Any:
+    """x / scale + 1.5 * 2**23, whose lowest bits are the integer; between -2**24 * 1.5 and -2**23 * 1.5 it is wrong."""
+    bits = (x * (np.float32(1) / params.scale) + np.float32(1.5 * 2**23)).astype(np.float32).view(np.int32)
+    return rounded(bits - np.int32(0x4B400000) + params.zero_point, params.grid)
+
+
+def test_what_is_wrong_between_two_powers_of_two_alone() -> None:
+    with pytest.raises(Deviation, match="expected   -128\ngot        127"):
+        check_quantizer(by_a_large_constant, grids=rq.INT8, division=reciprocal, examples=12)
+    assert identify(by_a_large_constant).conventions == ()
 
 
 class Tensor:
