@@ -21,7 +21,7 @@ from .ladder import coarse
 
 
 def range_reciprocal(x: Any, scale: Any) -> Any:
-    """x * (127 / max|x|), x * (255 / (hi - lo)) and the like, in INVERSES: the reciprocal of the scale before it was rounded.
+    """x * (127 / max|x|), x * (255 / (hi - lo)): the reciprocal of the scale before it was rounded, one of INVERSES.
 
     check_dynamic knows the range. Where the scale is not rounded, this is choices.reciprocal:
 
