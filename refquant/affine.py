@@ -21,7 +21,7 @@ from .arguments import Codes, Reals
 from .grids import Grid, known, stepped
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class AffineParams(arguments.Value):
     """What a code means: code q stands for the real scale * (decode(q) - zero_point) (R2).
 
@@ -108,7 +108,7 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     """
     x = arguments.reals("quantize", x)
     scale, zero_point = _fit("quantize", x, params)
-    grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
+    grid, v = params.grid, np.asarray(x / scale)
     if not grid.encodes_reals:  # a table does all of it at once
         grid.round(v, out=v)
         if grid.equal_steps:  # elsewhere there is no zero point, and adding 0.0 would take the sign from zero
@@ -166,7 +166,7 @@ def fake_quantize(x: ArrayLike, params: AffineParams) -> Reals:
     """
     x = arguments.reals("fake_quantize", x)
     scale, zero_point = _fit("fake_quantize", x, params)
-    grid, v = params.grid, np.asarray(np.divide(x, scale, dtype=scale.dtype))
+    grid, v = params.grid, np.asarray(x / scale)
     grid.round(v, out=v)
     v.clip(grid.qmin - zero_point, grid.qmax - zero_point, out=v)
     v += grid.zero

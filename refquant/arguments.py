@@ -120,17 +120,21 @@ def reals(where: str, x: ArrayLike, name: str = "x") -> Reals:
     if a.dtype not in (np.float16, np.float32, np.float64):
         raise error(TypeError, where, f"`{name}` must be float16, float32 or float64 (R7)", f"dtype {a.dtype}",
                     f"convert it first, for example np.asarray({name}, np.float32); codes belong in dequantize")
-    with np.errstate(all="ignore"):
-        if a.size and np.isnan(a.min()):
-            raise error(ValueError, where, f"`{name}` must not hold NaN (R7)", f"NaN{place(np.isnan(a))}",
-                        "drop or replace NaN first")
+    if a.size and np.isnan(a.min()):
+        raise error(ValueError, where, f"`{name}` must not hold NaN (R7)", f"NaN{place(np.isnan(a))}",
+                    "drop or replace NaN first")
     return a
 
 
 def none(where: str, bad: NDArray[np.bool_], values: NDArray[Any], rule: str, hint: str) -> None:
-    """No value is bad; the first that is, is named with its place."""
+    """No value is bad."""
     if bad.any():
-        raise error(ValueError, where, rule, f"{values[bad][0]}{place(bad)}", hint)
+        raise at_fault(where, bad, values, rule, hint)
+
+
+def at_fault(where: str, bad: NDArray[np.bool_], values: NDArray[Any], rule: str, hint: str) -> Exception:
+    """The first bad value is named, with its place."""
+    return error(ValueError, where, rule, f"{values[bad][0]}{place(bad)}", hint)
 
 
 def finite(where: str, x: ArrayLike, name: str) -> Reals:
@@ -149,7 +153,7 @@ def float32(where: str, x: ArrayLike, name: str) -> Reals:
 def frozen(values: NDArray[Any]) -> NDArray[Any]:
     """A copy that nobody can write to, not even after flags.writeable = True: its memory is immutable bytes."""
     if not values.size:
-        return np.broadcast_to(values.dtype.type(0), values.shape)
+        return np.broadcast_to(values.dtype.type(), values.shape)
     return np.frombuffer(values.tobytes(), values.dtype).reshape(values.shape)
 
 
@@ -165,13 +169,13 @@ def integers(where: str, q: ArrayLike, name: str) -> Codes:
     if a.dtype.kind not in "iu" and not (a.size == 0 and isinstance(q, (list, tuple))):
         raise error(TypeError, where, f"`{name}` must be integers", f"dtype {a.dtype}",
                     f"write 1, not 1.0; an array of whole floats becomes integers by np.asarray({name}).astype(int)")
-    return a if a.dtype.kind in "iu" else a.astype(np.int64)
+    return a if a.dtype.kind in "iu" else a.astype(int)
 
 
 def whole(where: str, value: Any, name: str, least: int, most: int | None = None) -> int:
     """`value` as an int from `least` to `most`."""
     span = f"at least {least}" if most is None else f"from {least} to {most}"
-    example = max(least, 8) if most is None else min(max(least, 8), max(least, most))
+    example = max(least, 8 if most is None else min(8, most))
     kind: type[Exception] = ValueError
     try:
         n = operator.index(value)
@@ -217,7 +221,7 @@ def within(where: str, q: ArrayLike, qmin: int, qmax: int, name: str, rule: str,
     """`q` as an array of integers, every one of them from qmin to qmax."""
     q = integers(where, q, name)
     if q.size and (int(q.min()) < qmin or int(q.max()) > qmax):
-        none(where, (q < qmin) | (q > qmax), q, f"`{name}` must lie from {qmin} to {qmax} ({rule})", hint)
+        raise at_fault(where, (q < qmin) | (q > qmax), q, f"`{name}` must lie from {qmin} to {qmax} ({rule})", hint)
     return q
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import arguments
 from .affine import AffineParams, parameters
 
-PIECE = 2**17  # elements: a temporary of half a megabyte, which a core's cache holds
+PIECE = 131_072  # elements: a temporary of half a megabyte, which a core's cache holds
 # NumPy works on a copy of an `out` that overlaps x, and writes it back; x itself needs none, element by element
 FLAGS: Any = [["readonly", "overlap_assume_elementwise"], ["readwrite", "overlap_assume_elementwise"]]
 

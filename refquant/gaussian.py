@@ -15,7 +15,7 @@ from .ranges import Fit, fitted
 
 LEAST, MOST = 1e-4, 9.0  # the largest |x| of a block lies between these: the rest weighs less than 1e-7 of the error
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
-erfc = np.vectorize(math.erfc, otypes=[float])
+erfc = np.vectorize(math.erfc)
 
 
 @arguments.quiet

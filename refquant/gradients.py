@@ -36,7 +36,7 @@ def straight_through(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     """
     dtype = grid.arithmetic(x.dtype)
     scale, zero_point = np.asarray(scale, dtype), np.asarray(zero_point, dtype)
-    v = np.asarray(np.divide(x, scale, dtype=dtype))
+    v = np.asarray(x / scale)
     grid.round(v, out=v)
     # np.clip, at a third of its overhead
     x_hat = np.asarray(np.minimum(np.maximum(v, grid.qmin - zero_point), grid.qmax - zero_point))
@@ -77,7 +77,7 @@ def lsq(x: Reals, scale: ArrayLike, zero_point: ArrayLike,
     dtype = grid.arithmetic(x.dtype)
     scale, zero_point = np.asarray(scale, dtype), np.asarray(zero_point, dtype)
     l, h = grid.qmin - zero_point, grid.qmax - zero_point
-    v = np.asarray(np.divide(x, scale, dtype=dtype))
+    v = np.asarray(x / scale)
     steps = np.asarray(grid.round(v))
     np.clip(steps, l, h, out=steps)
     steps += grid.zero

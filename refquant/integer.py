@@ -56,7 +56,7 @@ def integer_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
 
 def _factor(x: ArrayLike, name: str) -> Codes:
     codes = arguments.array("integer_matmul", x, name)
-    if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 2:
+    if codes.dtype.kind not in "iu" or codes.dtype.itemsize >= 4:
         raise arguments.error(TypeError, "integer_matmul", f"`{name}` must be integer codes of at most 16 bits (R13)",
                               f"dtype {codes.dtype}", "cast codes to their grid's dtype: q.astype(np.int8), say")
     return codes
@@ -133,7 +133,7 @@ def requantize(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point
     acc, mantissa, shift, zero_point = fixed_point("requantize", acc, mantissa, shift, zero_point, grid)
     product = acc * mantissa  # below 2**62 in magnitude: exact in int64
     n = np.minimum(31 - shift, 63)  # from 63 on every product is less than half
-    odd, half = product >> n & 1, np.int64(1) << (n - 1)
+    odd, half = product >> n & 1, 1 << (n - 1)
     rounded = (product + (half - 1) + odd) >> n  # up where the rest is above half, or half and the floor is odd
     return np.asarray(np.clip(rounded + zero_point, grid.qmin, grid.qmax)).astype(grid.dtype)
 

@@ -66,7 +66,7 @@ def mx_ceil_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
 def mx_even_params(lo: ArrayLike, hi: ArrayLike, grid: Grid) -> AffineParams:
     """scale = 2**(floor(log2 round(max(|lo|, |hi|))) - floor(log2 qmax)): rounded as on the grid, without saturation.
 
-    A codebook does not go on beyond its values: on one this is mx_params.
+    A codebook does not go on beyond its values: where they end below the next power of two, this is mx_params.
 
     >>> from refquant import E4M3
     >>> [float(mx_even_params(0, x, E4M3).scale) for x in (495, 496)]
@@ -177,13 +177,12 @@ class TwoLevel(arguments.Value):
         values = self.scale_grid.values
         least = np.maximum(second.scale * values[values > 0][0], TINY[wanted.dtype.char]).astype(wanted.dtype)
         scale = np.clip(fake_quantize(wanted, second), least, np.finfo(wanted.dtype).max)
-        return AffineParams(scale=scale, zero_point=first.zero_point,
-                            grid=grid, scale_grid=self.scale_grid)
+        return AffineParams(scale=scale, zero_point=first.zero_point, grid=grid, scale_grid=self.scale_grid)
 
     def _second(self, wanted: Reals) -> Reals:
         if self.scale is not None:
             arguments.broadcastable("two_level", self.scale.shape, wanted.shape)
             return self.scale.astype(wanted.dtype)
         over = arguments.axes("two_level", wanted.shape, self.axis)
-        largest = wanted.max(axis=over, keepdims=True)
+        largest = wanted.max(axis=over, keepdims=True, initial=0)
         return at_least_normal(largest / wanted.dtype.type(self.scale_grid.qmax), largest == 0)

@@ -70,3 +70,21 @@ def test_the_length_ends_in_the_last_block(length: Any) -> None:
 def test_bits_per_value_of_nothing() -> None:
     with refused(ValueError, "bits_per_value", "`size`", "0"):
         rq.bits_per_value(rq.symmetric_params(-1.0, 1.0, rq.INT8), 0)
+
+
+def test_blocks_of_no_rows_and_of_no_columns() -> None:
+    assert rq.split_blocks(np.zeros((0, 5)), 2).shape == (0, 3, 2)
+    assert rq.split_blocks(np.zeros((5, 0)), 1).shape == (5, 0, 1)
+    assert rq.join_blocks(np.zeros((0, 3, 2)), length=5).shape == (0, 5)
+
+
+@pytest.mark.parametrize(("n", "size"), [(0, 2), (1, 2), (3, 4), (3, 0)])
+def test_no_block_is_longer_than_the_axis(n: int, size: int) -> None:
+    with refused(ValueError, "split_blocks", "`block_size`"):
+        rq.split_blocks(np.zeros((2, n)), size)
+
+
+def test_zero_points_count_where_one_is_not_0() -> None:
+    for zero_point, bits in (([0, 0], 8 + 2 * 64 / 16), ([0, 3], 8 + 2 * (64 + 8) / 16)):
+        params = rq.AffineParams(scale=[1.0, 2.0], zero_point=zero_point, grid=rq.INT8)
+        assert rq.bits_per_value(params, 16) == bits

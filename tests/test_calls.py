@@ -8,6 +8,7 @@ import pytest
 from helpers import refused
 
 import refquant as rq
+from refquant import arguments
 
 X = np.float32([1, 2])
 WRONG: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
@@ -36,3 +37,10 @@ def test_a_type_error_of_one_s_own_function_passes_through() -> None:
 
     with pytest.raises(TypeError, match=r"^mine$"):
         rq.dynamic_params(X, rq.INT8, clip=clip)
+
+
+@pytest.mark.parametrize(("least", "most", "example"), [
+    (1, None, 8), (9, None, 9), (2, 32, 8), (1, 5, 5), (9, 12, 9), (1, 0, 1)])
+def test_a_hint_names_a_number_that_is_taken(least: int, most: int | None, example: int) -> None:
+    with refused(ValueError, f"pass {example}, say"):
+        arguments.whole("f", least - 1, "n", least, most)

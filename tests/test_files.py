@@ -91,3 +91,56 @@ def test_a_umask_that_takes_everything_leaves_the_owner_his_file(tmp_path: Path)
     finally:
         os.umask(before)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_file_is_never_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One change of names puts the new content in the old one's place; what is interrupted behind it is not undone."""
+    path = tmp_path / "a.txt"
+    files.write(path, "old")
+    replace, seen = os.replace, []
+
+    def interrupted(source: Any, target: Any) -> None:
+        seen.append(path.read_text())
+        replace(source, target)
+        seen.append(path.read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.write(path, "new")
+    assert seen == ["old", "new"] and path.read_text() == "new"
+
+
+def test_a_path_without_a_name_is_no_file() -> None:
+    with pytest.raises(ValueError, match="empty name"):
+        files.write(Path("."), "new")
+
+
+def test_a_folder_that_is_there_is_taken_and_one_that_is_not_is_made(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert files.writable_folder("f", tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError) as cause:
+        (tmp_path / "file").mkdir()
+    for path, why in (("", "an empty name"), (str(tmp_path / "file"), cause.value.strerror)):
+        with refused(ValueError, "f: `--out` must be a folder that can be written", f"got {path!r} ({why})"):
+            files.writable_folder("f", path)
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["a", "file"]
+
+
+def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(dir: Path | None = None) -> None:
+        assert dir == tmp_path
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", fail)
+    with refused(ValueError, "f: `--to` must be a folder", f"got {str(tmp_path)!r} (Permission denied)"):
+        files.writable_folder("f", tmp_path, "--to")
+
+
+def test_two_files_are_written_both_or_none(tmp_path: Path) -> None:
+    files.write(tmp_path / "a", "old")
+    (tmp_path / "b" / "in the way").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"b'$"):
+        files.write_all({tmp_path / "a": "new", tmp_path / "b": "new"})
+    assert (tmp_path / "a").read_text() == "old" and [p.name for p in sorted(tmp_path.iterdir())] == ["a", "b"]

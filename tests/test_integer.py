@@ -109,8 +109,10 @@ def test_requantize_within_its_limits(name: str, value: int) -> None:
 def test_requantize_per_channel() -> None:
     mantissa, shift = rq.quantize_multiplier([0.5, 0.25])
     assert rq.requantize([[100, 100]], mantissa, shift, [1, 2], rq.INT8).tolist() == [[51, 27]]
-    with refused(ValueError, "R12", "(2,)", "(1, 3)"):
-        rq.requantize([[1, 2, 3]], mantissa, shift, 0, rq.INT8)
+    for two in ((mantissa, 0, 0), (mantissa[0], shift, 0), (mantissa[0], 0, [1, 2])):
+        for acc, shape in (([[1, 2, 3]], "(1, 3)"), (1, "()")):
+            with refused(ValueError, "R12", "(2,)", shape):
+                rq.requantize(acc, *two, rq.INT8)
 
 
 def test_averages_by_a_multiplier_miss_ties_and_the_recipe_does_not() -> None:

@@ -20,7 +20,8 @@ def test_every_reason_has_its_mutant() -> None:
 @pytest.mark.parametrize(("line", "changed"), [
     ("a < b", {"a <= b"}), ("a in b", {"a not in b"}), ("a is not b", {"a is b"}), ("a and (b) and c", {
         "a or (b) and c", "a and (b) or c"}), ("not a", {" a"}), ("-1", {"1", "-2"}), ("a ** b", {"a * b"}),
-    ("a += b", {"a -= b"}), ("x.min()", {"x.max()"}), ("np.int64", {"np.int32"}), ("'int16'", {"'int32'"}),
+    ("a += b", {"a -= b"}), ("a >>= b", {"a <<= b"}), ("x.min()", {"x.max()"}), ("np.int64", {"np.int32"}),
+    ("'int16'", {"'int32'"}),
     ("f(x, axis=y)", {"f(x, )"}), ("f(axis=y, out=z)", {"f( out=z)", "f(axis=y, )"}), ("True", {"False"}),
     ("a if b else c", {"a if not b else c"}), ("x: int | None", set()), ("raise E(1 + 2)", set()),
     ("def f(x: A | B) -> C | D: g(x)", set()), ("f'{1 + 2}'", set())])

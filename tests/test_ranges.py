@@ -109,3 +109,13 @@ def test_mx_even_is_mx_on_codebooks(top: float) -> None:
     grid = rq.Codebook([-top, 0, top])
     for x in (1.0, 1.2, 1.9):
         assert rq.mx_even_params(0, x, grid) == rq.mx_params(0, x, grid)
+
+
+def test_the_middle_of_an_unsigned_grid_with_a_middle() -> None:
+    """R10 on a grid of one's own: 0 to 4 have the middle (0 + 4 + 1) // 2."""
+    class Five(rq.IntGrid):
+        def __post_init__(self) -> None:
+            vars(self).update(qmin=0, qmax=4, zero_points=(0, 4), dtype=np.dtype("uint8"))
+
+    for fit in (rq.symmetric_params, rq.mx_params):
+        assert fit(-1.0, 1.0, Five(3)).zero_point == 2

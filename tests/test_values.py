@@ -15,7 +15,8 @@ NET = mlp.init(np.random.default_rng(0), (2, 3, 2))
 QNET = mlp.ptq_static(NET, [np.eye(2)])
 DEPLOYED = mlp.deploy(QNET)
 NAMED = [rq.AffineParams(scale=0.5, zero_point=1, grid=rq.INT4), NET, QNET.layers[0], DEPLOYED.layers[0]]
-PLAIN = [rq.INT4, QNET, DEPLOYED, mlp.Dynamic(rq.UINT8, -1), Problem(np.zeros(1), lambda theta, _: theta, lambda _: 0)]
+PLAIN = [rq.INT4, rq.E4M3, rq.NF4, rq.two_level(rq.E4M3), QNET, DEPLOYED, mlp.Dynamic(rq.UINT8, -1),
+         Problem(np.zeros(1), lambda theta, _: theta, lambda _: 0)]
 
 
 def name(value: Any) -> str:

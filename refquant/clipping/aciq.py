@@ -48,7 +48,7 @@ def laplace_width(bits: int) -> float:
     Source: as gaussian_width, whose model it shares; the earlier version's table is 2.83, 3.58, 4.57, 5.67, ...
     """
     arguments.whole("laplace_width", bits, "bits", 1, 33)
-    return _root(lambda a: a + math.log(max(a, 1e-300)) - math.log(3) - bits * math.log(4))
+    return _root(lambda a: a + math.log(a) - math.log(3) - bits * math.log(4))
 
 
 def _root(f: Callable[[float], float]) -> float:

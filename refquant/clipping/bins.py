@@ -37,11 +37,11 @@ def tally(x: Reals, exponent: Codes, n: int, counts: Codes | None = None) -> Cod
     >>> tally(np.array([-3.0, 0.0, 0.5, 3.9, 3.9]), np.array(2), 2)
     array([1, 0, 1, 1, 2])
     """
-    scaled = np.ldexp(x.astype(np.result_type(x, np.float32), copy=False), n.bit_length() - 1 - exponent)
-    place = (np.trunc(scaled) + np.sign(x)).astype(np.int64)  # of x: what scaling makes 0 was not 0
+    scaled = np.ldexp(np.asarray(x, np.float64), n.bit_length() - 1 - exponent)
+    place = (np.trunc(scaled) + np.sign(x)).astype(np.intp)  # of x: what scaling makes 0 was not 0
     place += n + (2 * n + 1) * np.arange(exponent.size).reshape(exponent.shape)
     weights = None if counts is None else counts.ravel()
-    found = np.bincount(place.ravel().astype(np.intp, copy=False), weights, minlength=(2 * n + 1) * exponent.size)
+    found = np.bincount(place.ravel(), weights, minlength=(2 * n + 1) * exponent.size)
     return found.astype(np.int64).reshape(*exponent.shape, 2 * n + 1)
 
 
@@ -55,7 +55,7 @@ def coarser(counts: Codes, doublings: Codes) -> Codes:
     k = np.arange(-n, n + 1)
     to = n + np.sign(k) * (((np.abs(k) - 1) >> np.minimum(doublings, 62)[..., None]) + 1)
     to += (2 * n + 1) * np.arange(doublings.size).reshape(*doublings.shape, 1)
-    found = np.bincount(to.ravel().astype(np.intp, copy=False), counts.ravel(), minlength=counts.size)
+    found = np.bincount(to.ravel(), counts.ravel(), minlength=counts.size)
     return found.astype(np.int64).reshape(counts.shape)
 
 

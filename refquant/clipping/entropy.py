@@ -76,10 +76,10 @@ def _bins_kept(counts: Codes, levels: int) -> int:
     q_each = q / np.diff(filled[edges])  # in each bin that is not empty; NaN where all are
     last = counts[i - 1] + beyond
     p_log_p = np.r_[0, np.cumsum(_x_log_y(counts, counts))][i - 1] + _x_log_y(last, last)
-    divergence = p_log_p - _x_log_y(p, q_each).sum(axis=1) - sums[n] * np.log(sums[n] / np.maximum(sums[i], 1))
-    divergence[(counts[i - 1] == 0) & (beyond > 0)] = np.inf  # P has what Q cannot have
+    divergence = p_log_p - _x_log_y(p, q_each).sum(axis=1) - sums[n] * np.log(sums[n] / sums[i])
+    divergence[counts[i - 1] == 0] = np.inf  # P's last bin has what lies beyond, which Q cannot have
     return int(i[np.flatnonzero(divergence <= divergence.min() + 1e-9 * sums[n])[-1]])  # rounding decides no tie
 
 
 def _x_log_y(x: Codes, y: Reals | Codes) -> Reals:
-    return np.where(x > 0, x * np.log(np.where(x > 0, y, 1)), 0.0)
+    return np.log(np.where(x, y, 1)) * x

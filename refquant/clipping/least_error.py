@@ -16,7 +16,7 @@ from .quantiles import minmax
 from .rule import Axis, finite
 from .statistics import mean, unit_of
 
-CANDIDATES = 2**17  # how many values a search holds at once, when the data are fewer: ranges are then tried together
+CANDIDATES = 131_072  # how many values a search holds at once, when the data are fewer: ranges are then tried together
 
 
 @arguments.quiet
@@ -89,15 +89,15 @@ def lp_optimal(x: ArrayLike, grid: Grid, axis: Axis = None, fit: Fit = affine_pa
 
     together = max(1, CANDIDATES // max(x.size, 1)) if raw else 1
     best = _least(error, np.ones_like(lo), together)
-    return (best * lo).reshape(ends[0].shape)[()], (best * hi).reshape(ends[0].shape)[()]
+    lo, hi = ((best * end).reshape(whole.shape)[()] for end, whole in zip((lo, hi), ends))
+    return lo, hi
 
 
 def _least(error: Callable[[Reals], Reals], best: Reals, together: int) -> Reals:
     """The c from 0 to 1 of least error, the largest of equals; so many are tried at once. best: ones, in c's shape."""
     least = error(best)
     for step, k in ((1 / 64, np.arange(0, -65, -1)), (1 / 1024, np.arange(16, -17, -1))):
-        offsets = (k * step).astype(best.dtype).reshape(-1, *[1] * best.ndim)
-        c = np.clip(best + offsets, step, 1)
+        c = np.clip(np.add.outer((k * step).astype(best.dtype), best), step, 1)
         for some in (c[i:i + together] for i in range(0, len(c), together)):
             e = error(some) if together > 1 else error(some[0])[None]
             first = np.argmin(e, axis=0)[None]

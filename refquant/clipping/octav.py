@@ -59,7 +59,7 @@ def octav(x: ArrayLike, grid: Grid, axis: Axis = None, *, one_sided: bool = Fals
         error = noise * s**2 * inside + mean(np.where(beyond, v - s, 0) ** 2, axis, counts)
         best, least, previous = np.where(error < least, s, best), np.minimum(error, least), s
         s = mean(np.where(beyond, v, 0), axis, counts) / np.maximum(noise * inside + outside, np.finfo(float).tiny)
-        settled = np.abs(s - previous) <= 1e-9 * previous
+        settled = s == previous  # as soon as no value crosses s
         if settled.all():
             break
     side = np.where(settled, s, best) * unit

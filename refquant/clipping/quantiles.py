@@ -76,7 +76,8 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bo
     q = np.array([0.0 if one_sided else 100 - percent, percent])
     reduced = arguments.axes("percentile", x.shape, axis)
     others = [i for i in range(x.ndim) if i not in reduced]  # as rows: NumPy sorts arrays of at most 32 axes
-    rows = x.transpose(*others, *reduced).reshape(-1, math.prod(x.shape[i] for i in reduced))
+    n = math.prod(x.shape[i] for i in reduced)
+    rows = x.transpose(*others, *reduced).reshape(x.size // n, n)
     if counts is not None:
         ends = _ranked(rows, q, counts.reshape(rows.shape))
     elif not np.isfinite(ends := np.percentile(rows.T, q, axis=0)).all():  # a difference overflowed
@@ -87,10 +88,10 @@ def percentile(x: ArrayLike, percent: float, axis: Axis = None, *, one_sided: bo
 
 def _ranked(x: Reals, q: Reals, counts: Codes) -> Reals:
     """The percentiles of each row of values that occur counts times, as np.percentile of the values repeated."""
-    order = np.argsort(x, axis=-1)
+    order = np.argsort(x)
     x, upto = np.take_along_axis(x, order, -1), np.cumsum(np.take_along_axis(counts, order, -1), axis=-1)
     place = q[:, None, None] / 100 * (upto[:, -1:] - 1)
     below, above = (np.take_along_axis(x[None], np.sum(upto <= rank, axis=-1, keepdims=True), -1)
                     for rank in (np.floor(place), np.ceil(place)))
     part = place - np.floor(place)
-    return np.where(part == 0, below, below * (1 - part) + above * part)
+    return below * (1 - part) + above * part

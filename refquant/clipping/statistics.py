@@ -32,7 +32,8 @@ def unit_of(lo: Reals, hi: Reals) -> Reals:
     np.float32(4.0)
     """
     largest = np.maximum(np.abs(lo), np.abs(hi))
-    return np.ldexp(np.ones_like(lo), np.where(largest > 0, np.frexp(largest)[1] - 1, 0))
+    unit: Reals = np.ldexp(np.ones_like(lo), np.frexp(largest)[1] - 1)
+    return unit
 
 
 @arguments.quiet

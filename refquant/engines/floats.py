@@ -2,6 +2,7 @@
 ties of powers of two.
 
 Each function takes reals and gives values as float32, NaN and infinities among them, which are no values here (R17).
+float64 is rounded once, unless it came through_float32.
 The rule, of which these are the departures, is saturation (R6): ONNX's Cast with saturate=1, and torch's cast to E4M3.
 """
 
@@ -123,5 +124,6 @@ def e8m0_ties_up(x: ArrayLike) -> Reals:
 
 @arguments.quiet
 def _beyond(x: ArrayLike, grid: Grid, instead: float) -> Reals:
-    near = grid.round(np.asarray(x, np.float32)) + np.float32(grid.zero)
-    return np.where(np.abs(near) > grid.qmax, np.copysign(np.float32(instead), near), near)
+    x = np.asarray(x)
+    near = grid.round(x.astype(grid.arithmetic(x.dtype))) + np.float32(grid.zero)
+    return np.where(np.abs(near) > grid.qmax, np.copysign(instead, near), near).astype(np.float32)

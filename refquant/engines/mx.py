@@ -123,6 +123,23 @@ def mxfp4_gguf(x: ArrayLike) -> tuple[Codes, Codes]:
 
 
 @arguments.quiet
+def unsigned_e4m3_ggml(x: ArrayLike) -> Codes:
+    """E4M3's code of a scale, ties up; from 248 on the code of 448.
+
+    Departs from R4 and R17: all of the largest binade, 256 to 416, counts as overflow. A scale of 300 is stored as 448.
+
+    >>> E4M3.decode(unsigned_e4m3_ggml([0.0, 17, 247, 248, 300]))
+    array([  0.,  18., 240., 448., 448.], dtype=float32)
+
+    Source: ggml_fp32_to_ue4m3; gguf-py, NVFP4.fp32_to_ue4m3.
+    """
+    x = np.asarray(x, SINGLE).clip(0, 448)
+    near = (x.view(np.int32) + 2**19 >> 20) - (120 << 3)  # the upper bits, rounded half up
+    near = np.where(x < 2.0**-6, np.minimum(np.floor(x * SINGLE(512) + SINGLE(0.5)), 7), near)
+    return np.where(near >= 15 << 3, 0x7E, near).astype(np.uint8)
+
+
+@arguments.quiet
 def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = nearest(clip(max|x| / 6 / second, 2**-6, 448)), q = encode(x * (1 / second / s)).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -17,7 +17,7 @@ from ..arguments import Codes, Reals
 from .grid import NAMES, TabledGrid, by_pieces
 
 
-@dataclass(frozen=True, repr=False, init=False)
+@dataclass(frozen=True)
 class Codebook(TabledGrid):
     """The code of a value is its place among them, from 0 on.
 
@@ -39,7 +39,7 @@ class Codebook(TabledGrid):
     between powers of two up.
     """
 
-    kept: tuple[float, ...] = field(repr=False)
+    kept: tuple[float, ...]
 
     def __init__(self, values: ArrayLike) -> None:
         wide = arguments.number("Codebook", values, "values")
@@ -54,7 +54,7 @@ class Codebook(TabledGrid):
 
     def __repr__(self) -> str:
         """The short name where there is one, otherwise the call that makes it."""
-        return NAMES.get(self, f"Codebook({arguments.shown(list(self.kept))})")
+        return NAMES.get(self) or f"Codebook({arguments.shown(list(self.kept))})"
 
     def round(self, v: Reals, out: Reals | None = None) -> Reals:
         """The nearest value, ties to the lower (R4); infinity beyond the ends by half a gap: there clipping begins.

@@ -19,7 +19,7 @@ EXPONENT: dict[np.dtype[Any], tuple[np.dtype[Any], Any]] = {
     np.dtype("d"): (np.dtype("i8"), np.int64(0x7FF0000000000000))}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class FloatGrid(TabledGrid):
     """value = (-1)**sign * (1 + m / 2**mantissa) * 2**(e - bias), subnormals below: 2**mantissa steps in each binade.
 

@@ -12,7 +12,7 @@ from ..arguments import Codes, Reals
 from .grid import NAMES, Grid
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class IntGrid(Grid):
     """The integers from `qmin` to `qmax`: 2**bits codes, or one fewer when narrow (R1).
 

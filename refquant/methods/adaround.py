@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, fake_quantize, parameters, quantize
 from ..arguments import Codes, Reals
+from ..grids import stepped
 from .adam import adam_step
 from .layer import layer_data
 
@@ -52,7 +53,7 @@ def adaround(w: ArrayLike, params: AffineParams, x: ArrayLike, x_hat: ArrayLike,
 
     Raises:
         ValueError: no data, shapes that do not fit, NaN or infinities, parameters that are not symmetric or of another
-            shape, iterations, lr or lam below 0.
+            shape, a grid without equal steps, iterations, lr or lam below 0.
         TypeError: as quantize.
     Source: Nagel et al. 2020 (arXiv:2004.10568), eq. 22 to 25; beta falls from 20 to 2 as half a cosine, after a fifth
     of the iterations without regulariser, as in the authors' code. Not as published: E counts in units of nearest
@@ -119,6 +120,7 @@ def reconstruction(x_hat: Reals, scale: Reals, bias: Reals, target: Reals,
 def _steps(params: AffineParams, n_out: int) -> Reals:
     """The scale of symmetric parameters that fit n_out outputs."""
     scale = parameters("adaround", params).scale
+    stepped("adaround", params.grid)
     if params.zero_point.any() or scale.shape not in ((), (1, 1), (1, n_out)):
         raise arguments.error(ValueError, "adaround",
                               "`params` must be symmetric, zero_point 0, per tensor or per output "

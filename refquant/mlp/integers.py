@@ -113,12 +113,12 @@ def deploy(qnet: QuantizedNet) -> IntegerNet:
     arguments.instance("deploy", qnet, QuantizedNet, "`qnet` must be a QuantizedNet",
                        "ptq_static or train_qat makes one")
     inputs = [_static(layer) for layer in qnet.layers]
-    sums = [_extreme_sums(layer, at) for layer, at in zip(qnet.layers, inputs, strict=True)]
+    sums = [_extreme_sums(layer, at) for layer, at in zip(qnet.layers, inputs)]
     largest = np.asarray(np.max(np.abs(sums[-1]) * _scale(qnet.layers[-1], inputs[-1])), np.float32)
     arguments.none("deploy", ~np.isfinite(largest), largest, "the largest logit must lie within float32",
                    "scale x down")
-    output = symmetric_params(-largest, largest, INT16)
-    steps = zip(qnet.layers, inputs, [*inputs[1:], output], strict=True)
+    output = symmetric_params(0, largest, INT16)
+    steps = zip(qnet.layers, inputs, [*inputs[1:], output])
     return IntegerNet(inputs[0], tuple(_integer_layer(*step, relu=step[2] is not output) for step in steps), output)
 
 
@@ -217,7 +217,7 @@ def _static(layer: QuantizedLayer) -> AffineParams:
 
 def _scale(layer: QuantizedLayer, at: AffineParams) -> Reals:
     """Reals per step of the accumulators."""
-    return at.scale.astype(np.float64) * layer.weight.scale.reshape(-1)
+    return at.scale.astype(np.float64) * layer.weight.scale.ravel()
 
 
 def _extreme_sums(layer: QuantizedLayer, at: AffineParams) -> Codes:

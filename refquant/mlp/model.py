@@ -109,7 +109,7 @@ def layer_inputs(net: Net, x: ArrayLike) -> list[Reals]:
     [(5, 4), (5, 3), (5, 2)]
     """
     inputs = [rows("forward", x, a_net("forward", net).sizes[0])]
-    for w, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+    for w, b in zip(net.weights[:-1], net.biases[:-1]):
         inputs.append(np.maximum(inputs[-1] @ w + b, 0))
     return [*inputs, inputs[-1] @ net.weights[-1] + net.biases[-1]]
 
@@ -231,7 +231,7 @@ def value_and_pullback(weights: Sequence[Reals], biases: Sequence[Reals], x: Rea
     in float training, a fake-quantizer in QAT. The flat gradient's order is that of flatten.
     """
     backs: list[Callable[[Reals], tuple[Reals, ...]]] = []
-    for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
+    for i, (w, b) in enumerate(zip(weights, biases)):
         x, back = _layer(x, w, b, through_x[i], through_w[i], relu=i > 0)
         backs.append(back)
 
@@ -239,7 +239,7 @@ def value_and_pullback(weights: Sequence[Reals], biases: Sequence[Reals], x: Rea
         parts: list[Reals] = []
         for back in reversed(backs):
             g, dw, db = back(g)
-            parts = [dw.reshape(-1), db, *parts]
+            parts = [dw.ravel(), db, *parts]
         return np.concatenate(parts)
 
     return x, pullback
@@ -260,7 +260,7 @@ def _layer(x: Reals, w: Reals, b: Reals, through_x: Through, through_w: Through,
 
 def flatten(net: Net) -> Reals:
     """All weights and biases in one vector: W1, b1, W2, b2, ..."""
-    return np.concatenate([a.reshape(-1) for pair in zip(net.weights, net.biases, strict=True) for a in pair])
+    return np.concatenate([a.ravel() for pair in zip(net.weights, net.biases) for a in pair])
 
 
 def unflatten(theta: Reals, sizes: Sequence[int]) -> tuple[list[Reals], list[Reals]]:

@@ -95,7 +95,7 @@ def input_params(net: Net, batches: Iterable[ArrayLike], grid: Grid, observer: O
     states = [observer.empty] * len(net.weights)
     for batch in batches:
         seen = layer_inputs(net, batch)[:-1]
-        states = [observer.merge(s, observer.observe(a)) for s, a in zip(states, seen, strict=True)]
+        states = [observer.merge(s, observer.observe(a)) for s, a in zip(states, seen)]
     return [fit(*observer.range(state), grid) for state in states]
 
 
@@ -146,18 +146,18 @@ def _quantize_layer(w: Reals, b: Reals, at: AffineParams | Dynamic, weight: Affi
     bias: Reals | Codes = b
     if isinstance(at, AffineParams) and at.grid.equal_steps and weight.grid.equal_steps:
         weight = _coarse_enough(w, b, at, weight)
-        scale = np.float64(at.scale) * weight.scale.reshape(-1)
+        scale = np.float64(at.scale) * weight.scale.ravel()
         bias = quantize(b, AffineParams(scale=scale, zero_point=0, grid=INT32))
     return QuantizedLayer(codes=quantize(w, weight), weight=weight, bias=bias, activation=at)
 
 
 def _coarse_enough(w: Reals, b: Reals, at: AffineParams, weight: AffineParams) -> AffineParams:
     """Steps of the weights on which the bias fits into int32; where all weights are 0, any step does: the finest."""
-    axis, shape = (0, (1, -1)) if weight.scale.size == b.size > 1 else (None, weight.scale.shape)
-    least = np.max(np.abs(b).reshape(1, -1), axis=axis) / at.scale.astype(np.float64) / 2**30
+    axis = 0 if weight.scale.size == b.size else None
+    least = np.max(np.abs(b)[None], axis=axis) / at.scale.astype(np.float64) / 2**30
     zero = (w == 0).all(axis=axis)
     finest = np.where(zero & (least > 0), least, np.maximum(np.squeeze(weight.scale), least))
-    steps = np.maximum(finest, np.finfo(np.float32).tiny).reshape(shape).astype(weight.scale.dtype)
+    steps = np.maximum(finest, np.finfo(np.float32).tiny).reshape(weight.scale.shape).astype(weight.scale.dtype)
     if not np.isfinite(steps).all():
         raise arguments.error(ValueError, "quantize_net", "biases must fit into int32 in steps of scale_x * scale_w, "
                               f"with a scale_w that {steps.dtype} holds",

@@ -78,7 +78,7 @@ class Inputs(NamedTuple):
     params: Callable[[], list[AffineParams]]
 
 
-def moving_ranges(net: Net, x: Reals, grid: Grid, fit: Fit = affine_params, momentum: float = 0.95) -> Inputs:
+def moving_ranges(net: Net, x: Reals, grid: Grid, fit: Fit, momentum: float) -> Inputs:
     """Ranges that start from the float network's on x, and that each fake-quantized batch moves; for one descent."""
     ranges = [(a.min(), a.max()) for a in layer_inputs(net, x)[:-1]]
     keep, take, formula = np.float32(momentum), np.float32(1 - momentum), unchecked(fit)
@@ -122,11 +122,11 @@ def straight_through_problem(net: Net, x: Reals, p: Reals, weights: WeightRule,
 
 def _own_range(rule: WeightRule) -> Through:
     """Weights fake-quantized on the range that they have at this step."""
-    axis, keep, formula = rule.axis, rule.axis is not None, unchecked(rule.fit)
+    axis, formula = rule.axis, unchecked(rule.fit)
 
     def through(w: Reals) -> tuple[Reals, Pullback]:
-        lo, hi = ((w.min(axis=axis, keepdims=keep), w.max(axis=axis, keepdims=keep)) if rule.clip is minmax
-                  else rule.clip(w, axis=axis))
+        # one range, or one an output: with or without the first axis they broadcast to (n_in, n_out)
+        lo, hi = (w.min(axis=axis), w.max(axis=axis)) if rule.clip is minmax else rule.clip(w, axis=axis)
         return straight_through(w, *formula(lo, hi, rule.grid), rule.grid)
     return through
 
@@ -212,26 +212,26 @@ def _steps_of(start: QuantizedNet, net: Net, weight_grid: Grid, activation_grid:
 def learned_steps_problem(net: Net, x: Reals, p: Reals, first: Sequence[AffineParams]) -> Problem[QuantizedNet]:
     """train_lsq's, unchecked: theta holds weights and biases, in float, then the scales of weights and of inputs."""
     n, end = len(net.weights), flatten(net).size
-    counts = [w.size / at.scale.size for w, at in zip(net.weights, first, strict=False)] + list(net.sizes[:-1])
-    gains = [(count * at.grid.qmax) ** -0.5 for count, at in zip(counts, first, strict=True)]
+    counts = [w.size / at.scale.size for w, at in zip(net.weights, first)] + list(net.sizes[:-1])
+    gains = [(count * at.grid.qmax) ** -0.5 for count, at in zip(counts, first)]
     scales_at = [slice(stop - at.scale.size, stop)
-                 for stop, at in zip(accumulate(at.scale.size for at in first), first, strict=True)]
-    flat = np.concatenate([at.scale.reshape(-1) for at in first]).astype(np.float32)
+                 for stop, at in zip(accumulate(at.scale.size for at in first), first)]
+    flat = np.concatenate([at.scale.ravel() for at in first]).astype(np.float32)
 
     def steps(theta: Reals) -> list[Reals]:
         scales = np.maximum(theta[end:], flat / 1000)
-        return [scales[i].reshape(at.scale.shape) for i, at in zip(scales_at, first, strict=True)]
+        return [scales[i].reshape(at.scale.shape) for i, at in zip(scales_at, first)]
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
         dscales = np.zeros_like(flat)
         through = [_learned(scale, dscales[i], at, gain)
-                   for scale, i, at, gain in zip(steps(theta), scales_at, first, gains, strict=True)]
+                   for scale, i, at, gain in zip(steps(theta), scales_at, first, gains)]
         weights_biases = unflatten(theta[:end], net.sizes)
         return np.concatenate([loss_gradient(*weights_biases, x[batch], p[batch], through[n:], through[:n]), dscales])
 
     def quantized(theta: Reals) -> QuantizedNet:
         params = [AffineParams(scale=scale, zero_point=at.zero_point, grid=at.grid)
-                  for scale, at in zip(steps(theta), first, strict=True)]
+                  for scale, at in zip(steps(theta), first)]
         return quantize_net(net_of(theta[:end], net.sizes), params[n:], params[:n])
 
     return Problem(np.concatenate([flatten(net), flat]), gradient, quantized)
@@ -244,7 +244,7 @@ def _learned(scale: Reals, dscale: Reals, at: AffineParams, gain: float) -> Thro
 
         def pullback(g: Reals) -> Reals:
             dv, ds = both(g)
-            dscale[:] = ds.reshape(-1) * gain
+            dscale[:] = ds.ravel() * gain
             return dv
         return v_hat, pullback
     return through

@@ -143,7 +143,7 @@ class QuantizedLayer(arguments.Value):
         """(n_out,): what the bias means."""
         if not self.summed_in_codes or not isinstance(self.activation, AffineParams):
             return self.bias
-        return np.asarray(self.bias * (np.float64(self.activation.scale) * self.weight.scale.reshape(-1)))
+        return np.asarray(self.bias * (np.float64(self.activation.scale) * self.weight.scale.ravel()))
 
     @property
     def nbytes(self) -> int:

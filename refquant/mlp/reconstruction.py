@@ -68,10 +68,10 @@ def reconstruct(net: Net, batches: Iterable[ArrayLike], weights: Sequence[Affine
     if not any(len(part[0]) for part in parts):
         raise arguments.error(ValueError, "reconstruct", "`batches` must hold data",
                               f"{len(parts)} batches without rows", "pass a list of arrays, one row per sample")
-    seen = [np.concatenate(of_layer) for of_layer in zip(*parts, strict=True)]
+    seen = [np.concatenate(of_layer) for of_layer in zip(*parts)]
     layers: list[QuantizedLayer] = []
     y = seen[0]
-    for i, (x, w, b, step, at) in enumerate(zip(seen, net.weights, net.biases, weights, inputs, strict=True)):
+    for i, (x, w, b, step, at) in enumerate(zip(seen, net.weights, net.biases, weights, inputs)):
         x_hat = fake_quantize(y, at)
         w_hat = dequantize(rounding(w, step, x, x_hat, b, relu=i + 1 < len(seen)), step)
         b = bias_correction(b, x, w, x_hat, w_hat) if correct else b

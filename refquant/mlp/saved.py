@@ -82,7 +82,7 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             member = io.BytesIO()
-            little = np.asarray(array, np.asarray(array).dtype.newbyteorder("<"))
+            little = np.asarray(array, np.asarray(array).dtype.newbyteorder("little"))
             np.lib.format.write_array(member, little, version=(1, 0), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
     try:
@@ -162,7 +162,7 @@ def _rows(archive: zipfile.ZipFile, members: int) -> list[dict[str, int]]:
     table = _array(archive, "layers", ("<i8",))
     if table.ndim != 2 or table.shape[1] != len(COLUMNS) or not 1 <= len(table) <= members:
         raise ValueError(f"layers of shape {table.shape} among {members} members")
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.tolist()]
+    rows = [dict(zip(COLUMNS, row)) for row in table.tolist()]
     for i, row in enumerate(rows):
         for name, least, most in (("n_in", 1, None), ("n_out", 1, None), ("range", 0, len(AXES)),
                                   ("range_fit", 0, len(FITS) - 1), ("block_size", 0, row["n_in"])):

@@ -111,10 +111,9 @@ def minibatches(n: int, *, rng: np.random.Generator, epochs: int, batch_size: in
     >>> [(len(rows), round(lr, 2), last) for rows, lr, last in steps]
     [(2, 1.0, False), (2, 0.75, False), (1, 0.25, True)]
     """
-    total, t = epochs * -(-n // batch_size), 0
-    for _ in range(epochs):
+    starts = range(0, n, batch_size)
+    for epoch in range(epochs):
         order = rng.permutation(n)
-        for start in range(0, n, batch_size):
-            step = lr * (1 + float(np.cos(np.pi * t / total))) / 2
+        for t, start in enumerate(starts, epoch * len(starts)):
+            step = lr * (1 + float(np.cos(np.pi * t / (epochs * len(starts))))) / 2
             yield order[start:start + batch_size], step, start + batch_size >= n
-            t += 1

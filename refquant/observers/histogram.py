@@ -40,10 +40,10 @@ def histogram_observer(clip: Clip, bins: int = 8192) -> Observer:
     Source: histogram calibration as in Wu et al. 2020 (arXiv:2004.09602), section 3.2; PyTorch's HistogramObserver
     and ONNX Runtime's calibrators move counts between bins of other widths, so their result depends on the order.
     """
-    if arguments.whole("histogram_observer", bins, "bins", 2) & (bins - 1):
+    if arguments.whole("histogram_observer", bins, "bins", 2).bit_count() > 1:
         raise arguments.error(ValueError, "histogram_observer", "`bins` must be a power of two", arguments.shown(bins),
                               "2048, say")
-    if not arguments.takes(clip, 0, axis=-1, counts=0):
+    if not arguments.takes(clip, None, axis=None, counts=None):
         raise arguments.error(TypeError, "histogram_observer", "`clip` must be a function of x, `axis` and `counts`",
                               arguments.typed(clip), "partial(percentile, percent=99.9); minmax has minmax_observer")
     return observer(partial(_histogram, bins), _add_histograms, partial(_clip_histogram, clip))

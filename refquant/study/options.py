@@ -78,7 +78,7 @@ def add_runs(parser: Parser, seeds: int, quick: int, out: str) -> None:
     parser.add_argument("--seeds", metavar="N", help=f"how many seeds, 0 to N - 1 (default {seeds})")
     parser.add_argument("--quick", action="store_true", help=f"{quick} seeds and a fifth of the epochs: a first look, "
                         "not a measurement")
-    parser.add_argument("--jobs", default=str(os.cpu_count() or 1), metavar="J", help="processes (default: one per "
+    parser.add_argument("--jobs", metavar="J", help="processes (default: one per "
                         "core); the records do not depend on it, except for seconds")
     parser.add_argument("--out", metavar="DIR", help=f"folder for the files (default {out}, or {out}-quick)")
     parser.set_defaults(default_seeds=(seeds, quick), default_out=out)
@@ -93,7 +93,8 @@ def runs(command: str, options: argparse.Namespace, most: int) -> tuple[int, int
     """How many seeds, processes and epochs are asked for."""
     usual, quick = options.default_seeds
     seeds = options.seeds if options.seeds is not None else quick if options.quick else usual
-    return (number(command, "--seeds", str(seeds), 1, most), number(command, "--jobs", options.jobs),
+    jobs = given(options.jobs, str(os.cpu_count() or 1))
+    return (number(command, "--seeds", str(seeds), 1, most), number(command, "--jobs", jobs),
             12 if options.quick else 60)
 
 

@@ -86,7 +86,7 @@ def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) 
         grid: of equal steps, of at most 16 bits; whether the lowest signed code is used is found out.
         symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
 
-    24,000 numbers at 100 scales are asked: halves of steps, one ulp beside them, plain values. A name is given only if
+    24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
     all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
     17, 64 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide no
     name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.

@@ -66,7 +66,8 @@ def coarse(x: Any, precision: int | None) -> Any:
         return x
     bits = a.view(f"i{a.itemsize}")
     even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
-    return ((bits + even) >> drop << drop).view(a.dtype)[()]
+    rounded = np.asarray((bits + even) >> drop << drop).view(a.dtype)
+    return rounded if isinstance(x, np.ndarray) else rounded[()]
 
 
 def zero(grid: Grid) -> int:

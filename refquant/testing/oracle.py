@@ -109,7 +109,7 @@ def quotient(x: Scalar, scale: Scalar, grid: Grid) -> Scalar:
     return dtype(x) / dtype(scale)
 
 
-def _unclipped(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> float:
+def unclipped(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> float:
     """round(x / scale) + zero_point of integers, ties to even, before the clip; infinities stay infinite."""
     v = quotient(x, scale, grid)
     return round(Fraction(float(v))) + int(zero_point) if np.isfinite(v) else float(v)
@@ -123,7 +123,7 @@ def inside(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> bool:
     [True, True, False]
     """
     if grid.equal_steps:
-        return bool(grid.qmin <= _unclipped(x, scale, zero_point, grid) <= grid.qmax)
+        return bool(grid.qmin <= unclipped(x, scale, zero_point, grid) <= grid.qmax)
     return nearest(quotient(x, scale, grid), extended(grid)) in extended(grid)[1:-1]
 
 
@@ -137,7 +137,7 @@ def quantize(x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> int:
     '0x5a'
     """
     if grid.equal_steps:
-        return int(min(max(_unclipped(x, scale, zero_point, grid), grid.qmin), grid.qmax))
+        return int(min(max(unclipped(x, scale, zero_point, grid), grid.qmin), grid.qmax))
     return nearest(quotient(x, scale, grid), extended(grid)[1:-1]).code
 
 

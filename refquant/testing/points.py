@@ -18,7 +18,7 @@ SOME = ("0x1.99999ap-4", "0x1.333334p-2", "0x1.a30fecp-1", "0x1.76p+7", "0x1.555
 #: How many calls are asked, how many numbers in each, and how many of these, the last, are plain.
 CALLS, LENGTH, PLAIN = 100, 240, 40
 SMALLEST = np.finfo(np.float32).tiny
-#: Four numbers between each power of two and the next: sums with a large constant, which rounds, are wrong in one alone.
+#: Four numbers between each power of two and the next: a sum with a large constant, which rounds, is wrong in one.
 BINADES = np.ldexp([1, 1.25, 1.5, 1.75], np.arange(17, 127)[:, None]).ravel()
 
 
@@ -120,6 +120,6 @@ def beyond(grid: Grid, zero_point: int) -> Points:
     array([127.5, 128. , 128.5], dtype=float32)
     """
     by = np.array([0.5, 1, 1.5, 3, 12, 200, 40_000])
-    far = np.concatenate([[3e9, -3e9, 1e19, -1e19, 1e38, -1e38], BINADES, -BINADES, [np.inf, -np.inf]])
-    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far])
+    far = np.concatenate([[1e5, 2e9, 3e9, 5e9, 9e18, 1e19, 1e38], BINADES])
+    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far, [np.inf, -np.inf]])
     return numbers(x, np.float32(1), zero_point)

@@ -194,6 +194,7 @@ def test_powers(p: Any) -> None:
         rq.lp_optimal([1.0], rq.INT4, p=p)
 
 
+@pytest.mark.slow
 def test_entropy_is_the_published_procedure() -> None:
     """Migacz 2017, candidate by candidate, on the same bins."""
     x = np.random.default_rng(0).laplace(size=20_000)
@@ -225,6 +226,7 @@ def test_entropy_leaves_zeros_out_and_wide_grids_alone() -> None:
     assert rq.entropy(np.full(9, -2.0), rq.INT8) == (-2.0, 0.0), "no wider than the data and 0"
 
 
+@pytest.mark.slow
 def test_octav_and_its_noise_model_at_three_levels() -> None:
     """Max 1960: the best 3 levels of a Gaussian leave a mean square error of 0.1902."""
     x, three = np.random.default_rng(0).normal(size=500_000), rq.IntGrid(2, narrow=True)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import refquant as rq
+from refquant.clipping import CLIPPING_RULES
+from refquant.clipping.statistics import mean
 
 RNG = np.random.default_rng(3)
 LISTS = [RNG.integers(-6, 13, size=n).astype(float).tolist() for n in (2, 3, 4, 5, 8, 30)]
@@ -83,7 +85,7 @@ def test_slices_are_ruled_one_by_one(rule: Any) -> None:
 
 
 @pytest.mark.parametrize("p", [1, 2, 3.5])
-@pytest.mark.parametrize("fit", [rq.affine_params, rq.symmetric_params])
+@pytest.mark.parametrize("fit", [rq.affine_params, rq.symmetric_params, rq.mx_params])
 def test_least_error_is_the_search_in_its_docstring(p: float, fit: Any) -> None:
     for x in (np.array(values) for values in LISTS[3::3]):
         def error(c: float, x: Any = x) -> float:
@@ -138,3 +140,49 @@ def test_percentiles_of_counted_values(one_sided: bool) -> None:
             lo, hi = rq.percentile(values, percent, -1, one_sided=one_sided, counts=counts)
             wanted = np.percentile(x, [0 if one_sided else 100 - percent, percent])
             np.testing.assert_allclose((lo[0], hi[0]), wanted, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("x", [
+    [6, 3, 6, 8, 9, 1, 1, 5], [14, 11, 16, 18, 4, 10, 2, 1], [8, 6, 3, 13, 12, 10], [17, 14, 16, 10, 16, 15],
+    [16, 4, 1, 8, 15], [0, 10, 14, 14, 7, 15, 14, 2]], ids=str)
+def test_octav_in_a_circle(x: list[float]) -> None:
+    """To and fro between two s, one of them often a value of x, which is not beyond itself: the better is taken."""
+    assert rq.octav(np.array(x, float), rq.IntGrid(2))[1] == pytest.approx(octav(x, 2, False)[1], rel=1e-12)
+
+
+def test_high_powers_do_not_vanish() -> None:
+    """In float32 the 40th powers of errors would all be 0, and the widest range would do."""
+    x = np.random.default_rng(0).normal(size=64).astype(np.float32)
+    lo, hi = rq.lp_optimal(x, rq.INT4, p=40)
+    wanted = rq.lp_optimal(x.astype(np.float64), rq.INT4, p=40)
+    assert lo > x.min() and hi < x.max()
+    np.testing.assert_allclose((lo, hi), wanted, atol=2e-3)
+
+
+def test_a_fit_of_one_s_own_is_asked_for_ranges_as_they_are() -> None:
+    """Without an axis of candidates before them: the fit may mean one of its axes."""
+    x = RNG.normal(size=(4, 6))
+
+    def fit(lo: Any, hi: Any, grid: Any) -> rq.AffineParams:
+        assert np.ndim(lo) == np.ndim(hi) <= x.ndim
+        return rq.affine_params(lo, hi, grid)
+
+    for axis in (None, -1, 0):
+        np.testing.assert_array_equal(rq.mse_optimal(x, rq.INT4, axis, fit=fit), rq.mse_optimal(x, rq.INT4, axis))
+
+
+def test_the_options_of_the_table() -> None:
+    x = np.random.default_rng(0).laplace(size=100)
+    for name, p in (("mse_optimal", 2), ("lp_optimal", 3)):
+        assert CLIPPING_RULES[name].on(rq.INT4)(x) == rq.lp_optimal(x, rq.INT4, p=p)
+    for options, wanted in (({}, rq.percentile(x, 99.9)), ({"percent": 90}, rq.percentile(x, 90)),
+                            ({"one_sided": True}, rq.percentile(x, 99.9, one_sided=True))):
+        assert CLIPPING_RULES["percentile"].on(rq.INT4, **options)(x) == wanted
+
+
+def test_means_are_summed_in_float64() -> None:
+    """2**24 + 1 is no float32."""
+    x = np.float32([2**24, 1, 1])
+    for axis, counts in ((None, None), (-1, None), (-1, np.array([1, 1, 1]))):
+        found = mean(x, axis, counts)
+        assert found.dtype == np.float64 and found == (2**24 + 2) / 3

@@ -160,6 +160,16 @@ def nvfp4_blocks() -> Any:
 
 
 @quiet
+def test_scales_of_gguf() -> None:
+    rng = np.random.default_rng(6)
+    values = rq.E4M3.values[126:]
+    points = np.concatenate([values, (values[1:] + values[:-1]) / 2]).astype(np.float32)
+    wide = np.exp2(rng.uniform(-12, 10, 200_000)).astype(np.float32)
+    x = np.concatenate([beside(np.repeat(points, 100), rng, 6), wide])
+    bits_of(theirs.unsigned_e4m3_ggml(x), gguf.quants.NVFP4.fp32_to_ue4m3(x))
+
+
+@quiet
 def test_nvfp4_of_torchao() -> None:
     module = needs("torchao.prototype.mx_formats.nvfp4_tensor", "conformance")
     unpack = needs("torchao.prototype.mx_formats.kernels", "conformance").unpack_uint4

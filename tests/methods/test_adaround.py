@@ -201,6 +201,9 @@ def test_errors() -> None:
                                     (np.ones((4, 1)), 0, rq.INT4), (steps, 8, rq.UINT4)):
         with refused(ValueError, "`params` must be symmetric", "for 3 outputs"):
             adaround(w, rq.AffineParams(scale=scale, zero_point=zero_point, grid=grid), x, x_hat, b, relu=True)
+    for grid in (rq.E4M3, rq.NF4):
+        with refused(ValueError, "adaround: `grid` must have equal steps", repr(grid)):
+            adaround(w, rq.symmetric_params(*rq.minmax(w), grid), x, x_hat, b, relu=True)
     with refused(TypeError, "`params`"):
         adaround(w, 0.1, x, x_hat, b, relu=True)  # type: ignore[arg-type]
     for bad in (-1, np.nan, np.inf, "1"):

@@ -46,7 +46,7 @@ def test_one_row_that_is_no_probability() -> None:
 
 def test_no_gradient_passes_a_unit_that_is_exactly_0() -> None:
     """The derivative of max(x, 0) at 0 is 0, and so is what reaches the first layer."""
-    weights, biases = [np.zeros((2, 1)), np.ones((1, 2))], [np.zeros(1), np.zeros(2)]
+    weights, biases = [np.zeros((2, 1)), np.array([[1.0, 2.0]])], [np.zeros(1), np.zeros(2)]
     none = [model.unchanged] * 2
     gradient = model.loss_gradient(weights, biases, np.ones((1, 2)), np.eye(2)[:1], none, none)
     assert not gradient[:3].any() and gradient[5:].tolist() == [-0.5, 0.5]

@@ -111,3 +111,11 @@ def test_blocks_take_any_clip_and_fit() -> None:
     plain, clipped, fitted = (mlp.ptq_static(net, [np.eye(4)], weight_block=2, **options).layers[0].weight.scale
                               for options in ({}, {"weight_clip": half}, {"weight_fit": doubled}))
     assert plain.shape == (2, 1, 3) and (clipped == plain / 2).all() and (fitted == plain * 2).all()
+
+
+def test_a_bias_of_more_input_steps_than_float32_counts() -> None:
+    """1e10 in steps of 1e-30 is 1e40; the weights' step, 1e40 / 2**30, is a float32 again."""
+    net = mlp.Net(weights=(np.eye(1),), biases=(np.array([1e10]),))
+    layer = mlp.ptq_static(net, [np.array([[255e-30]])]).layers[0]
+    assert float(layer.weight.scale) == pytest.approx(1e40 / 2**30, rel=1e-6)
+    assert layer.bias[0] == pytest.approx(2**30, rel=1e-6)

@@ -127,3 +127,26 @@ def test_rules_of_a_dynamic_range_are_named() -> None:
         mlp.Dynamic(rq.UINT8, -1, rq.minmax)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional argument"):
         mlp.Dynamic(rq.UINT8, -1, rq.minmax, rq.affine_params)  # type: ignore[misc]
+
+
+def test_blocks_add_their_bias() -> None:
+    one = layer(np.ones((3, 2), int), np.float32([1, -2]), step(np.full((2, 1, 2), HALF)), block_size=2)
+    assert mlp.linear(one, np.float32([[1, 2, 4]])).tolist() == [[4.5, 1.5]]
+
+
+@pytest.mark.parametrize("bias", [np.inf, np.nan, -np.inf])
+def test_real_biases_are_finite(bias: float) -> None:
+    with refused(ValueError, "QuantizedLayer", "`bias` must", "index (1,)"):
+        layer(np.ones((3, 2), int), np.float32([0, bias]), activation=mlp.Dynamic(rq.UINT8))
+
+
+def test_a_fit_of_one_s_own_is_asked_at_once_for_a_range_as_it_will_be() -> None:
+    """One that does not widen to 0 is taken; one that wants rows is taken per row alone."""
+    def raw(lo: Any, hi: Any, grid: Any) -> rq.AffineParams:
+        return rq.AffineParams(scale=(hi - lo) / (grid.qmax - grid.qmin), zero_point=0, grid=grid)
+
+    assert mlp.Dynamic(rq.UINT8, fit=raw).fit is raw and mlp.Dynamic(rq.UINT8, -1, fit=raw).fit is raw
+    rows = rq.two_level(rq.E4M3, axis=-2)
+    assert mlp.Dynamic(rq.E2M1, -1, fit=rows).fit == rows
+    with refused(ValueError, "`axis`"):
+        mlp.Dynamic(rq.E2M1, fit=rows)

@@ -282,6 +282,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
             saved.load(tmp_path / "cut.npz")
 
 
+@pytest.mark.slow
 def test_one_byte_wrong_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:
     contents(STATIC, tmp_path)
     whole, rng = (tmp_path / "good.npz").read_bytes(), np.random.default_rng(0)

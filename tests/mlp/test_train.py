@@ -70,7 +70,7 @@ def test_qat_trains_the_network_it_returns(weight_axis: Any) -> None:
 
     x, _ = data()
     net, weights, inputs = mlp.init(np.random.default_rng(3), (2, 5, 2)), rq.IntGrid(4, narrow=True), rq.UINT4
-    ranges, rule = qat.moving_ranges(net, x, inputs, momentum=1.0), WeightRule(weights, weight_axis)
+    ranges, rule = qat.moving_ranges(net, x, inputs, rq.affine_params, momentum=1.0), WeightRule(weights, weight_axis)
     logits, _ = model.value_and_pullback(net.weights, net.biases, x, ranges.through, [qat._own_range(rule)] * 2)
     qnet = mlp.quantize_net(net, ranges.params(), [rule.params(w) for w in net.weights])
     np.testing.assert_allclose(logits, mlp.forward_quantized(qnet, x), atol=1e-5)

@@ -1,6 +1,10 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from helpers import refused
 
+import refquant as rq
 from refquant.clipping.bins import EMPTY, centres, coarser, exponents, tally
 
 
@@ -39,3 +43,29 @@ def test_channels() -> None:
     e = exponents(x.min(axis=0, keepdims=True), x.max(axis=0, keepdims=True))
     assert tally(x, e, 2).tolist() == [[[1, 0, 0, 1, 0], [0, 0, 1, 0, 1]]]
     assert centres(e, 2).tolist() == [[[-3, -1, 0, 1, 3], [-96, -32, 0, 32, 96]]]
+
+
+def test_what_a_rule_sees() -> None:
+    """The middles of the bins and how often, the ends in place of the outermost middles; merged, it is the same."""
+    x = np.array([-7.5, -5.5, -5.5, -2.5, -1, 0, 0, 0, 0.5, 1.5, 2, 4, 7.25])
+    seen: list[list[float]] = []
+
+    def rule(x: Any, axis: Any = None, counts: Any = None) -> Any:
+        seen.append([*x.tolist(), *counts.tolist()])
+        return rq.minmax(x, axis)
+
+    observer = rq.histogram_observer(rule, bins=4)
+    for cut in range(len(x)):
+        parts = [observer.observe(part) for part in (x[:cut], x[cut:])]
+        for state in (observer.merge(*parts), observer.merge(*parts[::-1])):
+            assert observer.range(state) == (-7.5, 7.25)
+    for small in (x / 64, 1024 * x):
+        state = observer.merge(observer.observe(small), observer.observe(x))
+        assert observer.range(state) == (min(-7.5, small.min()), max(7.25, small.max()))
+    assert all(each == [-7.5, -5, -3, -1, 0, 1, 3, 5, 7.25, 1, 2, 1, 1, 3, 2, 1, 1, 1] for each in seen[:-2])
+
+
+@pytest.mark.parametrize("bins", [0, 1, 3, 6, 1000])
+def test_bins_that_are_no_power_of_two(bins: int) -> None:
+    with refused(ValueError, "histogram_observer", "`bins`", str(bins)):
+        rq.histogram_observer(rq.entropy, bins)

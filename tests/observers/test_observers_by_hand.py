@@ -77,3 +77,9 @@ def test_narrow_widths(width: float) -> None:
     observer = rq.moments_observer(width)
     lo, hi = observer.range(observer.observe([-1.0, 1.0]))
     assert (lo, hi) == (-width, width)
+
+
+def test_a_moving_average_takes_a_hundredth_of_each_batch() -> None:
+    """Unless it is told a rate."""
+    observer = rq.moving_average_observer()
+    assert observer.range(reduce(observer.merge, map(observer.observe, ([0.0], [1.0])))) == (0.01, 0.01)

@@ -36,7 +36,9 @@ def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
     (["--seeds", "0"], "`--seeds` must be a whole number from 1 to 10000; got '0'"), (["--seeds", "2.5"], "got '2.5'"),
     (["--methods", "qat-lsd"], "did you mean qat-lsq?"), (["--calibration", "0"], "`--calibration`"),
     (["--sizes", "64,32,11"], "must begin with 64 pixels and end with 10 classes"), (["--sizes", "64"], "`--sizes`"),
-    (["--sizes", "64,x,10"], "got 'x'"), (["--data", __file__], "`--data` must be a folder"), (["--out", ""], "empty"),
+    (["--grids", "E9"], "must have a known name; got 'E9'"), (["--grids"], "--grids"), (["--grids", ""], "empty"),
+    (["--formats", "--bits", "8"], "`--formats` must stand alone"), (["--sizes", "64,x,10"], "got 'x'"),
+    (["--data", __file__], "`--data` must be a folder"), (["--out", ""], "empty"),
     (["--jobs", "-1"], "`--jobs`"), (["--frobnicate"], "--frobnicate"), (["extra"], "extra"),
     (["--seed", "3"], "--seed"), (["--seeds"], "--seeds"), (["--out", __file__], "`--out` must be a folder"),
     (["--out", __file__ + "/below"], "`--out` must be a folder"),
@@ -62,6 +64,7 @@ def test_bad_claims_are_one_line_and_status_2(words: list[str], said: str, capfd
     assert out == "" and said in err and "Hint: " in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_claims_from_the_shell(tmp_path: Path) -> None:
     words = ["claims", "--quick", "--seeds", "2", "--jobs", "2", "--only", "channel-better", "definitions"]
     end = run(*words, "--out", str(tmp_path))
@@ -143,6 +146,7 @@ SAYS_ALL = (("compare", "--list-methods"), ("claims", "--list"), ("engines", "--
             ("explain", "0.35", "--scale", "0.1"), ("explain", "2.5", "--scale", "1", "--engine", "litert,pytorch"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", SAYS_ALL, ids=" ".join)
 def test_without_docstrings_it_says_the_same(words: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
     end = subprocess.run([sys.executable, "-OO", "-m", "refquant", *words], capture_output=True, text=True, timeout=100)
@@ -233,6 +237,7 @@ def test_compare_from_the_shell(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "out" / "comparison.json").read_text())) == 2 + 8
 
 
+@pytest.mark.slow
 def test_methods_are_listed_and_chosen_on_any_terminal(tmp_path: Path) -> None:
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     assert re.search(r"^qat-lsq +QAT", run("compare", "--list-methods").stdout, re.M)
@@ -248,8 +253,10 @@ def test_git_ignores_the_folders_of_results() -> None:
         options = parser()[0].parse_args(words.split())
         folder = folder_for(options) if "default_out" in options else options.out
         assert f"/{folder}/" in ignored
+    assert "/formats/" in ignored
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="a closed pipe is another error on Windows")
 @pytest.mark.parametrize(("words", "files"), [
     (["inspect", "w.npz"], 5), (["engines", "--only", "ties", "--list"], 0), (["engines", "--only", "ties"], 3),

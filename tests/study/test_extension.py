@@ -56,7 +56,7 @@ def listed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def planned(*methods: str) -> Plan:
     """What `refquant compare --methods ...` would do."""
     asked = SimpleNamespace(methods=list(methods) or None, bits=["4"], data=None, sizes=None, calibration="64",
-                            net=None)
+                            net=None, grids=None)
     return compare_command.plan_of(asked, epochs=2)
 
 

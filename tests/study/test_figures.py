@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from refquant import E4M3, NF4
+from refquant.study.compare.format_figures import sqnr_against_bits, steps_of_grids, values_of_grids
 from refquant.study.compare.methods import groups, networks
 from refquant.study.compare.output import FIGURES
 from refquant.study.compare.run import run_seed
 from refquant.study.compare.tasks import Finished, Plan, prepare
 from refquant.study.engines.figures import engines_around_ties
 from refquant.study.engines.table import staircases
+from refquant.study.formats import FORMATS
 from refquant.study.inspect.figures import error_against_clip, tensor_ranges
 from refquant.study.inspect.report import inspect_array
 from refquant.study.plots.style import png, slide
@@ -25,10 +28,14 @@ OUTLIER = np.where(np.arange(320).reshape(8, 40) == 7, np.float32(900), X)
 
 def figures() -> Iterator[Any]:
     """What compare, inspect and engines draw."""
-    plan = Plan(methods=groups()["default"], bits=(8, 2), epochs=2)
-    task, base = prepare(plan, 0)
-    seen = Finished(summarize(run_seed(plan, 0)), task, [base, *networks(task)])
-    yield from (draw(seen) for draw in FIGURES.values())
+    for widths in ({"bits": (8, 2)}, {"bits": (), "grids": (E4M3, NF4)}):
+        plan = Plan(methods=groups()["default"], epochs=2, **widths)
+        task, base = prepare(plan, 0)
+        seen = Finished(summarize(run_seed(plan, 0)), task, [base, *networks(task)])
+        yield from (draw(seen) for draw in FIGURES.values())
+    crowd = {name: 16.0 + f.grid.bits / 4 for name, f in FORMATS.items()}
+    yield sqnr_against_bits(dict.fromkeys("abcd", crowd), {name: f.grid.bits + 0.2 for name, f in FORMATS.items()})
+    yield from (values_of_grids(), steps_of_grids())
     for x, bits in ((X, 4), (OUTLIER, 2), (np.zeros(3), 8)):
         report = inspect_array(x, name="features.0.weight", bits=bits)
         yield from (tensor_ranges(report), error_against_clip(report))

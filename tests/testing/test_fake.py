@@ -74,7 +74,7 @@ def test_right_ones_pass(dtype: str) -> None:
 @pytest.mark.parametrize(("fake", "rule", "said"), [
     (away, "R4", "As it would be with rounding=half_away"), (zero_point_first, "R5", "zero_point=before_rounding"),
     (not_clipped, "R2", "the value of a code"), (of_wide_codes, "R2", "expected   float32\ngot        float64"),
-    (zero_point_forgotten, "R2", "(code "), (nan_at_three, "R2", "got        nan"),
+    (zero_point_forgotten, "R2", "(code "), (nan_at_three, "R2", "expected   0x1.8p+1 = 3.0 (code 3)\ngot        nan"),
     (half_a_step_off, "R2", "expected   0x0p+0 = 0.0 (code 0)\ngot        0x1p-1 = 0.5"),
     *(pytest.param(*case, marks=pytest.mark.slow) for case in (
         (twice_multiplied, "R2", "the value of a code"), (reciprocal_back, "R2", "the value of a code"),

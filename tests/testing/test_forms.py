@@ -150,6 +150,7 @@ def test_coarse_numbers() -> None:
     for dtype, precision in ((np.float16, 11), (np.float32, 24)):
         narrow = x[(np.abs(x) > 1e-4) & (np.abs(x) < 6e4)]
         assert (coarse(narrow, precision) == narrow.astype(dtype)).all()
+    assert isinstance(coarse(np.array(0.3), 8), np.ndarray), "an array without axes stays one"
     assert coarse(np.float32("inf"), 8) == np.inf and coarse(np.float64(1 + 2**-9), 8) == 1
     seen: list[Any] = []
     check_quantizer(lambda x, p: seen.append((x, p.scale)) or rq.quantize(x, p), data_precision=8, scale_precision=8,

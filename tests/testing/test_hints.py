@@ -90,7 +90,7 @@ def test_what_nothing_named_does_has_no_hint() -> None:
 @SLOW
 @pytest.mark.parametrize("name", [name for name, each in STRANGE.items() if each.line == "arrays"])
 def test_lengths_and_layouts_are_tried(name: str) -> None:
-    assert "As it would be" not in told(STRANGE[name].quantize, grids=rq.INT8, per_channel=False, examples=40)
+    assert "As it would be" not in told(STRANGE[name].quantize, grids=rq.INT8, per_tensor=True, examples=40)
 
 
 def test_the_array_that_shows_it_can_be_pasted() -> None:
@@ -110,12 +110,12 @@ def test_sizes_0_and_no_axes_are_tried() -> None:
         assert x.max() >= x.min()
         return rq.quantize(x, params)
 
-    assert "zero-size array" in told(not_empty, per_channel=False)
+    assert "zero-size array" in told(not_empty, per_tensor=True)
 
     def with_axes(x: Any, params: rq.AffineParams) -> Any:
         return np.atleast_1d(rq.quantize(x, params))
 
-    assert "expected   shape ()\ngot        shape (1,)" in told(with_axes, per_channel=False)
+    assert "expected   shape ()\ngot        shape (1,)" in told(with_axes, per_tensor=True)
 
 
 def test_a_tuple_and_nan_of_ones_own_division_are_told_clearly() -> None:

@@ -209,6 +209,13 @@ def test_what_is_strange_is_not_named(name: str) -> None:
     assert (found.arrays == "of any length and layout alike") == (line != "arrays")
 
 
+def test_a_cast_is_not_named_by_what_lies_beyond_it_alone() -> None:
+    """On unsigned codes 0 is the lowest, as of int32 for 3e9; 2e6 tells them apart."""
+    found = identify(STRANGE["nothing_beyond_a_million"].quantize, grid=rq.UINT8)
+    assert found.conventions == () and "it differs beyond the codes" in str(found)
+    assert identify(STRANGE["without_sign_of_zero_point"].quantize, grid=rq.UINT8).conventions == (Convention(),)
+
+
 @quiet
 def codes_shown(said: str, quantize: Any, grid: rq.Grid) -> tuple[int, int]:
     """The code that the quantizer gives for the input that is shown, and the one that is told."""

@@ -1,6 +1,6 @@
 import pytest
 
-from refquant.testing import kills
+from refquant.testing import MUTANTS, kills
 
 
 def test_kills_are_counted_beside_plain_floats(capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,3 +21,12 @@ def test_nothing_tried_is_no_success(words: list[str], capsys: pytest.CaptureFix
 def test_a_survivor_is_an_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kills, "killed", lambda *_: False)
     assert kills.main(["--runs", "1", "R13 int64 always"]) == 1 and "0 of 1" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [
+    "ties of values away from zero", "ties of values toward zero", "float64 through float32", "subnormals flushed",
+    "the code of -0 is that of 0", "the sign of zero lost", "overflow of values decided before rounding",
+    "shared exponent by float32 log2", "an MX scale one too large"])
+def test_mutants_of_values_die_in_20_of_20_runs(name: str) -> None:
+    assert sum(kills.killed(MUTANTS[name], 100) for _ in range(20)) == 20

@@ -78,6 +78,7 @@ def test_every_dtype_shape_grid_and_layout_is_drawn() -> None:
     assert any(not x.flags.f_contiguous and not x.flags.c_contiguous for x, _ in cases)
 
 
+@pytest.mark.slow
 def test_parameters_fit_the_data() -> None:
     for x, params in quantizations():
         assert rq.quantize(x, params).shape == x.shape

@@ -12,7 +12,7 @@ from ...grids import Grid
 from ...methods import adaround, cross_layer_equalization
 from ...mlp.reconstruction import Rounding, nearest, reconstruct
 from ...observers import Observer, histogram_observer
-from ...ranges import symmetric_params
+from ...ranges import Fit, affine_params, symmetric_params
 from .network import Network
 from .tasks import Task
 
@@ -29,8 +29,12 @@ def ptq_static_percentile(task: Task, weights: Grid, activations: Grid) -> Netwo
 
 def ptq_static_mse(task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, static: ranges of least mean square error; weights per output channel."""
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
-                          observer=_least_observer(activations), **least(weights))
+    return _static(task, weights, activations, observer=_least_observer(activations), **least(weights))
+
+
+def input_fit(activations: Grid) -> Fit:
+    """Affine where steps are equal; other grids have no zero point."""
+    return affine_params if activations.equal_steps else symmetric_params
 
 
 def least(weights: Grid) -> dict[str, Any]:
@@ -40,27 +44,29 @@ def least(weights: Grid) -> dict[str, Any]:
 
 def least_inputs(task: Task, net: mlp.Net, activations: Grid) -> list[AffineParams]:
     """Each layer's input on the range of least mean square error over the calibration images."""
-    return mlp.input_params(net, task.calibration, activations, _least_observer(activations))
+    return mlp.input_params(net, task.calibration, activations, _least_observer(activations), input_fit(activations))
 
 
 def _least_observer(activations: Grid) -> Observer:
-    return histogram_observer(partial(mse_optimal, grid=activations))
+    return histogram_observer(partial(mse_optimal, grid=activations, fit=input_fit(activations)))
 
 
 def ptq_dynamic_tensor(task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, dynamic per tensor: weights as minmax, inputs by min-max of each batch of 64."""
-    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=None)
+    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=None,
+                           fit=input_fit(activations))
 
 
 def ptq_dynamic_row(task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, dynamic per row: weights as minmax, inputs by min-max of each image alone."""
-    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=-1)
+    return mlp.ptq_dynamic(task.net, weight_grid=weights, activation_grid=activations, axis=-1,
+                           fit=input_fit(activations))
 
 
 def ptq_static_by(rule: ClippingRule, task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, static: weights and inputs per tensor, both by one clipping rule; inputs one-sided, if the rule can."""
     return _static(task, weights, activations, weight_clip=rule.on(weights, symmetric_params),
-                   observer=histogram_observer(rule.on(activations, one_sided=True)))
+                   observer=histogram_observer(rule.on(activations, input_fit(activations), one_sided=True)))
 
 
 def ptq_static_channel(task: Task, weights: Grid, activations: Grid) -> Network:
@@ -70,7 +76,7 @@ def ptq_static_channel(task: Task, weights: Grid, activations: Grid) -> Network:
 
 def ptq_static_block(task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, static: as minmax, but weights with a scale for each block of 16 inputs to an output."""
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, weight_block=16)
+    return _static(task, weights, activations, weight_block=16)
 
 
 def ptq_static_cle(task: Task, weights: Grid, activations: Grid) -> Network:
@@ -99,4 +105,5 @@ def _corrected(task: Task, weights: Grid, activations: Grid, rounding: Rounding)
 
 
 def _static(task: Task, weights: Grid, activations: Grid, **ranges: Any) -> mlp.QuantizedNet:
-    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations, **ranges)
+    return mlp.ptq_static(task.net, task.calibration, weight_grid=weights, activation_grid=activations,
+                          activation_fit=input_fit(activations), **ranges)

@@ -11,11 +11,13 @@ from ... import arguments
 from ...files import writable_folder
 from ..aligned import fitted, listed
 from ..datasets import Split
+from ..formats import grid_named
 from ..jobs import clear, say
-from ..options import Commands, add_runs, echo, folder_for, known, number, runs
+from ..options import Commands, add_runs, echo, folder_for, given, known, number, runs
 from ..results import count
 
 if TYPE_CHECKING:
+    from ...grids import Grid
     from ...mlp import Net
     from .tasks import Plan
 
@@ -24,13 +26,16 @@ def add(commands: Commands) -> None:
     from .methods import groups
 
     parser = commands.add_parser("compare", help="float, PTQ and QAT of one network on real data", examples=(
-        "refquant compare --quick", "refquant compare --methods strong,qat-lsq --bits 4,2 --seeds 20"),
+        "refquant compare --formats", "refquant compare --quick --methods pairs --grids E4M3,E2M1"),
         description="Train a small network on handwritten digits, quantize it after training and train it again with "
         "quantization; print the table, write records and figures.")
     add = parser.add_argument
     add_runs(parser, seeds=10, quick=2, out="comparison")
-    add("--bits", default=["8", "4", "3", "2"], nargs="+", metavar="B",
-        help="widths of weights and activations, 2 to 16 (default 8 4 3 2)")
+    add("--bits", nargs="+", metavar="B", help="widths of weights and activations, 2 to 16 (default 8 4 3 2, or none "
+        "with --grids)")
+    add("--grids", nargs="+", metavar="G", help="grids for both weights and activations: E4M3, E2M1, NF4 and so on")
+    add("--formats", action="store_true", help="train nothing: the error of each number format on four kinds of data, "
+        "with its bits per value (folder formats)")
     add("--methods", nargs="+", metavar="M", help=f"which methods, or groups of them: {', '.join(groups())}; float is "
         "always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
@@ -38,7 +43,7 @@ def add(commands: Commands) -> None:
     add("--net", metavar="FILE", help="a float network of yours, .npz of weights_0 (n_in, n_out), biases_0 (n_out,), "
         "weights_1 and so on: quantize and fine-tune it instead of training one for each seed")
     add("--sizes", metavar="N,N,...", help="widths of input, hidden layers and logits (default: 32,32 hidden)")
-    add("--calibration", default="256", metavar="N", help="training images that static ranges see (default 256)")
+    add("--calibration", metavar="N", help="training images that static ranges see (default 256)")
     add("--svg", action="store_true", help="each figure as SVG, too")
     add("--save", metavar="DIR", help="folder for seed 0's quantized networks, as .npz, compared in integers")
     add("--export", metavar="DIR", help="folder for the same networks as ONNX models, compared in ONNX Runtime; needs "
@@ -47,7 +52,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .methods import about, groups
+    from .methods import about, all_methods, groups, takes
     from .output import save
     from .run import compare
     from .table import table
@@ -55,8 +60,13 @@ def run(options: argparse.Namespace) -> int:
     if options.list_methods:
         echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
         return 0
+    if options.formats:
+        return _formats(options)
     seeds, jobs, epochs = runs("compare", options, 10_000)
     plan = plan_of(options, epochs)
+    if out := [name for name in plan.methods for grid in plan.grids if not takes(all_methods()[name], grid)]:
+        print(f"refquant compare: {', '.join(dict.fromkeys(out))} left out on floats and codebooks: equal steps are "
+              "needed.", file=sys.stderr)
     if options.export is not None:
         from ...mlp.export import onnx_package
 
@@ -72,6 +82,21 @@ def run(options: argparse.Namespace) -> int:
         report = AFTER[name](plan, path)
         clear()
         echo("", *report)
+    return 0
+
+
+def _formats(options: argparse.Namespace) -> int:
+    """The errors of the formats."""
+    from . import format_errors
+
+    apart = ("command", "run", "default_seeds", "default_out", "formats", "list_methods", "out", "svg")
+    if more := [f"--{name}" for name, value in vars(options).items() if value and name not in apart]:
+        raise arguments.error(ValueError, "refquant compare", "`--formats` must stand alone, or with --out and --svg",
+                              " ".join(more), "it trains no network, and takes its own data and seeds")
+    folder = writable_folder("refquant compare", given(options.out, "formats"))
+    records = format_errors.compare()
+    written = format_errors.save(records, folder, options.svg)
+    echo(fitted(format_errors.table(records)), f"\n{written}")
     return 0
 
 
@@ -112,23 +137,36 @@ def plan_of(options: argparse.Namespace, epochs: int) -> Plan:
     named = known("compare", "--methods", options.methods, {**all_methods(), **groups()},
                   "--list-methods says what each does")
     methods = [method for name in named or ["default"] for method in groups().get(name, (name,))]
-    bits = {number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(options.bits).split(",")}
+    grids = named_grids(options.grids)
+    words = options.bits or ([] if grids else ["8", "4", "3", "2"])
+    bits = {number("compare", "--bits", b, 2, 16, example=8) for b in ",".join(words).split(",") if words}
+    calibration = number("compare", "--calibration", given(options.calibration, "256"))
     data = idx(options.data) if options.data else digits()
     train = data.train if isinstance(data, Split) else data
     width, classes = train.x.shape[1], 1 + max(int(d.labels.max()) for d in (
         data if isinstance(data, Split) else (data,)))
     texts = options.sizes.split(",") if options.sizes else [str(width), "32", "32", str(classes)]
+    plan = Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, (), calibration, epochs, grids=grids)
     if options.net is not None:
         net = own_net(options, width, classes)
-        return Plan(trained_on(methods), tuple(sorted(bits, reverse=True)), data, net.sizes,
-                    number("compare", "--calibration", options.calibration), epochs=epochs, net=net)
+        return plan._replace(methods=trained_on(methods), sizes=net.sizes, net=net)
     sizes = tuple(number("compare", "--sizes", n, example=32) for n in texts)
     if len(sizes) < 2 or (sizes[0], sizes[-1]) != (width, classes):
         raise arguments.error(ValueError, "refquant compare", f"`--sizes` must begin with {width} pixels and end with "
                               f"{classes} classes, as the data", repr(options.sizes),
                               f"--sizes {width},32,32,{classes}")
-    return Plan(tuple(methods), tuple(sorted(bits, reverse=True)), data, sizes,
-                number("compare", "--calibration", options.calibration), epochs=epochs)
+    return plan._replace(sizes=sizes)
+
+
+def named_grids(words: list[str] | None) -> tuple[Grid, ...]:
+    """The grids of --grids, which weights and activations can be on."""
+    found = tuple(dict.fromkeys(grid_named("refquant compare", name) for name in ",".join(words or ()).split(",")
+                                if words))
+    for grid in found:
+        if grid.bits > 16 or not grid.qmin < 0 < grid.qmax:
+            raise arguments.error(ValueError, "refquant compare", "`--grids` must take grids of at most 16 bits, with "
+                                  "values on both sides of 0, for weights have signs", grid, "--grids E4M3,E2M1, say")
+    return found
 
 
 def own_net(options: argparse.Namespace, width: int, classes: int) -> Net:

@@ -80,9 +80,9 @@ class Saved(NamedTuple):
 
 
 def save_networks(plan: Plan, folder: Path) -> list[Saved]:
-    """Every quantized network of seed 0, as METHOD-WbAb.npz."""
+    """Every quantized network of seed 0, as METHOD-WbAb.npz or METHOD-GRID.npz."""
     task, _ = prepare(plan, 0)
-    return [_saved(run.network, f"{run.method}-W{run.bits}A{run.bits}.npz", folder, *task.data.test)
+    return [_saved(run.network, f"{run.name}.npz", folder, *task.data.test)
             for run in networks(task) if isinstance(run.network, mlp.QuantizedNet)]
 
 
@@ -108,8 +108,8 @@ def table(saved: list[Saved]) -> str:
     return "\n".join([
         *ruled([HEAD, *map(_line, saved)]), "", paragraph(
             "Seed 0, its test images. payload: packed codes, biases and scales. integers only: integer codes from the "
-            "input to INT16 logits (static networks of at most 8 bits). other codes: given the same input codes, a "
-            "layer's integers differ from its simulation only near a tie, here at most "
+            "input to INT16 logits (static networks on integers of at most 8 bits). other codes: given the same input "
+            "codes, a layer's integers differ from its simulation only near a tie, here at most "
             f"{furthest:.1e} steps from it. other logits: end to end; one different hidden code moves all logits after "
             "it, by at most the INT16 steps in brackets. other predictions: the two largest logits lie within one "
             "INT16 step, or a hidden code differs.")])

@@ -12,11 +12,12 @@ from ...affine import AffineParams
 from ...arguments import Reals
 from ...grids import Grid
 from ...metrics import sqnr_db
+from ..records import Width, width
 from . import detail_figures as figures
 from .during_training import float_longer
 from .methods import all_methods, kind
 from .network import logits
-from .tasks import Finished, Run, Task, float_net, grids
+from .tasks import Finished, Run, Task, float_net
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ class LayerError(NamedTuple):
     """One layer's output against the float network's, in dB: made in it alone, and with all that came before."""
 
     method: str
-    bits: int
+    width: Width
     layer: int
     alone_db: float
     so_far_db: float
@@ -45,7 +46,7 @@ def weights(seen: Finished) -> Figure | None:
     """The codes of the middle layer."""
     net = seen.task.net
     layer = len(net.weights) // 2
-    codes = {(run.method, run.bits): weight_steps(run.network, net, layer)
+    codes = {(run.method, run.width): weight_steps(run.network, net, layer)
              for run in seen.runs if isinstance(run.network, mlp.QuantizedNet)}
     return figures.weight_histograms(codes, layer=layer + 1) if codes else None
 
@@ -54,7 +55,8 @@ def training(seen: Finished) -> Figure | None:
     """The accuracy after every epoch, where there is QAT."""
     if all(kind(run.method) != "QAT" for run in seen.runs):
         return None
-    return figures.training_curves(training_curves(seen.task), min(seen.task.plan.bits))
+    last = seen.task.plan.widths[-1]
+    return figures.training_curves(training_curves(seen.task), width(*last, last[0].bits))
 
 
 def ranges(seen: Finished) -> Figure | None:
@@ -70,7 +72,7 @@ def misread(seen: Finished) -> Figure | None:
     shown = [run for run in seen.runs if run.method in ("float", MINMAX, "qat-lsq")]
     if MINMAX not in {run.method for run in shown} or math.isqrt(x.shape[1]) ** 2 != x.shape[1]:
         return None
-    return figures.misread(x, labels, [(run.method, run.bits, logits(run.network, x).argmax(axis=1)) for run in shown])
+    return figures.misread(x, labels, [(run.method, run.width, logits(run.network, x).argmax(axis=1)) for run in shown])
 
 
 def layer_errors(run: Run, net: mlp.Net, x: Reals) -> list[LayerError]:
@@ -84,23 +86,24 @@ def layer_errors(run: Run, net: mlp.Net, x: Reals) -> list[LayerError]:
     for i, (layer, a, w, b) in enumerate(zip(network.layers, inputs, net.weights, net.biases, strict=True)):
         expected = a @ w + b
         so_far = mlp.linear(layer, np.maximum(so_far, 0) if i else so_far)
-        errors.append(LayerError(run.method, run.bits, i + 1, sqnr_db(expected, mlp.linear(layer, a)),
+        errors.append(LayerError(run.method, run.width, i + 1, sqnr_db(expected, mlp.linear(layer, a)),
                                  sqnr_db(expected, so_far)))
     return errors
 
 
 class WeightSteps(NamedTuple):
-    """One layer's float weights divided by their scale, its codes, and the grid that both live on."""
+    """One layer's float weights divided by their scale, the values of its codes, and their grid."""
 
     float_steps: Reals
-    codes: Any
+    values: Any
     grid: Grid
 
 
 def weight_steps(network: Any, net: mlp.Net, layer: int) -> WeightSteps:
-    """The float network's weights in steps of the quantized layer's scale, beside the codes that it holds."""
+    """The float network's weights in steps of the quantized layer's scale, beside the values that it holds."""
     chosen = network.layers[layer]
-    return WeightSteps(net.weights[layer] / chosen.weight.scale, chosen.codes, chosen.weight.grid)
+    grid = chosen.weight.grid
+    return WeightSteps(net.weights[layer] / chosen.weight.scale, grid.decode(chosen.codes), grid)
 
 
 def activation_ranges(network: Any, net: mlp.Net, x: Reals) -> list[tuple[float, float, Reals, Reals]]:
@@ -114,8 +117,8 @@ def activation_ranges(network: Any, net: mlp.Net, x: Reals) -> list[tuple[float,
 
 
 def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
-    """Method -> (epoch, test accuracy in percent) after every epoch, at the plan's fewest bits."""
-    plan, bits = task.plan, min(task.plan.bits)
+    """Method -> (epoch, test accuracy in percent) after every epoch, at the last of the plan's widths."""
+    plan, grids = task.plan, task.plan.widths[-1]
     points: dict[str, list[float]] = {}
 
     def watch(method: str) -> Any:
@@ -126,7 +129,7 @@ def training_curves(task: Task) -> dict[str, list[tuple[int, float]]]:
     float_longer(task, each_epoch=watch("float-longer"))
     for name, method in all_methods().items():
         if name in plan.methods and kind(name) == "QAT":
-            method.make(task, *grids(bits, bits), each_epoch=watch(name))
+            method.make(task, *grids, each_epoch=watch(name))
     last = plan.epochs + plan.epochs // 2  # where all methods end, except the float network
     return {method: list(enumerate(seen, 1 if method == "float" else last - len(seen) + 1))
             for method, seen in points.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import mlp
 from ...grids import Grid
-from .after_training import least, least_inputs, ptq_static_mse
+from .after_training import input_fit, least, least_inputs, ptq_static_mse
 from .network import Network
 from .tasks import Task, stream
 
@@ -23,7 +23,7 @@ def float_longer(task: Task, *_: Grid, **options: Any) -> Network:
 
 def qat_ste_minmax(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
     """QAT of ptq-static-minmax, straight-through: weights' ranges follow by its rule, inputs' stay as calibrated."""
-    inputs = mlp.input_params(task.net, task.calibration, activations)
+    inputs = mlp.input_params(task.net, task.calibration, activations, fit=input_fit(activations))
     return _straight_through(task, weights, activations, activation=inputs, **options)
 
 
@@ -37,7 +37,7 @@ def qat_lsq(task: Task, weights: Grid, activations: Grid, **options: Any) -> Net
     """QAT of ptq-static-mse, learned steps (LSQ): starts from its scales and trains them too; zero points stay."""
     start = ptq_static_mse(task, weights, activations)
     return mlp.train_lsq(task.net, *task.data.train, weight_grid=weights, activation_grid=activations, weight_axis=0,
-                         **{"start": start, **_half(task, options)})
+                         activation_fit=input_fit(activations), **{"start": start, **_half(task, options)})
 
 
 def qat_ste_mse_recalibrated(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
@@ -56,13 +56,14 @@ def qat_ste_moving(task: Task, weights: Grid, activations: Grid, **options: Any)
 def qat_ste_scratch(task: Task, weights: Grid, activations: Grid, **options: Any) -> Network:
     """QAT from scratch: as qat-ste-moving, but from the initial weights, in one schedule of 90 epochs."""
     net = mlp.init(stream(task.seed, "init"), task.plan.sizes)
-    return mlp.train_qat(net, *task.data.train, weight_grid=weights, activation_grid=activations, **{
+    return mlp.train_qat(net, *task.data.train, weight_grid=weights, activation_grid=activations,
+                         activation_fit=input_fit(activations), **{
         "rng": stream(task.seed, "train"), "epochs": task.plan.epochs * 3 // 2, **options})
 
 
 def _straight_through(task: Task, weights: Grid, activations: Grid, **options: Any) -> mlp.QuantizedNet:
     return mlp.train_qat(task.net, *task.data.train, weight_grid=weights, activation_grid=activations,
-                         **_half(task, options))
+                         activation_fit=input_fit(activations), **_half(task, options))
 
 
 def _half(task: Task, options: dict[str, Any]) -> dict[str, Any]:

@@ -196,8 +196,8 @@ def export_networks(plan: Plan, folder: Path) -> list[Exported]:
     """Every network of integer codes of seed 0, in each form, as METHOD-WbAb-FORM.onnx; run on all of the data."""
     task, _ = prepare(plan, 0)
     x = np.concatenate([task.data.train.x, task.data.test.x])
-    return [each for run in networks(task) if run.bits < 32
-            for each in _exported(run.network, f"{run.method}-W{run.bits}A{run.bits}", folder, x)]
+    return [each for run in networks(task) if run.grids
+            for each in _exported(run.network, run.name, folder, x)]
 
 
 def _exported(network: Network, name: str, folder: Path, x: Reals) -> Iterator[Exported]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..plots.style import GREY, level, slide, styled
-from ..records import Row
+from ..records import Row, Width, label
 from ..stats import Estimate
 from .methods import kind, line_style, partner
 
@@ -83,21 +83,22 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
     kinds = [each for each in names if by_kind[each]] or ["PTQ"]
     lines = len({row.method for row in rows})
     drawn, grid = slide(9 if lines > MANY else 6.75, ncols=len(kinds), sharey=True, squeeze=False)
-    bits, panels = sorted({row.bits for row in rows if row.bits < 32}, reverse=True), grid[0]
+    rows, panels = sorted(rows, key=lambda row: -row.bits), grid[0]
+    widths = list(dict.fromkeys(row.width for row in rows if row.bits < 32))
     n = max(row.accuracy.n for row in rows)
     for axes, each in zip(panels, kinds, strict=True):
         pairs = {partner(row.method) for row in by_kind[each]} if each == "QAT" else set()
-        _lines(axes, [row for row in rows if row.method in pairs], bits, value, alpha=0.35, linewidth=4, label=None)
-        _lines(axes, by_kind[each], bits, value)
+        _lines(axes, [row for row in rows if row.method in pairs], widths, value, alpha=0.35, linewidth=4, label=None)
+        _lines(axes, by_kind[each], widths, value)
         for row in rows:
             if row.bits == 32 and (row.method == "float" or each == "QAT") and (e := value(row)):
                 level(axes, e, line_style(row.method))
-        axes.set_xticks(range(len(bits)), [f"W{b}A{b}" for b in bits])
-        axes.set(xlim=(-0.4, len(bits) - 0.6), title=names[each])
+        axes.set_xticks(range(len(widths)), [label(width) for width in widths])
+        axes.set(xlim=(-0.4, len(widths) - 0.6), title=names[each])
     drawn.suptitle(title, fontsize=17)
     spread = f"bars and bands: 95 % interval of the mean over {n} seeds" if n > 1 else "one seed"
     panels[-1].set_xlabel(spread)
-    panels[0].set_xlabel("bits of weights (W) and activations (A)" + (f"; {spread}" if len(panels) == 1 else ""))
+    panels[0].set_xlabel("bits of weights (W), activations (A)" + (f"; {spread}" if len(panels) == 1 else ""))
     named = {label: handle for axes in panels
              for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     drawn.legend(list(named.values()), list(named), loc="outside lower center", ncols=4 if lines > MANY else 3,
@@ -105,12 +106,12 @@ def _panels(rows: Sequence[Row], value: Value, title: str) -> tuple[Figure, Any]
     return drawn, panels
 
 
-def _lines(axes: Axes, rows: Sequence[Row], bits: Sequence[int], value: Value, **style: Any) -> None:
+def _lines(axes: Axes, rows: Sequence[Row], widths: Sequence[Width], value: Value, **style: Any) -> None:
     """One line with error bars per method, side by side so that no line hides another."""
     methods = list(dict.fromkeys(row.method for row in rows))
     for i, method in enumerate(methods):
         shift = min(0.06, 0.6 / len(methods)) * (i - (len(methods) - 1) / 2)
-        points = [(bits.index(row.bits) + shift, e) for row in rows if row.method == method
+        points = [(widths.index(row.width) + shift, e) for row in rows if row.method == method
                   if (e := value(row)) is not None]
         axes.errorbar([x for x, _ in points], [e.mean for _, e in points], [e.half_width or 0 for _, e in points],
                       capsize=4, **{**line_style(method), **style})

@@ -15,7 +15,7 @@ from . import after_training as after
 from . import during_training as during
 from .network import Network
 from .recipe import FLOAT, LEAST, MINMAX, Recipe
-from .tasks import Run, Task, grids
+from .tasks import Run, Task
 
 
 class Method(NamedTuple):
@@ -23,7 +23,7 @@ class Method(NamedTuple):
 
     groups: names that stand for several methods on the command line. style: colour, marker, label. recipe: what the
     network is made by; `refquant compare` trains no float network twice, so those run once, in float32. about: what it
-    does, in a line, if the function's docstring does not say it.
+    does, in a line, if the function's docstring does not say it. stepped: it asks for grids of equal steps.
     """
 
     make: Callable[..., Network]
@@ -31,9 +31,10 @@ class Method(NamedTuple):
     style: dict[str, Any]
     recipe: Recipe = MINMAX
     about: str = ""
+    stepped: bool = False
 
-    def __call__(self, task: Task, weights: Grid, activations: Grid) -> Network:
-        return self.make(task, weights, activations)
+    def __call__(self, task: Task, *grids: Grid) -> Network:
+        return self.make(task, *grids)
 
 
 def _static(rule: str) -> dict[str, Any]:
@@ -82,7 +83,8 @@ METHODS: dict[str, Method] = {
     "ptq-static-bias-correction": Method(after.ptq_static_bias_correction, ("strong",), look(
         ORANGE, "8", "static, least MSE, biases corrected", linestyle="-."), LEAST._replace(biases="corrected")),
     "ptq-static-adaround": Method(after.ptq_static_adaround, ("strong",), look(
-        INDIGO, "s", "static, least MSE, AdaRound"), LEAST._replace(biases="corrected", rounding="AdaRound")),
+        INDIGO, "s", "static, least MSE, AdaRound"), LEAST._replace(biases="corrected", rounding="AdaRound"),
+        stepped=True),
 }
 #: The methods of clipping rules that are not named after them; the first two stand in METHODS.
 NAMES = {"minmax": "ptq-static-minmax", "percentile": "ptq-static-percentile-99.9",
@@ -97,7 +99,8 @@ def by_rule(rule: str) -> Method:
     about = f"PTQ, static: ranges of weights and inputs per tensor, by {rule_style(rule)['label']}"
     recipe = MINMAX._replace(weights=rule_style(rule)["label"], inputs=rule_style(rule)["label"])
     return Method(partial(after.ptq_static_by, chosen), ("rules",), style, recipe,
-                  about + ("; inputs one-sided." if "one_sided" in chosen.takes else "."))
+                  about + ("; inputs one-sided." if "one_sided" in chosen.takes else "."),
+                  "grid" in chosen.takes and "fit" not in chosen.takes)
 
 
 def all_methods() -> dict[str, Method]:
@@ -145,11 +148,17 @@ def line_style(name: str) -> dict[str, Any]:
 
 
 def networks(task: Task) -> Iterator[Run]:
-    """Every method of the plan at every width; the float ones once."""
+    """Every method of the plan at every width that it takes; the float ones once."""
     for name, method in all_methods().items():
         if name == "float" or name not in task.plan.methods:
             continue
-        for bits in task.plan.bits if kind(name) else (32,):
-            began = time.perf_counter()
-            network = method(task, *grids(min(bits, 16), min(bits, 16)))
-            yield Run(name, bits, network, time.perf_counter() - began)
+        for grids in task.plan.widths if kind(name) else (None,):
+            if grids is None or takes(method, grids[0]):
+                began = time.perf_counter()
+                network = method(task, *(grids or ()))
+                yield Run(name, grids[0].bits if grids else 32, network, time.perf_counter() - began)
+
+
+def takes(method: Method, grid: Grid) -> bool:
+    """Whether the method can quantize to the grid."""
+    return grid.equal_steps or not method.stepped

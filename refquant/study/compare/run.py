@@ -11,7 +11,7 @@ from ... import mlp
 from ...arguments import Reals
 from ...metrics import sqnr_db
 from ..jobs import run
-from ..records import Measured, Record
+from ..records import Measured, Record, width, width_in
 from .methods import all_methods, networks
 from .network import logits
 from .recipe import made_by
@@ -53,6 +53,6 @@ def _record(run: Run, got: Reals, expected: Reals, task: Task) -> Record:
 def compare(plan: Plan, seeds: int, jobs: int) -> list[Record]:
     """The records of seeds 0 to seeds - 1, by method, width and seed."""
     results = run(partial(run_seed, plan), range(seeds), min(jobs, seeds), "seeds")
-    order = list(all_methods())
+    order, places = list(all_methods()), [32, *(width(*pair, pair[0].bits) for pair in plan.widths)]
     return sorted((record for records in results for record in records),
-                  key=lambda r: (order.index(r["method"]), -r["weight_bits"], r["seed"]))
+                  key=lambda r: (order.index(r["method"]), places.index(width_in(r)), r["seed"]))

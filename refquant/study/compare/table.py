@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..aligned import paragraph, ruled
-from ..records import Record, Row, summarize
+from ..records import Record, Row, label, summarize
 from ..stats import Estimate
 
-HEAD = ("method", "bits", "accuracy, %", "minus float, points", "cross-entropy, nats", "logit SQNR, dB",
+HEAD = ("method", "grids", "accuracy, %", "minus float, points", "cross-entropy, nats", "logit SQNR, dB",
         "depends on batch, %", "bytes", "seconds")
 SEED = "an initialisation and, for the digits, a split in 1,257 to train and 540 to test"
 OWN_NET = "a draw of the calibration images and of the order of fine-tuning and, for the digits, of the test images"
@@ -21,15 +21,15 @@ def table(records: Sequence[Record], own_net: bool = False) -> str:
         *ruled([HEAD, *map(_line, summarize(records))], left=2), "", paragraph(
             f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}. A seed is "
             f"{OWN_NET if own_net else SEED}, shared by all methods. minus float: paired within each seed. "
-            "W8A8: 8 bits for weights, 8 for activations. logit SQNR: how far the logits "
-            "stay above their distance to the float network's; training on moves them too (float-longer). "
+            "W8A8: integers, 8 bits for weights, 8 for activations; E4M3: both on this grid. logit SQNR: how far the "
+            "logits stay above their distance to the float network's; training on moves them too (float-longer). "
             "depends on batch: the predictions that differ when the same images are batched in another order; a range "
             "for the whole batch depends on all its images. On another machine with the same NumPy PTQ's rows are the "
             "same; QAT's lie within their intervals, because BLAS sums in its own order.")])
 
 
 def _line(r: Row) -> tuple[str, ...]:
-    return (r.method, "float32" if r.bits == 32 else f"W{r.bits}A{r.bits}", _show(r.accuracy),
+    return (r.method, label(r.width), _show(r.accuracy),
             "–" if r.method == "float" else _show(r.minus_float, "+"), _show(r.cross_entropy, digits=3),
             _show(r.sqnr_db), _show(r.changed), f"{r.model_bytes:,}", f"{r.seconds:.4f}")
 

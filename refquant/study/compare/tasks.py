@@ -12,7 +12,7 @@ from ... import mlp
 from ...arguments import Reals
 from ...grids import Grid, IntGrid
 from ..datasets import Data, Split, digits, split
-from ..records import Row
+from ..records import Row, Width, label, width
 from .network import Network
 
 BITS = (8, 4, 3, 2)
@@ -22,6 +22,7 @@ class Plan(NamedTuple):
     """What a comparison does, seeds apart. data is a Split where train and test are given, else split by each seed.
 
     net: a float network that is there already. A seed then draws the calibration images and the order of fine-tuning.
+    bits: widths of integers. grids: further grids, each for both weights and activations.
     """
 
     methods: tuple[str, ...]
@@ -31,6 +32,18 @@ class Plan(NamedTuple):
     calibration: int = 256
     epochs: int = 60
     net: mlp.Net | None = None
+    grids: tuple[Grid, ...] = ()
+
+    @property
+    def widths(self) -> list[tuple[Grid, Grid]]:
+        """The grids of weights and activations that every method is tried on, the widest first.
+
+        >>> from refquant import INT4
+        >>> Plan((), bits=(8, 3), grids=(INT4,)).widths[1:]
+        [(INT4, INT4), (IntGrid(3, narrow=True), IntGrid(3, signed=False))]
+        """
+        pairs = [*(grids(bits, bits) for bits in self.bits), *((grid, grid) for grid in self.grids)]
+        return sorted(pairs, key=lambda pair: -pair[0].bits)
 
 
 class Task(NamedTuple):
@@ -63,8 +76,20 @@ class Run(NamedTuple):
 
     @property
     def grids(self) -> tuple[Grid, Grid] | None:
-        """Of weights, narrow and signed, and of activations, unsigned; None for float32."""
-        return grids(self.bits, self.bits) if self.bits <= 16 else None
+        """Of weights and of activations; None for float32."""
+        if isinstance(self.network, mlp.Net):
+            return None
+        return self.network.layers[0].weight.grid, self.network.layers[0].activation.grid
+
+    @property
+    def width(self) -> Width:
+        """The bits, or the name of the grid that both are on."""
+        return width(*self.grids, self.bits) if self.grids else 32
+
+    @property
+    def name(self) -> str:
+        """Of a file: METHOD-WbAb or METHOD-GRID."""
+        return f"{self.method}-{label(self.width)}"
 
 
 def grids(weights: int, activations: int) -> tuple[Grid, Grid]:

@@ -15,7 +15,8 @@ def add(commands: Commands) -> None:
         "draw histogram and error; write inspect.json.")
     add = parser.add_argument
     add("file", metavar="FILE", help=".npy, or .npz with several arrays; float16, float32 or float64")
-    add("--bits", default="8", metavar="B", help="2 to 16 (default 8)")
+    add("--bits", default="8", metavar="B", help="2 to 16 (default 8); of 4, 6 and 8 bits there are floats and NF4, "
+        "too")
     add("--channel-axis", metavar="A", help="the axis that keeps a scale each (default 0, of two axes or more)")
     add("--block", metavar="N", help="values along the last axis that share a scale (default 32)")
     add("--percent", default="99.9", metavar="P", help="the percentile rule's, above 50 up to 100 (default 99.9)")

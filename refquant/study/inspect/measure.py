@@ -15,10 +15,12 @@ import numpy as np
 from ...affine import AffineParams, fake_quantize
 from ...arguments import Reals, quiet
 from ...clipping import Clip, minmax
+from ...grids import Grid
 from ...observers.monoid import State
+from ...ranges import Fit
 from . import passes, slice_ranges
 from .passes import each, native, scan
-from .schemes import Key, fits
+from .schemes import Key
 from .slice_ranges import Range, from_histogram, of_rows
 from .slices import Slices
 from .tensors import Index, cuts
@@ -49,10 +51,10 @@ def _add_all(a: dict[Key, Sums], b: dict[Key, Sums]) -> dict[Key, Sums]:
 
 
 class Measure(NamedTuple):
-    """What is measured: rules by name, on codes of so many bits; unit, a power of two, scales the sums of squares."""
+    """What is measured: rules by name, with each fit and its grid; unit, a power of two, scales the sums of squares."""
 
     clips: dict[Key, Clip]
-    bits: int
+    fits: dict[str, tuple[Fit, Grid]]
     unit: Reals
 
     def of(self, cut: Slices, state: State, label: str) -> dict[Key, Sums]:
@@ -64,7 +66,7 @@ class Measure(NamedTuple):
         kept: list[Reals] = []
         for sums, rows in each(partial(self._of_group, cut), list(enumerate(cut.groups())), label):
             found = _add_all(found, sums)
-            kept += rows
+            kept += rows if self.quick != self.clips else []
         return reduce(_add_all, each(self._of_rows, _joined(kept), f"{label}, searching"), found)
 
     def _of_long(self, x: Reals, i: int, cut: Slices, state: State, label: str) -> dict[Key, Sums]:
@@ -98,7 +100,7 @@ class Measure(NamedTuple):
         signal = float(np.sum(np.square(exact / self.unit)))
         found = {}
         for key, (lo, hi) in ranges.items():
-            fit, grid = fits(self.bits)[key[0]]
+            fit, grid = self.fits[key[0]]
             params = fit(lo, hi, grid)
             x_hat = fake_quantize(x, params)
             error = np.subtract(x_hat, exact, dtype=np.float64)
@@ -134,6 +136,6 @@ def _clipped(x: Reals, params: AffineParams) -> int:
     """How many rounded codes lie beyond the grid's."""
     dtype = params.grid.arithmetic(x.dtype)
     q = np.asarray(np.divide(x, params.scale.astype(dtype), dtype=dtype))
-    np.rint(q, out=q)
+    params.grid.round(q, out=q)
     np.add(q, params.zero_point.astype(dtype), out=q)
     return int(np.count_nonzero(q < params.grid.qmin) + np.count_nonzero(q > params.grid.qmax))

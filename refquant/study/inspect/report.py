@@ -10,14 +10,19 @@ from numpy.typing import ArrayLike
 
 from ... import arguments
 from ...arguments import Reals
+from ...blocks import scale_bits
+from ...clipping import Clip, minmax
 from ...clipping.statistics import unit_of
+from ...grids import Grid
+from ...ranges import Fit
+from ..formats import Format
 from .curves import ClipError, ClipPoint, Histogram, clip_error, distinct, histogram, least
 from .measure import Measure, Sums, stride
 from .passes import Scan, scan
 from .recommend import DB_PER_BIT, Scheme, recommend
-from .schemes import clips
+from .schemes import Key, clips, fits, formats
 from .settings import Options, checked, fitted, option
-from .slices import slices
+from .slices import Slices, slices
 
 BINS = 2048  # of entropy's histogram
 
@@ -58,7 +63,8 @@ class Report(NamedTuple):
 
 def inspect_array(x: ArrayLike, *, name: str = "x", bits: int = 8, channel_axis: int | None = None,
                   block: int | None = None, percent: float = 99.9, skip_nonfinite: bool = False) -> Report:
-    """Every scheme (symmetric or affine; per tensor, channel or block; each rule) tried on x, and one recommended.
+    """Every scheme (symmetric or affine; per tensor, channel or block; each rule) tried on x, and one recommended; with
+    4, 6 and 8 bits every other format of that width beside them.
 
     Args:
         x: (*S) float16, float32 or float64; a memory-mapped array is read piece by piece.
@@ -68,8 +74,8 @@ def inspect_array(x: ArrayLike, *, name: str = "x", bits: int = 8, channel_axis:
         percent: percentile's.
         skip_nonfinite: leave NaN and infinities out, instead of refusing them.
 
-    Recommended is the simplest scheme within 1 dB of the best, after each has paid 6.02 dB, what one more bit buys,
-    for every bit per value that its scales take. Weights whose channels differ want a scale for each:
+    Recommended is the simplest scheme of integers within 1 dB of their best, after each has paid 6.02 dB, what one more
+    bit buys, for every bit per value that its scales take. Weights whose channels differ want a scale for each:
 
     >>> x = np.sin(np.arange(256)) * 2.0 ** np.arange(16)[:, None]
     >>> best = inspect_array(x).record["recommended"]
@@ -99,13 +105,17 @@ def inspected(where: str, x: Reals, name: str, options: Options) -> Report:
     _refuse_nonfinite(where, name, x, seen, options)
     lo, hi = (float(end) for end in seen.state[:2])
     unit = unit_of(*np.array([lo, hi]))
-    measure = Measure(clips(options.bits, options.percent, lo >= 0), options.bits, unit)
-    schemes, notes = _measured(measure, x, name, seen, options)
+    others = formats(options.bits, *seen.state[:2])
+    measure = Measure(clips(options.bits, options.percent, lo >= 0), fits(options.bits) | {
+        name: (f.fit, f.grid) for name, f in others.items()}, unit)
+    schemes, notes = _measured(measure, x, name, seen, options, others)
     best, reason = recommend(schemes)
     notes += [text for text, there in (
         ("not per channel: too few axes", options.channel_axis is None),
         ("not per block: the last axis is too short", options.block is None),
-        ("data from 0 up: affine percentile, aciq and octav in their one-sided form", lo >= 0)) if there]
+        ("data from 0 up: affine percentile, aciq and octav in their one-sided form", lo >= 0),
+        ("floats, NF4: min-max ranges, scales as `refquant compare --formats` has them; integers: scales in float32",
+         bool(others))) if there]
     values, counts = distinct(x, seen)
     errors = clip_error(values, counts, options.bits)
     record = Record(
@@ -117,22 +127,34 @@ def inspected(where: str, x: Reals, name: str, options: Options) -> Report:
     return Report(record, histogram(values / np.float64(unit), counts, float(unit)), errors)
 
 
-def _measured(measure: Measure, x: Reals, name: str, seen: Scan, options: Options) -> tuple[list[Scheme], list[str]]:
+def _measured(measure: Measure, x: Reals, name: str, seen: Scan, options: Options,
+              others: dict[str, Format]) -> tuple[list[Scheme], list[str]]:
     """Every scheme, the simpler first: by fit, then granularity, then rule; and notes on them."""
     found: list[Scheme] = []
     notes: list[str] = []
-    for granularity, cut in slices(x, options.channel_axis, options.block).items():
-        asked = measure
-        if granularity != "tensor" and cut.size < BINS:
-            asked = measure._replace(clips={k: clip for k, clip in measure.clips.items() if k[1] != "entropy"})
+    for granularity, (cut, tried) in _asked(measure, x, options, others).items():
+        if granularity in ("channel", "block") and cut.size < BINS:
+            tried = {key: clip for key, clip in tried.items() if key[1] != "entropy"}
             notes.append(f"per {granularity} without entropy: {cut.size:,} values fill no histogram of {BINS:,} bins")
-        if stride(cut) > 1:
+        if stride(cut) > 1 and len({rule for _, rule in tried}) > 1:
             notes.append(f"per {granularity}, rules other than minmax: chosen and measured on one {granularity} in "
                          f"{stride(cut):,}")
-        sums = asked.of(cut, seen.state, f"inspect {name}: per {granularity}")
-        found += [_scheme(fit, granularity, rule, s, x, options.bits, cut.scales) for (fit, rule), s in sums.items()]
-    rules = list(measure.clips)
-    return sorted(found, key=lambda s: rules.index((s["fit"], "minmax"))), notes
+        sums = measure._replace(clips=tried).of(cut, seen.state, f"inspect {name}: per {granularity}")
+        found += [_scheme(fit, granularity, rule, s, x, measure.fits[fit], cut.scales)
+                  for (fit, rule), s in sums.items()]
+    return sorted(found, key=lambda s: list(measure.fits).index(s["fit"])), notes
+
+
+def _asked(measure: Measure, x: Reals, options: Options,
+           others: dict[str, Format]) -> dict[str, tuple[Slices, dict[Key, Clip]]]:
+    """Granularity -> its slices and what is tried on them; formats with blocks have their own."""
+    def of(size: int | None) -> dict[Key, Clip]:
+        return {(name, "minmax"): minmax for name, f in others.items() if f.block == size}
+
+    asked = {name: (cut, measure.clips if name == "block" else measure.clips | of(None))
+             for name, cut in slices(x, options.channel_axis, options.block).items()}
+    sizes = sorted({f.block for f in others.values() if f.block is not None}) if x.ndim else []
+    return asked | {f"block of {size}": (Slices(x, min(size, x.shape[-1])), of(size)) for size in sizes}
 
 
 def _refuse_nonfinite(where: str, name: str, x: Reals, seen: Scan, options: Options) -> None:
@@ -147,9 +169,12 @@ def _refuse_nonfinite(where: str, name: str, x: Reals, seen: Scan, options: Opti
                               "check what wrote it")
 
 
-def _scheme(fit: str, granularity: str, rule: str, sums: Sums, x: Reals, bits: int, scales: int) -> Scheme:
-    """The sums as what people ask for; scales are stored as float32, zero points in as many bits as codes."""
-    size = -(-x.size * bits // 8) + 4 * scales + (-(-scales * bits // 8) if fit == "affine" else 0)
+def _scheme(fit: str, granularity: str, rule: str, sums: Sums, x: Reals, by: tuple[Fit, Grid], scales: int) -> Scheme:
+    """The sums as what people ask for; scales are stored in their format, float32 if it has none, zero points in as
+    many bits as codes."""
+    (of_range, grid), one = by, np.ones((), np.float32)
+    bits, each = grid.bits, scale_bits(of_range(-one, one, grid))
+    size = -(-x.size * bits // 8) + -(-scales * each // 8) + (-(-scales * bits // 8) if fit == "affine" else 0)
     if sums.noise == 0 or sums.signal == 0:
         sqnr = math.inf if sums.noise == 0 else -math.inf
     else:

@@ -6,7 +6,8 @@ from ..aligned import aligned
 from .recommend import Scheme, short
 from .report import Record
 
-HEAD = ("", "fit", "granularity", "rule", "range", "SQNR dB", "net dB", "largest error", "clipped", "bytes", "smaller")
+HEAD = ("", "fit or format", "granularity", "rule", "range", "SQNR dB", "net dB", "largest error", "clipped", "bytes",
+        "smaller")
 
 
 def table(record: Record) -> str:

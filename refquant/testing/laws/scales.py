@@ -79,13 +79,12 @@ def mx_rceil_scales_are_the_least_without_saturation(subject: Any, case: Range) 
 
 
 def mx_even_scales_double_where_the_largest_rounds_up(subject: Any, case: Range) -> None:
-    top, step = _binade(oracle.reach(case.grid)), Fraction(1)
-    if not case.grid.equal_steps:
-        among = oracle.extended(case.grid)
-        floats = among[1].negative  # a codebook does not go on beyond its values
-        step = next(entry.value for entry in among if entry.value > top) - top if floats else Fraction(0)
-    tie = 2 * top - step / 2
-    _powers_of_two(subject, "mx_even_params", case, lambda m, s: s * tie <= 2 * m, lambda m, s: m < s * tie)
+    grid, top, step = case.grid, _binade(oracle.reach(case.grid)), Fraction(int(case.grid.equal_steps))
+    if not grid.equal_steps and oracle.extended(grid)[1].negative:
+        step = next(entry.value for entry in oracle.extended(grid) if entry.value > top) - top
+    if step or grid.qmax < 2 * top:  # a codebook does not go on beyond its values
+        tie = 2 * top - step / 2
+        _powers_of_two(subject, "mx_even_params", case, lambda m, s: s * tie <= 2 * m, lambda m, s: m < s * tie)
 
 
 @st.composite

@@ -23,9 +23,10 @@ class Mutant(NamedTuple):
         return SimpleNamespace(**{**vars(rq), **self.wrong})
 
     def laws(self, laws: Iterable[Law]) -> list[Law]:
-        """Those that cite the rule; first those that call a wrong function by name."""
+        """Those that cite the rule; first those that name a wrong function."""
         cite = [law for law in laws if self.rule in law.rules]
-        return sorted(cite, key=lambda law: not set(self.wrong) & set(law.check.__code__.co_names))
+        return sorted(cite, key=lambda law: not set(self.wrong) & {
+            *law.check.__code__.co_names, *law.check.__code__.co_consts})
 
 
 def on_integers(right: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:

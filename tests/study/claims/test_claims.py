@@ -251,6 +251,7 @@ def test_missing_seeds_are_refused(folder: Path, tmp_path: Path) -> None:
         run.measure(tmp_path, ["definitions"], ONE, jobs=1)
 
 
+@pytest.mark.slow
 def test_a_failing_experiment_loses_no_finished_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Any) -> Any:
         raise RuntimeError("no")

@@ -93,6 +93,7 @@ def test_a_table_of_nothing() -> None:
     assert deployed.table([]).startswith("There is nothing to save")
 
 
+@pytest.mark.slow
 def test_predictions_over_seeds_differ_only_by_the_law(record_property: Any) -> None:
     plan = Plan(methods=("ptq-static-minmax", "ptq-static-channel", "qat-lsq"), bits=(8,))
     nets = [run.network for seed in (0, 1, 2, 9) for run in networks(prepare(plan, seed)[0])]

@@ -149,6 +149,7 @@ def test_the_words_beside_a_scale_lead_to_it(ask_ends: Any, r: Range) -> None:
 
 # ---------------------------------------------------------------------------------------------- the steps
 
+@pytest.mark.slow
 def test_each_operator_has_the_convention_of_its_record() -> None:
     """On decision points; and so the steps are those of the engines (Operator.steps compares the codes)."""
     rng = np.random.default_rng(0)
@@ -196,6 +197,7 @@ def truncated(x: Any, params: rq.AffineParams) -> Any:
     return np.clip(q, params.grid.qmin, params.grid.qmax).astype(params.grid.dtype)
 
 
+@pytest.mark.slow
 def test_a_new_operator_is_one_function_and_one_record(monkeypatch: pytest.MonkeyPatch,
                                                        capsys: pytest.CaptureFixture[str]) -> None:
     """Entered at run time, it stands in the disagreement table, in `explain --engine`, and in what identify says."""
@@ -358,6 +360,7 @@ def test_the_picture_names_every_engine_once_a_panel() -> None:
 
 # ---------------------------------------------------------------------------------------------- the command
 
+@pytest.mark.slow
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["engines"]) == 0
     assert capsys.readouterr() == (to_text(TABLE) + "\n", "")

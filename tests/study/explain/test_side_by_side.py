@@ -31,6 +31,7 @@ def values(draw: st.DrawFn) -> tuple[Any, rq.AffineParams]:
     return draw(strategies.decision_points(params, (), np.dtype(np.float32)))[()], params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operator", SHOWN, ids=lambda operator: operator.name)
 @given(values())
 def test_the_steps_end_at_the_engine_s_own_code(operator: Operator, case: tuple[Any, rq.AffineParams]) -> None:

@@ -16,6 +16,7 @@ from helpers import hears_interrupts, refused
 
 import refquant as rq
 from refquant.study.cli import main
+from refquant.study.formats import FORMATS
 from refquant.study.inspect import measure, passes, schemes, slice_ranges
 from refquant.study.inspect.curves import clip_error
 from refquant.study.inspect.figures import error_against_clip, tensor_ranges
@@ -61,8 +62,29 @@ def slices_of(x: np.ndarray, record: Record, granularity: str) -> Iterator[np.nd
         yield part[np.isfinite(part)] if np.isfinite(part).any() else np.zeros(1, x.dtype)
 
 
+def naive_format(x: np.ndarray, record: Record, scheme: dict) -> dict:
+    """The same figures of a format that is no integer, of the whole array at once."""
+    def laid(a: np.ndarray) -> np.ndarray:
+        if scheme["granularity"] == "channel":
+            return np.moveaxis(a, record["channel_axis"], 0).reshape(a.shape[record["channel_axis"]], -1)
+        return a.reshape(1, -1) if scheme["granularity"] == "tensor" else a
+
+    f, good = FORMATS[scheme["fit"]], laid(np.isfinite(x))
+    rows = laid(np.where(np.isfinite(x), x, x.dtype.type(0)))
+    params, split = f.params(rows), f.split(rows)
+    inside = np.abs(params.grid.round((split / params.scale).astype(params.scale.dtype))) <= params.grid.qmax
+    xs, x_hat = (a.astype(np.float64).ravel() for a in (rows, f.fake_quantize(rows)))
+    n, each = params.scale.size, 32 if params.scale_grid is None else params.scale_grid.bits
+    size = -(-x.size * record["bits"] // 8) + -(-n * each // 8)
+    return {"range": (float(xs.min()), float(xs.max())), "sqnr_db": rq.sqnr_db(xs, x_hat), "bytes": size,
+            "scales": n, "largest_error": rq.max_abs_error(xs, x_hat), "clipped": (~inside).sum() / good.sum(),
+            "compression": x.nbytes / size}
+
+
 def naive(x: np.ndarray, record: Record, scheme: dict) -> dict:
     """The same figures, slice by slice, with the public functions alone."""
+    if scheme["fit"] in FORMATS:
+        return naive_format(x, record, scheme)
     fit, grid = {"symmetric": (rq.symmetric_params, rq.IntGrid(record["bits"], narrow=True)),
                  "affine": (rq.affine_params, rq.IntGrid(record["bits"]))}[scheme["fit"]]
     side = {"one_sided": True} if record["one_sided"] and scheme["fit"] == "affine" else {}
@@ -110,7 +132,11 @@ def compare_with_naive(x: np.ndarray, options: dict, rules: tuple[str, ...]) -> 
     axis = record["channel_axis"]
     sizes = {"tensor": x.size, "channel": axis is not None and x.size / x.shape[axis], "block": record["block"]}
     assert found == [(fit, granularity, rule) for fit in ("symmetric", "affine") for granularity, n in sizes.items()
-                     if n for rule in rules if rule != "entropy" or granularity == "tensor" or n >= 2048]
+                     if n for rule in rules if rule != "entropy" or granularity == "tensor" or n >= 2048] + [
+        (name, granularity, "minmax") for name, f in FORMATS.items()
+        if f.grid.bits == record["bits"] and not f.grid.equal_steps
+        for granularity in ([g for g in ("tensor", "channel") if sizes[g]] if f.block is None else
+                            [f"block of {f.block}"] * (np.ndim(x) > 0))]
     for scheme in record["schemes"]:
         for key, value in naive(np.asarray(x), record, scheme).items():
             got = np.inf if scheme[key] is None else scheme[key]
@@ -191,11 +217,24 @@ def test_at_the_largest_floats_ranges_that_do_not_overflow_are_recommended() -> 
 
 
 @pytest.mark.usefixtures("few_rules")
+def test_integers_are_recommended_and_a_better_format_is_named() -> None:
+    x = np.random.default_rng(0).standard_t(3, size=(4, 256)).astype(np.float32)
+    x[:, ::32] *= 20
+    record = inspect_array(x, bits=4).record
+    best = max(record["schemes"], key=lambda s: s["net_db"])
+    assert best["fit"] == "NVFP4" and record["recommended"]["fit"] in ("symmetric", "affine")
+    assert ("; of all formats NVFP4 per block of 16, minmax is the best, where an engine has it: "
+            f"SQNR {best['sqnr_db']:.1f} dB in {best['bytes']:,} bytes") in record["reason"]
+    assert "of all formats" not in inspect_array(x, bits=12).record["reason"]
+
+
+@pytest.mark.usefixtures("few_rules")
 def test_the_reason_says_what_was_weighed() -> None:
     for bits in (2, 8):
         record = inspect_array(GAUSS, bits=bits).record
-        best = max(record["schemes"], key=lambda s: s["net_db"])
-        near = [s for s in record["schemes"] if s["net_db"] >= best["net_db"] - 1]
+        integers = [s for s in record["schemes"] if s["fit"] in ("symmetric", "affine")]
+        best = max(integers, key=lambda s: s["net_db"])
+        near = [s for s in integers if s["net_db"] >= best["net_db"] - 1]
         assert record["recommended"] == near[0]
         assert ("the best net dB" if near[0] == best else "within 1 dB of the best (") in record["reason"]
         assert f"SQNR {near[0]['sqnr_db']:.1f} dB in {near[0]['bytes']:,} bytes" in record["reason"]

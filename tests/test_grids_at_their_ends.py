@@ -1,0 +1,60 @@
+"""Grids where they end: beyond the largest value, at a side that is missing, and what their fields are."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import refused
+
+import refquant as rq
+from refquant import gaussian
+
+FLOATS = [rq.FloatGrid(e, m, specials) for e in (1, 2, 3, 5) for m in (1, 2, 3) for specials in (0, 1, 2**m)]
+
+
+@pytest.mark.parametrize("grid", FLOATS, ids=str)
+def test_beyond_the_largest_value_steps_stay_as_long_as_before_it(grid: rq.FloatGrid) -> None:
+    """Up to there and beyond: a gradient passes half a step further, and no more."""
+    top = grid.values[-1]
+    binade = max(2.0 ** (np.frexp(top)[1] - 1), 2.0**grid.emin)
+    beyond = top + binade / 2**grid.mantissa * np.arange(9)
+    np.testing.assert_array_equal(grid.round(beyond), beyond)
+    np.testing.assert_array_equal(grid.round(-beyond.astype(np.float32)), -beyond)
+
+
+@pytest.mark.parametrize("values", [[-2, -1, 0], [0, 1, 2], [1, 2], [-2, -1]])
+@pytest.mark.parametrize("fit", [rq.symmetric_params, rq.mx_params])
+def test_a_grid_with_one_side_holds_no_data(fit: Any, values: list[float]) -> None:
+    with refused(ValueError, fit.__name__, "`grid` must have values on both sides of 0"):
+        fit(-1.0, 1.0, rq.Codebook(values))
+
+
+def test_fields_are_plain_numbers() -> None:
+    """Whatever they were made of, so they are written and read back as such."""
+    made = rq.FloatGrid(np.int8(4), np.uint8(3), np.int64(1), np.False_)  # type: ignore[arg-type]
+    assert [type(v) for v in (made.exponent, made.mantissa, made.specials, made.fnuz)] == [int, int, int, bool]
+    whole = rq.IntGrid(np.int64(8), np.True_, np.False_)  # type: ignore[arg-type]
+    assert [type(v) for v in (whole.bits, whole.signed, whole.narrow)] == [int, bool, bool]
+    assert (made, whole) == (rq.E4M3, rq.INT8) and {type(v) for v in rq.Codebook(np.arange(4)).kept} == {float}
+    assert isinstance(made.qmin, float) and isinstance(whole.qmin, int)
+
+
+@pytest.mark.parametrize("grid", [rq.INT8, rq.E4M3, rq.NF4, rq.IntGrid(3), rq.FloatGrid(3, 3), rq.Codebook([-1, 0, 2])])
+def test_a_grid_is_shown_as_the_call_that_makes_it(grid: rq.Grid) -> None:
+    assert eval(repr(grid), vars(rq).copy()) == grid
+    assert repr(grid) == str(grid) == f"{grid}"
+
+
+@pytest.mark.parametrize("grid", [rq.E4M3, rq.E5M2, rq.FloatGrid(5, 10)], ids=str)
+def test_exact_errors_have_their_digits_in_both_tails(grid: rq.FloatGrid) -> None:
+    """The density is even, so are the errors, down to 8 standard deviations from 0."""
+    values = grid.values[np.abs(grid.values) < 8]
+    points = np.concatenate([[-np.inf], (values[1:] + values[:-1]) / 2, [np.inf]])
+    errors = gaussian._errors(values, points)
+    np.testing.assert_allclose(errors, errors[::-1], rtol=1e-9)
+
+
+def test_a_mirrored_codebook_errs_as_much() -> None:
+    values = np.array([-1, -0.5, 0, 0.25, 0.7, 2])
+    errors = [gaussian.block_gaussian_mse(rq.Codebook(v), 8, rq.symmetric_params) for v in (values, -values[::-1])]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-9)
