@@ -168,7 +168,8 @@ def quantizers() -> str:
         f"What the kit, `refquant.testing`, says of {len(QUANTIZERS)} quantizers in {len(packages)} packages. "
         "Their source says what to expect; the lines below say it too. CI runs them, in an environment with "
         "these versions (`pip install -e '.[test,quantizers]'`, `pytest -m quantizers`). A deviation from the rules is "
-        "no fault by itself: it may be intended. Before each, paste:"), f"```python\n{FIRST}\n```"]
+        "no fault by itself: it may be intended. Of a counter-example, only the rule and the hint are shown. Before "
+        "each, paste:"), f"```python\n{FIRST}\n```"]
     parts += ["\n".join(["| package | quantizer | in its source | verdict |", "|---|---|---|---|", *(
         f"| {q.package} {versions[q.package]} | {q.name} | `{q.source}` | {q.verdict} |".replace("max|x|", "max\\|x\\|")
         for q in QUANTIZERS)])]

@@ -48,7 +48,7 @@ QUANTIZERS = [
        def mine(x, p): return uniform_quantize(x, Params(8, None, each(p.scale, x), each(p.zero_point, x), True))
        check_quantizer(mine, grids=rq.IntGrid(8, narrow=True), per_tensor=True, symmetric=True)
        """),
-    of("bitsandbytes", "int8_vectorwise_quant", "round(x * (127.0 / max|x|)), which torch computes as 127 * (1 / max|x|)",
+    of("bitsandbytes", "int8_vectorwise_quant", "round(x * (127.0 / max|x|)), in torch 127 * (1 / max|x|)",
        "scale max|x| / 127; codes by the range's reciprocal, not by the scale's", """
        import torch; from bitsandbytes.functional import int8_vectorwise_quant
        def mine(x):
