@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arguments import error
 from ..engines import arrays, choices
-from ..engines.conventions import NAMED, Convention
+from ..engines.conventions import NAMED, OWN, Convention
 from ..engines.exact import hexadecimal
 from ..grids import Grid, IntGrid
 from .calls import Call, Seen
@@ -154,10 +154,11 @@ def _deviation(call: Call, rows: Any, seen: Seen, nearest: Way, expected: Any, s
     i = wrong[np.abs(seen.x[wrong]).argmin()]
     row = rows[((rows == seen.x[i]) & (seen.lo[i] == rows.min(-1, keepdims=True))).any(axis=-1)][0]
     ratio = float(seen.x[i]) / float(scale[i])
+    what = "expected" if str(nearest.convention) == OWN else "nearest"  # another convention's code may be the wrong one
     return Deviation("R4", "\n".join([
         "R4 is broken: at the scale that comes back, codes follow no named convention; nearest is "
         f"{nearest.convention}.",
         "", call.smallest(row, seen.x[i], int(seen.codes[i])), "",
         f"x          float.fromhex('{hexadecimal(seen.x[i])}')",
         f"scale      float.fromhex('{hexadecimal(scale[i])}'), zero point {int(seen.zero_point[i])}",
-        f"x / scale  {ratio:.10g}", f"expected   {int(expected[i])}", f"got        {int(seen.codes[i])}"]))
+        f"x / scale  {ratio:.10g}", f"{what:<10} {int(expected[i])}", f"got        {int(seen.codes[i])}"]))
