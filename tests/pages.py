@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from quantizers.pasted import FIRST, QUANTIZERS
+
 import refquant as rq
 from refquant import testing
 from refquant.engines.operators import short
@@ -156,6 +158,27 @@ class Shown:
         return next(public, getattr(self.value, "__name__", named))
 
 
+# ------------------------------------------------------------------------------------------------ the quantizers
+
+def quantizers() -> str:
+    """What the kit says of quantizers of others: a table, then the lines to paste and what they print."""
+    packages = {q.package for q in QUANTIZERS}
+    versions = dict(re.findall(r'"([\w-]+)==([\w.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")))
+    parts = ["# Quantizers of others", (
+        f"What the kit, `refquant.testing`, says of {len(QUANTIZERS)} quantizers in {len(packages)} packages. "
+        "Their source says what to expect; the lines below say it too. CI runs them, in an environment with "
+        "these versions (`pip install -e '.[test,quantizers]'`, `pytest -m quantizers`). A deviation from the rules is "
+        "no fault by itself: it may be intended. Of a counter-example, only the rule and the hint are shown. Before "
+        "each, paste:"), f"```python\n{FIRST}\n```"]
+    parts += ["\n".join(["| package | quantizer | in its source | verdict |", "|---|---|---|---|", *(
+        f"| {q.package} {versions[q.package]} | {q.name} | `{q.source}` | {q.verdict} |".replace("max|x|", "max\\|x\\|")
+        for q in QUANTIZERS)])]
+    for q in QUANTIZERS:
+        parts += [f"## {q.package}: {q.name}", f"```python\n{q.lines}\n```",
+                  f"```text\n{q.says}\n```" if q.says else "It is right: nothing is raised."]
+    return "\n\n".join(parts) + "\n"
+
+
 # ------------------------------------------------------------------------------------------------ all of them
 
 def readme() -> str:
@@ -174,6 +197,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     SHIPPED: lambda: to_json(measured()),
     FOLDER / "engines.md": lambda: page(computed()),
     FOLDER / "reference.md": reference,
+    FOLDER / "quantizers.md": quantizers,
 }
 
 

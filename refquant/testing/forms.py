@@ -133,7 +133,7 @@ def in_arrays(f: Callable[..., Any], arrays: Callable[[Any], Any] | None) -> Cal
 
 
 def plain(result: Any) -> Any:
-    """What a quantizer returned, as an array of NumPy: a tensor is detached; bfloat16 becomes float32.
+    """What a quantizer returned, as an array of NumPy: a tensor is detached; bfloat16 becomes float32, int4 int8.
 
     >>> plain([1, 2])
     array([1, 2])
@@ -143,4 +143,5 @@ def plain(result: Any) -> Any:
         a = np.asarray(result)
     except TypeError:  # torch: NumPy has no bfloat16
         a = np.asarray(result.float())
-    return a.astype(np.float32) if a.dtype.kind == "V" else a
+    narrow = np.int8 if "int" in a.dtype.name else np.float32  # of ml_dtypes
+    return a.astype(narrow) if a.dtype.kind == "V" else a

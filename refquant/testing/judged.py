@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arguments import error
 from ..engines import arrays, choices
-from ..engines.conventions import NAMED, Convention
+from ..engines.conventions import NAMED, OWN, Convention
 from ..engines.exact import hexadecimal
 from ..grids import Grid, IntGrid
 from .calls import Call, Seen
@@ -21,7 +21,7 @@ from .ladder import coarse
 
 
 def range_reciprocal(x: Any, scale: Any) -> Any:
-    """x * (127 / max|x|), x * (255 / (hi - lo)): the reciprocal of the scale before it was rounded.
+    """x * (127 / max|x|), x * (255 / (hi - lo)): the reciprocal of the scale before it was rounded, one of INVERSES.
 
     check_dynamic knows the range. Where the scale is not rounded, this is choices.reciprocal:
 
@@ -58,11 +58,12 @@ class Judged(NamedTuple):
 
 
 class Way(NamedTuple):
-    """One way to get codes: a convention, a grid (narrow or not), the scales, their place among those tried."""
+    """One way to get codes: a convention, a grid (narrow or not), the scales' place among those tried, or INVERSES'."""
 
     convention: Convention
     grid: Grid
     place: int
+    inverse: int = 0
 
 
 def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) -> Judged:
@@ -98,9 +99,11 @@ def _ways(grid: Grid, scales: int, held: dict[str, Any]) -> list[Way]:
     if not grid.equal_steps:
         named = {kind: named[kind] if kind == "division" else named[kind][:1] for kind in named}
     grids = [grid, IntGrid(grid.bits, narrow=True)] if grid.equal_steps and grid.qmin < -grid.qmax else [grid]
-    every = [Way(Convention(*parts), g, i) for i in range(scales) for g in grids for parts in product(
+    every = [Way(Convention(*parts), g, 0) for g in grids for parts in product(
         *(named[kind] for kind in ("division", "zero_point", "rounding", "cast")))]
-    return sorted(every, key=_departures)
+    by_range = [way for way in every if way.convention.division is range_reciprocal]
+    return sorted([*(way._replace(place=i) for i in range(scales) for way in every if way not in by_range),
+                   *(way._replace(inverse=i) for i in range(len(INVERSES)) for way in by_range)], key=_departures)
 
 
 def _departures(way: Way) -> int:
@@ -109,12 +112,12 @@ def _departures(way: Way) -> int:
 
 def _codes(way: Way, seen: Seen, scale: Any) -> Any:
     """The codes of one way, many numbers at once."""
-    convention, grid, _ = way
+    convention, grid, *_ = way
     x, z = seen.x, seen.zero_point
     if convention.zero_point is choices.offset_first:
         x, z = choices.above_lowest(x, scale.astype(np.float32), z, grid), np.full(x.shape, grid.qmin)
     if convention.division is range_reciprocal:
-        v = (x * _inverse(seen, grid)).astype(np.float64)
+        v = (x * _inverse(seen, grid, way.inverse)).astype(np.float64)
     elif convention.division is in_bfloat16:
         v = in_bfloat16(x, scale.astype(np.float32)).astype(np.float64)
     else:
@@ -129,14 +132,21 @@ def _codes(way: Way, seen: Seen, scale: Any) -> Any:
     return arrays.cast(convention, whole, rest, grid)
 
 
-def _inverse(seen: Seen, grid: Grid) -> Any:
-    """127 / max|x|, 127.5 / max|x| or 255 / (hi - lo): what is nearest to 1 / scale."""
+#: What x is multiplied by: (max|x|, hi - lo, grid's high side, its width) -> 1 / scale.
+INVERSES = (
+    lambda largest, _, high, __: high / largest,
+    lambda largest, _, high, __: high * (1 / largest),
+    lambda largest, _, high, __: high / (largest + np.float32(1e-7)),
+    lambda largest, _, __, width: width / 2 / largest,
+    lambda _, between, __, width: width / between,
+)
+
+
+def _inverse(seen: Seen, grid: Grid, i: int) -> Any:
     largest = np.maximum(np.abs(seen.lo), np.abs(seen.hi))
-    width = np.maximum(seen.hi, 0) - np.minimum(seen.lo, 0)
+    between = np.maximum(seen.hi, 0) - np.minimum(seen.lo, 0)
     _, low, high = sides(grid)
-    each = np.stack([np.float32(high) / largest, np.float32(low + high) / 2 / largest, np.float32(low + high) / width])
-    at = np.abs(each * np.abs(seen.scale) - 1).argmin(axis=0)
-    return np.copysign(np.take_along_axis(each, at[None], axis=0)[0], seen.scale)
+    return np.copysign(INVERSES[i](largest, between, np.float32(high), np.float32(low + high)), seen.scale)
 
 
 def _deviation(call: Call, rows: Any, seen: Seen, nearest: Way, expected: Any, scale: Any) -> Deviation:
@@ -144,10 +154,11 @@ def _deviation(call: Call, rows: Any, seen: Seen, nearest: Way, expected: Any, s
     i = wrong[np.abs(seen.x[wrong]).argmin()]
     row = rows[((rows == seen.x[i]) & (seen.lo[i] == rows.min(-1, keepdims=True))).any(axis=-1)][0]
     ratio = float(seen.x[i]) / float(scale[i])
+    what = "expected" if str(nearest.convention) == OWN else "nearest"  # another convention's code may be the wrong one
     return Deviation("R4", "\n".join([
         "R4 is broken: at the scale that comes back, codes follow no named convention; nearest is "
         f"{nearest.convention}.",
         "", call.smallest(row, seen.x[i], int(seen.codes[i])), "",
         f"x          float.fromhex('{hexadecimal(seen.x[i])}')",
         f"scale      float.fromhex('{hexadecimal(scale[i])}'), zero point {int(seen.zero_point[i])}",
-        f"x / scale  {ratio:.10g}", f"expected   {int(expected[i])}", f"got        {int(seen.codes[i])}"]))
+        f"x / scale  {ratio:.10g}", f"{what:<10} {int(expected[i])}", f"got        {int(seen.codes[i])}"]))

@@ -34,11 +34,25 @@ def by_refquant(grid: rq.Grid, axis: Any = None, block: int | None = None, fit: 
     return quantize
 
 
-def with_reciprocal_of_range(x: Any) -> Any:  # bitsandbytes
+def with_reciprocal_of_range(x: Any) -> Any:
     return signed(np.rint(x * (F(127) / largest(x)))), largest(x) / F(127)
 
 
-def by_half_steps(x: Any) -> Any:  # qwix
+def with_reciprocal_of_largest(x: Any) -> Any:  # bitsandbytes, where torch makes 127.0 / largest of these two steps
+    return signed(np.rint(x * (F(127) * (F(1) / largest(x))))), largest(x) / F(127)
+
+
+def with_reciprocal_of_a_little_more(x: Any) -> Any:  # keras
+    inverse = F(127) / (largest(x) + F(1e-7))
+    return signed(np.rint(x * inverse)), F(1) / inverse
+
+
+def by_reciprocal_of_half_steps(x: Any) -> Any:  # qwix
+    scale = largest(x) * (F(1) / F(127.5))
+    return signed(np.rint(x / np.where(scale == 0, F(1), scale))), scale
+
+
+def by_half_steps(x: Any) -> Any:
     scale = largest(x) / F(127.5)
     return signed(np.rint(x / np.where(scale == 0, F(1), scale))), scale
 
@@ -52,7 +66,7 @@ def not_clipped(x: Any) -> Any:
     return np.rint(x / np.where(scale == 0, F(1), scale)).astype(np.int32).astype(np.int8), scale
 
 
-def with_epsilon(x: Any) -> Any:  # keras
+def with_epsilon(x: Any) -> Any:
     scale = (largest(x) + F(1e-7)) / F(127)
     return signed(np.rint(x / scale)), scale
 
@@ -97,6 +111,9 @@ def in_columns(x: Any) -> Any:
     (by_refquant(rq.NF4, -1, 8, rq.symmetric_params), {"grid": rq.NF4, "block": 8}, "symmetric_params, max|x| / 1",
      "refquant's own convention"),
     (with_reciprocal_of_range, {"axis": -1}, "symmetric_params, max|x| / 127", "division=range_reciprocal"),
+    (with_reciprocal_of_largest, {"axis": -1}, "symmetric_params, max|x| / 127", "division=range_reciprocal"),
+    (with_reciprocal_of_a_little_more, {"axis": -1}, "1 / (127 / (max|x| + 1e-7))", "division=range_reciprocal"),
+    (by_reciprocal_of_half_steps, {"axis": -1}, "max|x| * (1 / 127.5)", "refquant's own convention"),
     (by_half_steps, {"axis": -1}, "max|x| / 127.5", "refquant's own convention"),
     (not_clipped, {"axis": -1}, "max|x| / 128", "cast=wrapping"),
     (scale_in_float16, {"block": 32}, "symmetric_params, max|x| / 127",

@@ -276,3 +276,10 @@ def test_torch_tensors() -> None:
                     zero_point=before_rounding, examples=20)
     check_quantizer(lambda x, p: (x / p.scale).to(torch.float8_e4m3fn).view(torch.uint8), grids=rq.E4M3,
                     arrays=torch.from_numpy, examples=20)
+
+
+@pytest.mark.conformance
+def test_arrays_of_four_bits_are_codes() -> None:
+    ml_dtypes = needs("ml_dtypes", "conformance")
+    for grid, dtype in ((rq.INT4, ml_dtypes.int4), (rq.UINT4, ml_dtypes.uint4)):
+        check_quantizer(lambda x, p, to=dtype: rq.quantize(x, p).astype(to), grids=grid, examples=10)

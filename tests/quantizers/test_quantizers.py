@@ -1,0 +1,52 @@
+"""Quantizers of others are held to the kit, by the lines that its page shows; each verdict is the one in the table."""
+
+import io
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import needs
+from quantizers.pasted import FIRST, QUANTIZERS, Quantizer
+
+from refquant.testing import Deviation
+
+PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+MODULES = {"faiss-cpu": "faiss", "optimum-quanto": "optimum.quanto"}
+
+
+def said(quantizer: Quantizer) -> str:
+    """What the lines print, or the rule that is broken and what it would be right with."""
+    names: dict[str, Any] = {}
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            exec(compile(f"{FIRST}\n{quantizer.lines}", quantizer.name, "exec"), names)
+    except Deviation as found:
+        first, *rest = str(found).splitlines()
+        return "\n".join([first, *(line for line in rest if line.startswith(("As it would be", "identify may")))])
+    return re.sub("; it differs .*", "", printed.getvalue().strip(), flags=re.DOTALL)
+
+
+@pytest.mark.quantizers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda q: f"{q.package} {q.name}")
+def test_the_verdict_is_the_one_in_the_table(quantizer: Quantizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    needs(MODULES.get(quantizer.package, quantizer.package.replace("-", "_")), "quantizers")
+    assert said(quantizer) == quantizer.says
+
+
+def test_ten_packages_are_pinned_and_take_five_lines_each() -> None:
+    pinned = re.findall(r'"([\w-]+)==', PYPROJECT.split("\nquantizers = [")[1].split("]")[0])
+    packages = {quantizer.package for quantizer in QUANTIZERS}
+    assert len(packages) >= 10 and packages <= set(pinned)
+    assert all(len(quantizer.lines.splitlines()) <= 5 for quantizer in QUANTIZERS)
+
+
+def test_right_is_said_of_those_that_raise_nothing() -> None:
+    for quantizer in QUANTIZERS:
+        rules = set(re.findall(r"R\d+(?= is broken)", quantizer.says))
+        assert quantizer.verdict.startswith("right") == (not quantizer.says), quantizer.name
+        assert rules <= set(re.findall(r"R\d+", quantizer.verdict)), quantizer.name
