@@ -69,3 +69,8 @@ def test_grids_of_up_to_16_bits_tell_their_values() -> None:
 def test_one_positive_value_is_enough_for_scales() -> None:
     scale = rq.two_level(rq.Codebook([-1, 0, 4]))(0.0, 7.0, rq.INT4).scale
     assert float(scale) == 1.0
+
+
+def test_the_parts_of_a_code() -> None:
+    assert [grid.fields for grid in (rq.E4M3, rq.FloatGrid(5, 10), rq.INT8, rq.NF4)] == [
+        (1, 4, 3), (1, 5, 10), (8,), (4,)]

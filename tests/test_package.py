@@ -25,18 +25,18 @@ DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thin
 #: The lines of code that a room may have, and its files. Docstrings, comments and blank lines do not count. Raising
 #: a limit needs a sentence in CHANGELOG.md that says why.
 LIMITS = {
-    "the formula's path": (500, "refquant/grids* refquant/affine* refquant/ranges* refquant/blocks* "
+    "the formula's path": (520, "refquant/grids* refquant/affine* refquant/ranges* refquant/blocks* "
                                 "refquant/calibration* refquant/gradients*"),
-    "core, with clipping and observers": (1620, "refquant/*.py refquant/grids refquant/clipping refquant/observers"),
+    "core, with clipping and observers": (1650, "refquant/*.py refquant/grids refquant/clipping refquant/observers"),
     "methods": (400, "refquant/methods"),
     "mlp without export": (880, "refquant/mlp -refquant/mlp/export*"),
     "lm": (450, "refquant/lm"),
     "engines": (1500, "refquant/engines"),
-    "testing": (2000, "refquant/testing"),
-    "study": (6180, "refquant/study"),
+    "testing": (2850, "refquant/testing"),
+    "study": (6520, "refquant/study"),
     "course": (3500, "refquant/course"),
-    "all of refquant": (15_500, "refquant"),
-    "tests": (13_500, "tests"),
+    "all of refquant": (16_400, "refquant"),
+    "tests": (16_000, "tests"),
     "a file, tables apart": (200, "refquant"),
     "a function": (30, "refquant"),
 }

@@ -279,7 +279,8 @@ def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
                 f"{_at(few, 0)}: {seen.codes[wrong[0]]} instead of {_expected(c, few, seen.ends)[0]}")
     parting = {each: [(points, i) for points, codes in seen.far for i, (code, other) in enumerate(zip(
         codes[:-2], _expected(each, points, seen.ends), strict=False)) if code != other] for each in _casts(c)}
-    c = min(parting, key=lambda each: len(parting[each]))
+    # the one that goes along farthest beyond the codes
+    c = max(parting, key=lambda each: min((abs(points.x[i]) for points, i in parting[each]), default=np.inf))
     if not parting[c]:
         return f"Nearest is {c}; the line on arrays says where it differs."
     points, i = parting[c][0]

@@ -260,7 +260,7 @@ def test_git_ignores_the_folders_of_results() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="a closed pipe is another error on Windows")
 @pytest.mark.parametrize(("words", "files"), [
     (["inspect", "w.npz"], 5), (["engines", "--only", "ties", "--list"], 0), (["engines", "--only", "ties"], 3),
-    pytest.param(["vectors"], 11, marks=pytest.mark.slow), pytest.param([*ONE], 10, marks=pytest.mark.slow)])
+    pytest.param(["vectors"], 15, marks=pytest.mark.slow), pytest.param([*ONE], 10, marks=pytest.mark.slow)])
 def test_a_closed_pipe_loses_no_file(words: list[str], files: int, tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", a=np.sin(np.arange(9, dtype=np.float32)), b=np.ones(9, np.float32))
     reader, writer = os.pipe()
