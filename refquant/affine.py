@@ -109,7 +109,7 @@ def quantize(x: ArrayLike, params: AffineParams) -> Codes:
     x = arguments.reals("quantize", x)
     scale, zero_point = _fit("quantize", x, params)
     grid, v = params.grid, np.asarray(x / scale)
-    if not grid.encodes_reals:  # a table does all of it at once
+    if not grid.encodes_reals:  # where it does, its table rounds and clips
         grid.round(v, out=v)
         if grid.equal_steps:  # elsewhere there is no zero point, and adding 0.0 would take the sign from zero
             np.add(v, zero_point, out=v)
