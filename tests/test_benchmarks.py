@@ -69,6 +69,7 @@ def test_cost_against_size(load: Callable[[str], Any], tmp_path: Path) -> None:
     assert (tmp_path / "linear.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_inference_and_import(load: Callable[[str], Any]) -> None:
     plausible(load("inference").rows(rounds=2, epochs=3), 4)
     plausible(load("importing").rows(rounds=1), 1)

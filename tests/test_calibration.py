@@ -134,6 +134,7 @@ except MemoryError:  # half of the file would not fit
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts mapped memory on Linux alone")
 @pytest.mark.parametrize("observer", ["rq.minmax_observer", "rq.moments_observer(4.0)", "rq.moving_average_observer()",
                                       "rq.histogram_observer(partial(rq.percentile, percent=100))"])

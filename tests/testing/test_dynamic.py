@@ -11,6 +11,8 @@ from refquant.engines import gguf
 from refquant.engines.choices import half_away, half_even
 from refquant.testing import Deviation, check_dynamic
 
+pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
+
 F = np.float32
 
 

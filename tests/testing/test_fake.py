@@ -10,6 +10,8 @@ import refquant as rq
 from refquant.engines.choices import half_away, reciprocal
 from refquant.testing import Deviation, check_fake_quantizer
 
+pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
+
 
 def codes(x: Any, params: rq.AffineParams, rounding: Any = np.rint) -> Any:
     return np.clip(rounding(x / params.scale) + params.zero_point, params.grid.qmin, params.grid.qmax)

@@ -14,6 +14,8 @@ from refquant.testing import Deviation, by_blocks, by_range, check_quantizer, id
 from refquant.testing.forms import plain
 from refquant.testing.ladder import Made, coarse
 
+pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
+
 TABLE = re.findall(r"^    (\S.*?) {2,}((?:print\()?(?:check|identify)_\w+\(.*mine.*)$",
                    refquant.testing.__doc__ or "", re.MULTILINE)
 BITS8 = rq.UINT8

@@ -14,6 +14,8 @@ from refquant.engines import choices
 from refquant.testing import Deviation, check_quantizer
 from refquant.testing.layouts import layouts, written
 
+pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
+
 SLOW = pytest.mark.slow
 
 

@@ -69,6 +69,7 @@ def test_the_points_tell_181_of_222_ways_apart_on_int8() -> None:
             "half_added", "half_added_away", "half_up", "half_away"}, "only these are left, and nothing parted them"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_what_is_called_one_function_is_one(grid: rq.Grid, symmetric: bool) -> None:
@@ -86,6 +87,7 @@ def test_what_is_called_one_function_is_one(grid: rq.Grid, symmetric: bool) -> N
             assert len({arrays.codes(c, *each, grid).tobytes() for c in some[i]}) == 1, [str(c) for c in some[i]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_what_the_points_do_not_part_other_numbers_do_not_part_often(grid: rq.Grid) -> None:
     """Names that are given together differ, if at all, on fewer than one plain number in a thousand."""
@@ -111,6 +113,7 @@ def named_again(convention: Convention, grid: Any, narrow: bool = False) -> None
     assert ("tells these apart" in str(found)) == (len(found.conventions) > 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(0, 1110, 139))
 def test_every_convention_is_found_again(index: int) -> None:
     grid = GRIDS[index % len(GRIDS)]
@@ -131,6 +134,7 @@ def test_a_narrow_quantizer_is_found_on_a_grid_that_is_not() -> None:
     named_again(Convention(rounding=choices.half_away), rq.INT8, narrow=True)
 
 
+@pytest.mark.slow
 def test_a_name_of_a_flush_needs_every_subnormal_number() -> None:
     found = identify(box(PECULIAR[0]))
     assert found.named["division"] == ("flushed_reciprocal",) and found.subnormal == "count as 0"
@@ -145,6 +149,7 @@ def test_a_name_of_a_flush_needs_every_subnormal_number() -> None:
 
 # ---------------------------------------------------------------------------------------------- engines
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_engine_s_conventions_are_named(name: str) -> None:
     named_rightly(name)
@@ -191,6 +196,7 @@ def test_pytorch_fuses_and_adds_the_zero_point_first() -> None:
 QUICK = ("as_jax_on_a_processor", "c_cast", "ten_millionths_added", "subnormal_numbers_become_one", "at_random")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
                                   for name in STRANGE])
 def test_what_is_strange_is_not_named(name: str) -> None:
@@ -209,6 +215,7 @@ def test_what_is_strange_is_not_named(name: str) -> None:
     assert (found.arrays == "of any length and layout alike") == (line != "arrays")
 
 
+@pytest.mark.slow
 def test_a_cast_is_not_named_by_what_lies_beyond_it_alone() -> None:
     """On unsigned codes 0 is the lowest, as of int32 for 3e9; 2e6 tells them apart."""
     found = identify(STRANGE["nothing_beyond_a_million"].quantize, grid=rq.UINT8)
@@ -224,6 +231,7 @@ def codes_shown(said: str, quantize: Any, grid: rq.Grid) -> tuple[int, int]:
     return int(quantize(eval(x, {"np": np}).reshape(1), params)[0]), int(code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["c_cast", pytest.param("swapped_ends", marks=pytest.mark.slow),
                                   pytest.param("to_odd", marks=pytest.mark.slow)])
 def test_the_input_that_is_shown_parts_the_two(name: str) -> None:
@@ -242,6 +250,7 @@ def test_dependence_on_the_array_is_shown_by_a_call() -> None:
     assert got[eval(at)] == int(code) != int(among) == rq.quantize(eval(x, {"np": np}), params)[eval(at)]
 
 
+@pytest.mark.slow
 def test_what_is_observed() -> None:
     assert identify(rq.quantize).nan == "refused" and identify(rq.quantize).proven
     said = str(identify(rq.quantize)).splitlines()

@@ -29,6 +29,7 @@ def breaks(law: Law, mutant: Mutant, examples: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda mutant: f"{mutant.rule} {mutant.name}")
 def test_mutant_dies(mutant: Mutant) -> None:
     laws = mutant.laws(LAWS.values())

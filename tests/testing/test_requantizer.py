@@ -11,6 +11,8 @@ from refquant.engines import litert
 from refquant.engines.requantizers import REQUANTIZERS, Requantizer
 from refquant.testing import identify_requantizer
 
+pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
+
 
 def alone(r: Requantizer) -> Any:
     return lambda acc, m: np.array([r.rounded(int(a), m)[0] for a in acc])

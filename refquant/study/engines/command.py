@@ -12,8 +12,7 @@ from ..options import Commands, echo, given, known
 
 def add(commands: Commands) -> None:
     parser = commands.add_parser("engines", help="which production engine departs from which rule, on which input, "
-                                 "and why", examples=("refquant engines --only ties zero-point",
-                                                      "refquant engines --x 2.5 --zero-point 1",
+                                 "and why", examples=("refquant engines --x 2.5 --zero-point 1",
                                                       "refquant engines --acc 245 --m 0.046875"),
                                  description="Print the disagreement table, computed: for each question and input what "
                                  "the rule gives, which engines depart, and the steps of each. With --x: what every "

@@ -37,6 +37,7 @@ def records(task: tasks.Task) -> dict[str, list[Any]]:
     return {name: experiment(task) for name, experiment in EXPERIMENTS.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_returns_flat_records_in_jsons_types(name: str, records: dict[str, list[Any]]) -> None:
     assert EXPERIMENTS[name].__doc__ and records[name]
@@ -49,6 +50,7 @@ def test_an_experiment_returns_flat_records_in_jsons_types(name: str, records: d
     assert len(set(where)) == len(where), "each record says where it was measured"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - {"cost", "inference"}))
 def test_an_experiment_is_a_pure_function(name: str, task: tasks.Task, records: dict[str, list[Any]]) -> None:
     assert EXPERIMENTS[name](task) == records[name]

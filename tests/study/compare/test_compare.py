@@ -83,6 +83,7 @@ def test_infinite_sqnr_is_null() -> None:
     assert run._record(base, x, x, task)["logit_sqnr_db"] is None
 
 
+@pytest.mark.slow
 def test_all_methods_run_and_are_described() -> None:
     plan = compare.Plan(methods=tuple(methods.all_methods()), bits=(8,), epochs=2)
     records = compare.compare(plan, seeds=1, jobs=1)

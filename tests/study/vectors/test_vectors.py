@@ -513,6 +513,7 @@ def spoilt(documents: Documents) -> Iterator[Vectors]:
     yield {**first("quantize"), "notes": {"tie": 1}}
 
 
+@pytest.mark.slow
 def test_the_schema_takes_the_files_and_refuses_spoilt_ones(documents: Documents) -> None:
     for name in NAMES:
         assert fits(documents[name], SCHEMA), name
@@ -677,6 +678,7 @@ def pairs(documents: Documents) -> list[str]:
     return some
 
 
+@pytest.mark.slow
 def test_the_javascript_reads_the_files(folder: Path, built: Path, documents: Documents) -> None:
     node, source = program("node"), shown(folder, "js")
     valid = sum(test["result"] == "valid" for _, test in every(documents["quantize"]))
@@ -703,6 +705,7 @@ def test_the_javascript_reads_the_files(folder: Path, built: Path, documents: Do
     assert (end.stdout, end.stderr) == (f"{valid} passed\nread\n", "")
 
 
+@pytest.mark.slow
 def test_the_rust_reads_the_files(folder: Path, built: Path, documents: Documents) -> None:
     rustc = program("rustc")
     (built / "read.rs").write_text(shown(folder, "rust") + """
