@@ -30,7 +30,6 @@ def largest(dtype: Any) -> int:
     return max(int(np.iinfo(dtype).max), -int(np.iinfo(dtype).min))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("left", "right"), PAIRS)
 def test_all_extreme_codes_at_below_and_above_the_bound(left: Any, right: Any) -> None:
     """Against Python's integers: K one below, at and one above each multiple of a piece's length."""

@@ -15,7 +15,7 @@ def test_the_last_line_counts_what_was_left_out() -> None:
     end = subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "-q", *FILES], cwd=ROOT,
                          capture_output=True, text=True, check=True)
     assert end.stdout.splitlines()[-1] == (
-        'Left out: 8 tests (slow 4, conformance 4). Run them: pytest -m "slow or conformance"')
+        'Left out: 9 tests (slow 5, conformance 4). Run them: pytest -m "slow or conformance"')
 
 
 def test_every_marker_is_left_out(request: pytest.FixtureRequest) -> None:

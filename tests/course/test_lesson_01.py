@@ -145,6 +145,7 @@ def forgetful() -> Callable[..., Any]:
     return lambda *a: right(*a) + next(calls, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cheat", "x", "said"), [
     (right, None, "Not answered yet: set x"),
     (lambda *_: None, [0.5], "Not answered yet: your function returns None"),

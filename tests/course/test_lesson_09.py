@@ -218,6 +218,7 @@ def test_xnnpack_is_onnx_runtime_s_product() -> None:
     assert LAYERS["LiteRT, XNNPACK"] is litert.fully_connected_xnnpack
 
 
+@pytest.mark.slow
 def test_the_kit_says_what_the_lesson_prints() -> None:
     from refquant.testing import identify
     path = Path(__file__).resolve().parents[2] / "notebooks" / "09_same_model_other_engine.ipynb"

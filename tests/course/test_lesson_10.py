@@ -143,6 +143,7 @@ def test_rows_count_in_what_is_enough() -> None:
 
 # ---------------------------------------------------------------------------------------------- pictures
 
+@pytest.mark.slow
 def test_pictures_are_drawn() -> None:
     e = {"a": Estimate(1.0, 0.5, 9), "b": Estimate(0.0, None, 1)}
     drawn = [figures.by_seed([1.0, 0.0, -1.0], 0.5, "points"), figures.pairs([1, 2], [2, 2], ("a", "b"), "points"),

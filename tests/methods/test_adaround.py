@@ -75,6 +75,7 @@ def test_a_code_is_kept_where_its_value_is_rounded() -> None:
     assert adaround(np.float16([[0.71]]), params, x, 0.8 * x, [0.0], relu=False) == [[8]]
 
 
+@pytest.mark.slow
 def test_floor_and_ceiling_are_of_the_true_quotient() -> None:
     """One ulp below a code, where w * (1 / scale) is not below it (R3): less than the code is asked for, and given."""
     scale = np.float32(0.1) * np.float32(1.01) ** np.arange(20, dtype=np.float32)

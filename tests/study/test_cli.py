@@ -190,6 +190,7 @@ def test_a_large_inspection_says_that_it_begins(tmp_path: Path, capfd: pytest.Ca
 ONE = ("compare", "--quick", "--seeds", "1", "--jobs", "1", "--bits", "2", "--methods", "ptq-static-minmax")
 
 
+@pytest.mark.slow
 def test_a_quick_run_has_its_own_folder_and_says_what_it_replaces(
         tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -213,6 +214,7 @@ def test_a_quick_run_has_its_own_folder_and_says_what_it_replaces(
     assert {path.name for path in folder.iterdir()} == {"comparison.csv", "comparison.json", "accuracy.png", "mine.png"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs the limit of a file's size")
 def test_a_full_disk_leaves_none_of_the_files_and_names_one(tmp_path: Path) -> None:
     def limited() -> None:

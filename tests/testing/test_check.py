@@ -120,6 +120,7 @@ def dequantized(q: Any, params: rq.AffineParams) -> Any:
     return (q.astype(np.int64) - params.zero_point).astype(params.scale.dtype) * params.scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantize", [right, through_wide_codes, rq.quantize])
 def test_right_ones_pass(quantize: Callable[..., Any]) -> None:
     check_quantizer(quantize, dequantized, examples=60 if quantize is right else 10)
@@ -194,6 +195,7 @@ def test_wrong_values_of_codes(dequantize: Callable[..., Any], said: str) -> Non
     assert found.value.rule in ("R2", "R12") and said in str(found.value)
 
 
+@pytest.mark.slow
 def test_what_is_tried_can_be_chosen() -> None:
     def only_int8(x: Any, params: rq.AffineParams) -> Any:
         assert params.grid == rq.INT8 and params.scale.shape == () and params.zero_point == 0

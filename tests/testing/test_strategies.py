@@ -124,6 +124,7 @@ def test_what_is_drawn_fits_a_restricted_quantizer(grid: rq.Grid) -> None:
     assert len({p.scale.item() for _, p in seen}) > 10 and len({x.shape for x, _ in seen}) > 4
 
 
+@pytest.mark.slow
 def test_each_restriction_leaves_the_rest_free() -> None:
     seen = draws(strategies.quantizations(per_tensor=True), 60)
     assert all(p.scale.shape == () for _, p in seen) and len({p.grid for _, p in seen}) > 5

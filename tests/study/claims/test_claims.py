@@ -165,6 +165,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_verdict_follows_from_its_records(folder: Path) -> None:
     _, pages = run.publish(folder, ONE)
     assert sorted(p.name for p in pages) == ["claims.html", "claims.json", "claims.md"]
@@ -191,6 +192,7 @@ def test_a_file_says_once_how_networks_were_made(folder: Path) -> None:
     assert json.loads((folder / "records" / "definitions.json").read_text())["networks"] == []
 
 
+@pytest.mark.slow
 def test_records_do_not_depend_on_jobs(folder: Path, tmp_path: Path) -> None:
     path, = run.measure(tmp_path, ["granularity"], ONE, jobs=2)
     assert path.read_bytes() == (folder / "records" / "granularity.json").read_bytes()

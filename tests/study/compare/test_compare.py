@@ -121,6 +121,7 @@ def test_the_two_sides_of_a_pair_differ_in_training_alone() -> None:
         assert differ == {"method", "training", "training_steps", "training_images"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_without_a_step_of_training_qat_is_its_partner(name: str) -> None:
     task, _ = compare.prepare(compare.Plan(methods=(), epochs=4), 0)

@@ -390,6 +390,7 @@ def test_bad_input_is_one_line_and_status_2(words: list[str], said: str, capsys:
     assert err.endswith("\n") and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_from_the_shell() -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", "refquant", "explain", *words], capture_output=True, text=True,
