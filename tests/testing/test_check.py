@@ -217,6 +217,7 @@ def test_the_same_every_time_unless_asked() -> None:
     assert tried() == tried() and tried(random=True) != tried(random=True)
 
 
+@pytest.mark.slow
 def test_an_adapter_for_one_axis() -> None:
     def per_channel(x: Any, scale: Any, zero_point: Any, axis: int) -> Any:
         assert scale.shape == zero_point.shape == (x.shape[axis],)
@@ -256,6 +257,7 @@ def test_options(options: dict[str, Any], kind: type[Exception], parts: tuple[st
         check_quantizer(right, **options)
 
 
+@pytest.mark.slow
 def test_one_grid_needs_no_list() -> None:
     with pytest.raises(Deviation, match=r"grids=rq\.INT8, if yours is made for that"):
         check_quantizer(for_int8, grids=rq.INT4, examples=20)
@@ -281,6 +283,7 @@ def no_minus_zero(x: Any, params: rq.AffineParams) -> Any:
     return rq.quantize(x + np.float32(0), params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [rq.E4M3, rq.NF4, rq.Codebook([-3, -1, 0.5])], ids=repr)
 def test_values_are_held_to_the_rules(grid: rq.Grid) -> None:
     check_quantizer(nearest_value, rq.dequantize, grids=grid, examples=5)

@@ -56,18 +56,21 @@ def test_an_experiment_is_a_pure_function(name: str, task: tasks.Task, records: 
     assert EXPERIMENTS[name](task) == records[name]
 
 
+@pytest.mark.slow
 def test_conversion_counts_gradients_and_hashes_the_network(records: dict[str, list[Any]]) -> None:
     converted = [r for r in records["conversion"] if r["method"] != "float"]
     assert len(converted) == 21 and all(r["network_unchanged"] and r["loss_gradients"] == 0 for r in converted)
     assert {r["method"]: r["gradient_steps"] > 0 for r in converted} == {NAIVE: False, MSE: False, STRONG: True}
 
 
+@pytest.mark.slow
 def test_cost_counts_the_steps_of_training(records: dict[str, list[Any]]) -> None:
     steps = {r["method"]: r["gradient_steps"] for r in records["cost"]}
     assert steps["float"] == 2 * 2 and steps[LSQ] == steps[STE] == steps[STE_MSE] == 2 and steps[NAIVE] == 0
     assert all(r["seconds"] > 0 and (r["labels"] == 0) == r["method"].startswith("ptq") for r in records["cost"])
 
 
+@pytest.mark.slow
 def test_counted_ends_with_the_block() -> None:
     with observe.counted(observe.grids) as calls, pytest.raises(ValueError, match="bits"):
         observe.grids(8, 1)
@@ -75,6 +78,7 @@ def test_counted_ends_with_the_block() -> None:
     assert calls == {"grids": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [None, 3])
 def test_learned_steps_are_those_of_compare(epochs: int | None, task: tasks.Task) -> None:
     deployed, moved = during_training.learned(task, 3, epochs=epochs)
@@ -83,6 +87,7 @@ def test_learned_steps_are_those_of_compare(epochs: int | None, task: tasks.Task
     assert deployed != during_training.learned(task, 3, epochs=epochs, by_sgd=True)[0]
 
 
+@pytest.mark.slow
 def test_every_schedule_and_data_size_takes_its_steps(task: tasks.Task, records: dict[str, list[Any]]) -> None:
     assert sorted({r["images"] for r in records["data-size"]}) == [10, 30, 70]
     assert sorted({r["qat_percent"] for r in records["schedule"]}) == [0, 10, 33, 67, 100]
@@ -92,6 +97,7 @@ def test_every_schedule_and_data_size_takes_its_steps(task: tasks.Task, records:
     assert calls == {"value_and_pullback": 3 * 2 * 2}, "from each number of images, at both widths, as many steps"
 
 
+@pytest.mark.slow
 def test_imbalance_keeps_the_function(task: tasks.Task) -> None:
     x = task.data.test.x
     uneven = static_dynamic._imbalanced(task.net, 100)
@@ -99,12 +105,14 @@ def test_imbalance_keeps_the_function(task: tasks.Task) -> None:
     assert np.abs(uneven.weights[0]).max() > 10 * np.abs(task.net.weights[0]).max()
 
 
+@pytest.mark.slow
 def test_definitions(records: dict[str, list[Any]]) -> None:
     ranges = {r["method"]: r["ranges"] for r in records["definitions"]}
     assert ranges["ptq-static-minmax"] == ranges["ptq-dynamic-tensor"] == 1 < ranges["ptq-dynamic-row"]
     assert all(r["static_on_the_image_is_dynamic"] for r in records["definitions"])
 
 
+@pytest.mark.slow
 def test_the_best_static_is_the_best_of_those_tested(records: dict[str, list[Any]]) -> None:
     for place in {r["place"] for r in records["shifts"]}:
         found = [r for r in records["shifts"] if r["place"] == place and r["bits"] == 4]
@@ -113,6 +121,7 @@ def test_the_best_static_is_the_best_of_those_tested(records: dict[str, list[Any
         assert best["accuracy"] == max(others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_record_says_how_its_network_was_made(name: str, records: dict[str, list[Any]]) -> None:
     for r in records[name]:
@@ -123,6 +132,7 @@ def test_a_record_says_how_its_network_was_made(name: str, records: dict[str, li
             assert r["training_steps"] > 0 and r["taught_by"] != "none" != r["optimizer"]
 
 
+@pytest.mark.slow
 def test_a_record_says_what_its_network_is(task: tasks.Task, records: dict[str, list[Any]]) -> None:
     for r in records["qat"]:
         if r["bits"] == 2 and r["method"] in methods.METHODS:

@@ -102,6 +102,7 @@ def test_predictions_over_seeds_differ_only_by_the_law(record_property: Any) -> 
     assert len(other) == 12 and sum(other) <= 12
 
 
+@pytest.mark.slow
 def test_predictions_on_all_digits_at_8_bits_differ_only_by_the_law(tmp_path: Path) -> None:
     plan = Plan(methods=("ptq-static-minmax", "ptq-static-mse", "ptq-static-percentile-99.9", "ptq-static-channel",
                          "qat-ste-minmax", "qat-lsq"), bits=(8,), epochs=20)

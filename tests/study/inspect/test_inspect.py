@@ -120,6 +120,7 @@ def test_every_scheme_is_as_computed_slice_by_slice(x: np.ndarray, options: dict
     compare_with_naive(x, options, RULES)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_rules")
 @pytest.mark.parametrize(("x", "options"), FEW, ids=["12 bits", "relu", "3 axes", "one value", "long blocks", "1 axis"])
 def test_every_layout_is_as_computed_slice_by_slice(x: np.ndarray, options: dict) -> None:
@@ -245,6 +246,7 @@ def test_the_reason_says_what_was_weighed() -> None:
 
 # ---------------------------------------------------------------------------------------------- extreme data
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_rules")
 @pytest.mark.parametrize("x", [
     np.full((40, 50), np.float32(0.1)), np.zeros((3, 40)), np.float32(3.7), np.array([-3.7]), np.float16([65504, 1]),
