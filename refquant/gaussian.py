@@ -14,7 +14,6 @@ from .grids import Grid, known
 from .ranges import Fit, fitted
 
 LEAST, MOST = 1e-4, 9.0  # the largest |x| of a block lies between these: the rest weighs less than 1e-7 of the error
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 erfc = np.vectorize(math.erfc)
 
 
@@ -126,4 +125,5 @@ def _nodes(jumps: NDArray[np.float64]) -> tuple[Reals, Reals]:
     pieces = [np.geomspace(a, b, 2 + int(50 * math.log(b / a))) for a, b in pairwise(jumps)]
     a, b = (np.concatenate([piece[part] for piece in pieces]) for part in (slice(None, -1), slice(1, None)))
     half = (b - a)[:, None] / 2
-    return ((a + b)[:, None] / 2 + half * NODES).ravel(), (half * WEIGHTS).ravel()
+    nodes, weights = np.polynomial.legendre.leggauss(8)  # not at import, which would load all polynomials
+    return ((a + b)[:, None] / 2 + half * nodes).ravel(), (half * weights).ravel()
