@@ -1,5 +1,6 @@
 """Grids where they end: beyond the largest value, at a side that is missing, and what their fields are."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from helpers import refused
 
 import refquant as rq
 from refquant import gaussian
+from refquant.grids.stored import grid_of, numbers
 
 FLOATS = [rq.FloatGrid(e, m, specials) for e in (1, 2, 3, 5) for m in (1, 2, 3) for specials in (0, 1, 2**m)]
 
@@ -74,3 +76,24 @@ def test_one_positive_value_is_enough_for_scales() -> None:
 def test_the_parts_of_a_code() -> None:
     assert [grid.fields for grid in (rq.E4M3, rq.FloatGrid(5, 10), rq.INT8, rq.NF4)] == [
         (1, 4, 3), (1, 5, 10), (8,), (4,)]
+
+
+@pytest.mark.parametrize("grid", [None, rq.INT4, rq.UINT8, rq.IntGrid(5, narrow=True), rq.E4M3, rq.E5M2FNUZ, rq.E2M1,
+                                  rq.NF4, rq.Codebook([-1, 0.5])], ids=repr)
+def test_stored_grids_come_back(grid: Any) -> None:
+    stored = numbers(grid)
+    assert grid_of("here", stored) == grid and stored.dtype in (np.int64, np.float32)
+
+
+@pytest.mark.parametrize(("stored", "words"), [
+    ([8, 2, 0], "here: `flag` must be an integer from 0 to 1; got 2"), ([8, 1, -1], "got -1"),
+    ([4, 3, 1, 2], "here: `flag`"), ([8, 0, 1], "R1"), ([4, 3], "here of shape (2,)"),
+    ([[4, 3, 1, 0]], "here of shape")])
+def test_stored_grids_that_are_none(stored: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        grid_of("here", np.array(stored))
+
+
+def test_a_grid_of_ones_own_has_no_numbers() -> None:
+    with refused(TypeError, "save", "a grid must be an IntGrid, a FloatGrid or a Codebook", "pickle keeps"):
+        numbers(rq.Grid)  # type: ignore[arg-type]

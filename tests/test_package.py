@@ -26,10 +26,10 @@ DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thin
 #: a limit needs a sentence in CHANGELOG.md that says why.
 LIMITS = {
     "the formula's path": (520, "refquant/grids* refquant/affine* refquant/ranges* refquant/blocks* "
-                                "refquant/calibration* refquant/gradients*"),
-    "core, with clipping and observers": (1650, "refquant/*.py refquant/grids refquant/clipping refquant/observers"),
+                                "refquant/calibration* refquant/gradients* -refquant/grids/stored*"),
+    "core, with clipping and observers": (1670, "refquant/*.py refquant/grids refquant/clipping refquant/observers"),
     "methods": (400, "refquant/methods"),
-    "mlp without export": (880, "refquant/mlp -refquant/mlp/export*"),
+    "mlp without export": (850, "refquant/mlp -refquant/mlp/export*"),
     "lm": (450, "refquant/lm"),
     "engines": (1500, "refquant/engines"),
     "testing": (2850, "refquant/testing"),

@@ -23,7 +23,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,8 @@ from .. import arguments
 from ..affine import AffineParams
 from ..clipping import minmax
 from ..files import write
-from ..grids import Codebook, FloatGrid, Grid, IntGrid, known
+from ..grids import Grid, known
+from ..grids.stored import grid_of, numbers
 from ..packing import pack, unpack
 from ..ranges import affine_params, symmetric_params
 from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params
@@ -54,8 +54,9 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     """Write the network, whole or not at all; the file's size in bytes. (qnet.nbytes is its payload.)
 
     >>> import tempfile
+    >>> from refquant import INT4
     >>> from refquant.mlp import init, ptq_dynamic
-    >>> qnet = ptq_dynamic(init(np.random.default_rng(0), (64, 10)), weight_grid=IntGrid(4))
+    >>> qnet = ptq_dynamic(init(np.random.default_rng(0), (64, 10)), weight_grid=INT4)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     size = save(Path(folder) / "net.npz", qnet)
     ...     again = load(Path(folder) / "net.npz")
@@ -73,11 +74,11 @@ def save(path: str | Path, qnet: QuantizedNet) -> int:
     arrays: dict[str, Any] = {"version": np.int64(VERSION), "layers": rows}
     for i, layer in enumerate(qnet.layers):
         weight, at = layer.weight, layer.activation
-        arrays |= {f"{i}.weight_grid": _numbers(weight.grid), f"{i}.codes": pack(layer.codes, weight.grid),
-                   f"{i}.weight_scale": weight.scale, f"{i}.weight_scale_grid": _numbers(weight.scale_grid),
-                   f"{i}.bias": layer.bias, f"{i}.input_grid": _numbers(at.grid)}
+        arrays |= {f"{i}.weight_grid": numbers(weight.grid), f"{i}.codes": pack(layer.codes, weight.grid),
+                   f"{i}.weight_scale": weight.scale, f"{i}.weight_scale_grid": numbers(weight.scale_grid),
+                   f"{i}.bias": layer.bias, f"{i}.input_grid": numbers(at.grid)}
         if isinstance(at, AffineParams):
-            arrays |= {f"{i}.input_scale": at.scale, f"{i}.input_scale_grid": _numbers(at.scale_grid)}
+            arrays |= {f"{i}.input_scale": at.scale, f"{i}.input_scale_grid": numbers(at.scale_grid)}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
@@ -193,31 +194,12 @@ def _params(archive: zipfile.ZipFile, name: str, zero_point: int) -> AffineParam
                         grid=_known_grid(archive, f"{name}_grid"), scale_grid=_grid(archive, f"{name}_scale_grid"))
 
 
-def _numbers(grid: Grid | None) -> NDArray[Any]:
-    """What makes the grid again: the arguments of its constructor, nothing for None."""
-    if grid is None or isinstance(grid, IntGrid | FloatGrid):
-        return np.array([] if grid is None else astuple(grid), np.int64)
-    return arguments.instance("save", grid, Codebook, "a grid must be an IntGrid, a FloatGrid or a Codebook",
-                              "pickle keeps grids of your own").table
-
-
 def _known_grid(archive: zipfile.ZipFile, name: str) -> Grid:
     return known(name, _grid(archive, name))
 
 
 def _grid(archive: zipfile.ZipFile, name: str) -> Grid | None:
-    numbers = _array(archive, name, ("<i8", "<f4"))
-    if numbers.dtype.kind == "f":
-        return Codebook(numbers)
-    if numbers.shape == (3,):
-        bits, *flags = numbers.tolist()
-        return IntGrid(bits, *(bool(arguments.whole(name, flag, "flag", 0, 1)) for flag in flags))
-    if numbers.shape == (4,):
-        exponent, mantissa, specials, fnuz = numbers.tolist()
-        return FloatGrid(exponent, mantissa, specials, bool(arguments.whole(name, fnuz, "flag", 0, 1)))
-    if numbers.shape != (0,):
-        raise ValueError(f"{name} of shape {numbers.shape}")
-    return None
+    return grid_of(name, _array(archive, name, ("<i8", "<f4")))
 
 
 def _array(archive: zipfile.ZipFile, name: str, dtypes: tuple[str, ...], most: int = -1) -> NDArray[Any]:

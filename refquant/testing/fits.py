@@ -11,7 +11,7 @@ from ..affine import AffineParams
 from ..arguments import quiet
 from ..engines.choices import half_away
 from ..grids import E4M3, Grid
-from ..ranges import affine_params, symmetric_params
+from ..ranges import affine_params, middle, symmetric_params
 from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params, two_level
 from .ladder import coarse
 
@@ -23,8 +23,8 @@ def sides(grid: Grid) -> tuple[int, Any, Any]:
     >>> sides(INT8), sides(UINT4)
     ((0, 128, 127), (8, 8, 7))
     """
-    middle = 0 if grid.qmin < 0 else (grid.qmin + grid.qmax + 1) // 2
-    return middle, middle - grid.qmin, grid.qmax - middle
+    zero_point, _ = middle(grid)
+    return zero_point, zero_point - grid.qmin, grid.qmax - zero_point
 
 
 def _largest(lo: Any, hi: Any) -> Any:
@@ -75,8 +75,8 @@ def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, g
     >>> list(followed(FITS, lo, hi, INT8, np.float32([[[2], [3]]]) / np.float32(127.5)))
     ['max|x| / 127.5']
     """
-    middle, low, high = sides(grid)
-    sizes = {"half": (low + high) / 2, "width": low + high, "low": low, "high": high, "middle": middle}
+    zero_point, low, high = sides(grid)
+    sizes = {"half": (low + high) / 2, "width": low + high, "low": low, "high": high, "middle": zero_point}
     precision = 8 if (coarse(got, 8) == got)[~np.isnan(got)].all() else None  # bfloat16 came back as float32
     found: dict[str, list[Any]] = {}
     for name, rule in table.items():
