@@ -29,8 +29,9 @@ def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *
     Returns:
         Codes of w's shape in the grid's dtype. w is not written to.
 
-    What is minimized: rounding moves the output x @ w by x @ d, whose sum of squares is tr(d.T @ h @ d). If h = r @ r.T,
-    that is the sum of squares of e = r.T @ d. If r is upper triangular, row j of e depends on rows 0 to j of d alone:
+    What is minimized: rounding moves the output x @ w by x @ d, whose sum of squares is tr(d.T @ h @ d). With h =
+    r @ r.T, that is the sum of squares of e = r.T @ d. With r upper triangular, row j of e depends on rows 0 to j of d
+    alone:
 
         e_j = r_jj * d_j + sum(r_ij * d_i for i < j) = r_jj * (w_hat_j - aim_j), aim_j as quantize reads it above.
 
@@ -56,8 +57,8 @@ def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *
     >>> quantize([[0.4], [0.4]], step).ravel(), gptq([[0.4], [0.4]], x.T @ x, step).ravel()
     (array([0, 0], dtype=int8), array([0, 1], dtype=int8))
 
-    With two inputs GPTQ is never worse than nearest rounding, by the damped h and inside the grid. With three it can be:
-    e_0 and e_1 are as small as they can be, and e_2 pays for it.
+    With two inputs GPTQ is never worse than nearest rounding, by the damped h and inside the grid. With three it can
+    be: e_0 and e_1 are as small as they can be, and e_2 pays for it.
 
     >>> w = np.array([[-0.5], [0.3], [-0.1]])
     >>> h = np.array([[1.0, -0.3, 0.4], [-0.3, 1.0, 0.3], [0.4, 0.3, 1.0]])
