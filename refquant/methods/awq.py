@@ -55,6 +55,8 @@ def awq(x: ArrayLike, w: ArrayLike, quantize: Callable[[Reals], ArrayLike]) -> R
     best, least = np.ones(m.shape, dtype), np.inf
     for a in np.arange(STEPS + 1) / STEPS:
         s = (m**a).astype(dtype)
+        if not (np.isfinite(s[:, None] * w).all() and (s > 0).all()):  # beyond the dtype, as larger powers are
+            break
         w_hat = arguments.called("awq", "quantize", "(weights) -> w_hat", "pass lambda w: rq.fake_quantize(w, rq."
                                  "dynamic_params(w, rq.INT4, 0))", quantize, s[:, None] * w)
         loss = np.sum((y - (exact / s) @ _of_shape(w_hat, w.shape)) ** 2)

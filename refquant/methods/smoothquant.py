@@ -38,7 +38,7 @@ def smoothquant(x: ArrayLike, w: ArrayLike, alpha: float = 0.5) -> Reals:
     ...     s = smoothquant(x, w, alpha)
     ...     round(sqnr_db(x[:, 1:], s[1:] * rounded(x / s)[:, 1:]))
     4
-    15
+    19
 
     With alpha = 1 the weights have the whole difference, and need scales per output. In a network 1 / s costs nothing:
     it goes into the layer before, as in cross_layer_equalization.

@@ -29,8 +29,8 @@ PLANTED = [
     ("smoothquant", "a dead channel", "(of_x > 0) & (of_w > 0)", "(of_x > 0) | (of_w > 0)"),
     ("smoothquant", "alpha for both", "of_w ** (1 - alpha)", "of_w ** alpha"),
     ("hadamard", "one stage too few", "while step < n:", "while 2 * step < n:"),
-    ("hadamard", "the last axis", "return np.moveaxis(y.reshape(last.shape) / np.sqrt(n), -1, axis)",
-     "return (y.reshape(last.shape) / np.sqrt(n))"),
+    ("hadamard", "the last axis", "np.moveaxis(y.reshape(last.shape) / np.sqrt(n), -1, axis)",
+     "y.reshape(last.shape) / np.sqrt(n)"),
     ("awq", "the worst", "if loss < least", "if loss > least"),
     ("awq", "inputs that are not divided", "(exact / s)", "exact"),
 ]
@@ -44,8 +44,9 @@ def broken(law: Law, subject: Any, examples: int = 60) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [(n, old, new) for n, _, old, new in PLANTED],
-                         ids=[f"{n}: {what}" for n, what, *_ in PLANTED])
+@pytest.mark.parametrize(("name", "old", "new"), [
+    pytest.param(name, old, new, id=f"{name}: {what}", marks=[pytest.mark.slow] * (k > 4))
+    for k, (name, what, old, new) in enumerate(PLANTED)])
 def test_a_fault_planted_in_the_method_is_found(name: str, old: str, new: str) -> None:
     module = inspect.getmodule(getattr(methods, name))
     assert module is not None

@@ -44,7 +44,7 @@ def layers(draw: st.DrawFn, n_in: st.SearchStrategy[int] = SIZES) -> Layer:
     ends = np.array(rq.minmax(w, draw(st.sampled_from([None, 0, 1]))))
     ends *= dtype.type(draw(st.sampled_from([1, 1.5, 0.6])))
     damp, act_order = draw(st.sampled_from([0.01, 0.01, 0.3, 1e-6])), draw(st.booleans())
-    return Layer(x.astype(dtype), w, fit(*ends, grid), damp, act_order)
+    return Layer(x.astype(dtype), w, fit(ends[0], ends[1], grid), damp, act_order)
 
 
 def _called(subject: Any, name: str, *args: Any, **options: Any) -> Any:
@@ -188,16 +188,16 @@ def awq_finds_the_best_power_of_the_mean(subject: Any, case: Layer) -> None:
     m = np.where(live, m / np.sqrt(m.max() * m[live].min()), 1)
     best = min(loss((m ** (i / 20)).astype(w.dtype)) for i in range(21))
     assert found <= best * (1 + 1e-6), f"awq: {found}, and {best} with another power"
-    for k in (-7, 5):
-        equal("awq: powers of two", _called(subject, "awq", x * w.dtype.type(2.0**k), w, rounded), s)
-        equal("awq: powers of two", _called(subject, "awq", x, w * w.dtype.type(2.0**k), rounded), s)
+    equal("awq: powers of two", _called(subject, "awq", x * w.dtype.type(2.0**5), w, rounded), s)
+    equal("awq: powers of two", _called(subject, "awq", x, w * w.dtype.type(2.0**-7), rounded), s)
 
 
 LAWS = (
     Law(gptq_rounds_each_row_to_the_nearest_of_its_least_squares_solution, ("gptq",), layers()),
     Law(gptq_loses_a_sum_of_squares_within_its_bound, ("gptq",), layers()),
     Law(gptq_of_two_inputs_is_no_worse_than_nearest, ("gptq",), layers(st.just(2))),
-    Law(gptq_of_a_diagonal_h_is_nearest, ("gptq",), unrelated()),
+    Law(gptq_of_a_diagonal_h_is_nearest, ("gptq",), unrelated() | strategies.every_tie().map(
+        lambda case: (np.stack([case.x, -case.x]), np.diag([2.0, 3.0]), case.params))),
     Law(smoothquant_keeps_the_product_and_balances_the_maxima, ("smoothquant",), st.tuples(
         layers(), st.sampled_from([0.5, 0.0, 1.0, 0.8]))),
     Law(hadamard_is_the_matrix_and_its_own_inverse, ("hadamard",), powers_of_two()),

@@ -19,7 +19,7 @@ def _from_the_end(h: Any) -> Any:
 
 def _gptq(factor: Callable[..., Any] = _from_the_end, share: Callable[..., Any] = lambda r: r / np.diag(r),
           damping: Callable[..., Any] = lambda h, damp: damp * np.mean(np.diag(h)), sign: int = 1, back: bool = True,
-          row: Callable[[int], int] = lambda j: j) -> Callable[..., Any]:
+          row: Callable[[Any], Any] = lambda j: j) -> Callable[..., Any]:
     """gptq with one named part exchanged."""
     @quiet
     def gptq(w: Any, h: Any, params: Any, damp: float = 0.01, *, act_order: bool = False) -> Any:
