@@ -15,39 +15,43 @@ LARGEST = np.finfo(np.float64).max
 
 @arguments.quiet
 def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *, act_order: bool = False) -> Codes:
-    """q_j = quantize(w_j - sum(r_ij / r_jj * d_i for i < j)), d = w_hat - w, r @ r.T = h + damp * mean(diag(h)) * eye.
+    """q_j = quantize(aim_j), aim_j = w_j - sum(r_ij / r_jj * d_i for i < j), one row of w after the other.
+
+    d = w_hat - w is the rounding error, and r is upper triangular with r @ r.T = h + damp * mean(diag(h)) * identity.
 
     Args:
         w: (n_in, n_out) finite reals; or blocks of inputs, (blocks, size, n_out), from split_blocks(w, size, axis=0).
         h: (n_in, n_in) finite reals, x.T @ x of calibration inputs x, a row per sample. A positive multiple of it gives
             the same codes.
-        params: on any grid, of a shape that broadcasts to w's (R12): () per tensor, (1, n_out) per output, (n_in, 1)
-            or (n_in, n_out); (blocks, 1, n_out) per group of inputs, where w is in blocks. They are given: a group's
-            scale does not follow the corrections of its weights (static groups).
+        params: on any grid, of a shape that broadcasts to w's: () per tensor, (1, n_out) per output, (n_in, 1) or
+            (n_in, n_out); where w is in blocks (blocks, 1, n_out), per group of inputs. They are given: the scale of a
+            group does not follow the corrections of its weights (static groups).
         damp: what is added to the diagonal of h, in units of its mean.
         act_order: take the inputs in the order of h_jj, the largest first, not as they come. It need not help.
     Returns:
         Codes of w's shape in the grid's dtype. w is not written to.
 
-    What is minimized: rounding moves the output x @ w by x @ d, whose sum of squares is tr(d.T @ h @ d). With h =
-    r @ r.T, that is the sum of squares of e = r.T @ d. With r upper triangular, row j of e depends on rows 0 to j of d
+    What is minimized: rounding changes the output x @ w by x @ d, whose sum of squares is tr(d.T @ h @ d). With h =
+    r @ r.T, this is the sum of squares of e = r.T @ d. With r upper triangular, row j of e depends on rows 0 to j of d
     alone:
 
-        e_j = r_jj * d_j + sum(r_ij * d_i for i < j) = r_jj * (w_hat_j - aim_j), aim_j as quantize reads it above.
+        e_j = r_jj * d_j + sum(r_ij * d_i for i < j) = r_jj * (w_hat_j - aim_j)
 
-    So the rows are rounded in turn. The errors d_i of the rows before are known then, and the value nearest to aim_j
-    makes e_j as small as it can be: |e_j| <= r_jj * step / 2, unless aim_j lies beyond the grid. No later row changes
-    e_j. What the choice does to later e is not asked; this is why the sum of all need not be the least.
+    So the rows are rounded in turn. When row j is, the errors d_i of the rows before it are known, and the value
+    nearest to aim_j makes e_j as small as it can be: |e_j| <= r_jj * step / 2, unless aim_j lies beyond the grid. No
+    later row changes e_j. What the choice costs in later rows is not asked. This is why the sum of all need not be the
+    least.
 
     What r says, in words of least squares: regress x_j on the inputs after it. r_jj**2 is the residual sum of squares,
-    the part of row j's error that no later row can correct. Then r_ij / r_jj is the coefficient of x_i on x_j, after
-    both are cleared of what the inputs after j explain, since the rows after j will correct that themselves.
+    the part of row j's error that no later row can correct. And r_ij / r_jj is the share of row i's error that row j
+    corrects: the coefficient of x_i on x_j, when both are cleared of what the inputs after j explain. (The rows after j
+    will correct that part.)
 
-    Why the paper factors the inverse: it corrects forward. Once row i is rounded, all rows after it move at once to
-    where the output is best again, w_j -= u_ij / u_ii * (w_i - w_hat_i). This move is the least-squares solution in the
-    rows from i on. It needs row i of the inverse of h without the inputs before i, and the upper triangular u with
-    u.T @ u = inverse of h holds all these rows, each divided by a root. Since u is the inverse of r, the moves that
-    reach row j add up to aim_j: the codes are the same, and r needs no inverse.
+    Why the paper factors the inverse of h: it corrects forward. Once row i is rounded, all rows after it move at once
+    to where the output is best again, w_j -= u_ij / u_ii * (w_i - w_hat_i): least squares in these rows, given w_hat_i.
+    The solution needs the first row of an inverse, that of h without the inputs before i. The upper triangular u with
+    u.T @ u = inverse of h holds all these first rows, each divided by the root of its first number. Now u is the
+    inverse of r, so all moves of row j together lead to aim_j. The codes are the same, and r needs no inverse.
 
     Rounding each weight to the nearest does not give the best matrix. These two inputs are always equal, so that only
     the sum of the weights counts, 0.8:
@@ -57,8 +61,8 @@ def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *
     >>> quantize([[0.4], [0.4]], step).ravel(), gptq([[0.4], [0.4]], x.T @ x, step).ravel()
     (array([0, 0], dtype=int8), array([0, 1], dtype=int8))
 
-    With two inputs GPTQ is never worse than nearest rounding, by the damped h and inside the grid. With three it can
-    be: e_0 and e_1 are as small as they can be, and e_2 pays for it.
+    With two inputs GPTQ is never worse than nearest rounding, by the damped h. With three it can be. Here e_0 and e_1
+    are as small as they can be, and e_2 pays for it:
 
     >>> w = np.array([[-0.5], [0.3], [-0.1]])
     >>> h = np.array([[1.0, -0.3, 0.4], [-0.3, 1.0, 0.3], [0.4, 0.3, 1.0]])
@@ -80,7 +84,7 @@ def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *
 
     A dead input, h_jj = 0, keeps its nearest codes and moves no other row; the mean that damp counts in is that of the
     live ones. (The authors' code sets such weights to 0 and counts h_jj as 1.) Sums are float64. An aim is rounded in
-    the dtype in which quantize rounds w (R3), so a diagonal h gives quantize(w, params) bit for bit.
+    the dtype in which quantize rounds w, so a diagonal h gives quantize(w, params) bit for bit.
 
     Raises:
         ValueError: shapes that do not fit, NaN or infinities, an h that is no x.T @ x (not symmetric, or indefinite) or
@@ -112,9 +116,9 @@ def _rounded(w: Reals, share: Reals, params: list[AffineParams]) -> Codes:
     dtype = params[0].grid.arithmetic(w.dtype)
     for first in range(0, len(w), BLOCK):
         after = slice(first, first + BLOCK)
-        for j, made in enumerate(share[:first, after].T @ d[:first], first):
-            made += share[first:j, j] @ d[first:j]
-            aim = exact[j] - (made + 0.0)  # made may be -0.0; subtracting +0.0 keeps the sign of w's zeros
+        for j, correction in enumerate(share[:first, after].T @ d[:first], first):
+            correction += share[first:j, j] @ d[first:j]
+            aim = exact[j] - (correction + 0.0)  # never -0.0: subtracting it would take the sign from zeros of w
             q[j] = quantize(aim.astype(dtype), params[j])
             np.clip(dequantize(q[j], params[j]) - exact[j], -LARGEST, LARGEST, out=d[j])  # no infinity (R11)
     return q
@@ -160,7 +164,7 @@ def _fitting(w: Reals, h: Reals, params: AffineParams) -> None:
     if not h.any():
         raise arguments.error(ValueError, "gptq", "`h` must be x.T @ x of at least one calibration row that is not 0",
                               f"zeros alone of shape {h.shape}", "give the layer's inputs on calibration data")
-    norm, tol = np.sqrt(np.maximum(np.diag(h), 0)), max(1e-5, 4 * float(np.finfo(h.dtype).eps))
+    norm, tol = np.sqrt(np.maximum(np.diag(h), 0)), max(1e-4, 4 * float(np.finfo(h.dtype).eps))
     most = norm[:, None] * norm
     arguments.none("gptq", (np.abs(h - h.T) > tol * most) | (np.abs(h) > (1 + tol) * most), h, "`h` must be x.T @ x: "
                    "symmetric, and |h_ij| at most sqrt(h_ii * h_jj)", "give h = x.T @ x of the layer's inputs x")

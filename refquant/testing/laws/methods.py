@@ -188,8 +188,8 @@ def awq_finds_the_best_power_of_the_mean(subject: Any, case: Layer) -> None:
     m = np.where(live, m / np.sqrt(m.max() * m[live].min()), 1)
     best = min(loss((m ** (i / 20)).astype(w.dtype)) for i in range(21))
     assert found <= best * (1 + 1e-6), f"awq: {found}, and {best} with another power"
-    equal("awq: powers of two", _called(subject, "awq", x * w.dtype.type(2.0**5), w, rounded), s)
-    equal("awq: powers of two", _called(subject, "awq", x, w * w.dtype.type(2.0**-7), rounded), s)
+    scaled = x * w.dtype.type(2.0**5), w * w.dtype.type(2.0**-7)
+    equal("awq: powers of two", _called(subject, "awq", *scaled, rounded), s)
 
 
 LAWS = (
