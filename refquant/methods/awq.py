@@ -44,7 +44,7 @@ def awq(x: ArrayLike, w: ArrayLike, quantize: Callable[[Reals], ArrayLike]) -> R
         ValueError: no data, shapes that do not fit, NaN or infinities, also in what quantize returns.
         TypeError: other dtypes, a quantize that is no function of weights.
     Source: Lin et al. 2023 (arXiv:2306.00978), section 3.2, eq. 4 and 5. Its clipping of the weights is another search,
-    left out here. The authors' code bounds m from below by 1e-4, and does not try a = 1.
+    left out here. The authors' code bounds m**a from below by 1e-4, and does not try a = 1.
     """
     x, w = inputs_and_weights("awq", x, w)
     dtype = np.result_type(x, w, np.float32)
