@@ -60,7 +60,7 @@ def awq(x: ArrayLike, w: ArrayLike, quantize: Callable[[Reals], ArrayLike]) -> R
         w_hat = arguments.called("awq", "quantize", "(weights) -> w_hat", "pass lambda w: rq.fake_quantize(w, rq."
                                  "dynamic_params(w, rq.INT4, 0))", quantize, s[:, None] * w)
         loss = np.sum((y - (exact / s) @ _of_shape(w_hat, w.shape)) ** 2)
-        if loss < least * (1 - 1e-9):  # better beyond the rounding errors of the sums
+        if loss < least * (1 - 1e-6):  # better beyond the rounding errors, also of float32
             best, least = s, loss
     return best
 
