@@ -1,4 +1,4 @@
-"""Mutants of the methods: the text of the method's module, changed in one place. They name the method, not a rule."""
+"""Mutants of the methods: the text of the method's module, changed in one place. Most name the method, not a rule."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def _changed(method: str, old: str, new: str) -> Any:
     return getattr(changed, method)
 
 
-def _mutant(method: str, name: str, old: str, new: str) -> Mutant:
+def _mutant(method: str, name: str, old: str, new: str, rule: str = "") -> Mutant:
     """A mutant that is made when it is first called."""
-    return Mutant(name, method, {method: lambda *args, **options: _changed(method, old, new)(*args, **options)})
+    return Mutant(name, rule or method, {method: lambda *args, **options: _changed(method, old, new)(*args, **options)})
 
 
 MUTANTS = (
@@ -46,8 +46,9 @@ MUTANTS = (
     _mutant("gptq", "dead weights become 0", ORDER, f"{ORDER}; q[np.diag(h) == 0] = 0"),
     _mutant("gptq", "codes that stay in another order", "q[order] =", "q[:len(order)] ="),
     _mutant("gptq", "rows by the scale of another", "[each[j] for j in order]", "each"),
-    _mutant("gptq", "an aim rounded in float64", "aim.astype(dtype)", "aim"),
-    _mutant("gptq", "the sign of zero lost on the way", "exact[j] - (correction + 0.0)", "0.0 + exact[j] - correction"),
+    _mutant("gptq", "an aim rounded in float64", "aim.astype(dtype)", "aim", "R3"),
+    _mutant("gptq", "the sign of zero lost on the way", "exact[j] - (correction + 0.0)",
+            "0.0 + exact[j] - correction", "R17"),
     _mutant("smoothquant", "alpha for 1 - alpha", "of_x**alpha / of_w ** (1 - alpha)",
             "of_x ** (1 - alpha) / of_w**alpha"),
     _mutant("smoothquant", "means for maxima", "np.abs(x).max(axis=0)", "np.abs(x).mean(axis=0)"),
