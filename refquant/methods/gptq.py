@@ -9,7 +9,7 @@ from .. import arguments
 from ..affine import AffineParams, dequantize, parameters, quantize
 from ..arguments import Codes, Reals
 
-BLOCK = 32  # rows that wait for one matrix product; it changes the speed alone
+BLOCK = 32  # rows whose corrections by all rows before them are one matrix product; it changes the speed alone
 LARGEST = np.finfo(np.float64).max
 
 
@@ -17,7 +17,8 @@ LARGEST = np.finfo(np.float64).max
 def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *, act_order: bool = False) -> Codes:
     """q_j = quantize(aim_j), aim_j = w_j - sum(r_ij / r_jj * d_i for i < j), one row of w after the other.
 
-    d = w_hat - w is the rounding error, and r is upper triangular with r @ r.T = h + damp * mean(diag(h)) * identity.
+    d = w_hat - w is how far each weight was moved, and r is upper triangular with r @ r.T = h + damp * mean(diag(h)) *
+    identity, the damped h. mean counts the inputs with h_jj > 0.
 
     Args:
         w: (n_in, n_out) finite reals; or blocks of inputs, (blocks, size, n_out), from split_blocks(w, size, axis=0).
@@ -31,27 +32,27 @@ def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *
     Returns:
         Codes of w's shape in the grid's dtype. w is not written to.
 
-    What is minimized: rounding changes the output x @ w by x @ d, whose sum of squares is tr(d.T @ h @ d). With h =
-    r @ r.T, this is the sum of squares of e = r.T @ d. With r upper triangular, row j of e depends on rows 0 to j of d
-    alone:
+    What is minimized: w_hat instead of w changes the output x @ w by x @ d, whose sum of squares is tr(d.T @ h @ d).
+    Damping adds to h what noise in x would add. With this damped h = r @ r.T, tr(d.T @ h @ d) is the sum of squares of
+    e = r.T @ d. Since r is upper triangular, row j of e depends on rows 0 to j of d alone:
 
         e_j = r_jj * d_j + sum(r_ij * d_i for i < j) = r_jj * (w_hat_j - aim_j)
 
-    So the rows are rounded in turn. When row j is, the errors d_i of the rows before it are known, and the value
-    nearest to aim_j makes e_j as small as it can be: |e_j| <= r_jj * step / 2, unless aim_j lies beyond the grid. No
-    later row changes e_j. What the choice costs in later rows is not asked. This is why the sum of all need not be the
-    least.
+    So the rows are rounded in turn. When row j is, the differences d_i of the rows before it are known, and the value
+    nearest to aim_j makes |e_j| as small as it can be: at most r_jj * scale / 2, unless aim_j lies beyond the grid. No
+    later row changes e_j. But a larger |e_j| might have made later ones smaller, and nobody asks that. So the sum of
+    squares need not be the least.
 
-    What r says, in words of least squares: regress x_j on the inputs after it. r_jj**2 is the residual sum of squares,
-    the part of row j's error that no later row can correct. And r_ij / r_jj is the share of row i's error that row j
-    corrects: the coefficient of x_i on x_j, when both are cleared of what the inputs after j explain. (The rows after j
-    will correct that part.)
+    What r says, in words of least squares: regress x_j on the inputs after it. r_jj**2 is the residual sum of squares:
+    the part of row j's error that no later row can correct. And r_ij / r_jj is how much of d_i row j takes back: the
+    coefficient of x_i on x_j, after what the inputs after j explain has been removed from both. (The rows after j take
+    back that part.)
 
-    Why the paper factors the inverse of h: it corrects forward. Once row i is rounded, all rows after it move at once
-    to where the output is best again, w_j -= u_ij / u_ii * (w_i - w_hat_i): least squares in these rows, given w_hat_i.
-    The solution needs the first row of an inverse, that of h without the inputs before i. The upper triangular u with
-    u.T @ u = inverse of h holds all these first rows, each divided by the root of its first number. Now u is the
-    inverse of r, so all moves of row j together lead to aim_j. The codes are the same, and r needs no inverse.
+    The paper corrects forward instead. As soon as row i is rounded, every row j after it moves to where the output is
+    best again, by u_ij / u_ii * (w_hat_i - aim_i), and aim_i is w_i after the moves before. This is least squares in
+    the rows after i, and u is the upper triangular factor of the inverse, u.T @ u = inverse of h. Both forms give the
+    same codes: u is the inverse of r, so u_ii = 1 / r_ii, and the move is u_ij * e_i. And d = u.T @ e, so the moves of
+    row j, summed over i < j, are d_j - u_jj * e_j = aim_j - w_j. The form here needs no inverse.
 
     Rounding each weight to the nearest does not give the best matrix. These two inputs are always equal, so that only
     the sum of the weights counts, 0.8:
@@ -61,8 +62,9 @@ def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *
     >>> quantize([[0.4], [0.4]], step).ravel(), gptq([[0.4], [0.4]], x.T @ x, step).ravel()
     (array([0, 0], dtype=int8), array([0, 1], dtype=int8))
 
-    With two inputs GPTQ is never worse than nearest rounding, by the damped h. With three it can be. Here e_0 and e_1
-    are as small as they can be, and e_2 pays for it:
+    With two inputs GPTQ is never worse than nearest rounding, measured by the damped h: both round the first row alike,
+    and GPTQ then rounds the second in the best way. With three it can be worse. Here nearest rounding has the larger
+    |e_1|, and a much smaller |e_2|:
 
     >>> w = np.array([[-0.5], [0.3], [-0.1]])
     >>> h = np.array([[1.0, -0.3, 0.4], [-0.3, 1.0, 0.3], [0.4, 0.3, 1.0]])
@@ -82,16 +84,18 @@ def gptq(w: ArrayLike, h: ArrayLike, params: AffineParams, damp: float = 0.01, *
     >>> groups.scale.shape, q.shape, join_blocks(dequantize(q, groups), axis=0).shape
     ((2, 1, 3), (2, 2, 3), (4, 3))
 
-    A dead input, h_jj = 0, keeps its nearest codes and moves no other row; the mean that damp counts in is that of the
-    live ones. (The authors' code sets such weights to 0 and counts h_jj as 1.) Sums are float64. An aim is rounded in
-    the dtype in which quantize rounds w, so a diagonal h gives quantize(w, params) bit for bit.
+    A dead input, h_jj = 0, keeps its nearest codes and moves no other row, and so does padding of the last block. (The
+    authors' code sets such weights to 0 and counts h_jj as 1.) Sums are float64. An aim is rounded in the dtype in
+    which quantize rounds w. Where h is diagonal, aim_j is w_j, and the codes are those of quantize(w, params), bit for
+    bit.
 
     Raises:
         ValueError: shapes that do not fit, NaN or infinities, an h that is no x.T @ x (not symmetric, or indefinite) or
             of no data (all 0), one that is singular after damping, a damp below 0; as quantize.
         TypeError: as quantize.
     Source: Frantar et al. 2022 (arXiv:2210.17323), section 4, algorithm 1; the forward move is eq. 2. Chen et al. 2025
-    (arXiv:2507.18553) show that it is Babai's nearest plane algorithm, and so the bound on the error.
+    (arXiv:2507.18553) show that it is Babai's nearest plane algorithm for lattices. The bound on the sum of squares is
+    the sum of (r_jj * scale / 2)**2.
     """
     w, h = arguments.finite("gptq", w, "w"), arguments.finite("gptq", h, "h")
     damp = arguments.real("gptq", damp, "damp", "from 0", lambda v: 0 <= v < np.inf, "0.01")
