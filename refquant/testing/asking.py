@@ -23,6 +23,7 @@ class Box(NamedTuple):
 
     quantize: Quantize
     grid: Grid
+    says: tuple[str, str] = ("This is", "As in")
 
     def codes(self, x: Any, scale: Any, zero_point: Any) -> Any:
         """The codes of an array, as int64; x is not kept.

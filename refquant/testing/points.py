@@ -113,7 +113,7 @@ def subnormal(zero_point: int) -> Points:
 
 
 def beyond(grid: Grid, zero_point: int) -> Points:
-    """Beyond the codes at scale 1: by halves, by many, in each binade; infinities last.
+    """Beyond the codes at scale 1: by halves, by many, in each binade.
 
     >>> from refquant import INT8
     >>> beyond(INT8, 0).x[:3]
@@ -121,5 +121,5 @@ def beyond(grid: Grid, zero_point: int) -> Points:
     """
     by = np.array([0.5, 1, 1.5, 3, 12, 200, 40_000])
     far = np.concatenate([[1e5, 2e9, 3e9, 5e9, 9e18, 1e19, 1e38], BINADES])
-    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far, [np.inf, -np.inf]])
+    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far])
     return numbers(x, np.float32(1), zero_point)
