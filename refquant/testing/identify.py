@@ -32,6 +32,7 @@ from ..engines.operators import OPERATORS
 from ..grids import INT8, Grid, IntGrid
 from .asking import ALIKE, Box, call
 from .check import takes
+from .forms import name_of
 from .layouts import written
 from .points import LENGTH, PLAIN, SMALLEST, Points, beyond, numbers, ordinary, subnormal, zeros
 from .table import NOT_KNOWN, Table
@@ -170,7 +171,8 @@ class Seen(NamedTuple):
 
 
 def _look(box: Box, zero_points: Sequence[int]) -> Seen:
-    grid, points = box.grid, ordinary(box.grid, zero_points)
+    grid, by_range = box.grid, name_of(box.quantize, "").startswith("by_range(")
+    points = ordinary(grid, zero_points, 24 - grid.bits if by_range else 24)
     lowest = -(2 ** (grid.bits - 1))
     narrow = grid.qmin < 0 and box.outcome(lowest, 1, 0) == lowest + 1
     far, small = [beyond(grid, z) for z in zero_points[:3]], subnormal(zero_points[0])
@@ -288,10 +290,10 @@ def _of_subnormals(seen: Seen) -> str:
     large = seen.box.outcomes(few._replace(x=few.x * LARGER, scale=few.scale * LARGER), 64)
     if codes and codes == large:
         return "as other numbers"
-    if codes and codes == seen.box.outcomes(few._replace(x=0 * few.x), 64):
-        return "count as 0"
     if not codes or None in large:
         return NOT_KNOWN
+    if codes == seen.box.outcomes(few._replace(x=0 * few.x), 64):
+        return "count as 0"
     i = next(i for i, code in enumerate(codes) if code != large[i])
     return (f"otherwise: {_code(codes[i])}; {_code(large[i])} if x and scale are 2**126 times as large\n"
             f"    {_at(few, i)}")
