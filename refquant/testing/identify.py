@@ -6,17 +6,17 @@ rounds. So 0.5 with scale 1 and zero point 1 is 2 there, and 1 in ONNX Runtime a
     import torch
 
     def pytorch(x, params):
-        q = torch.quantize_per_tensor(torch.from_numpy(x), float(params.scale), int(params.zero_point), torch.qint8)
-        return q.int_repr().numpy()
+        q = torch.quantize_per_tensor(x, float(params.scale), int(params.zero_point), torch.qint8)
+        return q.int_repr()
 
-    print(identify(pytorch))     # division fused_reciprocal, zero_point before_rounding, rounding half_even, NaN qmax
+    print(identify(pytorch, arrays=torch.from_numpy))  # fused_reciprocal, before_rounding, half_even, NaN qmax
 
 The answer also names the known engines that do the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
@@ -32,7 +32,7 @@ from ..engines.operators import OPERATORS
 from ..grids import INT8, Grid, IntGrid
 from .asking import ALIKE, Box, call
 from .check import takes
-from .forms import name_of
+from .forms import in_arrays, name_of
 from .layouts import written
 from .points import LENGTH, PLAIN, SMALLEST, Points, beyond, numbers, ordinary, subnormal, zeros
 from .table import NOT_KNOWN, Table
@@ -75,14 +75,16 @@ class Identity(NamedTuple):
         lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}", f"subnormal  {self.subnormal}",
                   f"arrays     {self.arrays}", f"narrow     {lowest}"]
         if len(self.conventions) > 1:
-            who = "input" if self.proven else "number that was asked"
+            table = self.arrays.startswith(NOT_KNOWN)
+            who = "input" if self.proven else "row" if table else "number that was asked"
             lines += [f"No {who} tells these apart:", *(f"    {c}" for c in self.conventions[:20])]
             lines += [f"    and {len(self.conventions) - 20} more"] * (len(self.conventions) > 20)
         return "\n".join([*lines, *self.more])
 
 
 @quiet
-def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False) -> Identity:
+def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
+             arrays: Callable[[Any], Any] | None = None) -> Identity:
     """Which of the named conventions gives the codes that `quantize` gives, on every number that is asked.
 
     Args:
@@ -90,6 +92,7 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False) -> Id
             table of measured rows (x, scale, zero_point, code).
         grid: of equal steps, of at most 16 bits; whether the lowest signed code is used is found out.
         symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
+        arrays: torch.from_numpy, or another function that makes x, params.scale and params.zero_point of NumPy's.
 
     24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
     all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
@@ -130,6 +133,7 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False) -> Id
                     "say; rq.UINT4 and others too")
     if hasattr(quantize, "__len__"):
         return _told(_tabled(Table.of(quantize, grid)), symmetric)
+    quantize = in_arrays(quantize, arrays)
     takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
     box = Box(quantize, grid)
     box.codes(np.zeros(2, np.float32), np.float32(1), 0)

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from quantizers.pasted import EARLY, FIRST, Quantizer, of
 from recorded import decoded, encoded
 
 import refquant as rq
-
-from .pasted import FIRST, Quantizer, of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "quantizers.json"
 UINT8 = rq.UINT8
@@ -28,7 +27,6 @@ SHORT = [("0x1p+0", 0), ("0x1p+0", 128), ("0x1p+0", 3), ("0x1p+0", 255), ("0x1.c
 FULL = [("0x1.99999ap-4", 0), ("0x1.ffc004p+0", 3), ("0x1.a30fecp-1", 128), ("0x1.fffffcp+0", 200)]
 TINY = [("0x1.4p+0", 0), ("0x1.4p+0", 128), ("0x1.4p-126", 0), ("0x1.4p-126", 128)]
 
-EARLY = "round(x / scale + zero point): the zero point is added before rounding, in float32"
 RECORDED = [
     of("qonnx", "int_quant", "np.round(clip(x / scale + zero point))", EARLY, """
        from qonnx.custom_op.general.intquant import int_quant
