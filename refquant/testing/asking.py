@@ -15,7 +15,7 @@ from .check import Quantize, silent
 from .layouts import LENGTHS, layouts, written
 from .points import LENGTH, Points
 
-ALIKE = "of any length and layout alike"
+ALIKE = "alike in every length and layout asked"
 
 
 class Box(NamedTuple):

@@ -29,7 +29,7 @@ from ..engines.alike import one_function
 from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, refused, sum_through_int64
 from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..engines.operators import OPERATORS
-from ..grids import INT8, Grid, IntGrid
+from ..grids import INT8, INT32, Grid, IntGrid
 from .asking import ALIKE, Box, call
 from .check import takes
 from .forms import in_arrays, name_of
@@ -96,7 +96,7 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
 
     24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
     all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
-    17, 64 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide no
+    17, 64, 127 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide no
     name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
     If no name is left, the nearest is told, and one input where the two part.
 
@@ -112,7 +112,7 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     infinity   saturates
     NaN        code 0
     subnormal  as other numbers
-    arrays     of any length and layout alike
+    arrays     alike in every length and layout asked
     narrow     no
 
     Of a table nothing is known but its rows: names are those that give the code of every row.
@@ -202,13 +202,18 @@ def _tabled(table: Table) -> Seen:
 
 
 def _everybody(seen: Seen) -> Iterable[tuple[Convention, Any]]:
-    """Every way to divide, add the zero point and round, and its codes for ordinary numbers."""
+    """Every way to divide, add the zero point and round, and its codes for ordinary numbers; NaN beyond the codes."""
+    for c, q in _unclipped(seen):
+        yield c, np.where((q >= seen.ends.qmin) & (q <= seen.ends.qmax), q, np.nan)
+
+
+def _unclipped(seen: Seen) -> Iterable[tuple[Convention, Any]]:
     for division, zero_point in product(NAMED["division"], NAMED["zero_point"]):
         v, rest = arrays.quotients(Convention(division, zero_point), *seen.points, seen.ends)
         for rounding in NAMED["rounding"]:
             c = Convention(division, zero_point, rounding)
-            yield c, arrays.cast(c, v, rest, seen.ends)
-    yield from ((c, arrays.codes(c, *seen.points, seen.ends)) for c in PECULIAR)
+            yield c, arrays.cast(c, v, rest, INT32)
+    yield from ((c, arrays.codes(c, *seen.points, INT32)) for c in PECULIAR)
 
 
 def _casts(c: Convention) -> list[Convention]:
@@ -222,8 +227,13 @@ def _expected(c: Convention, points: Points, grid: Grid) -> list[Code]:
 
 
 def _overflows(seen: Seen, c: Convention) -> bool:
-    """Whether finite numbers beyond the codes become c's codes."""
-    return all(_expected(c, points, seen.ends) == codes for points, codes in seen.far)
+    """Whether finite numbers become c's codes where they are rounded to what lies beyond, too."""
+    return not _parting(seen, c).size and all(_expected(c, points, seen.ends) == codes for points, codes in seen.far)
+
+
+def _parting(seen: Seen, c: Convention) -> Any:
+    codes = arrays.codes(c, *seen.points, seen.ends)
+    return np.flatnonzero((codes != seen.codes) & ~np.isnan(codes))
 
 
 def _as_subnormals_say(seen: Seen, fit: list[Convention]) -> list[Convention]:
@@ -321,12 +331,14 @@ def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
 
 def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
     """The nearest convention, and an input where the two part."""
-    if wrong.size:
+    casts = [each for each in _casts(c) if not _parting(seen, each).size]
+    if wrong.size or not casts:
+        wrong = _parting(seen, c)
         few = seen.points.at(wrong[:1])
         return (f"Nearest is {c}; it differs for {wrong.size} of {len(seen.codes)} numbers, as for\n    "
                 f"{_at(few, 0)}: {seen.codes[wrong[0]]} instead of {_expected(c, few, seen.ends)[0]}")
     parting = {each: [(points, i) for points, codes in seen.far for i, (code, other) in enumerate(zip(
-        codes, _expected(each, points, seen.ends), strict=True)) if code != other] for each in _casts(c)}
+        codes, _expected(each, points, seen.ends), strict=True)) if code != other] for each in casts}
     # the one that goes along farthest beyond the codes
     c = max(parting, key=lambda each: min((abs(points.x[i]) for points, i in parting[each]), default=np.inf))
     if not parting[c]:

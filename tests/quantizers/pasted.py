@@ -167,7 +167,7 @@ QUANTIZERS = [
        infinity   +inf: code 0, -inf: code 0
        NaN        code 0
        subnormal  as other numbers
-       arrays     of any length and layout alike
+       arrays     alike in every length and layout asked
        narrow     no
        No input tells these apart:
            division=reciprocal, cast=wrapping
@@ -224,7 +224,6 @@ QUANTIZERS = [
        check_quantizer(mine, grids=rq.INT8, per_tensor=True, arrays=jax.numpy.asarray, examples=10)
        """, """
        R5 is broken: the zero point is added after rounding.
-       identify may tell how it differs.
        """),
     of("sentence-transformers", "quantize_embeddings, uint8", "floor((x - lo) / ((hi - lo) / 255)), clipped",
        "R4: the fraction is dropped, and lo subtracted first", """
@@ -257,7 +256,7 @@ QUANTIZERS = [
        infinity   +inf: code 0, -inf: code 0
        NaN        code 0
        subnormal  as other numbers
-       arrays     of any length and layout alike
+       arrays     alike in every length and layout asked
        narrow     no
        Nearest is division=in_float64, zero_point=before_rounding_in_float64, cast=wrapping
        """),

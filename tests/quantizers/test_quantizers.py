@@ -36,7 +36,10 @@ def said(quantizer: Quantizer) -> str:
 def test_the_verdict_is_the_one_in_the_table(quantizer: Quantizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "numpy")
     needs(MODULES.get(quantizer.package, quantizer.package.replace("-", "_")), "quantizers")
-    assert said(quantizer) == quantizer.says
+    found = said(quantizer)
+    if quantizer.package == "qwix" and quantizer.says.endswith("rounding."):
+        found = found.splitlines()[0]  # which hints ten examples leave depends on what hypothesis draws
+    assert found == quantizer.says
 
 
 #: The convention of those whose function takes (x, params), or (x, lo, hi), as their source has it.
