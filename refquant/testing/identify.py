@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,16 +29,14 @@ from ..engines.alike import one_function
 from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, refused, sum_through_int64
 from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..engines.operators import OPERATORS
-from ..grids import INT8, INT32, Grid, IntGrid
+from ..grids import INT8, INT32, Grid
 from .asking import ALIKE, Box, call
 from .check import takes
-from .forms import in_arrays, name_of
+from .forms import in_arrays
 from .layouts import written
-from .points import LENGTH, PLAIN, SMALLEST, Points, beyond, numbers, ordinary, subnormal, zeros
+from .points import Points, numbers, zeros
+from .seen import LARGER, Code, Seen, look, tabled
 from .table import NOT_KNOWN, Table
-
-Code: TypeAlias = "int | None"
-LARGER = np.float32(2.0**126)
 
 
 class Identity(NamedTuple):
@@ -96,8 +94,8 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
 
     24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
     all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
-    17, 64, 127 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide no
-    name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
+    17, 64, 127 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide
+    no name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
     If no name is left, the nearest is told, and one input where the two part.
 
     >>> import refquant as rq
@@ -132,12 +130,12 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
         raise error(ValueError, "identify", "`grid` must have equal steps and at most 16 bits", repr(grid), "rq.INT8, "
                     "say; rq.UINT4 and others too")
     if hasattr(quantize, "__len__"):
-        return _told(_tabled(Table.of(quantize, grid)), symmetric)
+        return _told(tabled(Table.of(quantize, grid)), symmetric)
     quantize = in_arrays(quantize, arrays)
     takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
     box = Box(quantize, grid)
     box.codes(np.zeros(2, np.float32), np.float32(1), 0)
-    return _told(_look(box, zeros(grid, symmetric)), symmetric)
+    return _told(look(box, zeros(grid, symmetric)), symmetric)
 
 
 def _told(seen: Seen, symmetric: bool) -> Identity:
@@ -153,53 +151,7 @@ def _told(seen: Seen, symmetric: bool) -> Identity:
                     seen.narrow, proven, more)
 
 
-# ---------------------------------------------------------------------------------------------- what is seen
-
-class Seen(NamedTuple):
-    """What a quantizer gave: for ordinary numbers, beyond the codes, for subnormal numbers and for NaN.
-
-    ends: the grid of the codes that it gives; narrow: whether it is narrow, None where nothing calls for the lowest.
-    plain: which numbers are no decision points. infinite, nan: zero points, with the codes of inf and -inf, or of NaN.
-    """
-
-    box: Box | Table
-    ends: Grid
-    narrow: bool | None
-    points: Points
-    codes: Any
-    plain: Any
-    far: list[tuple[Points, list[Code]]]
-    small: tuple[Points, list[Code]]
-    infinite: list[tuple[int, list[Code]]]
-    nan: list[tuple[int, list[Code]]]
-
-
-def _look(box: Box, zero_points: Sequence[int]) -> Seen:
-    grid, by_range = box.grid, name_of(box.quantize, "").startswith("by_range(")
-    points = ordinary(grid, zero_points, 24 - grid.bits if by_range else 24)
-    lowest = -(2 ** (grid.bits - 1))
-    narrow = grid.qmin < 0 and box.outcome(lowest, 1, 0) == lowest + 1
-    far, small = [beyond(grid, z) for z in zero_points[:3]], subnormal(zero_points[0])
-    infinite = [(z, [box.outcome(end, 1, z) for end in (np.inf, -np.inf)]) for z in zero_points[:3]]
-    nan = [(z, [box.outcome(np.nan, 1, z)]) for z in (0, min(3, grid.qmax) if len(zero_points) > 1 else 0)]
-    ends = IntGrid(grid.bits, signed=grid.qmin < 0, narrow=narrow)
-    return Seen(box, ends, ends.qmin == -ends.qmax, points, box.calls(points),
-                np.arange(len(points.x)) % LENGTH >= LENGTH - PLAIN, [(each, box.outcomes(each)) for each in far],
-                (small, box.outcomes(small, 64)), infinite, nan)
-
-
-def _tabled(table: Table) -> Seen:
-    points, grid = table.points, table.grid
-    x, scale, z = points
-    lowest = arrays.codes(Convention(), *points, grid) == -(2 ** (grid.bits - 1))  # never, if unsigned
-    narrow = bool((table.codes[lowest] > grid.qmin).all()) or grid.qmin == -grid.qmax if lowest.any() else None
-    steps, normal = x / scale.astype(np.float64) + z, ((np.abs(x) >= SMALLEST) | (x == 0)) & (scale <= LARGER)
-    inside, finite = (grid.qmin <= steps) & (steps <= grid.qmax), np.isfinite(x)
-    return Seen(table, IntGrid(grid.bits, signed=grid.qmin < 0, narrow=bool(narrow)), narrow,
-                points.at(inside & normal), table.codes[inside & normal], np.ones(len(x), bool),
-                [table.at(finite & normal & ~inside)], table.at(finite & ~normal),
-                table.special(np.inf, -np.inf), table.special(np.nan))
-
+# ---------------------------------------------------------------------------------------------- what fits
 
 def _everybody(seen: Seen) -> Iterable[tuple[Convention, Any]]:
     """Every way to divide, add the zero point and round, and its codes for ordinary numbers; NaN beyond the codes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,12 +23,13 @@ def measured(where: str, rows: Any, columns: str) -> Any:
     Raises:
         ValueError: no rows, or rows of another length.
     """
-    try:
+    table: Any = np.empty(0)
+    got = repr(rows)[:60]
+    with suppress(TypeError, ValueError):
         table = np.asarray(rows, np.float64)
-    except (TypeError, ValueError):
-        table = np.empty(0)
+        got = f"shape {table.shape}"
     if table.ndim != 2 or table.shape[1] != 4 or not len(table):
-        raise error(ValueError, where, f"a table must have rows ({columns})", f"{rows!r}"[:60],
+        raise error(ValueError, where, f"a table must have rows ({columns})", got,
                     f"np.stack([{columns}], axis=1) makes them of arrays; or pass a function")
     return table.T
 

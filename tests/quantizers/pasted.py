@@ -125,7 +125,7 @@ QUANTIZERS = [
        check_quantizer(mine, grids=rq.UINT8)
        """, _broken("R5", "with zero_point=before_rounding")),
     of("neural-compressor", "quant_tensor, asymmetric", "scale (hi - lo) / 15; round(x / scale) + zero point, clipped",
-       "right, and so is its scale", """
+       "scale and codes are refquant's own", """
        import torch; from neural_compressor.torch.algorithms.weight_only.utility import quant_tensor
        def mine(x):
            codes, *rest = quant_tensor(x, bits=4, scheme="asym", return_int=True)
