@@ -41,8 +41,8 @@ form of yours, and what to paste:
     (acc, m) -> rounded products          print(identify_requantizer(mine))
     float codes, a codebook               check_quantizer(mine, grids=rq.E4M3)
 
-What it is made for is said by name, in any of these calls (check_dynamic takes arrays= and data_precision=, identify arrays= and
-symmetric=):
+What it is made for is said by name, in any of these calls (check_dynamic takes arrays= and data_precision=, identify
+arrays= and symmetric=):
 
     one scale, one zero point             per_tensor=True
     no zero point                         symmetric=True
