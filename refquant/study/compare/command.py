@@ -63,9 +63,8 @@ def run(options: argparse.Namespace) -> int:
     if options.list_methods:
         echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
         return 0
-    for name in ALONE:
-        if getattr(options, name):
-            return _alone(options, name)
+    if alone := [name for name in ALONE if getattr(options, name)]:
+        return _alone(options, alone[0])
     seeds, jobs, epochs = runs("compare", options, 10_000)
     plan = plan_of(options, epochs)
     if out := [name for name in plan.methods for grid in plan.grids if not takes(all_methods()[name], grid)]:

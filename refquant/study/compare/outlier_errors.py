@@ -122,7 +122,8 @@ LAYER = (
     "negative inputs are 0. w / c: the weights that read the two channels are c times smaller, so that the product is "
     "the same for every c. Elsewhere the weights are kept: large outliers are most of the product, and its decibels "
     "hide what becomes of the other channels. W4A4: x and w in 4 bits, one scale for the weights of an output. static: "
-    f"one range for all of x, from {ROWS} other rows; per row: a range for each row, from this row.")
+    f"one range for all of x, from {ROWS} other rows, which clips what exceeds it: in 8 bits a few clipped values can "
+    "be most of the error, so intervals are wide; per row: a range for each row, from this row.")
 CURED = (
     "SmoothQuant (alpha 1/2) divides each channel of x by a number that it makes of the channel's own maximum. Here "
     "outliers were made by one factor for a whole channel, so SmoothQuant undoes this induction by construction: that "

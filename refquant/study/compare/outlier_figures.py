@@ -43,6 +43,6 @@ def sqnr_against_size(found: Mapping[str, Mapping[tuple[str, int, str, str, int]
                               **style)
     for axes, inputs in zip(panels[:, 0], kinds, strict=True):
         axes.set_ylabel(f"{inputs}\nSQNR, dB")
-    drawn.suptitle(f"Two outlier channels, x and w in {bits} bits: signal over error (0 dB: equally large)", fontsize=18)
+    drawn.suptitle(f"Two outlier channels, x and w in {bits} bits: signal to error (0 dB: equal)", fontsize=18)
     drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=14)
     return drawn
