@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def add(commands: Commands) -> None:
     add("--grids", nargs="+", metavar="G", help="grids for both weights and activations: E4M3, E2M1, NF4 and so on")
     add("--formats", action="store_true", help="train nothing: the error of each number format on four kinds of data, "
         "with its bits per value (folder formats)")
+    add("--outliers", action="store_true", help="train nothing: one layer whose two outlier channels are up to 1,000 "
+        "times as large; static, per row, SmoothQuant, rotation (folder outliers)")
     add("--methods", nargs="+", metavar="M", help=f"which methods, or groups of them: {', '.join(groups())}; float is "
         "always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
@@ -60,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
     if options.list_methods:
         echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
         return 0
-    if options.formats:
-        return _formats(options)
+    if alone := [name for name in ALONE if getattr(options, name)]:
+        return _alone(options, alone[0])
     seeds, jobs, epochs = runs("compare", options, 10_000)
     plan = plan_of(options, epochs)
     if out := [name for name in plan.methods for grid in plan.grids if not takes(all_methods()[name], grid)]:
@@ -85,18 +88,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _formats(options: argparse.Namespace) -> int:
-    """The errors of the formats."""
-    from . import format_errors
+#: Option that trains nothing -> the module that measures, shows and saves.
+ALONE = {"formats": "format_errors", "outliers": "outlier_errors"}
 
-    apart = ("command", "run", "default_seeds", "default_out", "formats", "list_methods", "out", "svg")
-    if more := [f"--{name}" for name, value in vars(options).items() if value and name not in apart]:
-        raise arguments.error(ValueError, "refquant compare", "`--formats` must stand alone, or with --out and --svg",
+
+def _alone(options: argparse.Namespace, name: str) -> int:
+    """What stands in the place of a comparison of networks."""
+    study = import_module(f".{ALONE[name]}", __package__)
+    apart = ("command", "run", "default_seeds", "default_out", name, "list_methods", "out", "svg")
+    if more := [f"--{other}" for other, value in vars(options).items() if value and other not in apart]:
+        raise arguments.error(ValueError, "refquant compare", f"`--{name}` must stand alone, or with --out and --svg",
                               " ".join(more), "it trains no network, and takes its own data and seeds")
-    folder = writable_folder("refquant compare", given(options.out, "formats"))
-    records = format_errors.compare()
-    written = format_errors.save(records, folder, options.svg)
-    echo(fitted(format_errors.table(records)), f"\n{written}")
+    folder = writable_folder("refquant compare", given(options.out, name))
+    records = study.compare()
+    written = study.save(records, folder, options.svg)
+    echo(fitted(study.table(records)), f"\n{written}")
     return 0
 
 
