@@ -185,4 +185,5 @@ class TwoLevel(arguments.Value):
             return self.scale.astype(wanted.dtype)
         over = arguments.axes("two_level", wanted.shape, self.axis)
         largest = wanted.max(axis=over, keepdims=True, initial=0)
-        return at_least_normal(largest / wanted.dtype.type(self.scale_grid.qmax), largest == 0)
+        second = at_least_normal(largest / wanted.dtype.type(self.scale_grid.qmax), largest == 0)
+        return np.minimum(second, np.finfo(wanted.dtype).max)  # the quotient overflows where qmax is below 1

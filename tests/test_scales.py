@@ -233,3 +233,9 @@ def test_one_sided_grids_hold_no_data(grid: Any, fit: Any) -> None:
                  lambda: rq.dynamic_params([1.0], grid, fit=fit)):
         with refused(ValueError, "`grid` must have values on both sides of 0", grid, "rq.E4M3"):
             call()
+
+
+def test_a_second_scale_beyond_the_largest_float_is_the_largest() -> None:
+    small = rq.FloatGrid(4, 3, specials=103)
+    scale = rq.two_level(small)(np.float32([-1, -2e37]), np.float32([1, 2e37]), rq.INT2).scale
+    assert small.qmax < 1 and np.isfinite(scale).all() and scale[1] == np.float32(2e37)

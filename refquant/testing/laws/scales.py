@@ -107,7 +107,8 @@ def _two_level(case: Range, scale_grid: Grid, axis: Any, second: Any) -> Any:
     wanted = np.array([oracle.symmetric_range(dtype(lo[i]), dtype(hi[i]), grid)[0] if lo[i] or hi[i] else 0
                        for i in np.ndindex(lo.shape)], dtype).reshape(lo.shape)
     largest = wanted.max(axis=axis, keepdims=axis is not None)
-    seconds = np.where(largest > 0, np.maximum(largest / dtype(scale_grid.qmax), info.tiny), dtype(1))
+    with np.errstate(over="ignore"):
+        seconds = np.where(largest > 0, np.clip(largest / dtype(scale_grid.qmax), info.tiny, info.max), dtype(1))
     seconds = np.broadcast_to(seconds if second is None else dtype(second), lo.shape)
     scales = np.empty(lo.shape, dtype)
     for i in np.ndindex(lo.shape):
