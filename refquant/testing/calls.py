@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import error
+from ..engines.exact import coarse
 from ..grids import Grid
 from .check import Deviation
 from .forms import name_of, plain
-from .ladder import coarse, zero
+from .ladder import zero
 from .layouts import written
 
 

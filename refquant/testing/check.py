@@ -30,7 +30,7 @@ from .hints import Tried, everything, hints
 from .ladder import LADDER, Case, Made, asked, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
-Others: TypeAlias = "Callable[[], tuple[list[Tried], str]]"
+Others: TypeAlias = "Callable[[], tuple[list[Tried], str, Made]]"
 
 
 class Deviation(AssertionError):
@@ -46,13 +46,14 @@ class Deviation(AssertionError):
 
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
-                    grids: Sequence[Grid] | Grid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
+                    grids: Sequence[Grid] | Grid | None = None,
+                    dtypes: Sequence[DTypeLike] | DTypeLike = np.float32,
                     symmetric: bool = False, per_tensor: bool = False, multiple: int = 1,
                     data_precision: int | None = None, scale_precision: int | None = None,
                     arrays: Callable[[Any], Any] | None = None, rounding: Rounding = choices.half_even,
                     zero_point: ZeroPoint = choices.after_rounding, division: Division = choices.true_division,
-                    cast: Cast = choices.saturating, nan: Nan = choices.refused, examples: int = 100,
-                    random: bool = False) -> None:
+                    cast: Cast = choices.saturating, nan: Nan = choices.refused, minus_zero: bool = True,
+                    examples: int = 100, random: bool = False) -> None:
     """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
 
     Args:
@@ -61,16 +62,19 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         dequantize: (codes, params) -> reals, as rq.dequantize; None is not tested.
         bits: grids of 2 to so many bits are tried, signed, unsigned and narrow.
         grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4], rq.E4M3, rq.NF4.
-        dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
+        dtypes: np.float32, np.float64, np.float16 or a list of them; x and the scale always have the same one.
         symmetric: try zero point 0 alone.
         per_tensor: try one scale alone; otherwise a scale per slice along one axis, too.
         multiple: x's last axis is a multiple of so many numbers.
         data_precision, scale_precision: significant bits of the numbers and of the scales that are tried: 1 makes
-            powers of two, 8 what bfloat16 holds, 11 float16; None all that the dtype has.
+            powers of two, 8 what bfloat16 holds; 11 what float16 holds, whose range the scales then keep, but not the
+            numbers. None: all that the dtype has.
         arrays: torch.from_numpy, jax.numpy.asarray or another function that makes x, params.scale and
             params.zero_point of NumPy's; what comes back is made NumPy's again.
-        rounding, zero_point, division, cast, nan: the convention to hold it to (refquant.engines.choices); nan where
-            its division gives NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
+        rounding, zero_point, division, cast, nan: the convention to hold it to, functions of refquant.engines.choices
+            (on float grids and codebooks the division alone). nan says which code it gives where the division gives
+            NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
+        minus_zero: False takes the code of 0 for that of -0, and the other way round, on grids that have both (R17).
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
         random: draw other examples every time, instead of the same ones.
 
@@ -101,6 +105,7 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         ValueError, TypeError: other arguments, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
+    dtypes = dtypes if isinstance(dtypes, list | tuple) else [dtypes]  # type: ignore[list-item]
     _functions({"quantize": quantize, "dequantize": dequantize or quantize, "arrays": arrays or quantize,
                 **convention._asdict()})
     own, first = _grids(grids, dtypes, whole("check_quantizer", bits, "bits", 2, 32), convention)
@@ -115,9 +120,9 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     no_zero_point = symmetric or not any(grid.equal_steps for grid in own or [first])
     left_out = [channels] * per_tensor + [odd_zero_points] * no_zero_point
     rungs = [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
-    others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize))
+    others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize), made)
     for rule, cases in rungs:
-        run(cases, partial(_compare, rule, quantize, convention, others))
+        run(cases, partial(_compare, rule, quantize, convention, minus_zero, others))
     if dequantize is not None:
         run(codes_and_values(made), partial(_compare_reals, in_arrays(dequantize, arrays)))
 
@@ -148,9 +153,11 @@ def _functions(given: dict[str, Any]) -> None:
                         "functions of refquant.engines.choices")
 
 
+MADE_FOR = {"identify": "grid=, symmetric= and arrays=",
+            "check_quantizer": "grids=, dtypes=, symmetric=, per_tensor=, multiple= and arrays="}
 DECIDES = {rule: kind for kind, rule in RULE_OF.items()}
 SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
-        "R3": "x / scale is one true division in x's dtype",
+        "R3": "x / scale is one true division in x's dtype, of float16 in float32",
         "R4": "a number goes to the nearest integer, a tie to the even one",
         "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "
         "clip before the cast", "R12": "each slice has its own scale and zero point, and the result x's shape, "
@@ -211,30 +218,27 @@ def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
     except Exception as failure:
         raise error(TypeError, where, "`quantize` must take (x, params), x an array of float32",
                     f"{type(failure).__name__}: {failure}", "wrap yours: lambda x, p: yours(x, p.scale, p.zero_point); "
-                    "grids=, dtypes=, symmetric= and per_tensor= say what it is made for") from failure
+                    f"{MADE_FOR[where]} say what it is made for") from failure
     if isinstance(result, tuple):
         raise error(TypeError, where, "`quantize` must return the codes alone", f"a tuple of {len(result)}",
                     "if the codes come first: lambda x, p: yours(x, p)[0]; check_dynamic takes x -> codes, scale")
 
 
 @quiet
-def _compare(rule: str, quantize: Quantize, convention: Convention, others: Others, cases: list[Case]) -> None:
-    for case in cases:
-        _compare_one(rule, quantize, convention, others, case)
-
-
-def _compare_one(rule: str, quantize: Quantize, convention: Convention, others: Others, case: Case) -> None:
-    x, params = case
-    expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
-    if got.dtype.kind not in "iu":
-        rule, words = _said("R1", params.grid)
-        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
-                              f"got        an array of {got.dtype}")
-    wrong = np.flatnonzero(got.ravel() != expected.ravel())
-    if wrong.size:
-        by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
-        raise _Wrong(lambda: _report(
-            rule, quantize, convention, case, int(wrong[by_size[0]]), expected, got, others()))
+def _compare(rule: str, quantize: Quantize, convention: Convention, minus_zero: bool, others: Others,
+             cases: list[Case]) -> None:
+    for x, params in cases:
+        expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
+        if got.dtype.kind not in "iu":
+            rule, words = _said("R1", params.grid)
+            raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
+                                  f"got        an array of {got.dtype}")
+        zeros = [] if minus_zero else params.grid.encode(np.array([0.0, -0.0]))
+        wrong = np.flatnonzero((got != expected) & ~(np.isin(got, zeros) & np.isin(expected, zeros)))
+        if wrong.size:
+            by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
+            raise _Wrong(partial(_report, rule, quantize, convention, (x, params), int(wrong[by_size[0]]), expected,
+                                 got, others))
 
 
 def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -292,7 +296,7 @@ def expected_codes(convention: Convention, x: Any, params: AffineParams) -> Any:
 
 @quiet
 def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i: int, expected: Any,
-            got: Any, others: tuple[list[Tried], str]) -> Deviation:
+            got: Any, others: Others) -> Deviation:
     """One number if that is enough to show it, or that number repeated, otherwise the whole array."""
     x, params = case
     scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
@@ -310,7 +314,7 @@ def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i
     return Deviation(rule, "\n".join([
         said, "", story.call(quantize, *shown), "", f"x / scale  {story.quotient(one[0], scale)}",
         f"expected   {story.code(params.grid, should)}", f"got        {story.code(params.grid, came)}{where}",
-        *hints(convention, Tried(one, scale, z, params.grid, came), *others, rule in DECIDES)]))
+        *hints(convention, Tried(one, scale, z, params.grid, came), *others(), rule in DECIDES)]))
 
 
 @quiet

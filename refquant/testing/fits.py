@@ -10,10 +10,10 @@ import numpy as np
 from ..affine import AffineParams
 from ..arguments import quiet
 from ..engines.choices import half_away
+from ..engines.exact import coarse
 from ..grids import E4M3, Grid
 from ..ranges import affine_params, middle, symmetric_params
 from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params, two_level
-from .ladder import coarse
 
 
 def sides(grid: Grid) -> tuple[int, Any, Any]:

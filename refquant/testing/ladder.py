@@ -14,11 +14,13 @@ from hypothesis.extra import numpy as hnp
 
 from ..affine import AffineParams
 from ..arguments import quiet
+from ..engines.exact import coarse
 from ..grids import Grid
 from . import strategies
 from .layouts import layouts
 from .points import BINADES
 
+HALF = np.finfo(np.float16)
 Case: TypeAlias = tuple[Any, AffineParams]
 
 
@@ -36,6 +38,8 @@ class Made(NamedTuple):
     @quiet
     def scale(self, value: Any, grid: Grid, dtype: np.dtype[Any]) -> Any:
         """The step nearest to `value` that it takes. By range, the ends of the range must be exact."""
+        if self.scale_precision == 11:  # float16, whose range is smaller
+            value = np.clip(value, float(HALF.tiny), float(HALF.max))
         if not self.by_range:
             return coarse(dtype.type(value), self.scale_precision)
         info, bits = np.finfo(dtype), grid.bits if grid.equal_steps else 8
@@ -51,23 +55,6 @@ class Made(NamedTuple):
         places = np.arange(-(-x.shape[-1] // self.multiple) * self.multiple) % x.shape[-1]
         scale, z = (a[..., places] if a.ndim and a.shape[-1] > 1 else a for a in (params.scale, params.zero_point))
         return x[..., places], AffineParams(scale=scale, zero_point=z, grid=params.grid)
-
-
-@quiet
-def coarse(x: Any, precision: int | None) -> Any:
-    """x rounded to numbers of so many significant bits, in its dtype: float32 has 24, bfloat16 8, powers of two 1.
-
-    >>> coarse(np.float32([0.1, 3.5]), 1), coarse(np.float32(0.1), None)
-    (array([0.125, 4.   ], dtype=float32), np.float32(0.1))
-    """
-    a = np.asarray(x)
-    drop = np.finfo(a.dtype).nmant + 1 - precision if precision else 0
-    if drop <= 0:
-        return x
-    bits = a.view(f"i{a.itemsize}")
-    even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
-    rounded = np.asarray((bits + even) >> drop << drop).view(a.dtype)
-    return rounded if isinstance(x, np.ndarray) else rounded[()]
 
 
 def zero(grid: Grid) -> int:

@@ -10,9 +10,10 @@ from helpers import needs, refused
 import refquant as rq
 import refquant.testing
 from refquant.engines.choices import before_rounding, fused_reciprocal, reciprocal
+from refquant.engines.exact import coarse
 from refquant.testing import Deviation, by_blocks, by_range, check_quantizer, identify, one_axis
 from refquant.testing.forms import plain
-from refquant.testing.ladder import Made, coarse
+from refquant.testing.ladder import Made
 
 pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
 
