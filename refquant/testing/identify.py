@@ -16,7 +16,7 @@ The answer also names the known engines that do the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
@@ -32,6 +32,7 @@ from ..engines.operators import OPERATORS
 from ..grids import INT8, Grid, IntGrid
 from .asking import ALIKE, Box, call
 from .check import Quantize, takes
+from .forms import in_arrays, name_of
 from .layouts import written
 from .points import LENGTH, PLAIN, Points, beyond, numbers, ordinary, subnormal, zeros
 
@@ -78,19 +79,22 @@ class Identity(NamedTuple):
 
 
 @quiet
-def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) -> Identity:
+def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False,
+             arrays: Callable[[Any], Any] | None = None) -> Identity:
     """Which of the named conventions gives the codes that `quantize` gives, on every number that is asked.
 
     Args:
-        quantize: (x, params) -> codes, x float32, a scale per tensor; one_axis adapts other calls.
+        quantize: (x, params) -> codes, x float32, a scale per tensor; by_range, one_axis and by_blocks adapt other
+            calls. It must take arrays of any length.
         grid: of equal steps, of at most 16 bits; whether the lowest signed code is used is found out.
         symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
+        arrays: torch.from_numpy or another function that makes x and the parameters, as in check_quantizer.
 
     24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
-    all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
-    17, 64 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide no
-    name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
-    If no name is left, the nearest is told, and one input where the two part.
+    the convention gives all these codes. The numbers on which conventions differ are asked again: alone, among 3, 17,
+    64 and 5,000, with strides, in Fortran order and without axes. If a code changes, no name is given. Subnormal
+    numbers, infinities and NaN decide no name: they have lines of their own. Only flushed_reciprocal is told from
+    reciprocal by subnormal numbers. If no name is left, the nearest is told, and one input where the two differ.
 
     >>> def black_box(x, params):
     ...     q = np.floor(x * (np.float32(1) / params.scale) + np.float32(0.5)) + params.zero_point
@@ -106,8 +110,9 @@ def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) 
     arrays     of any length and layout alike
     narrow     no
 
-    Where several conventions are left, they may be one function, as rounding ties up with the zero point added before
-    or after rounding in float64 (engines.alike knows these), or no number that was asked parts them.
+    Several conventions may be left. "No input tells these apart" says that they are one function: round ties up, and
+    the zero point may be added in float64 before rounding or after (engines.alike lists these). "No number that was
+    asked tells these apart" says that another number might.
 
     Raises:
         TypeError: a function that cannot be called so, or that returns no integers.
@@ -116,6 +121,7 @@ def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) 
     if not grid.equal_steps or grid.bits > 16:
         raise error(ValueError, "identify", "`grid` must have equal steps and at most 16 bits", repr(grid), "rq.INT8, "
                     "say; rq.UINT4 and others too")
+    quantize = in_arrays(quantize, arrays)
     takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
     box = Box(quantize, grid)
     box.codes(np.zeros(2, np.float32), np.float32(1), 0)
@@ -150,10 +156,12 @@ class Seen(NamedTuple):
 
 
 def _look(box: Box, zero_points: Sequence[int]) -> Seen:
-    grid, points = box.grid, ordinary(box.grid, zero_points)
+    grid, by_range = box.grid, name_of(box.quantize, "").startswith("by_range(")  # the ends of a range must be exact
+    points = ordinary(grid, zero_points, 24 - grid.bits if by_range else None)
     lowest = -(2 ** (grid.bits - 1))
     narrow = grid.qmin < 0 and box.outcome(lowest, 1, 0) == lowest + 1
-    far, small = [beyond(grid, z) for z in zero_points[:3]], subnormal(zero_points[0])
+    far, small = [beyond(grid, z) for z in zero_points[:3]], subnormal(
+        zero_points[0], 1.5 * 2.0 ** (124 - grid.bits if by_range else 126))
     nan = [(z, box.outcome(np.nan, 1, z)) for z in (0, min(3, grid.qmax) if len(zero_points) > 1 else 0)]
     return Seen(box, IntGrid(grid.bits, signed=grid.qmin < 0, narrow=narrow), points, box.calls(points),
                 [(each, box.outcomes(each)) for each in far], (small, box.outcomes(small, 64)), nan)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import quiet
+from ..engines.exact import coarse
 from ..grids import Grid
 
 #: Scales at which sums and products are rounded otherwise: each is asked with every zero point.
@@ -38,9 +39,9 @@ class Points(NamedTuple):
         return Points(*(each[chosen] for each in self))
 
 
-def ordinary(grid: Grid, zero_points: Sequence[int]) -> Points:
-    """Normal numbers between the codes: halves, one ulp beside them, plain values; each
-    LENGTH share scale and zero point.
+def ordinary(grid: Grid, zero_points: Sequence[int], precision: int | None = None) -> Points:
+    """Normal numbers between the codes: halves, one ulp beside them, plain values; each LENGTH share zero point and
+    scale, which has so many significant bits.
 
     >>> from refquant import INT2
     >>> points = ordinary(INT2, [0, 1])
@@ -52,7 +53,7 @@ def ordinary(grid: Grid, zero_points: Sequence[int]) -> Points:
     some = [np.float32(float.fromhex(s)) for s in SOME]
     some += list(rng.integers(2**23, 2**24, CALLS - len(at) - len(some)).astype(np.float32) / np.float32(2**22))
     at += [(scale, zero_points[i % len(zero_points)]) for i, scale in enumerate(some)]
-    calls = [_between(rng, grid, scale, z) for scale, z in at]
+    calls = [_between(rng, grid, coarse(scale, precision), z) for scale, z in at]
     return Points(*(np.concatenate(part) for part in zip(*calls, strict=True)))
 
 
@@ -98,8 +99,9 @@ def zeros(grid: Grid, symmetric: bool) -> list[int]:
 
 
 @quiet
-def subnormal(zero_point: int) -> Points:
-    """Subnormal numbers at the smallest normal scales; last four numbers at a scale whose reciprocal is subnormal.
+def subnormal(zero_point: int, most: float = 1.5 * 2.0**126) -> Points:
+    """Subnormal numbers at the smallest normal scales; last four numbers at a scale whose reciprocal is subnormal, or
+    at the largest that is asked.
 
     >>> bool((np.abs(subnormal(0).x[:-4]) < SMALLEST).all())
     True
@@ -107,7 +109,7 @@ def subnormal(zero_point: int) -> Points:
     below = np.array([0.25, 0.5, 0.500001, 0.75, 0.9, 1 - 2.0**-23], np.float32)
     small = [numbers(np.concatenate([below, -below]) * SMALLEST, scale * SMALLEST, zero_point)
              for scale in (np.float32(1), np.float32(1.25))]
-    scale = np.float32(1.5 * 2.0**126)
+    scale = np.float32(most)
     large = [numbers(np.array([1, 1.25, -1, 1.5], np.float32) * scale, scale, zero_point)]
     return Points(*(np.concatenate(part) for part in zip(*small, *large, strict=True)))
 
