@@ -30,7 +30,6 @@ from .hints import Tried, everything, hints
 from .ladder import LADDER, Case, Made, asked, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
-Others: TypeAlias = "Callable[[], tuple[list[Tried], str, Made]]"
 
 
 class Deviation(AssertionError):
@@ -105,16 +104,17 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         ValueError, TypeError: other arguments, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
-    dtypes = dtypes if isinstance(dtypes, list | tuple) else [dtypes]  # type: ignore[list-item]
+    dtypes = dtypes if isinstance(dtypes, list | tuple) else [dtypes]
     _functions({"quantize": quantize, "dequantize": dequantize or quantize, "arrays": arrays or quantize,
                 **convention._asdict()})
     own, first = _grids(grids, dtypes, whole("check_quantizer", bits, "bits", 2, 32), convention)
     whole("check_quantizer", examples, "examples", 1)
+    for name, value in {"data_precision": data_precision, "scale_precision": scale_precision}.items():
+        whole("check_quantizer", 1 if value is None else value, name, 1, 53)
     made = Made(st.sampled_from(own) if own else strategies.integer_grids(bits),
-                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, _precision(data_precision, "data_precision"),
-                _precision(scale_precision, "scale_precision"), whole("check_quantizer", multiple, "multiple", 1),
-                name_of(quantize, "").startswith("by_range("))
-    quantize, run = in_arrays(quantize, arrays), partial(_try, _profile(examples, random))
+                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, data_precision, scale_precision,
+                whole("check_quantizer", multiple, "multiple", 1), name_of(quantize, "").startswith("by_range("))
+    quantize, run = in_arrays(quantize, arrays), partial(_try, examples, random)
     takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
     no_zero_point = symmetric or not any(grid.equal_steps for grid in own or [first])
@@ -141,10 +141,6 @@ def _grids(grids: Sequence[Grid] | Grid | None, dtypes: Sequence[DTypeLike], bit
     return own, own[0] if own else IntGrid(min(bits, 8))
 
 
-def _precision(value: int | None, name: str) -> int | None:
-    return None if value is None else whole("check_quantizer", value, name, 1, 53)
-
-
 def _functions(given: dict[str, Any]) -> None:
     for name, f in given.items():
         if not callable(f):
@@ -153,9 +149,6 @@ def _functions(given: dict[str, Any]) -> None:
                         "functions of refquant.engines.choices")
 
 
-MADE_FOR = {"identify": "grid=, symmetric= and arrays=",
-            "check_quantizer": "grids=, dtypes=, symmetric=, per_tensor=, multiple= and arrays="}
-DECIDES = {rule: kind for kind, rule in RULE_OF.items()}
 SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
         "R3": "x / scale is one true division in x's dtype, of float16 in float32",
         "R4": "a number goes to the nearest integer, a tie to the even one",
@@ -184,19 +177,12 @@ def _said(rule: str, grid: Grid) -> tuple[str, str]:
     return own if grid.equal_steps else OF_VALUES.get(rule, own)
 
 
-def _profile(examples: int, random: bool) -> settings:
-    return settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
-                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
-                    phases=[Phase.generate, Phase.shrink])
-
-
-def _try(profile: settings, cases: Any, check: Callable[[Any], None]) -> None:
-    @profile
-    @given(cases)
-    def run(case: Any) -> None:
-        check(case)
+def _try(examples: int, random: bool, cases: Any, check: Callable[[Any], None]) -> None:
+    profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
+                       suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+                       phases=[Phase.generate, Phase.shrink])
     try:
-        run()
+        profile(given(cases)(lambda case: check(case)))()  # type: ignore[no-untyped-call]
     except _Wrong as smallest:
         raise smallest.report() from None
     except Deviation as found:
@@ -218,14 +204,14 @@ def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
     except Exception as failure:
         raise error(TypeError, where, "`quantize` must take (x, params), x an array of float32",
                     f"{type(failure).__name__}: {failure}", "wrap yours: lambda x, p: yours(x, p.scale, p.zero_point); "
-                    f"{MADE_FOR[where]} say what it is made for") from failure
+                    f"{where}'s other arguments say what it is made for") from failure
     if isinstance(result, tuple):
         raise error(TypeError, where, "`quantize` must return the codes alone", f"a tuple of {len(result)}",
                     "if the codes come first: lambda x, p: yours(x, p)[0]; check_dynamic takes x -> codes, scale")
 
 
 @quiet
-def _compare(rule: str, quantize: Quantize, convention: Convention, minus_zero: bool, others: Others,
+def _compare(rule: str, quantize: Quantize, convention: Convention, minus_zero: bool, others: Any,
              cases: list[Case]) -> None:
     for x, params in cases:
         expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
@@ -233,7 +219,7 @@ def _compare(rule: str, quantize: Quantize, convention: Convention, minus_zero: 
             rule, words = _said("R1", params.grid)
             raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
                                   f"got        an array of {got.dtype}")
-        zeros = [] if minus_zero else params.grid.encode(np.array([0.0, -0.0]))
+        zeros: Any = [] if minus_zero else params.grid.encode(np.array([0.0, -0.0]))
         wrong = np.flatnonzero((got != expected) & ~(np.isin(got, zeros) & np.isin(expected, zeros)))
         if wrong.size:
             by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
@@ -250,18 +236,15 @@ def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
     except Deviation:
         raise
     except Exception as failure:
+        less = "\nper_tensor=True, if yours takes one scale alone." if params.scale.size > 1 else ""
         raise Deviation(rule, f"{rule} is not kept: {words}.\n\n{story.call(f, x, params)}\n\nraised "
-                              f"{type(failure).__name__}: {failure}{_made_for_less(params)}") from failure
+                              f"{type(failure).__name__}: {failure}{less}") from failure
     if x.tobytes() != before.tobytes():
         raise Deviation(rule, f"What was passed in was written to.\n\n{story.call(f, before, params)}")
     if got.shape != x.shape:
         raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{story.call(f, x, params)}\n\n"
                                f"expected   shape {x.shape}\ngot        shape {got.shape}")
     return got
-
-
-def _made_for_less(params: AffineParams) -> str:
-    return "\nper_tensor=True, if yours takes one scale alone." if params.scale.size > 1 else ""
 
 
 def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -296,7 +279,7 @@ def expected_codes(convention: Convention, x: Any, params: AffineParams) -> Any:
 
 @quiet
 def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i: int, expected: Any,
-            got: Any, others: Others) -> Deviation:
+            got: Any, others: Any) -> Deviation:
     """One number if that is enough to show it, or that number repeated, otherwise the whole array."""
     x, params = case
     scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
@@ -314,14 +297,14 @@ def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i
     return Deviation(rule, "\n".join([
         said, "", story.call(quantize, *shown), "", f"x / scale  {story.quotient(one[0], scale)}",
         f"expected   {story.code(params.grid, should)}", f"got        {story.code(params.grid, came)}{where}",
-        *hints(convention, Tried(one, scale, z, params.grid, came), *others(), rule in DECIDES)]))
+        *hints(convention, Tried(one, scale, z, params.grid, came), rule in RULE_OF.values(), *others())]))
 
 
 @quiet
 def _compare_reals(dequantize: Quantize, case: Case) -> None:
     q, params = case
     got, expected = _called("R2", dequantize, q, params), right_dequantize(q, params)
-    for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
+    for i in np.flatnonzero(got != expected)[:1]:
         rule, words = _said("R2", params.grid)
         raise Deviation(rule, "\n".join([
             f"{rule} is broken: {words}.", "", story.call(dequantize, q[i:i + 1], params), "",

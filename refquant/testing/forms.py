@@ -42,8 +42,9 @@ def by_range(f: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
     """lo = scale * (qmin - zero_point), hi = scale * (qmax - zero_point): an f(x, lo, hi) -> codes, as (x, params).
 
     lo and hi are in the scale's dtype. check_quantizer, check_fake_quantizer and identify ask only scales with so few
-    significant bits (24 minus the grid's in float32) that lo, hi and hi - lo are exact. Then (hi - lo) / (qmax - qmin) is the scale again and
-    qmin - lo / scale the zero point, in float32 and in float64, in whatever order they are computed without error.
+    significant bits (24 minus the grid's in float32) that lo, hi and hi - lo are exact. Then (hi - lo) / (qmax - qmin)
+    is the scale again and qmin - lo / scale the zero point, in float32 and in float64, in whatever order they are
+    computed without error.
     What is wrong only where the ends of the range are rounded is not seen.
 
     >>> import refquant as rq

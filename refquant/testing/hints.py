@@ -47,8 +47,7 @@ def everything(rungs: Sequence[Any], run: Callable[[Any, Callable[[list[Case]], 
     return tried, (failures or [""])[0], made
 
 
-def hints(given: Convention, point: Tried, tried: Sequence[Tried], failure: str, made: Made,
-          decides: bool) -> list[str]:
+def hints(given: Convention, point: Tried, decides: bool, tried: Any, failure: str, made: Made) -> list[str]:
     """What the quantizer would be right with, in a sentence; identify, where it can be asked."""
     decides = decides and point.grid.equal_steps and point.grid.bits <= 16 and point.x.dtype == np.float32 and (
         made.multiple, made.data_precision, made.scale_precision) == (1, None, None)

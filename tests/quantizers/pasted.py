@@ -25,7 +25,7 @@ def of(package: str, name: str, source: str, verdict: str, lines: str, says: str
 
 
 def _broken(rule: str, as_with: str) -> str:
-    words = {"R3": "x / scale is one true division in x's dtype", "R5": "the zero point is added after rounding",
+    words = {"R3": "x / scale is one true division in x's dtype, of float16 in float32", "R5": "the zero point is added after rounding",
              "R4": "a number goes to the nearest integer, a tie to the even one",
              "R6": "what lies beyond the codes saturates, infinities too; clip before the cast"}
     return f"{rule} is broken: {words[rule]}.\nAs it would be {as_with}."
@@ -59,7 +59,7 @@ QUANTIZERS = [
        scale      symmetric_params, max|x| / 127
        zero point 0
        codes      division=range_reciprocal
-       lowest     not called for
+       lowest     never given: no value was that low
        all zeros  scale 0
        """),
     of("bitsandbytes", "quantize_4bit, NF4", "x * (1 / max|x|), then its place among middles in float32",
@@ -115,7 +115,7 @@ QUANTIZERS = [
        scale      1 / (127 / (max|x| + 1e-7))
        zero point 0
        codes      division=range_reciprocal
-       lowest     not called for
+       lowest     never given: no value was that low
        all zeros  scale 7.87402e-10
        """),
     of("keras", "quantize_with_zero_point", "round(x / scale + zero point)", EARLY, """
