@@ -92,7 +92,8 @@ def zero_point_first(x: Any) -> Any:
 
 
 def of_powers_of_two(x: Any) -> Any:
-    scale = np.where(largest(x) > 0, np.exp2(np.ceil(np.log2(largest(x) / 127))), 1).astype(F)
+    mantissa, exponent = np.frexp(largest(x) / F(127))  # the logarithm in float32 is wrong an ulp above a power of two
+    scale = np.where(largest(x) > 0, np.ldexp(F(1), exponent - (mantissa == 0.5)), 1).astype(F)
     return signed(np.rint(x / scale)), scale
 
 
