@@ -25,7 +25,8 @@ def of(package: str, name: str, source: str, verdict: str, lines: str, says: str
 
 
 def _broken(rule: str, as_with: str) -> str:
-    words = {"R3": "x / scale is one true division in x's dtype, of float16 in float32", "R5": "the zero point is added after rounding",
+    words = {"R3": "x / scale is one true division in x's dtype, of float16 in float32",
+             "R5": "the zero point is added after rounding",
              "R4": "a number goes to the nearest integer, a tie to the even one",
              "R6": "what lies beyond the codes saturates, infinities too; clip before the cast"}
     return f"{rule} is broken: {words[rule]}.\nAs it would be {as_with}."
