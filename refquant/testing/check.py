@@ -108,12 +108,12 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     _functions({"quantize": quantize, "dequantize": dequantize or quantize, "arrays": arrays or quantize,
                 **convention._asdict()})
     own, first = _grids(grids, dtypes, whole("check_quantizer", bits, "bits", 2, 32), convention)
-    whole("check_quantizer", examples, "examples", 1)
-    for name, value in {"data_precision": data_precision, "scale_precision": scale_precision}.items():
-        whole("check_quantizer", 1 if value is None else value, name, 1, 53)
+    for name, value in {"examples": examples, "multiple": multiple, "data_precision": data_precision,
+                        "scale_precision": scale_precision}.items():
+        whole("check_quantizer", 1 if value is None else value, name, 1)
     made = Made(st.sampled_from(own) if own else strategies.integer_grids(bits),
-                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, data_precision, scale_precision,
-                whole("check_quantizer", multiple, "multiple", 1), name_of(quantize, "").startswith("by_range("))
+                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, data_precision, scale_precision, multiple,
+                name_of(quantize, "").startswith("by_range("))
     quantize, run = in_arrays(quantize, arrays), partial(_try, examples, random)
     takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
