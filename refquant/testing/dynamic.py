@@ -117,7 +117,8 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     found = Found(rules, of_zero, unrounded, ())
     ways, lowest = judged(call, seen, found.scales(seen), held)
     ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / np.abs(seen.scale[seen.asked])
-    sign = ", of either sign" if (seen.scale[seen.asked] < 0).any() else ""
+    below = seen.scale[seen.asked] < 0
+    sign = ", negative" if below.all() else ", of either sign" if below.any() else ""
     return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), tuple(dict.fromkeys(
         way.convention for way in ways)), ways[0].place == 0, lowest, zeros,
         f"from {ratio.min():.6g} to {ratio.max():.6g}", elsewhere(call, found._replace(ways=ways), seen, usual))

@@ -192,8 +192,8 @@ def asked(kind: Callable[..., Any], made: Made, case: Case) -> list[Case]:
 
     >>> made = Made(st.nothing(), st.nothing(), multiple=4)
     >>> params = AffineParams(scale=1.0, zero_point=0, grid=strategies.INT8)
-    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))][:9]
-    [(0,), (4,), (4,), (4,), (20,), (64,), (5000,), (64,), (5, 8)]
+    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))][:10]
+    [(0,), (4,), (4,), (4,), (20,), (64,), (128,), (5000,), (64,), (5, 8)]
     """
     x, params = case
     if kind is not elsewhere:

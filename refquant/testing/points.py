@@ -39,9 +39,9 @@ class Points(NamedTuple):
         return Points(*(each[chosen] for each in self))
 
 
-def ordinary(grid: Grid, zero_points: Sequence[int], precision: int | None = None) -> Points:
-    """Normal numbers between the codes: halves, one ulp beside them, plain values; each LENGTH share zero point and
-    scale, which has so many significant bits.
+def ordinary(grid: Grid, zero_points: Sequence[int], precision: int = 24) -> Points:
+    """Normal numbers between the codes: halves, one ulp beside them, plain values; each LENGTH share scale and zero
+    point. Scales have at most so many significant bits.
 
     >>> from refquant import INT2
     >>> points = ordinary(INT2, [0, 1])
@@ -115,7 +115,7 @@ def subnormal(zero_point: int, most: float = 1.5 * 2.0**126) -> Points:
 
 
 def beyond(grid: Grid, zero_point: int) -> Points:
-    """Beyond the codes at scale 1: by halves, by many, in each binade; infinities last.
+    """Beyond the codes at scale 1: by halves, by many, in each binade.
 
     >>> from refquant import INT8
     >>> beyond(INT8, 0).x[:3]
@@ -123,5 +123,5 @@ def beyond(grid: Grid, zero_point: int) -> Points:
     """
     by = np.array([0.5, 1, 1.5, 3, 12, 200, 40_000])
     far = np.concatenate([[1e5, 2e9, 3e9, 5e9, 9e18, 1e19, 1e38], BINADES])
-    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far, [np.inf, -np.inf]])
+    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far])
     return numbers(x, np.float32(1), zero_point)
