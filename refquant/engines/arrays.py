@@ -30,9 +30,13 @@ def codes(convention: Convention, x: Any, scale: Any, zero_point: Any, grid: Gri
     array([ 3.,  5., nan])
     """
     x, scale, z = np.broadcast_arrays(x, scale, zero_point)
+    if x.dtype == np.float16:  # widened (R3)
+        x, scale = x.astype(F32), scale.astype(F32)
     if not grid.equal_steps:  # what is rounded there is no integer: of the choices, the division alone counts
-        v = np.array([convention.division(*of) for of in zip(x.ravel(), scale.ravel(), strict=True)], F64)
-        return grid.encode(np.clip(grid.round(v), grid.qmin, grid.qmax)).reshape(x.shape).astype(F64)
+        division = DIVISIONS.get(convention.division) if x.dtype == scale.dtype == F32 else None
+        v = division(x, scale).astype(F64) if division else np.array(
+            [convention.division(*of) for of in zip(x.ravel(), scale.ravel(), strict=True)], F64).reshape(x.shape)
+        return grid.encode(np.clip(grid.round(v), grid.qmin, grid.qmax)).astype(F64)
     if type(convention) is not Convention or x.dtype != F32 or not set(convention[:4]) <= KNOWN:
         each = [_code(convention, *of) for of in zip(x.ravel(), scale.ravel(), z.ravel().tolist(), [grid] * x.size,
                                                      strict=True)]
@@ -109,6 +113,7 @@ DIVISIONS: Table = {
     choices.reciprocal_in_float64: lambda x, s: x.astype(F64) * (1 / s.astype(F64)),
     flushed_reciprocal: flushed_reciprocal,
     choices.in_float16: lambda x, s: x.astype(np.float16) / s.astype(np.float16),
+    choices.in_bfloat16: choices.in_bfloat16,
 }
 ZERO_POINTS: Table = {
     choices.after_rounding: lambda v, z: (v, z),

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..arguments import quiet
 from ..grids import Grid
-from .exact import Exact, Scalar, exact, nearest, quotient, show
+from .exact import Exact, Scalar, coarse, exact, nearest, quotient, show
 from .steps import Words, described
 
 Whole: TypeAlias = "int | float"  # a float only where it is infinite or NaN
@@ -252,6 +252,16 @@ def in_float16(x: Scalar, scale: Scalar) -> Scalar:
     (np.float16(5.5), np.float32(5.4999995))
     """
     return np.float16(x) / np.float16(scale)
+
+
+@described("x / scale in bfloat16", _by("x / scale"), "it divides in bfloat16")
+def in_bfloat16(x: Any, scale: Any) -> Any:
+    """x / scale in float32, of numbers or arrays, then rounded to bfloat16: tensors of bfloat16.
+
+    >>> in_bfloat16(np.float32(193), np.float32(129)), true_division(np.float32(193), np.float32(129))
+    (np.float32(1.5), np.float32(1.496124))
+    """
+    return coarse(x / scale, 8)
 
 
 def _flushed(v: Any) -> Any:

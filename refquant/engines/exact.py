@@ -44,6 +44,23 @@ def nearest(v: Fraction, dtype: type[Scalar]) -> Scalar:
 
 
 @quiet
+def coarse(x: Any, precision: int | None) -> Any:
+    """x rounded to numbers of so many significant bits, in its dtype: float32 has 24, bfloat16 8, powers of two 1.
+
+    >>> coarse(np.float32([0.1, 3.5]), 1), coarse(np.float32(0.1), None)
+    (array([0.125, 4.   ], dtype=float32), np.float32(0.1))
+    """
+    a = np.asarray(x)
+    drop = np.finfo(a.dtype).nmant + 1 - precision if precision else 0
+    if drop <= 0:
+        return x
+    bits = a.view(f"i{a.itemsize}")
+    even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
+    rounded = np.asarray((bits + even) >> drop << drop).view(a.dtype)
+    return rounded if isinstance(x, np.ndarray) else rounded[()]
+
+
+@quiet
 def show(v: Any) -> str:
     """The shortest decimal that means this very float; what is no float is shown as float64.
 

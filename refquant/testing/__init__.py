@@ -3,7 +3,7 @@
     check       check_quantizer(yours): is it right, and if not, the smallest counter-example
     forms       other forms as (x, params) -> codes: by_range, one_axis, by_blocks
     fake        check_fake_quantizer(yours): the rounding, and the way back
-    dynamic     check_dynamic(yours): its own scale, and its codes; fits, calls and judged do the work
+    dynamic     check_dynamic(yours): its own scale, and its codes; fits, calls, judged, elsewhere do the work
     ladder      the numbers that check_quantizer tries, rule after rule
     hints       what a wrong quantizer would be right with
     story       how a counter-example is told
@@ -33,40 +33,52 @@ form of yours, and what to paste:
     (x, scale_1d, zero_point_1d, axis)    check_quantizer(one_axis(mine), grids=rq.INT8)
     (x, lo, hi) -> codes                  check_quantizer(by_range(mine), grids=rq.UINT8)
     (x, scales, zero_points), blocks      check_quantizer(by_blocks(mine, 32), grids=rq.INT4)
+    float codes, a codebook               check_quantizer(mine, grids=rq.E4M3)
     (x, params) -> x_hat                  check_fake_quantizer(mine, grids=rq.INT8)
+    (x, lo, hi) -> x_hat                  check_fake_quantizer(by_range(mine), grids=rq.UINT8)
+    which convention is it?               print(identify(mine, grid=rq.INT8))
+    by ranges: which is it?               print(identify(by_range(mine), grid=rq.UINT8))
     x -> codes, scale, zero_point         print(check_dynamic(mine, grid=rq.UINT8))
     x -> codes, scale, one a row          print(check_dynamic(mine, axis=-1))
     x -> codes, scales of blocks          print(check_dynamic(mine, grid=rq.E2M1, block=32))
+    x -> codes, scales, zeros of blocks   print(check_dynamic(mine, grid=rq.UINT4, block=32))
+    blocks down the columns               print(check_dynamic(lambda x: [a.T for a in mine(x.T)], block=32))
+    x -> codes, the scale always 0.05     print(check_dynamic(lambda x: (mine(x), 0.05)))
     measured (x, scale, zero_point, code) print(identify(rows))
     (acc, m) -> rounded products          print(identify_requantizer(mine))
-    float codes, a codebook               check_quantizer(mine, grids=rq.E4M3)
 
-What it is made for is said by name, in any of these calls (check_dynamic takes arrays= and data_precision=, identify
-arrays= and symmetric=):
+check_quantizer and check_fake_quantizer give a verdict: they return, or raise Deviation. The others describe, and print
+what they found; check_dynamic raises Deviation where codes follow no named convention or are not 0 where all is 0.
+What yours is made for is said by name:
 
     one scale, one zero point             per_tensor=True
-    no zero point                         symmetric=True
+    no zero point                         symmetric=True (identify too)
     scales that are powers of two         scale_precision=1
     sizes that are a multiple of 64       multiple=64
-    tensors                               arrays=torch.from_numpy
+    float16, float64                      dtypes=np.float16, dtypes=[np.float32, np.float64]
+    tensors                               arrays=torch.from_numpy (identify and check_dynamic too)
     bfloat16                              arrays=torch.from_numpy, data_precision=8, scale_precision=8
+    no code of its own for -0             minus_zero=False
 
-With 8 significant bits x.bfloat16() rounds nothing, so `mine` may convert. Codes and reals are then held to float32's
-arithmetic on these numbers, as float16's are (R3). Codes of floats are their bits: .view(torch.uint8). A property of
-your own is tested on data that fit, without filtering:
+identify asks float32 of full precision, arrays of any length and grids of equal steps up to 16 bits. check_dynamic has
+data_precision, not scale_precision, and shape= for sizes; identify_requantizer has none of these. With 8 significant
+bits x.bfloat16() rounds nothing, so `mine` may convert. It is held to x / scale in float32 of these numbers, as float16
+is (R3); if it divides in bfloat16, say division=in_bfloat16. Codes of floats are their bits: .view(torch.uint8). A
+property of your own is tested on data that fit, without filtering:
 
     @given(strategies.quantizations(grid=rq.INT8, dtype="float32", per_tensor=True, symmetric=True))
 
-To check an intended deviation, name it: check_quantizer(mine, zero_point=before_rounding). Several may be combined:
+To check an intended deviation, name it: check_quantizer(mine, zero_point=before_rounding). Several may be combined; on
+float grids and codebooks the division alone may be another.
 
-    argument     refquant's own    others, of refquant.engines.choices
+    argument     refquant's own    others, each after: from refquant.engines.choices import half_away
     rounding     half_even         half_away, half_up, half_down, half_toward_zero, toward_zero, away_from_zero,
                                    downward, upward; half_added and half_added_away add 0.5 in float32, so that
                                    0.49999997 becomes 1
     zero_point   after_rounding    before_rounding (the sum in float32), before_rounding_in_float64, offset_first
                                    (round((x - lo) / scale) + qmin)
     division     true_division     reciprocal, fused_reciprocal, in_float64, reciprocal_in_float64, in_float16,
-                                   flushed_reciprocal (subnormal numbers are 0)
+                                   in_bfloat16, flushed_reciprocal (subnormal numbers are 0)
     cast         saturating        through_int32, through_int64 (before the clip), sum_through_int64 (and after the
                                    zero point), wrapping (no clip)
 

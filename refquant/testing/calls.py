@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import error
+from ..engines.exact import coarse
 from ..grids import Grid
 from .check import Deviation
+from .fits import sides
 from .forms import name_of, plain
 from .ladder import zero
 from .layouts import written
-from .points import coarse
 
 
 class Seen(NamedTuple):
@@ -62,23 +63,28 @@ class Call(NamedTuple):
                         f"a {type(parts).__name__}", "check_quantizer takes functions (x, params) -> codes")
         codes, scale, *rest = (plain(part) for part in parts if part is not None)
         z = rest[0] if rest else np.full(scale.shape, zero(self.grid))
-        if codes.dtype.kind not in "iu" or np.any(z != np.rint(z)):
+        if codes.dtype.kind not in "iu" or np.any((z != np.rint(z)) & np.isfinite(z)):
             raise error(TypeError, "check_dynamic", "codes and zero points must be integers",
                         f"dtypes {codes.dtype} and {z.dtype}", "a real offset is no zero point: 0 is not exact (R8)")
         if codes.size != x.size or not scale.size == z.size == len(places):
             raise error(ValueError, "check_dynamic", f"x of shape {shape} has {x.size} codes and {len(places)} scales",
                         f"shapes {codes.shape} and {scale.shape}", "axis= names the axes that are reduced over, block= "
                         "the size of blocks")
-        return codes.reshape(-1)[places], scale.reshape(-1, 1), z.reshape(-1, 1).astype(np.int64)
+        z = z.reshape(-1, 1).astype(np.int64 if np.isfinite(z).all() else np.float64)
+        return codes.reshape(-1)[places], scale.reshape(-1, 1), z
 
     def seen(self, rng: np.random.Generator) -> Seen:
         """One array, twice: with the ends of its slices fixed, then with the ties of the scale between them."""
         first = coarse(_ranges(rng, self.places(self.shape).shape, self.grid), self.precision)
         _, scale, _ = self.of(first, self.shape)
-        x = coarse(_ties(rng, first, scale, self.grid), self.precision)
+        return self.taken(coarse(_ties(rng, first, scale, self.grid), self.precision))
+
+    def taken(self, x: Any) -> Seen:
+        """One array, (slices, n)."""
         codes, scale, z = self.of(x, self.shape)
         lo, hi = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
-        return Seen(x, lo, hi, codes, scale, z, ((lo != 0) | (hi != 0)) & (scale != 0) & np.isfinite(scale))
+        asked = ((lo != 0) | (hi != 0)) & (scale != 0) & np.isfinite(scale) & np.isfinite(z)
+        return Seen(x, lo, hi, codes, scale, z, asked)
 
     def stacked(self, calls: Sequence[Seen]) -> Seen:
         """All calls, along a first axis."""
@@ -89,20 +95,21 @@ class Call(NamedTuple):
         return seen
 
     def of_zeros(self, seen: Seen) -> str:
-        """What becomes of slices of zeros, whose codes must mean 0."""
-        rows = np.zeros(self.places(self.shape).shape, np.float32)
+        """What becomes of slices of zeros, whose codes must mean 0; at scale 0 every code does."""
         try:
-            codes, scale, z = self.of(rows, self.shape)
+            alone = self.taken(np.zeros(self.places(self.shape).shape, np.float32))
         except Exception as failure:
             return f"raises {type(failure).__name__}"
-        empty = (seen.lo == 0)[..., 0] & (seen.hi == 0)[..., 0]
-        for q, at in ((codes, z), (seen.codes[empty], seen.zero_point[empty])):
-            means_0 = self.grid.encode(self.grid.round(np.zeros(at.shape)) + at)
-            if (q != means_0).any():
+        for q, z, scale in ((each.codes[at], each.zero_point[at], each.scale[at]) for each, at in (
+                (seen, (seen.lo == 0)[..., 0] & (seen.hi == 0)[..., 0]), (alone, np.s_[:]))):
+            means_0 = self.grid.encode(self.grid.round(np.zeros(z.shape)) + z)
+            other = (q != means_0) & (self.grid.equal_steps | (q != self.grid.encode(np.array(-0.0))))
+            if (other & (scale != 0)).any():
                 raise Deviation("R11", f"R11 is broken: slices of zeros have the code of 0.\n\n"
                                        f"{self.written(np.zeros(self.shape, np.float32))}\n\n"
-                                       f"expected   {means_0.flat[0]}\ngot        {q[q != means_0][0]}")
-        return f"scale {scale.flat[0]:g}"
+                                       f"expected   {means_0.flat[0]}\ngot        {q[other & (scale != 0)][0]}")
+        by_scale = f", code {q.flat[0]}, which means 0 by that scale alone" * bool(other.any())
+        return f"scale {scale.flat[0]:g}{by_scale}"
 
     def written(self, x: Any) -> str:
         """The call, to be pasted."""
@@ -112,8 +119,9 @@ class Call(NamedTuple):
         """A call that gives v the same code: with the ends and v alone if that is enough, or with the whole slice."""
         few = np.array([row.min(), row.max(), v, v], np.float32)
         for slice_ in (few, few[::-1], row):
-            alone = tuple((self.block or len(slice_)) if i == self.over[-1] else 1 for i in range(len(self.shape)))
-            for shape in (alone, self.shape):
+            alone = [tuple(n if i == self.over[-1] else 1 for i in range(len(self.shape)))
+                     for n in (self.block or len(slice_), len(row))]
+            for shape in (*alone, self.shape):
                 with suppress(Exception):  # shapes that it does not take
                     places, x = self.places(shape), np.empty(shape, np.float32)
                     rows = np.tile(np.resize(slice_, places.shape[1]), (len(places), 1))
@@ -124,18 +132,37 @@ class Call(NamedTuple):
 
 
 def _ranges(rng: np.random.Generator, shape: tuple[int, int], grid: Grid) -> Any:
-    """Slices with ends on both sides of 0, on one, equally far, at a power of two times qmax or beyond; of zeros."""
+    """Slices with ends on both sides of 0, on one, equally far, at a power of two times qmax or beyond, at ties of the
+    zero point and of the scale; of zeros.
+    """
     size = np.ldexp(rng.uniform(0.5, 1, (shape[0], 1)), rng.integers(-6, 7, (shape[0], 1))).astype(np.float32)
     lo, hi = -size * rng.uniform(0.1, 1, size.shape).astype(np.float32), size
-    kind = rng.integers(0, 8 if shape[0] > 1 else 7, size.shape)
+    kind = rng.integers(0, 11 if shape[0] > 1 else 10, size.shape)
     whole = np.exp2(np.rint(np.log2(size)) - np.rint(np.log2(grid.qmax)))  # whole steps, where each is a power of two
     hi = np.where(kind == 3, (grid.qmax + rng.choice([0, 0.3, 0.7])) * whole, hi).astype(np.float32)
     lo = np.select([kind == 1, kind == 2, kind == 3], [-hi, hi / 4, -hi / 2], lo)
-    lo, hi = np.where(kind >= 6, -hi, lo), np.where(kind >= 6, -lo, hi)
-    lo, hi = np.where(kind == 7, 0, lo), np.where(kind == 7, 0, hi)
+    lo, hi = (np.where(kind >= 7, tie, end) for tie, end in zip(_at_ties(rng, size, grid), (lo, hi), strict=True))
+    lo, hi = np.where(kind == 6, -hi, lo), np.where(kind == 6, -lo, hi)
+    lo, hi = np.where(kind == 10, 0, lo), np.where(kind == 10, 0, hi)
     rows = np.clip(rng.uniform(lo, hi, shape).astype(np.float32), lo, hi)
     rows[:, :1], rows[:, 1:2] = lo, hi
     return rng.permuted(rows, axis=1)
+
+
+def _at_ties(rng: np.random.Generator, size: Any, grid: Grid) -> tuple[Any, Any]:
+    """Ends of which -lo / scale is a tie, or the largest over the grid's side; or an ulp beside. The scale is short: of
+    one bit, or a tie itself where it is rounded to E4M3, bfloat16 or float16.
+    """
+    _, low, high = sides(grid)
+    bits = rng.choice([1, 5, 9, 12, 12], size.shape)
+    step = np.exp2(np.rint(np.log2(size / high))) * (rng.integers(2 ** (bits - 1), 2**bits) | 1) * 2.0**-bits
+    below = rng.integers(0, int(min(low + high, 2**12)), size.shape) + 0.5
+    largest = step * rng.choice([high, high, low, (low + high) / 2], size.shape)
+    one_sided = rng.random(size.shape) < (0.5 if grid.equal_steps else 1)
+    lo, hi = (np.where(one_sided, each, end).astype(np.float32) for each, end in (
+        (-largest / 2, -below * step), (largest, (low + high - below) * step)))
+    beside = rng.choice([0, 0, 0, 1, -1], (2, *size.shape)).astype(np.float32)
+    return np.nextafter(lo, lo + beside[0]), np.nextafter(hi, hi + beside[1])
 
 
 def _ties(rng: np.random.Generator, rows: Any, scale: Any, grid: Grid) -> Any:

@@ -30,7 +30,6 @@ from .hints import Tried, everything, hints
 from .ladder import LADDER, Case, Made, asked, channels, codes_and_values, odd_zero_points, zero
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
-Others: TypeAlias = "Callable[[], tuple[list[Tried], str]]"
 
 
 class Deviation(AssertionError):
@@ -46,13 +45,14 @@ class Deviation(AssertionError):
 
 
 def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, bits: int = 16,
-                    grids: Sequence[Grid] | Grid | None = None, dtypes: Sequence[DTypeLike] = (np.float32,),
+                    grids: Sequence[Grid] | Grid | None = None,
+                    dtypes: Sequence[DTypeLike] | DTypeLike = np.float32,
                     symmetric: bool = False, per_tensor: bool = False, multiple: int = 1,
                     data_precision: int | None = None, scale_precision: int | None = None,
                     arrays: Callable[[Any], Any] | None = None, rounding: Rounding = choices.half_even,
                     zero_point: ZeroPoint = choices.after_rounding, division: Division = choices.true_division,
-                    cast: Cast = choices.saturating, nan: Nan = choices.refused, examples: int = 100,
-                    random: bool = False) -> None:
+                    cast: Cast = choices.saturating, nan: Nan = choices.refused, minus_zero: bool = True,
+                    examples: int = 100, random: bool = False) -> None:
     """Return if `quantize` (and `dequantize`) keep the rules; otherwise raise Deviation for the first one broken.
 
     Args:
@@ -61,16 +61,19 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         dequantize: (codes, params) -> reals, as rq.dequantize; None is not tested.
         bits: grids of 2 to so many bits are tried, signed, unsigned and narrow.
         grids: these instead, for a quantizer made for one or some: rq.INT8, [rq.INT8, rq.INT4], rq.E4M3, rq.NF4.
-        dtypes: of the data and the scale, which are the same; float64 and float16 if yours takes them.
+        dtypes: np.float32, np.float64, np.float16 or a list of them; x and the scale always have the same one.
         symmetric: try zero point 0 alone.
         per_tensor: try one scale alone; otherwise a scale per slice along one axis, too.
         multiple: x's last axis is a multiple of so many numbers.
         data_precision, scale_precision: significant bits of the numbers and of the scales that are tried: 1 makes
-            powers of two, 8 what bfloat16 holds, 11 float16; None all that the dtype has.
+            powers of two, 8 what bfloat16 holds; 11 what float16 holds, whose range the scales then keep, but not the
+            numbers. None: all that the dtype has.
         arrays: torch.from_numpy, jax.numpy.asarray or another function that makes x, params.scale and
             params.zero_point of NumPy's; what comes back is made NumPy's again.
-        rounding, zero_point, division, cast, nan: the convention to hold it to (refquant.engines.choices); nan where
-            its division gives NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
+        rounding, zero_point, division, cast, nan: the convention to hold it to, functions of refquant.engines.choices
+            (on float grids and codebooks the division alone). nan says which code it gives where the division gives
+            NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
+        minus_zero: False takes the code of 0 for that of -0, and the other way round, on grids that have both (R17).
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
         random: draw other examples every time, instead of the same ones.
 
@@ -101,23 +104,25 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         ValueError, TypeError: other arguments, a function that cannot be called so.
     """
     convention = Convention(division, zero_point, rounding, cast, nan)
+    dtypes = dtypes if isinstance(dtypes, list | tuple) else [dtypes]
     _functions({"quantize": quantize, "dequantize": dequantize or quantize, "arrays": arrays or quantize,
                 **convention._asdict()})
     own, first = _grids(grids, dtypes, whole("check_quantizer", bits, "bits", 2, 32), convention)
-    whole("check_quantizer", examples, "examples", 1)
+    for name, value in {"examples": examples, "multiple": multiple, "data_precision": data_precision,
+                        "scale_precision": scale_precision}.items():
+        whole("check_quantizer", 1 if value is None else value, name, 1)
     made = Made(st.sampled_from(own) if own else strategies.integer_grids(bits),
-                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, _precision(data_precision, "data_precision"),
-                _precision(scale_precision, "scale_precision"), whole("check_quantizer", multiple, "multiple", 1),
+                st.sampled_from([np.dtype(d) for d in dtypes]), symmetric, data_precision, scale_precision, multiple,
                 name_of(quantize, "").startswith("by_range("))
-    quantize, run = in_arrays(quantize, arrays), partial(_try, _profile(examples, random))
+    quantize, run = in_arrays(quantize, arrays), partial(_try, examples, random)
     takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
     no_zero_point = symmetric or not any(grid.equal_steps for grid in own or [first])
     left_out = [channels] * per_tensor + [odd_zero_points] * no_zero_point
     rungs = [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
-    others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize))
+    others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize), made)
     for rule, cases in rungs:
-        run(cases, partial(_compare, rule, quantize, convention, others))
+        run(cases, partial(_compare, rule, quantize, convention, minus_zero, others))
     if dequantize is not None:
         run(codes_and_values(made), partial(_compare_reals, in_arrays(dequantize, arrays)))
 
@@ -136,10 +141,6 @@ def _grids(grids: Sequence[Grid] | Grid | None, dtypes: Sequence[DTypeLike], bit
     return own, own[0] if own else IntGrid(min(bits, 8))
 
 
-def _precision(value: int | None, name: str) -> int | None:
-    return None if value is None else whole("check_quantizer", value, name, 1, 53)
-
-
 def _functions(given: dict[str, Any]) -> None:
     for name, f in given.items():
         if not callable(f):
@@ -148,9 +149,8 @@ def _functions(given: dict[str, Any]) -> None:
                         "functions of refquant.engines.choices")
 
 
-DECIDES = {rule: kind for kind, rule in RULE_OF.items()}
 SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means scale * (q - zero_point)",
-        "R3": "x / scale is one true division in x's dtype",
+        "R3": "x / scale is one true division in x's dtype, of float16 in float32",
         "R4": "a number goes to the nearest integer, a tie to the even one",
         "R5": "the zero point is added after rounding", "R6": "what lies beyond the codes saturates, infinities too; "
         "clip before the cast", "R12": "each slice has its own scale and zero point, and the result x's shape, "
@@ -177,19 +177,12 @@ def _said(rule: str, grid: Grid) -> tuple[str, str]:
     return own if grid.equal_steps else OF_VALUES.get(rule, own)
 
 
-def _profile(examples: int, random: bool) -> settings:
-    return settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
-                    suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
-                    phases=[Phase.generate, Phase.shrink])
-
-
-def _try(profile: settings, cases: Any, check: Callable[[Any], None]) -> None:
-    @profile
-    @given(cases)
-    def run(case: Any) -> None:
-        check(case)
+def _try(examples: int, random: bool, cases: Any, check: Callable[[Any], None]) -> None:
+    profile = settings(max_examples=examples, derandomize=not random, deadline=None, database=None, print_blob=False,
+                       suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+                       phases=[Phase.generate, Phase.shrink])
     try:
-        run()
+        profile(given(cases)(lambda case: check(case)))()  # type: ignore[no-untyped-call]
     except _Wrong as smallest:
         raise smallest.report() from None
     except Deviation as found:
@@ -211,30 +204,27 @@ def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
     except Exception as failure:
         raise error(TypeError, where, "`quantize` must take (x, params), x an array of float32",
                     f"{type(failure).__name__}: {failure}", "wrap yours: lambda x, p: yours(x, p.scale, p.zero_point); "
-                    "grids=, dtypes=, symmetric= and per_tensor= say what it is made for") from failure
+                    f"{where}'s other arguments say what it is made for") from failure
     if isinstance(result, tuple):
         raise error(TypeError, where, "`quantize` must return the codes alone", f"a tuple of {len(result)}",
                     "if the codes come first: lambda x, p: yours(x, p)[0]; check_dynamic takes x -> codes, scale")
 
 
 @quiet
-def _compare(rule: str, quantize: Quantize, convention: Convention, others: Others, cases: list[Case]) -> None:
-    for case in cases:
-        _compare_one(rule, quantize, convention, others, case)
-
-
-def _compare_one(rule: str, quantize: Quantize, convention: Convention, others: Others, case: Case) -> None:
-    x, params = case
-    expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
-    if got.dtype.kind not in "iu":
-        rule, words = _said("R1", params.grid)
-        raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
-                              f"got        an array of {got.dtype}")
-    wrong = np.flatnonzero(got.ravel() != expected.ravel())
-    if wrong.size:
-        by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
-        raise _Wrong(lambda: _report(
-            rule, quantize, convention, case, int(wrong[by_size[0]]), expected, got, others()))
+def _compare(rule: str, quantize: Quantize, convention: Convention, minus_zero: bool, others: Any,
+             cases: list[Case]) -> None:
+    for x, params in cases:
+        expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
+        if got.dtype.kind not in "iu":
+            rule, words = _said("R1", params.grid)
+            raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
+                                  f"got        an array of {got.dtype}")
+        zeros: Any = [] if minus_zero else params.grid.encode(np.array([0.0, -0.0]))
+        wrong = np.flatnonzero((got != expected) & ~(np.isin(got, zeros) & np.isin(expected, zeros)))
+        if wrong.size:
+            by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
+            raise _Wrong(partial(_report, rule, quantize, convention, (x, params), int(wrong[by_size[0]]), expected,
+                                 got, others))
 
 
 def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -246,18 +236,15 @@ def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
     except Deviation:
         raise
     except Exception as failure:
+        less = "\nper_tensor=True, if yours takes one scale alone." if params.scale.size > 1 else ""
         raise Deviation(rule, f"{rule} is not kept: {words}.\n\n{story.call(f, x, params)}\n\nraised "
-                              f"{type(failure).__name__}: {failure}{_made_for_less(params)}") from failure
+                              f"{type(failure).__name__}: {failure}{less}") from failure
     if x.tobytes() != before.tobytes():
         raise Deviation(rule, f"What was passed in was written to.\n\n{story.call(f, before, params)}")
     if got.shape != x.shape:
         raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{story.call(f, x, params)}\n\n"
                                f"expected   shape {x.shape}\ngot        shape {got.shape}")
     return got
-
-
-def _made_for_less(params: AffineParams) -> str:
-    return "\nper_tensor=True, if yours takes one scale alone." if params.scale.size > 1 else ""
 
 
 def silent(f: Quantize, x: Any, params: AffineParams) -> Any:
@@ -292,7 +279,7 @@ def expected_codes(convention: Convention, x: Any, params: AffineParams) -> Any:
 
 @quiet
 def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i: int, expected: Any,
-            got: Any, others: tuple[list[Tried], str]) -> Deviation:
+            got: Any, others: Any) -> Deviation:
     """One number if that is enough to show it, or that number repeated, otherwise the whole array."""
     x, params = case
     scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
@@ -312,14 +299,14 @@ def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i
     return Deviation(rule, "\n".join([
         said, "", story.call(quantize, *shown), "", f"x / scale  {story.quotient(one[0], scale)}",
         f"expected   {story.code(params.grid, should)}", f"got        {story.code(params.grid, came)}{where}",
-        *hints(convention, Tried(one, scale, z, params.grid, came), *others, rule in DECIDES)]))
+        *hints(convention, Tried(one, scale, z, params.grid, came), rule in RULE_OF.values(), *others())]))
 
 
 @quiet
 def _compare_reals(dequantize: Quantize, case: Case) -> None:
     q, params = case
     got, expected = _called("R2", dequantize, q, params), right_dequantize(q, params)
-    for i in np.flatnonzero(got.ravel() != expected.ravel())[:1]:
+    for i in np.flatnonzero(got != expected)[:1]:
         rule, words = _said("R2", params.grid)
         raise Deviation(rule, "\n".join([
             f"{rule} is broken: {words}.", "", story.call(dequantize, q[i:i + 1], params), "",

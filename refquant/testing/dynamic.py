@@ -15,17 +15,23 @@ from ..arguments import axes, error, quiet, whole
 from ..engines.conventions import OWN, Convention
 from ..grids import INT8, Grid, known
 from .calls import Call
-from .fits import FITS, ZERO_POINTS, followed
+from .elsewhere import Found, elsewhere
+from .fits import FITS, ZERO_POINTS, Rule, followed
 from .judged import judged
+
+BEFORE = ", by the scale before it was rounded to its dtype (breaks R18)"
 
 
 class Dynamic(NamedTuple):
     """What check_dynamic found; print it.
 
-    fits, zero_points: the rules that give every scale and zero point that was seen; none if it is like none of them.
+    fits, zero_points: the rules that give every scale and zero point of ordinary slices, whose largest value lies
+    between 2**-8 and 2**8; none if it is like none of them.
     conventions: those that give every code, the nearest to refquant's own.
     stored: whether codes follow the scale as it is returned (R18), not as it was before it was rounded.
     lowest, zeros: what becomes of the lowest code, and of slices of zeros. ratio: max|x| / scale.
+    elsewhere: where scale, zero point or codes are others: in slices from the smallest number to the largest, of one
+    value, in arrays of other lengths.
     """
 
     fits: tuple[str, ...]
@@ -35,6 +41,7 @@ class Dynamic(NamedTuple):
     lowest: str
     zeros: str
     ratio: str
+    elsewhere: tuple[str, ...]
 
     def __str__(self) -> str:
         names = [str(c) if str(c) != OWN else "refquant's own convention" for c in self.conventions]
@@ -42,8 +49,9 @@ class Dynamic(NamedTuple):
         return "\n".join([
             f"scale      {' or '.join(self.fits) or f'none of those known: max|x| / scale is {self.ratio}'}",
             f"zero point {' or '.join(self.zero_points) or 'none of those known'}",
-            f"codes      {codes}{'' if self.stored else ', by the scale before it was rounded to its dtype'}",
-            f"lowest     {self.lowest}", f"all zeros  {self.zeros}"])
+            f"codes      {codes}{'' if self.stored else BEFORE}",
+            f"lowest     {self.lowest}", f"all zeros  {self.zeros}",
+            f"elsewhere  {f'{chr(10)}           '.join(self.elsewhere) or 'as above'}"])
 
 
 @quiet
@@ -62,9 +70,16 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
         arrays: torch.from_numpy, or another function that makes x.
         data_precision: significant bits of x: 8 for bfloat16, which lambda a: torch.from_numpy(a).bfloat16() then makes
             without rounding.
-        examples: arrays tried; of less than eight slices each, up to eight times as many.
+        examples: how many arrays are tried; if each has fewer than eight slices, up to eight times as many.
         held: division, zero_point, rounding or cast, to hold it to that choice alone. Otherwise every named one is
             tried, and range_reciprocal.
+
+    This describes; it gives no verdict. A scale that comes back shorter than float32 is compared after rounding, and
+    the answer says so. Codes may follow another convention than refquant's own, or the scale before it was rounded
+    (which breaks R18): the line on codes names that. Slices whose largest value lies between 2**-8 and 2**8 decide the
+    names, among them ties of the zero point and of the scale. Then others are asked: slices whose largest value is each
+    power of two, from the smallest number to the largest, slices of one value and, unless `shape` is given, arrays of
+    other lengths. The last lines tell where scale, zero point or codes are others there.
 
     >>> def mine(x):
     ...     scale = np.abs(x).max(axis=-1, keepdims=True) / np.float32(127.5)
@@ -75,12 +90,14 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     codes      rounding=half_added
     lowest     given
     all zeros  scale 0
+    elsewhere  max|x| <= 4.48416e-44, scale 0, so that all codes mean 0
 
     Raises:
-        Deviation: an AssertionError: codes that no named convention gives (R4), or that mean no 0 where all is 0 (R11).
+        Deviation: an AssertionError: codes that no named convention gives (R4), or another one in arrays of other
+            lengths (R12), or codes that mean no 0 where all is 0 (R11; where the scale is 0, every code means 0).
         ValueError, TypeError: other arguments, a function that returns something else.
     """
-    shape = shape or (8, 2 * whole("check_dynamic", block, "block", 2) if block else 64)
+    usual, shape = shape is None, shape or (8, 2 * whole("check_dynamic", block, "block", 2) if block else 64)
     over = axes("check_dynamic", shape, -1 if block else axis)
     if min(shape[i] for i in over) < 2 or shape[-1] % (block or 1):
         raise error(ValueError, "check_dynamic", "`shape` must give each slice 2 values at least, and whole blocks",
@@ -91,12 +108,17 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     seen = call.stacked([call.seen(rng) for _ in range(times)])
     zeros = call.of_zeros(seen)
     fits = followed(FITS, seen.lo, seen.hi, grid, np.where(seen.asked, np.abs(seen.scale), np.nan))
-    unrounded = [np.copysign(v, seen.scale) for given in fits.values() for v in given]
+    if not fits and len(np.unique(seen.scale[seen.asked])) == 1:
+        fits = {f"always {seen.scale[seen.asked][0]:g}": [Rule(
+            lambda lo, _: np.full(lo.shape, np.abs(seen.scale[seen.asked][0])), lambda v: v)]}
     zero_points = followed(ZERO_POINTS, seen.lo, seen.scale, grid, np.where(seen.asked, seen.zero_point, np.nan))
-    others = [v for v in unrounded if (v != seen.scale)[seen.asked].any()]
-    found = judged(call, seen, [seen.scale, *others], held)
+    rules, of_zero = ([rule for several in found.values() for rule in several] for found in (fits, zero_points))
+    unrounded = [rule for rule in rules if (rule.given(seen.lo, seen.hi) != np.abs(seen.scale))[seen.asked].any()]
+    found = Found(rules, of_zero, unrounded, ())
+    ways, lowest = judged(call, seen, found.scales(seen), held)
     ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / np.abs(seen.scale[seen.asked])
     below = seen.scale[seen.asked] < 0
     sign = ", negative" if below.all() else ", of either sign" if below.any() else ""
-    return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), *found, zeros,
-                   f"from {ratio.min():.6g} to {ratio.max():.6g}")
+    return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), tuple(dict.fromkeys(
+        way.convention for way in ways)), ways[0].place == 0, lowest, zeros,
+        f"from {ratio.min():.6g} to {ratio.max():.6g}", elsewhere(call, found._replace(ways=ways), seen, usual))

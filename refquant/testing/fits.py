@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..affine import AffineParams
 from ..arguments import quiet
 from ..engines.choices import half_away
+from ..engines.exact import coarse
 from ..grids import E4M3, Grid
 from ..ranges import affine_params, middle, symmetric_params
 from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params, two_level
-from .points import coarse
 
 
 def sides(grid: Grid) -> tuple[int, Any, Any]:
@@ -58,13 +59,21 @@ ZERO_POINTS: dict[str, Callable[[Any, Any, Grid], Any]] = {
     "affine_params', qmin + round(-lo / scale)": lambda lo, scale, grid: grid.qmin + np.rint(
         np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin)),
     "round(qmin - lo / scale)": lambda lo, scale, grid: np.rint(grid.qmin - lo / scale),
-    "qmin + round(-lo / scale), ties away from 0": lambda lo, scale, grid: grid.qmin + half_away(-lo / scale),
+    "qmin + round(-lo / scale), ties away from 0": lambda lo, scale, grid: grid.qmin + half_away(
+        np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin)),
 }
 
 
+class Rule(NamedTuple):
+    """One rule in one precision: what it gives, and that as it comes back, rounded."""
+
+    given: Callable[[Any, Any], Any]
+    stored: Callable[[Any], Any]
+
+
 @quiet
-def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, got: Any) -> dict[str, list[Any]]:
-    """The rules of a table that give what was got, in float32 or else in float64: name -> what they give in each.
+def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, got: Any) -> dict[str, list[Rule]]:
+    """The rules of a table that give what was got, in float32 or else in float64, rounded to its dtype: by name.
 
     Args:
         a, b: (calls, slices, 1) what the rules take.
@@ -77,16 +86,24 @@ def followed(table: dict[str, Callable[..., Any]], a: Any, b: Any, grid: Grid, g
     """
     zero_point, low, high = sides(grid)
     sizes = {"half": (low + high) / 2, "width": low + high, "low": low, "high": high, "middle": zero_point}
-    precision = 8 if (coarse(got, 8) == got)[~np.isnan(got)].all() else None  # bfloat16 came back as float32
-    found: dict[str, list[Any]] = {}
+    nothing = np.isnan(got)
+    short = got.dtype == np.float32 and (coarse(got, 8) == got)[~nothing].all()  # bfloat16 came back as float32
+
+    def stored(v: Any) -> Any:
+        return coarse(v.astype(got.dtype), 8 if short else None)
+
+    found: dict[str, list[Rule]] = {}
     for name, rule in table.items():
         if _differs(name, grid, a.shape[-2]):
-            every = [np.asarray(rule(a.astype(dtype), b.astype(dtype), grid)) for dtype in (np.float32, np.float64)]
-            same = [((coarse(v.astype(got.dtype), precision) == got) | np.isnan(got)).all() for v in every]
-            if any(same):
-                found[name.format(**sizes) + ("" if same[0] else ", in float64")] = [
-                    v for v, alike in zip(every, same, strict=True) if alike]
-    best = {name: given for name, given in found.items() if not name.endswith("float64")}
+            every = [partial(lambda rule, to, a, b: np.asarray(rule(a.astype(to), b.astype(to), grid)), rule, dtype)
+                     for dtype in (np.float32, np.float64)]
+            same = [given for given in every if ((stored(given(a, b)) == got) | nothing).all()]
+            if same:
+                shorter = ((same[0](a, b) != got) & ~nothing).any()
+                rounded = f", rounded to {'bfloat16' if short else got.dtype}" * bool(shorter)
+                found[name.format(**sizes) + ", in float64" * (same[0] is every[1]) + rounded] = [
+                    Rule(given, stored) for given in same]
+    best = {name: given for name, given in found.items() if ", in float64" not in name}
     return best or found
 
 

@@ -30,17 +30,21 @@ def name_of(f: Callable[..., Any], otherwise: str) -> str:
     return name if name and "<" not in name else otherwise
 
 
-def _named(adapted: Callable[..., Any], form: str, f: Callable[..., Any], rest: str = "") -> Callable[..., Any]:
+def _named(adapted: Any, form: str, f: Callable[..., Any], rest: str = "", form_of: Any = None) -> Callable[..., Any]:
+    """The adapted f with its name; form_of adapts others like it, for f with other arrays."""
     adapted.__name__ = f"{form}({name_of(f, 'quantize')}{rest})"
-    return adapted
+    if form_of:  # what it passes on is computed in NumPy
+        adapted.in_arrays = lambda arrays: form_of(lambda *parts: f(*(arrays(np.array(part)) for part in parts)))
+    return adapted  # type: ignore[no-any-return]
 
 
 def by_range(f: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
     """lo = scale * (qmin - zero_point), hi = scale * (qmax - zero_point): an f(x, lo, hi) -> codes, as (x, params).
 
-    lo and hi are in the scale's dtype. check_quantizer draws only scales with so few significant bits (24 minus the
-    grid's in float32) that lo, hi and hi - lo are exact. Then (hi - lo) / (qmax - qmin) is the scale again and
-    qmin - lo / scale the zero point, in float32 and in float64, in whatever order they are computed without error.
+    lo and hi are in the scale's dtype. check_quantizer, check_fake_quantizer and identify ask only scales with so few
+    significant bits (24 minus the grid's in float32) that lo, hi and hi - lo are exact. Then (hi - lo) / (qmax - qmin)
+    is the scale again and qmin - lo / scale the zero point, in float32 and in float64, in whatever order they are
+    computed without error.
     What is wrong only where the ends of the range are rounded is not seen.
 
     >>> import refquant as rq
@@ -51,9 +55,9 @@ def by_range(f: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
     >>> check_quantizer(by_range(mine), grids=rq.UINT8, examples=20)
     """
     def adapted(x: Any, params: AffineParams) -> Any:
-        lo, hi = (params.scale * (end - params.zero_point) for end in (params.grid.qmin, params.grid.qmax))
-        return f(x, lo, hi)
-    return _named(adapted, "by_range", f)
+        ends = (params.grid.qmin - params.zero_point, params.grid.qmax - params.zero_point)
+        return f(x, *(params.scale * end.astype(params.scale.dtype) for end in ends))
+    return _named(adapted, "by_range", f, "", by_range)
 
 
 def one_axis(f: Callable[[Any, Any, Any, int], Any]) -> Callable[..., Any]:
@@ -115,10 +119,10 @@ def by_blocks(f: Callable[[Any, Any, Any], Any], size: int) -> Callable[..., Any
         padded[:, :m] = rows
         blocks = padded.reshape(n, -1, size).swapaxes(0, 1)  # (blocks of a row, rows, size): neighbours differ
         each = (np.repeat(a.reshape(1, -1), len(blocks), axis=0) for a in (scale, zero_point))
-        codes = np.asarray(f(blocks.reshape(len(blocks), -1), *each))
+        codes = plain(f(blocks.reshape(len(blocks), -1), *each))
         codes = codes.reshape(blocks.shape).swapaxes(0, 1).reshape(n, -1)[:, :m]
         return codes.reshape(x.swapaxes(0, axis).shape).swapaxes(0, axis)
-    return _named(one_axis(channels), "by_blocks", f, f", {size}")
+    return _named(one_axis(channels), "by_blocks", f, f", {size}", lambda g: by_blocks(g, size))
 
 
 def in_arrays(f: Callable[..., Any], arrays: Callable[[Any], Any] | None) -> Callable[..., Any]:
@@ -128,6 +132,7 @@ def in_arrays(f: Callable[..., Any], arrays: Callable[[Any], Any] | None) -> Cal
 
     def adapted(x: Any, params: AffineParams) -> Any:
         return f(arrays(x), Parameters(arrays(params.scale.copy()), arrays(params.zero_point.copy()), params.grid))
+    adapted = f.in_arrays(arrays) if hasattr(f, "in_arrays") else adapted
     adapted.__name__ = name_of(f, "quantize")
     return adapted
 

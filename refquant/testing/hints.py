@@ -11,9 +11,10 @@ import numpy as np
 from ..affine import AffineParams
 from ..arguments import quiet
 from ..engines.arrays import codes
+from ..engines.choices import in_bfloat16, in_float16
 from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..grids import INT4, INT8, INT16, UINT4, UINT8, Grid, IntGrid
-from .ladder import Case
+from .ladder import Case, Made
 
 #: Grids that quantizers are made for.
 USUAL: tuple[Grid, ...] = (INT8, UINT8, IntGrid(8, narrow=True), INT4, UINT4, INT16)
@@ -30,7 +31,7 @@ class Tried(NamedTuple):
 
 
 def everything(rungs: Sequence[Any], run: Callable[[Any, Callable[[list[Case]], None]], None],
-               called: Callable[[Any, AffineParams], Any]) -> tuple[list[Tried], str]:
+               called: Callable[[Any, AffineParams], Any], made: Made) -> tuple[list[Tried], str, Made]:
     """All data of a check with their codes, and the first error that was raised instead of codes."""
     tried: list[Tried] = []
     failures: list[str] = []
@@ -43,11 +44,13 @@ def everything(rungs: Sequence[Any], run: Callable[[Any, Callable[[list[Case]], 
                 failures.extend(line for line in str(failure).splitlines() if line.startswith("raised "))
     for cases in rungs:
         run(cases, ask)
-    return tried, (failures or [""])[0]
+    return tried, (failures or [""])[0], made
 
 
-def hints(given: Convention, point: Tried, tried: Sequence[Tried], failure: str, decides: bool) -> list[str]:
-    """What the quantizer would be right with, in a sentence."""
+def hints(given: Convention, point: Tried, decides: bool, tried: Any, failure: str, made: Made) -> list[str]:
+    """What the quantizer would be right with, in a sentence; identify, where it can be asked."""
+    decides = decides and point.grid.equal_steps and point.grid.bits <= 16 and point.x.dtype == np.float32 and (
+        made.multiple, made.data_precision, made.scale_precision) == (1, None, None)
     found, where = hint(given, point, tried), f", wherever it gives codes; elsewhere it {failure}" if failure else ""
     return [f"As it would be {found}{where}."] if found else ["identify may tell how it differs."] if decides else []
 
@@ -63,11 +66,12 @@ def hint(given: Convention, point: Tried, tried: Sequence[Tried]) -> str:
     """
     even = point.grid.equal_steps
     one = [given, *(given._replace(**{kind: f}) for kind, functions in NAMED.items() for f in functions
-                    if even or kind == "division")]
+                    if even or kind == "division"), *(given._replace(division=f) for f in (in_float16, in_bfloat16))]
     several = [] if not even else [*(Convention._make((*c, given.nan)) for c in product(*NAMED.values())), *(
         c._replace(nan=given.nan) for c in PECULIAR)]
+    data = [point, *tried]
     for words, conventions, change in _ways(point, one, several):
-        fit = [c for c in conventions if all(_holds(c, each._replace(**change)) for each in (point, *tried))]
+        fit = [c for c in conventions if _holds(c, data, change)]
         few = min((_changes(given, c).count("=") for c in fit), default=0)
         changes = dict.fromkeys(text for c in fit if (text := _changes(given, c)).count("=") == few)
         if few:
@@ -88,8 +92,14 @@ def _ways(point: Tried, one: Iterable[Convention], several: Iterable[Convention]
 
 
 @quiet
-def _holds(c: Convention, each: Tried) -> bool:
-    return bool((codes(c, each.x, each.scale, each.zero_point, each.grid) == each.codes).all())
+def _holds(c: Convention, data: list[Tried], change: dict[str, Any]) -> bool:
+    """Whether all codes are c's; data that show that they are not are asked first of the next one."""
+    for i, each in enumerate(data):
+        x, scale, z, grid, came = each._replace(**change)
+        if (codes(c, x, scale, z, grid) != came).any():
+            data.insert(0, data.pop(i))
+            return False
+    return True
 
 
 def _changes(given: Convention, c: Convention) -> str:

@@ -86,17 +86,17 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     """Which of the named conventions gives the codes that `quantize` gives, on every number that is asked.
 
     Args:
-        quantize: (x, params) -> codes, x float32, a scale per tensor; by_range and one_axis adapt other calls. Or a
-            table of measured rows (x, scale, zero_point, code).
+        quantize: (x, params) -> codes, x float32, a scale per tensor; by_range, one_axis and by_blocks adapt other
+            calls. It must take arrays of any length. Or a table of measured rows (x, scale, zero_point, code).
         grid: of equal steps, of at most 16 bits; whether the lowest signed code is used is found out.
         symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
-        arrays: torch.from_numpy, or another function that makes x, params.scale and params.zero_point of NumPy's.
+        arrays: torch.from_numpy or another function that makes x and the parameters, as in check_quantizer.
 
     24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
-    all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
-    17, 64, 127 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide
-    no name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
-    If no name is left, the nearest is told, and one input where the two part.
+    the convention gives all these codes. The numbers on which conventions differ are asked again: alone, among 3, 17,
+    64, 127 and 5,000, with strides, in Fortran order and without axes. If a code changes, no name is given. Subnormal
+    numbers, infinities and NaN decide no name: they have lines of their own. Only flushed_reciprocal is told from
+    reciprocal by subnormal numbers. If no name is left, the nearest is told, and one input where the two differ.
 
     >>> import refquant as rq
     >>> def black_box(x, params):
@@ -113,13 +113,13 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     arrays     alike in every length and layout asked
     narrow     no
 
-    Of a table nothing is known but its rows: names are those that give the code of every row.
+    Several conventions may be left. "No input tells these apart" says that they are one function: round ties up, and
+    the zero point may be added in float64 before rounding or after (engines.alike lists these). "No number that was
+    asked tells these apart" says that another number might. Of a table nothing is known but its rows: the names are
+    those that give the code of every row.
 
     >>> identify([(0.5, 1, 0, 1), (1.25, 1, 0, 1), (-0.5, 1, 3, 3)], grid=rq.UINT8).named["rounding"]
     ('half_up', 'half_added', 'half_away', 'half_added_away')
-
-    Where several conventions are left, they may be one function, as rounding ties up with the zero point added before
-    or after rounding in float64 (engines.alike knows these), or no number that was asked parts them.
 
     Raises:
         TypeError: a function that cannot be called so, or that returns no integers.

@@ -17,7 +17,8 @@ from ..grids import Grid, IntGrid
 from .calls import Call, Seen
 from .check import Deviation
 from .fits import sides
-from .points import coarse
+
+NARROW = (choices.in_float16, choices.in_bfloat16)  # dtypes of tensors
 
 
 def range_reciprocal(x: Any, scale: Any) -> Any:
@@ -40,23 +41,6 @@ def with_half_added(v: Any, z: Any, dtype: Any) -> Any:
     return choices.before_rounding(v, z + Fraction(1, 2), dtype)
 
 
-def in_bfloat16(x: Any, scale: Any) -> Any:
-    """x / scale, rounded to bfloat16: tensors of bfloat16 divided in their own dtype.
-
-    >>> in_bfloat16(np.float32(193), np.float32(129))
-    np.float32(1.5)
-    """
-    return coarse(np.divide(x, scale), 8)
-
-
-class Judged(NamedTuple):
-    """The conventions; whether they go by the scale as returned; what becomes of the lowest code."""
-
-    conventions: tuple[Convention, ...]
-    stored: bool
-    lowest: str
-
-
 class Way(NamedTuple):
     """One way to get codes: a convention, a grid (narrow or not), the scales' place among those tried, or INVERSES'."""
 
@@ -66,30 +50,31 @@ class Way(NamedTuple):
     inverse: int = 0
 
 
-def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) -> Judged:
-    """The conventions nearest to refquant's own that give every code; Deviation if there is none."""
-    asked = np.broadcast_to(seen.asked, seen.x.shape)
-    flat = Seen(*(np.broadcast_to(part, seen.x.shape)[asked] for part in seen))
-    flats = [np.broadcast_to(scale, seen.x.shape)[asked] for scale in scales]
-    some = np.unique(np.linspace(0, len(flat.x) - 1, 400).astype(int))
-    few, fews = Seen(*(part[some] for part in flat)), [scale[some] for scale in flats]
-    ways = _ways(call.grid, len(scales), held)
-    wrong = {way: int((_codes(way, few, fews[way.place]) != few.codes).sum()) for way in ways}
-    alike = [way for way in ways if not wrong[way] and (_codes(way, flat, flats[way.place]) == flat.codes).all()]
+def flattened(seen: Seen, scales: Sequence[Any], where: Any) -> Seen:
+    """The numbers of some slices, in a row, with what belongs to each; as scale, (n, places) the scales."""
+    chosen = np.broadcast_to(where, seen.x.shape)
+    return Seen(*(np.broadcast_to(part, seen.x.shape)[chosen] for part in seen))._replace(scale=np.stack(
+        [np.broadcast_to(scale, seen.x.shape)[chosen] for scale in scales], axis=-1))
+
+
+def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) -> tuple[tuple[Way, ...], str]:
+    """The ways nearest to refquant's own that give every code, and what becomes of the lowest; Deviation if none is."""
+    flat, ways = flattened(seen, scales, seen.asked), _ways(call.grid, len(scales), held)
+    few = Seen(*(part[np.unique(np.linspace(0, len(flat.x) - 1, 400).astype(int))] for part in flat))
+    wrong = {way: int((codes_of(way, few) != few.codes).sum()) for way in ways}
+    alike = [way for way in ways if not wrong[way] and (codes_of(way, flat) == flat.codes).all()]
     if not alike:
-        nearest = min(sorted(ways, key=lambda way: wrong[way])[:20], key=lambda way: int((_codes(
-            way, flat, flats[way.place]) != flat.codes).sum()))
-        raise _deviation(call, seen.x, flat, nearest, _codes(nearest, flat, flats[nearest.place]),
-                         flats[nearest.place])
-    least = min(_departures(way) for way in alike)
-    best = [way for way in alike if _departures(way) == least]
-    given = "given" if (flat.codes == call.grid.encode(np.array(float(call.grid.qmin)))).any() else "not called for"
-    return Judged(tuple(dict.fromkeys(way.convention for way in best)), best[0].place == 0,
-                  given if best[0].grid == call.grid else "never given: grid=IntGrid(bits, narrow=True)")
+        near = sorted(ways, key=lambda way: wrong[way])[:20]
+        raise deviation(call, seen.x, flat, min(near, key=lambda way: (codes_of(way, flat) != flat.codes).sum()))
+    best = {way.convention for way in alike if _departures(way) == _departures(alike[0])}
+    given = (flat.codes == call.grid.encode(np.array(float(call.grid.qmin)))).any()
+    lowest = "given" if given else "never given: no value was that low"
+    return tuple(way for way in alike if way.convention in best), lowest if alike[0].grid == call.grid else (
+        "never given: grid=IntGrid(bits, narrow=True)")
 
 
 def _ways(grid: Grid, scales: int, held: dict[str, Any]) -> list[Way]:
-    named: dict[str, tuple[Any, ...]] = {**NAMED, "division": (*NAMED["division"], range_reciprocal, in_bfloat16),
+    named: dict[str, tuple[Any, ...]] = {**NAMED, "division": (*NAMED["division"], range_reciprocal, *NARROW),
              "zero_point": (*NAMED["zero_point"], with_half_added), "cast": (choices.saturating, choices.wrapping)}
     for kind, f in held.items():
         if kind not in named or not callable(f):
@@ -110,16 +95,14 @@ def _departures(way: Way) -> int:
     return len(way.convention.departs) + int(way.place > 0) + int(way.grid.qmin == -way.grid.qmax)
 
 
-def _codes(way: Way, seen: Seen, scale: Any) -> Any:
+def codes_of(way: Way, seen: Seen) -> Any:
     """The codes of one way, many numbers at once."""
     convention, grid, *_ = way
-    x, z = seen.x, seen.zero_point
+    x, z, scale = seen.x, seen.zero_point, seen.scale[:, way.place]
     if convention.zero_point is choices.offset_first:
         x, z = choices.above_lowest(x, scale.astype(np.float32), z, grid), np.full(x.shape, grid.qmin)
     if convention.division is range_reciprocal:
         v = (x * _inverse(seen, grid, way.inverse)).astype(np.float64)
-    elif convention.division is in_bfloat16:
-        v = in_bfloat16(x, scale.astype(np.float32)).astype(np.float64)
     else:
         wide = convention.division in (choices.in_float64, choices.reciprocal_in_float64)
         v = arrays.DIVISIONS[convention.division](x, scale if wide else scale.astype(np.float32)).astype(np.float64)
@@ -146,19 +129,21 @@ def _inverse(seen: Seen, grid: Grid, i: int) -> Any:
     largest = np.maximum(np.abs(seen.lo), np.abs(seen.hi))
     between = np.maximum(seen.hi, 0) - np.minimum(seen.lo, 0)
     _, low, high = sides(grid)
-    return np.copysign(INVERSES[i](largest, between, np.float32(high), np.float32(low + high)), seen.scale)
+    inverse = INVERSES[i](largest, between, np.float32(high), np.float32(low + high))
+    return np.copysign(inverse, seen.scale[:, 0].astype(inverse.dtype))
 
 
-def _deviation(call: Call, rows: Any, seen: Seen, nearest: Way, expected: Any, scale: Any) -> Deviation:
+def deviation(call: Call, rows: Any, seen: Seen, nearest: Way, rule: str = "R4", said: str = "R4 is broken: at the "
+              "scale that comes back, codes follow no named convention; nearest is") -> Deviation:
+    """The number nearest to 0 whose code is wrong, and a call that shows it."""
+    expected, scale = codes_of(nearest, seen), seen.scale[:, nearest.place]
     wrong = np.flatnonzero(expected != seen.codes)
     i = wrong[np.abs(seen.x[wrong]).argmin()]
     row = rows[((rows == seen.x[i]) & (seen.lo[i] == rows.min(-1, keepdims=True))).any(axis=-1)][0]
     ratio = float(seen.x[i]) / float(scale[i])
     what = "expected" if str(nearest.convention) == OWN else "nearest"  # another convention's code may be the wrong one
-    return Deviation("R4", "\n".join([
-        "R4 is broken: at the scale that comes back, codes follow no named convention; nearest is "
-        f"{nearest.convention}.",
-        "", call.smallest(row, seen.x[i], int(seen.codes[i])), "",
+    return Deviation(rule, "\n".join([
+        f"{said} {nearest.convention}.", "", call.smallest(row, seen.x[i], int(seen.codes[i])), "",
         f"x          float.fromhex('{hexadecimal(seen.x[i])}')",
         f"scale      float.fromhex('{hexadecimal(scale[i])}'), zero point {int(seen.zero_point[i])}",
         f"x / scale  {ratio:.10g}", f"{what:<10} {int(expected[i])}", f"got        {int(seen.codes[i])}"]))

@@ -14,11 +14,13 @@ from hypothesis.extra import numpy as hnp
 
 from ..affine import AffineParams
 from ..arguments import quiet
+from ..engines.exact import coarse
 from ..grids import Grid
 from . import strategies
 from .layouts import layouts
-from .points import BINADES, coarse
+from .points import BINADES
 
+HALF = np.finfo(np.float16)
 Case: TypeAlias = tuple[Any, AffineParams]
 
 
@@ -36,6 +38,8 @@ class Made(NamedTuple):
     @quiet
     def scale(self, value: Any, grid: Grid, dtype: np.dtype[Any]) -> Any:
         """The step nearest to `value` that it takes. By range, the ends of the range must be exact."""
+        if self.scale_precision == 11:  # float16, whose range is smaller
+            value = np.clip(value, float(HALF.tiny), float(HALF.max))
         if not self.by_range:
             return coarse(dtype.type(value), self.scale_precision)
         info, bits = np.finfo(dtype), grid.bits if grid.equal_steps else 8

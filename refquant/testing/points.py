@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import quiet
+from ..engines.exact import coarse
 from ..grids import Grid
 
 #: Scales at which sums and products are rounded otherwise: each is asked with every zero point.
@@ -36,23 +37,6 @@ class Points(NamedTuple):
         array([0, 2])
         """
         return Points(*(each[chosen] for each in self))
-
-
-@quiet
-def coarse(x: Any, precision: int | None) -> Any:
-    """x rounded to numbers of so many significant bits, in its dtype: float32 has 24, bfloat16 8, powers of two 1.
-
-    >>> coarse(np.float32([0.1, 3.5]), 1), coarse(np.float32(0.1), None)
-    (array([0.125, 4.   ], dtype=float32), np.float32(0.1))
-    """
-    a = np.asarray(x)
-    drop = np.finfo(a.dtype).nmant + 1 - precision if precision else 0
-    if drop <= 0:
-        return x
-    bits = a.view(f"i{a.itemsize}")
-    even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
-    rounded = np.asarray((bits + even) >> drop << drop).view(a.dtype)
-    return rounded if isinstance(x, np.ndarray) else rounded[()]
 
 
 def ordinary(grid: Grid, zero_points: Sequence[int], precision: int = 24) -> Points:
@@ -115,8 +99,9 @@ def zeros(grid: Grid, symmetric: bool) -> list[int]:
 
 
 @quiet
-def subnormal(zero_point: int) -> Points:
-    """Subnormal numbers at the smallest normal scales; last four numbers at a scale whose reciprocal is subnormal.
+def subnormal(zero_point: int, most: float = 1.5 * 2.0**126) -> Points:
+    """Subnormal numbers at the smallest normal scales; last four numbers at a scale whose reciprocal is subnormal, or
+    at the largest that is asked.
 
     >>> bool((np.abs(subnormal(0).x[:-4]) < SMALLEST).all())
     True
@@ -124,7 +109,7 @@ def subnormal(zero_point: int) -> Points:
     below = np.array([0.25, 0.5, 0.500001, 0.75, 0.9, 1 - 2.0**-23], np.float32)
     small = [numbers(np.concatenate([below, -below]) * SMALLEST, scale * SMALLEST, zero_point)
              for scale in (np.float32(1), np.float32(1.25))]
-    scale = np.float32(1.5 * 2.0**126)
+    scale = np.float32(most)
     large = [numbers(np.array([1, 1.25, -1, 1.5], np.float32) * scale, scale, zero_point)]
     return Points(*(np.concatenate(part) for part in zip(*small, *large, strict=True)))
 

@@ -38,12 +38,14 @@ class Requantizing(NamedTuple):
 
 @quiet
 def identify_requantizer(asked: Callable[[Any, float], Any] | ArrayLike, *, grid: Grid = INT8) -> Requantizing:
-    """Which of REQUANTIZERS gives round(acc * m) as `asked` does.
+    """Which of the named ways to round acc * m gives the integers that `asked` gives.
+
+    The ways are engines.requantizers.REQUANTIZERS.
 
     Args:
         asked: (acc, m) -> the rounded products, before the zero point and the clip; acc is an array of int32, m a
             float. Or a table of measured rows (acc, m, zero point, out).
-        grid: of a table's out; what is clipped there must be clipped for all.
+        grid: of a table's out: a product beyond qmin or qmax counts as that end.
 
     >>> import math
     >>> def mine(acc, m):

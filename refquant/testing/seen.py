@@ -49,7 +49,8 @@ def look(box: Box, zero_points: Sequence[int]) -> Seen:
     points = ordinary(grid, zero_points, 24 - grid.bits if by_range else 24)
     lowest = -(2 ** (grid.bits - 1))
     narrow = grid.qmin < 0 and box.outcome(lowest, 1, 0) == lowest + 1
-    far, small = [beyond(grid, z) for z in zero_points[:3]], subnormal(zero_points[0])
+    far = [beyond(grid, z) for z in zero_points[:3]]
+    small = subnormal(zero_points[0], 1.5 * 2.0 ** (124 - grid.bits if by_range else 126))  # a range's end is finite
     infinite = [(z, [box.outcome(end, 1, z) for end in (np.inf, -np.inf)]) for z in zero_points[:3]]
     nan = [(z, [box.outcome(np.nan, 1, z)]) for z in (0, min(3, grid.qmax) if len(zero_points) > 1 else 0)]
     ends = IntGrid(grid.bits, signed=grid.qmin < 0, narrow=narrow)

@@ -67,6 +67,7 @@ def quotient(x: Any, scale: Any) -> str:
     """
     if not np.isfinite(x):
         return str(x)
+    x, scale = (np.float32(v) if v.dtype == np.float16 else v for v in (x, scale))  # widened (R3)
     ratio, rounded = Fraction(float(x)) / Fraction(float(scale)), x / scale
     how = "exactly" if exact(rounded) == ratio else f"which {x.dtype} rounds to {float(rounded):.10g}"
     size = f"{ratio} = " if 1 < ratio.denominator < 10**6 else ""

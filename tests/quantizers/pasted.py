@@ -25,7 +25,8 @@ def of(package: str, name: str, source: str, verdict: str, lines: str, says: str
 
 
 def _broken(rule: str, as_with: str) -> str:
-    words = {"R3": "x / scale is one true division in x's dtype", "R5": "the zero point is added after rounding",
+    words = {"R3": "x / scale is one true division in x's dtype, of float16 in float32",
+             "R5": "the zero point is added after rounding",
              "R4": "a number goes to the nearest integer, a tie to the even one",
              "R6": "what lies beyond the codes saturates, infinities too; clip before the cast"}
     return f"{rule} is broken: {words[rule]}.\nAs it would be {as_with}."
@@ -49,7 +50,7 @@ QUANTIZERS = [
        check_quantizer(mine, grids=rq.IntGrid(8, narrow=True), per_tensor=True, symmetric=True)
        """),
     of("bitsandbytes", "int8_vectorwise_quant", "round(x * (127.0 / max|x|)), in torch 127 * (1 / max|x|)",
-       "scale max|x| / 127; codes by the range's reciprocal, not by the scale's", """
+       "scale max|x| / 127; codes are x * (127 / max|x|), which is not x / scale", """
        import torch; from bitsandbytes.functional import int8_vectorwise_quant
        def mine(x):
            codes, largest, _ = int8_vectorwise_quant(x)
@@ -59,8 +60,11 @@ QUANTIZERS = [
        scale      symmetric_params, max|x| / 127
        zero point 0
        codes      division=range_reciprocal
-       lowest     not called for
+       lowest     never given: no value was that low
        all zeros  scale 0
+       elsewhere  max|x| <= 4.48416e-44, scale 0, not 1.17549e-38, so that all codes mean 0
+                  max|x| = 1.88079e-37, code 0, not 127 (as with division=range_reciprocal), of \
+float.fromhex('0x1p-122') at scale 1.48094e-39
        """),
     of("bitsandbytes", "quantize_4bit, NF4", "x * (1 / max|x|), then its place among middles in float32",
        "R4: middles are rounded to float32, so that no named convention gives every code", """
@@ -105,7 +109,7 @@ QUANTIZERS = [
        """, _broken("R4", "with zero_point=offset_first, rounding=toward_zero or zero_point=offset_first, "
                           "rounding=downward")),
     of("keras", "abs_max_quantize", "round(x * (127 / (max|x| + 1e-7)))",
-       "1e-7 is added to the largest; codes by the range's reciprocal", """
+       "1e-7 is added to the largest; codes are x times that reciprocal", """
        import os; os.environ["KERAS_BACKEND"] = "numpy"; from keras.quantizers import abs_max_quantize
        def mine(x):
            codes, inverse = abs_max_quantize(x, axis=-1)
@@ -115,8 +119,9 @@ QUANTIZERS = [
        scale      1 / (127 / (max|x| + 1e-7))
        zero point 0
        codes      division=range_reciprocal
-       lowest     not called for
+       lowest     never given: no value was that low
        all zeros  scale 7.87402e-10
+       elsewhere  as above
        """),
     of("keras", "quantize_with_zero_point", "round(x / scale + zero point)", EARLY, """
        import os; os.environ["KERAS_BACKEND"] = "numpy"
@@ -205,17 +210,14 @@ QUANTIZERS = [
        check_quantizer(mine, grids=rq.UINT4, arrays=torch.from_numpy)
        """),
     of("qwix", "quantize, absmax", "scale max|x| / 127.5; the compiler multiplies by 1 / 127.5, and by 1 / scale",
-       "scale max|x| * (1 / 127.5); codes by the reciprocal", """
+       "scale max|x| * (1 / 127.5); codes by the reciprocal; R12: JAX divides an array of one number otherwise", """
        import jax.numpy; from qwix._src.core.qarray import HowToQuantize, quantize
        how = HowToQuantize(qtype="int8", channelwise_axes=[0])
        def mine(x): return quantize(x, how).qvalue, quantize(x, how).scale
        print(check_dynamic(mine, axis=-1, arrays=jax.numpy.asarray))
        """, """
-       scale      max|x| * (1 / 127.5)
-       zero point 0
-       codes      division=reciprocal
-       lowest     given
-       all zeros  scale 1
+       R12 is broken: in arrays of other lengths codes follow another convention; elsewhere they follow \
+division=reciprocal.
        """),
     of("qwix", "quantize_with_scale_zero_point", "round(x / scale + zero point), as JAX divides",
        EARLY + "; JAX divides arrays of one number otherwise than others", """

@@ -9,14 +9,15 @@ from helpers import needs, refused
 
 import refquant as rq
 import refquant.testing
-from refquant.engines.choices import before_rounding, fused_reciprocal, reciprocal
+from refquant.engines.choices import before_rounding, fused_reciprocal, in_bfloat16, reciprocal
+from refquant.engines.exact import coarse
 from refquant.testing import Deviation, by_blocks, by_range, check_quantizer, identify, one_axis
 from refquant.testing.forms import plain
-from refquant.testing.ladder import Made, coarse
+from refquant.testing.ladder import Made
 
 pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
 
-TABLE = re.findall(r"^    (\S.*?) {2,}((?:print\()?(?:check|identify)_\w+\(.*mine.*)$",
+TABLE = re.findall(r"^    (\S.*?) {2,}((?:print\()?(?:check_|identify)\w*\(.*mine.*)$",
                    refquant.testing.__doc__ or "", re.MULTILINE)
 BITS8 = rq.UINT8
 
@@ -49,15 +50,37 @@ def own_scale(x: Any, grid: rq.Grid, axis: Any, block: int | None, fit: Any) -> 
     return (codes, params.scale, params.zero_point) if grid.equal_steps and axis is None else (codes, params.scale)
 
 
+def whole_blocks(x: Any, grid: rq.Grid) -> Any:
+    blocks = rq.split_blocks(x, 32)
+    params = rq.dynamic_params(blocks, grid, -1)
+    return rq.quantize(blocks, params), params.scale, params.zero_point
+
+
+def down(x: Any) -> Any:
+    """Codes, scales and zero points of blocks of 32 rows, each in x's order."""
+    codes, scale, zero_point = whole_blocks(x.T, rq.INT8)
+    return (rq.join_blocks(codes).T, *(part.reshape(x.shape[1], -1).T for part in (scale, zero_point)))
+
+
+def reals_by_ends(x: Any, lo: Any, hi: Any) -> Any:
+    scale = (hi - lo) / 255
+    zero_point = np.rint(-lo / scale)
+    return ((np.clip(np.rint(x / scale) + zero_point, 0, 255) - zero_point) * scale).astype(x.dtype)
+
+
 MINE: dict[str, Any] = {
     "(x, params) -> codes": rq.quantize, "(x, scale, zero_point) -> codes": plain_one, "(x, scale) -> codes": plain_one,
     "(x, scale_1d, zero_point_1d, axis)": plain_one, "(x, lo, hi) -> codes": by_ends,
-    "(x, scales, zero_points), blocks": in_blocks, "(x, params) -> x_hat": rq.fake_quantize,
+    "(x, scales, zero_points), blocks": in_blocks, "float codes, a codebook": rq.quantize,
+    "(x, params) -> x_hat": rq.fake_quantize, "(x, lo, hi) -> x_hat": reals_by_ends,
+    "which convention is it?": rq.quantize, "by ranges: which is it?": by_ends,
     "x -> codes, scale, zero_point": lambda x: own_scale(x, rq.UINT8, None, None, rq.affine_params),
     "x -> codes, scale, one a row": lambda x: own_scale(x, rq.INT8, -1, None, rq.symmetric_params),
     "x -> codes, scales of blocks": lambda x: own_scale(x, rq.E2M1, -1, 32, rq.mx_params),
-    "(acc, m) -> rounded products": lambda acc, m: rq.requantize(acc, *rq.quantize_multiplier(m), 0, rq.INT32),
-    "float codes, a codebook": rq.quantize}
+    "x -> codes, scales, zeros of blocks": lambda x: whole_blocks(x, rq.UINT4),
+    "blocks down the columns": down,
+    "x -> codes, the scale always 0.05": lambda x: np.clip(np.rint(x / np.float32(0.05)), -128, 127).astype(np.int8),
+    "(acc, m) -> rounded products": lambda acc, m: rq.requantize(acc, *rq.quantize_multiplier(m), 0, rq.INT32)}
 
 
 def test_the_table_names_every_form_that_is_tested_here() -> None:
@@ -67,7 +90,7 @@ def test_the_table_names_every_form_that_is_tested_here() -> None:
 @pytest.mark.parametrize(("form", "line"), TABLE, ids=[form for form, _ in TABLE])
 def test_each_line_of_the_table_runs_and_finds_a_right_one_right(form: str, line: str,
                                                                  capsys: pytest.CaptureFixture[str]) -> None:
-    if "check" in line:
+    if "check" in line:  # identify has no examples
         line = line[:-2] + ", examples=8))" if line.startswith("print") else line[:-1] + ", examples=8)"
     exec(f"import refquant as rq; from refquant.testing import *\n{line}", {"mine": MINE[form]})
     assert ("refquant" in capsys.readouterr().out) == line.startswith("print")
@@ -254,6 +277,72 @@ def test_the_step_that_is_tried_is_one_that_it_takes() -> None:
     assert np.isfinite(wide.scale(1e38, rq.UINT16, np.dtype("f")) * np.float32(2**17))
 
 
+def test_the_ends_of_a_range_are_in_the_scale_s_dtype() -> None:
+    seen: set[Any] = set()
+    for grid in (rq.INT8, rq.UINT16):
+        check_quantizer(by_range(lambda x, lo, hi, grid=grid: seen.update([lo.dtype, hi.dtype]) or rq.quantize(
+            x, rq.affine_params(lo, hi, grid))), grids=grid, examples=6)
+    assert seen == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("grid", [rq.UINT8, rq.INT4, rq.INT16], ids=repr)
+def test_a_quantizer_by_range_is_identified(grid: rq.Grid) -> None:
+    def by(lo: Any, hi: Any, v: Any) -> Any:
+        scale = (hi - lo) / np.float32(grid.qmax - grid.qmin)
+        return rounded(v(scale) + np.rint(grid.qmin - lo / scale), grid)
+
+    own = identify(by_range(lambda x, lo, hi: by(lo, hi, lambda s: np.rint(x / s))), grid=grid)
+    assert "    refquant's own\n" in str(own) or "This is refquant's own convention" in str(own)
+    added = identify(by_range(lambda x, lo, hi: by(lo, hi, lambda s: np.floor(x / s + np.float32(0.5)))), grid=grid)
+    assert "half_added" in added.named["rounding"]
+    once = identify(by_range(lambda x, lo, hi: by(lo, hi, lambda s: np.rint(x * (1 / s)))), grid=grid)
+    assert once.named["division"] == ("reciprocal",)
+
+
+def test_the_answer_is_the_same_for_scale_and_range() -> None:
+    """What is found of lo and hi is found of their scale, too, where ends are exact: as many as can be told apart."""
+    def up(x: Any, lo: Any, hi: Any) -> Any:
+        scale = (hi - lo) / np.float32(255)
+        return rounded(np.floor((x / scale).astype(np.float64) + 0.5) + np.rint(-lo / scale), BITS8)
+
+    by_scale = identify(lambda x, p: rounded(np.floor((x / p.scale).astype(np.float64) + 0.5) + p.zero_point, BITS8),
+                        grid=BITS8)
+    assert set(by_scale.conventions) <= set(identify(by_range(up), grid=BITS8).conventions)
+
+
+def test_identify_takes_other_arrays_and_says_what_it_takes() -> None:
+    assert identify(lambda x, p: rounded(np.rint((x / p.scale).a) + p.zero_point.a, p.grid),
+                    arrays=Tensor).named["rounding"] == ("half_even",)
+    with refused(TypeError, "identify", "must take (x, params)", "identify's other arguments"):
+        identify(lambda x: x)  # type: ignore[misc, arg-type]
+
+
+def test_blocks_and_ranges_of_other_arrays() -> None:
+    def on_blocks(x: Tensor, scales: Tensor, zero_points: Tensor) -> Any:
+        assert type(x) is type(scales) is type(zero_points) is Tensor
+        return in_blocks(x.a, scales.a, zero_points.a)
+
+    def on_ends(x: Tensor, lo: Tensor, hi: Tensor) -> Any:
+        assert type(x) is type(lo) is type(hi) is Tensor
+        return by_ends(x.a, lo.a, hi.a)
+
+    check_quantizer(by_blocks(on_blocks, 32), grids=rq.INT4, arrays=Tensor, examples=6)
+    check_quantizer(by_range(on_ends), grids=BITS8, arrays=Tensor, examples=6)
+    with pytest.raises(Deviation, match=r"by_blocks\(on_blocks, 32\)\("):
+        check_quantizer(by_blocks(on_blocks, 32), grids=rq.UINT8, arrays=Tensor, examples=6)
+
+
+def test_scales_that_float16_holds() -> None:
+    seen: list[Any] = []
+    check_quantizer(lambda x, p: seen.append(p.scale) or rq.quantize(x, p), scale_precision=11, examples=30)
+    assert all((scale.astype(np.float16) == scale).all() and (scale >= 2.0**-14).all() for scale in seen)
+
+    def in_float16(x: Any, p: rq.AffineParams) -> Any:
+        return rounded(np.rint(x / p.scale.astype(np.float16).astype(np.float32)) + p.zero_point, p.grid)
+
+    check_quantizer(in_float16, grids=rq.INT8, scale_precision=11, examples=30)
+
+
 @pytest.mark.conformance
 def test_torch_tensors() -> None:
     torch = needs("torch", "conformance")
@@ -268,8 +357,9 @@ def test_torch_tensors() -> None:
     coarse_ones: dict[str, Any] = {"grids": rq.INT8, "arrays": torch.from_numpy, "data_precision": 8,
                                    "scale_precision": 8, "examples": 20}
     check_quantizer(in_float32, **coarse_ones)
-    with pytest.raises(Deviation, match="R3"):
+    with pytest.raises(Deviation, match=r"R3[^$]*As it would be with division=in_bfloat16"):
         check_quantizer(rounding_in_bfloat16, **coarse_ones)
+    check_quantizer(rounding_in_bfloat16, division=in_bfloat16, **coarse_ones)
 
     def per_tensor(x: Any, p: Any) -> Any:
         return torch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), torch.qint8).int_repr()

@@ -11,7 +11,7 @@ from strange import STRANGE, clipped
 
 import refquant as rq
 from refquant.engines import choices
-from refquant.testing import Deviation, check_quantizer
+from refquant.testing import Deviation, check_fake_quantizer, check_quantizer
 from refquant.testing.layouts import layouts, written
 
 pytestmark = pytest.mark.slow  # the doctests of the module stay in the plain command
@@ -127,6 +127,44 @@ def test_a_tuple_and_nan_of_ones_own_division_are_told_clearly() -> None:
         def never(x: Any, scale: Any) -> Any:  # noqa: ARG001
             return np.float32(np.nan)
         check_quantizer(rq.quantize, division=never, examples=5)
+
+
+def divided_in_float16(x: Any, p: rq.AffineParams) -> Any:
+    return clipped(np.rint(x.astype(np.float16) / p.scale.astype(np.float16)) + p.zero_point, p)
+
+
+@SLOW
+def test_float16_is_divided_in_float32() -> None:
+    said = told(divided_in_float16, grids=rq.INT8, dtypes=np.float16)
+    assert said.startswith("R3 is broken: x / scale is one true division in x's dtype, of float16 in float32.")
+    assert "which float32 rounds to" in said and said.endswith("As it would be with division=in_float16.")
+    check_quantizer(divided_in_float16, grids=rq.INT8, dtypes="float16", division=choices.in_float16, examples=20)
+    away = rounded(choices.half_away)
+    wide = lambda x, p: away(x.astype(np.float32), p)  # noqa: E731
+    assert "rounding=half_away" in told(wide, grids=rq.INT8, dtypes=np.float16)
+    check_quantizer(wide, grids=rq.INT8, dtypes=[np.float16, np.float32], rounding=choices.half_away, examples=8)
+
+
+@SLOW
+def test_identify_is_named_only_where_it_can_be_asked() -> None:
+    strange, last = STRANGE["to_odd"].quantize, "\nidentify may tell how it differs."
+    assert told(strange, grids=rq.INT8).endswith(last)
+    for options in ({"multiple": 64}, {"data_precision": 8}, {"scale_precision": 8}, {"dtypes": np.float64}):
+        assert not told(strange, grids=rq.INT8, **options).endswith(last), options
+    assert not told(lambda x, p: rq.quantize(np.nextafter(x, np.float32(9)), p), grids=rq.E4M3).endswith(last)
+    with pytest.raises(Deviation) as found:
+        check_fake_quantizer(lambda x, p: rq.dequantize(strange(x, p), p), grids=rq.INT8, examples=12)
+    assert "identify" not in str(found.value) and "The codes are those that x_hat means." in str(found.value)
+
+
+def test_minus_zero_may_be_zero() -> None:
+    def no_minus(x: Any, p: rq.AffineParams) -> Any:
+        q = rq.quantize(x, p)
+        return np.where(q == 0x80, 0, q)
+
+    assert "R17 is broken" in told(no_minus, grids=rq.E4M3)
+    check_quantizer(no_minus, grids=[rq.E4M3, rq.INT8], minus_zero=False, examples=12)
+    assert "R17" in told(lambda x, p: np.where(no_minus(x, p) == 1, 0, no_minus(x, p)), grids=rq.E4M3, minus_zero=False)
 
 
 def test_codes_that_change_are_told() -> None:

@@ -1,0 +1,125 @@
+"""What becomes of slices that are rare: very small or large ones, all of one value, in arrays of other lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arguments import first
+from ..engines.exact import coarse, hexadecimal
+from .calls import Call, Seen
+from .fits import Rule
+from .forms import plain
+from .judged import Way, codes_of, deviation, flattened, range_reciprocal
+
+#: An odd last axis, a short one, one number, more than a vector holds.
+SHAPES = ((7, 63), (3, 5), (1, 1), (2, 257))
+LARGEST = np.finfo(np.float32).max
+OF_LENGTHS = "R12 is broken: in arrays of other lengths codes follow another convention; elsewhere they follow"
+
+
+class Found(NamedTuple):
+    """What ordinary slices follow: rules of scales and zero points, scales before they were rounded, ways to codes."""
+
+    fits: list[Rule]
+    zero_points: list[Rule]
+    unrounded: list[Rule]
+    ways: tuple[Way, ...]
+
+    def scales(self, seen: Seen) -> list[Any]:
+        """Those that came back, then those before they were rounded: what a Way's place means."""
+        return [seen.scale, *(np.copysign(rule.given(seen.lo, seen.hi), seen.scale) for rule in self.unrounded)]
+
+
+def elsewhere(call: Call, found: Found, seen: Seen, other_shapes: bool) -> tuple[str, ...]:
+    """In a line each, where scales, zero points or codes are not what was found.
+
+    Raises:
+        Deviation: codes that follow another convention in arrays of other lengths.
+    """
+    shape = call.places(call.shape).shape
+    return (*(f"from {ends}, {words}" for ends, words in _differing(found, seen).values()), *_of_sizes(call, found),
+            *(f"all {v}, {words}" for v in (3, -3) for words in _asked(call, found, np.full(shape, v, "f")).values()),
+            *(_of_lengths(call, found) if other_shapes else ()))
+
+
+def _of_sizes(call: Call, found: Found) -> Iterator[str]:
+    """Slices whose largest value is each power of two, where the dtype has it."""
+    rows, told, sizes = np.random.default_rng(1).uniform(-1, 1, call.places(call.shape).shape), dict[str, Any](), []
+    rows[:, 0] = 1
+    for exponent in range(-149, 129):
+        x = coarse(np.clip(np.ldexp(rows, exponent), -LARGEST, LARGEST).astype(np.float32), call.precision)
+        if 0 < x.max() < np.inf and (plain(call.arrays(x.copy())) == x).all():
+            sizes.append(x.max())
+            for kind, words in _asked(call, found, x).items():
+                told.setdefault(kind, {})[x.max()] = words
+    for given in told.values():
+        small, large = [size for size in given if size < 1], [size for size in given if size >= 1]
+        if small:
+            yield f"max|x| {'<=' if sizes[:len(small)] == small else '='} {small[-1]:g}, {given[small[-1]]}"
+        if large:
+            yield f"max|x| {'>=' if sizes[-len(large):] == large else '='} {large[0]:g}, {given[large[0]]}"
+
+
+def _asked(call: Call, found: Found, x: Any) -> dict[str, str]:
+    try:
+        return {kind: words for kind, (_, words) in _differing(found, call.taken(x)).items()}
+    except Exception as failure:
+        return {"raises": f"raises {type(failure).__name__}: {failure}"}
+
+
+def _of_lengths(call: Call, found: Found) -> Iterator[str]:
+    """Arrays of other shapes, with ties; codes that are wrong there are no matter of the numbers."""
+    for shape in SHAPES if call.block is None else ((3, call.block), (1, 5 * call.block)):
+        there, rng = call._replace(shape=shape), np.random.default_rng(2)
+        try:
+            calls = [there.seen(rng) for _ in range(8)]
+        except Exception as failure:
+            yield f"shape {shape}, raises {type(failure).__name__}: {failure}"
+            continue
+        for wrong, x in ((_wrong(found, seen, seen.asked), seen.x) for seen in calls):
+            if wrong:
+                raise deviation(there, x, *wrong, "R12", OF_LENGTHS)
+        yield from [f"shape {shape}, from {ends}, {words}" for seen in calls
+                    for ends, words in _differing(found, seen).values()][:1]
+
+
+def _differing(found: Found, seen: Seen) -> dict[str, tuple[str, str]]:
+    """Kind -> ends and words, of the first slice whose scale, zero point or codes are not what was found."""
+    said, size = {}, np.abs(seen.scale)
+    lost = ((seen.lo != 0) | (seen.hi != 0)) & ~seen.asked
+    scales = [rule.stored(rule.given(seen.lo, seen.hi)) for rule in found.fits]
+    zeros = [rule.given(seen.lo, seen.scale) for rule in found.zero_points]
+    other = seen.asked & _unlike(scales, size)
+    for kind, off, came, given in (("scale", other | lost, size, scales), (
+            "zero point", (seen.asked & _unlike(zeros, seen.zero_point)) | (lost & ~np.isfinite(seen.zero_point)),
+            seen.zero_point, zeros)):
+        if off.any():
+            at = first(off)
+            should = f", not {given[0][at]:g}" if given and given[0][at] != came[at] else ""
+            nothing = ", so that all codes mean 0" if size[at] == 0 else ""
+            said[kind] = f"{seen.lo[at]:g} to {seen.hi[at]:g}", f"{kind} {came[at]:g}{should}{nothing}"
+    by_fit = found.ways[0].place or found.ways[0].convention.division is range_reciprocal
+    wrong = _wrong(found, seen, seen.asked & ~other if by_fit else seen.asked)
+    if wrong:
+        flat, way = wrong
+        expected = codes_of(way, flat)
+        i = int(np.flatnonzero((expected != flat.codes) & ~np.isnan(expected))[0])
+        said["code"] = f"{flat.lo[i]:g} to {flat.hi[i]:g}", (
+            f"code {flat.codes[i]:g}, not {expected[i]:g} (as with {way.convention}), of float.fromhex('"
+            f"{hexadecimal(flat.x[i])}') at scale {flat.scale[i, 0]:g}")
+    return said
+
+
+def _unlike(given: list[Any], came: Any) -> Any:
+    """Where no rule gives what came; nowhere without rules."""
+    return np.logical_and.reduce([v != came for v in given] or [came != came])
+
+
+def _wrong(found: Found, seen: Seen, where: Any) -> tuple[Seen, Way] | None:
+    """The numbers and the first way, if no way gives the codes that came."""
+    flat = flattened(seen, found.scales(seen), where)
+    given = (codes_of(way, flat) for way in found.ways)
+    return None if any(((q == flat.codes) | np.isnan(q)).all() for q in given) else (flat, found.ways[0])
