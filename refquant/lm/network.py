@@ -1,0 +1,154 @@
+"""The network's steps: each takes rows and returns them with its pullback. Raw arrays, unchecked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ..arguments import Codes, Reals
+from ..mlp.model import Pullback, Through, unchanged
+
+EPS = 1e-5  # added to the mean square in norm
+
+
+def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
+            quantizers: Mapping[str, Through]) -> tuple[Reals, Callable[[Reals], dict[str, Reals]]]:
+    """logits (n * t, symbols), and the pullback: their gradient -> the gradient of every array, by its name.
+
+    quantizers["0.qkv"] stands between the matrix of that name and its input, quantizers["0.qkv weights"] before the
+    matrix itself, quantizers["0.keys"] and ["0.values"] before what attention keeps; where there is none, nothing does.
+    """
+    gradients: dict[str, Reals] = {}
+
+    def norm(name: str) -> Through:
+        return _norm(arrays[name], name, gradients)
+
+    def times(name: str) -> Through:
+        return _times(arrays[name], name, gradients, *(quantizers.get(k, unchanged) for k in (name, f"{name} weights")))
+
+    def attention(i: int) -> Through:
+        return _attention(codes.shape[1], heads, *(quantizers.get(f"{i}.{k}", unchanged) for k in ("keys", "values")))
+
+    steps = []
+    for i in range(sum(name.endswith("qkv") for name in arrays)):
+        steps += [residual(norm(f"{i}.attention_gains"), times(f"{i}.qkv"), attention(i), times(f"{i}.out")),
+                  residual(norm(f"{i}.relu_gains"), times(f"{i}.up"), relu, times(f"{i}.down"))]
+    x, embedded = _embed(arrays["embedding"], arrays["positions"], codes, gradients)
+    logits, back = chain(*steps, norm("gains"), times("head"))(x)
+
+    def pullback(g: Reals) -> dict[str, Reals]:
+        embedded(back(g))
+        return {name: gradients[name] for name in arrays}
+
+    return logits, pullback
+
+
+def chain(*steps: Through) -> Through:
+    """One step after the other."""
+    def through(x: Reals) -> tuple[Reals, Pullback]:
+        backs = []
+        for step in steps:
+            x, back = step(x)
+            backs.append(back)
+
+        def pullback(g: Reals) -> Reals:
+            for back in reversed(backs):
+                g = back(g)
+            return g
+        return x, pullback
+    return through
+
+
+def residual(*steps: Through) -> Through:
+    """x + the chain of steps."""
+    def through(x: Reals) -> tuple[Reals, Pullback]:
+        y, back = chain(*steps)(x)
+        y += x
+
+        def pullback(g: Reals) -> Reals:
+            dx = back(g)
+            dx += g
+            return dx
+        return y, pullback
+    return through
+
+
+def _embed(embedding: Reals, positions: Reals, codes: Codes,
+           gradients: dict[str, Reals]) -> tuple[Reals, Callable[[Reals], None]]:
+    """embedding[codes] + positions: a row of each for every character."""
+    n, t = codes.shape
+    x = embedding[codes] + positions[:t]
+
+    def pullback(g: Reals) -> None:
+        one_hot = np.eye(len(embedding), dtype=g.dtype)[codes.ravel()]
+        gradients["embedding"] = one_hot.T @ g  # rows of one character are added
+        gradients["positions"] = np.zeros_like(positions)
+        gradients["positions"][:t] = g.reshape(n, t, -1).sum(axis=0)
+
+    return x.reshape(n * t, -1), pullback
+
+
+def _norm(gains: Reals, name: str, gradients: dict[str, Reals]) -> Through:
+    """gains * x / sqrt(mean(x**2) + eps)."""
+    def through(x: Reals) -> tuple[Reals, Pullback]:
+        r = 1 / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + EPS)
+        u = x * r
+
+        def pullback(g: Reals) -> Reals:
+            gradients[name] = np.sum(g * u, axis=0)
+            g = g * gains
+            g -= u * np.mean(g * u, axis=1, keepdims=True)
+            g *= r
+            return g
+        return u * gains, pullback
+    return through
+
+
+def _times(w: Reals, name: str, gradients: dict[str, Reals], through_x: Through, through_w: Through) -> Through:
+    """x @ w, both as they are quantized."""
+    def through(x: Reals) -> tuple[Reals, Pullback]:
+        x_hat, back_x = through_x(x)
+        w_hat, back_w = through_w(w)
+
+        def pullback(g: Reals) -> Reals:
+            gradients[name] = back_w(x_hat.T @ g)
+            return back_x(g @ w_hat.T)
+        return x_hat @ w_hat, pullback
+    return through
+
+
+def relu(x: Reals) -> tuple[Reals, Pullback]:
+    """max(x, 0)."""
+    y = np.maximum(x, 0, out=x)  # a product's result, which nothing else reads
+    return y, lambda g: g * (y > 0)
+
+
+def _attention(t: int, heads: int, through_k: Through, through_v: Through) -> Through:
+    """softmax(q @ k.T / sqrt(channels)) @ v for each head, where a character sees itself and those before it."""
+    unseen = np.triu(np.full((t, t), -np.inf, np.float32), 1)
+
+    def through(qkv: Reals) -> tuple[Reals, Pullback]:
+        rows, channels = len(qkv), qkv.shape[1] // 3 // heads
+        q, k, v = qkv.reshape(rows // t, t, 3, heads, channels).transpose(2, 0, 3, 1, 4)  # each (n, heads, t, channels)
+        root = q.dtype.type(channels**-0.5)
+        (k, back_k), (v, back_v) = through_k(k), through_v(v)
+        q = q * root
+        p = q @ k.mT
+        p += unseen
+        p -= p.max(axis=-1, keepdims=True)
+        np.exp(p, out=p)
+        p /= p.sum(axis=-1, keepdims=True)
+        y = p @ v
+
+        def pullback(g: Reals) -> Reals:
+            g = g.reshape(rows // t, t, heads, channels).transpose(0, 2, 1, 3)
+            ds = g @ v.mT
+            ds -= np.sum(g * y, axis=-1, keepdims=True)  # = sum(p * (g @ v.T)), over fewer values
+            ds *= p
+            dqkv = np.empty((rows // t, t, 3, heads, channels), g.dtype)
+            dq, dk, dv = dqkv.transpose(2, 0, 3, 1, 4)
+            dq[:], dk[:], dv[:] = ds @ k * root, back_k(ds.mT @ q), back_v(p.mT @ g)
+            return dqkv.reshape(rows, -1)
+        return y.transpose(0, 2, 1, 3).reshape(rows, -1), pullback
+    return through
