@@ -38,6 +38,10 @@ def test_a_step_here_and_in_pytorch(load: Callable[[str], Any]) -> None:
         assert module.milliseconds_per_step(run) > 0
 
 
+def test_gptq_and_its_sums_alone(load: Callable[[str], Any]) -> None:
+    plausible(load("gptq").rows(n=40, rounds=2), 2)
+
+
 @pytest.mark.conformance
 def test_products_here_and_in_onnxruntime(load: Callable[[str], Any]) -> None:
     needs("onnx", "conformance"), needs("onnxruntime", "conformance")

@@ -5,5 +5,6 @@ from __future__ import annotations
 from .adaround import adaround
 from .bias_correction import bias_correction
 from .equalization import cross_layer_equalization
+from .gptq import gptq
 
-__all__ = ["cross_layer_equalization", "bias_correction", "adaround"]
+__all__ = ["cross_layer_equalization", "bias_correction", "adaround", "gptq"]

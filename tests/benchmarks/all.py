@@ -13,6 +13,7 @@ from pathlib import Path
 import measure  # isort: skip  (it pins the threads before NumPy loads)
 import elementwise
 import floats
+import gptq
 import importing
 import inference
 import matmul
@@ -37,7 +38,7 @@ def processor() -> str:
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows = [*matmul.rows(), *elementwise.rows(), *floats.rows(), *floats.mx_rows(), *importing.rows(),
-            *inference.rows(), qat_step.row()]
+            *inference.rows(), qat_step.row(), *gptq.rows()]
     packages = ("numpy", "ml_dtypes", "onnx", "onnxruntime", "torch", "torchao")
     peers = ", ".join(f"{name} {version(name)}" for name in packages)
     scaling = elementwise.scaling(picture=folder / "linear.png")
