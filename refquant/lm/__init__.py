@@ -1,12 +1,20 @@
-"""A small language model of characters: trained in float, quantized after training, trained with quantization."""
+"""A small language model of characters: trained in float, quantized after training, trained with quantization.
+
+A model is a plain value: `LM` in float32, `QuantizedLM` on grids; functions take one and return another.
+"""
 
 from __future__ import annotations
 
 from .text import Split, alice, anchors, decode, encode, read, split
 from .model import LM, Sizes, bits_per_character, forward, generate, init
 from .training import train
+from .quantized import Dynamic, QuantizedLM, Static, WeightRule, by_gptq, nearest, ptq
+from .qat import train_lsq, train_qat
+from .outliers import channel_maxima, smoothed, with_outliers
 
 __all__ = [
     "Split", "alice", "read", "split", "encode", "decode", "anchors",
     "LM", "Sizes", "init", "forward", "bits_per_character", "generate", "train",
+    "QuantizedLM", "WeightRule", "Static", "Dynamic", "nearest", "by_gptq", "ptq", "train_qat", "train_lsq",
+    "channel_maxima", "with_outliers", "smoothed",
 ]

@@ -227,6 +227,14 @@ def a_model(where: str, model: object) -> None:
     arguments.instance(where, model, LM, "`model` must be a model", "lm.init, lm.train and lm.ptq make some")
 
 
+def float_model(where: str, model: object) -> None:
+    """A float model."""
+    a_model(where, model)
+    if type(model) is not LM:
+        raise arguments.error(TypeError, where, "`model` must be a float model", f"a {type(model).__name__}",
+                              "give the model that train made")
+
+
 def windows(codes: Codes, context: int) -> tuple[Codes, Codes]:
     """A text cut to rows (n, context), and the character after each one, of the same shape; the rest is left out.
 

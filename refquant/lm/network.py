@@ -10,6 +10,7 @@ from ..arguments import Codes, Reals
 from ..mlp.model import Pullback, Through, unchanged
 
 EPS = 1e-5  # added to the mean square in norm
+WEIGHTS = " weights"  # after a matrix's name: the matrix itself, not its input
 
 
 def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
@@ -25,7 +26,7 @@ def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
         return _norm(arrays[name], name, gradients)
 
     def times(name: str) -> Through:
-        return _times(arrays[name], name, gradients, *(quantizers.get(k, unchanged) for k in (name, f"{name} weights")))
+        return _times(arrays[name], name, gradients, *(quantizers.get(k, unchanged) for k in (name, name + WEIGHTS)))
 
     def attention(i: int) -> Through:
         return _attention(codes.shape[1], heads, *(quantizers.get(f"{i}.{k}", unchanged) for k in ("keys", "values")))

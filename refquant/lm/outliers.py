@@ -1,0 +1,79 @@
+"""Large channels: how large they are, made by hand, and undone. The function of the model stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .. import arguments
+from ..arguments import Codes, Reals
+from ..methods.smoothquant import smoothquant
+from .model import LM, flat, float_model
+from .quantized import matrix_inputs
+
+GAINS = {"qkv": "attention_gains", "up": "relu_gains", "head": "gains"}  # of the norm before a matrix
+
+
+def channel_maxima(model: LM, codes: Codes) -> dict[str, Reals]:
+    """The largest |x| of each channel of every matrix's input on a text, (n_in,).
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> channel_maxima(model, np.arange(9) % 2)["0.down"].shape
+    (16,)
+
+    Raises: as ptq.
+    """
+    float_model("channel_maxima", model)
+    return {name: np.abs(x).max(axis=0) for name, x in matrix_inputs(model, codes).items()}
+
+
+def with_outliers(model: LM, factor: float, channels: Sequence[int] = (3, 42)) -> LM:
+    """Gains of the channels * factor, and rows of the next matrix / factor, at every norm: the function stays.
+
+    This is SmoothQuant run backwards, so smoothed undoes it by construction.
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> with_outliers(model, 100, [1]).arrays["gains"]
+    array([  1., 100.,   1.,   1.], dtype=float32)
+
+    Raises:
+        ValueError: a factor that is not positive, channels that the model does not have.
+        TypeError: no float model.
+    """
+    factor = arguments.real("with_outliers", factor, "factor", "above 0", lambda v: 0 < v < np.inf, "100")
+    places = arguments.within("with_outliers", channels, 0, model.sizes.width - 1, "channels", "one of the width", "(3, 42), say")
+    s = np.ones(model.sizes.width, np.float32)
+    s[places] = 1 / factor
+    return _rescaled("with_outliers", model, lambda name, w: s)
+
+
+def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
+    """Gains / s, and rows of the next matrix * s, with s of smoothquant on a text's inputs: the function stays.
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> outliers, text = with_outliers(model, 100, [1]), np.arange(9) % 2
+    >>> [bool(channel_maxima(m, text)["head"].max() > 20) for m in (outliers, smoothed(outliers, text))]
+    [True, False]
+
+    Raises: as ptq and smoothquant.
+    """
+    float_model("smoothed", model)
+    seen = matrix_inputs(model, codes)
+    return _rescaled("smoothed", model, lambda name, w: smoothquant(seen[name], w, alpha))
+
+
+def _rescaled(where: str, model: LM, scale: Callable[[str, Reals], Reals]) -> LM:
+    """Every norm's gains / s, the rows of the next matrix * s."""
+    float_model(where, model)
+    arrays = dict(model.arrays)
+    for name in model.matrices:
+        layer, _, matrix = name.rpartition(".")
+        if matrix in GAINS:
+            gains, s = f"{layer}.{GAINS[matrix]}".lstrip("."), scale(name, arrays[name])
+            arrays[gains], arrays[name] = arrays[gains] / s, arrays[name] * s[:, None]
+    return replace(model, theta=flat(arrays))
