@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from .adaround import adaround
+from .awq import awq
 from .bias_correction import bias_correction
 from .equalization import cross_layer_equalization
 from .gptq import gptq
+from .hadamard import hadamard
+from .smoothquant import smoothquant
 
-__all__ = ["cross_layer_equalization", "bias_correction", "adaround", "gptq"]
+__all__ = ["cross_layer_equalization", "bias_correction", "adaround", "gptq", "awq", "smoothquant", "hadamard"]

@@ -17,3 +17,13 @@ def layer_data(where: str, w: ArrayLike, x: ArrayLike, x_hat: ArrayLike, bias: A
                               "must fit, with n, n_in > 0", f"shapes {', '.join(str(a.shape) for a in arrays)}",
                               "give one layer's weights and its inputs, a row per sample")
     return arrays
+
+
+def inputs_and_weights(where: str, x: ArrayLike, w: ArrayLike) -> tuple[Reals, Reals]:
+    """(x, w) of one layer as finite arrays that fit each other and hold data."""
+    x, w = arguments.finite(where, x, "x"), arguments.finite(where, w, "w")
+    if not (x.ndim == w.ndim == 2 and x.size and x.shape[1] == len(w)):
+        raise arguments.error(ValueError, where, "`x` (n, n_in) and `w` (n_in, n_out) must fit, with n, n_in > 0",
+                              f"shapes {x.shape} and {w.shape}", "give one layer's inputs, a row per sample, and its "
+                              "weights")
+    return x, w

@@ -14,7 +14,8 @@
     requantizer identify_requantizer(black_box): one rounding or two, of integers or of floats
     oracle      the formula for one number at a time, in exact fractions: the nearest of all values
     strategies  data at decision points of every grid: values, ties, one ulp beside them, far outside
-    laws        what must hold, each a named function that cites its rules; laws_of(grid): those of every grid, on one
+    laws        what must hold, each a named function that cites its rules; laws_of(grid): those of every grid, on one;
+                laws_citing("gptq"): those of a method, to which yours is held: holds(law, SimpleNamespace(gptq=yours))
     mutants     each formula with one thing wrong: every mutant must break a law of its rule; one module an idea
     kills       how often each mutant dies: python -m refquant.testing.kills
 
@@ -86,10 +87,10 @@ from .dynamic import Dynamic, check_dynamic
 from .fake import check_fake_quantizer
 from .forms import by_blocks, by_range, one_axis
 from .identify import Identity, identify
-from .laws import LAWS, Law, holds, laws_of
+from .laws import LAWS, Law, holds, laws_citing, laws_of
 from .mutants import MUTANTS, Mutant
 from .requantizer import Requantizing, identify_requantizer
 
 __all__ = ["check_quantizer", "check_fake_quantizer", "check_dynamic", "Dynamic", "by_range", "one_axis", "by_blocks",
            "Deviation", "identify", "Identity", "identify_requantizer", "Requantizing", "LAWS", "Law", "MUTANTS",
-           "Mutant", "holds", "laws_of", "oracle", "strategies"]
+           "Mutant", "holds", "laws_of", "laws_citing", "oracle", "strategies"]

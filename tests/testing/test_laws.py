@@ -42,9 +42,9 @@ def test_every_rule_has_a_law_and_a_mutant(rule: str) -> None:
     assert any(rule == mutant.rule for mutant in MUTANTS.values()), f"no mutant breaks {rule}"
 
 
-def test_laws_and_mutants_cite_only_rules() -> None:
+def test_laws_and_mutants_cite_only_rules_and_methods() -> None:
     cited = {rule for law in LAWS.values() for rule in law.rules} | {mutant.rule for mutant in MUTANTS.values()}
-    assert cited == set(RULES)
+    assert cited == {*RULES, "gptq", "smoothquant", "hadamard", "awq"}
 
 
 def test_no_law_and_no_mutant_hides_another_of_its_name() -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from ...grids import Grid
-from . import clipping, codes, gradients, granularity, grids, integers, observers, parameters, scales
+from . import clipping, codes, gradients, granularity, grids, integers, methods, observers, parameters, scales
 from .law import Law, holds
 
 LAWS: dict[str, Law] = {law.name: law for module in (codes, grids, parameters, scales, granularity, clipping, observers,
-                                                     integers, gradients) for law in module.LAWS}
+                                                     integers, gradients, methods) for law in module.LAWS}
 
 
 def laws_of(grid: Grid) -> list[Law]:
@@ -26,4 +26,15 @@ def laws_of(grid: Grid) -> list[Law]:
     return [law._replace(cases=law.on(st.just(grid))) for law in LAWS.values() if law.on]
 
 
-__all__ = ["LAWS", "Law", "holds", "laws_of"]
+def laws_citing(rule: str) -> list[Law]:
+    """The laws that cite a rule, R12, or a method, gptq.
+
+    >>> from types import SimpleNamespace
+    >>> from refquant.methods import hadamard
+    >>> for law in laws_citing("hadamard"):
+    ...     holds(law, SimpleNamespace(hadamard=hadamard), max_examples=5)
+    """
+    return [law for law in LAWS.values() if rule in law.rules]
+
+
+__all__ = ["LAWS", "Law", "holds", "laws_citing", "laws_of"]
