@@ -8,7 +8,9 @@ from __future__ import annotations
 from .text import Split, alice, anchors, decode, encode, read, split
 from .model import LM, Sizes, bits_per_character, forward, generate, init
 from .training import train
-from .quantized import Dynamic, QuantizedLM, Static, WeightRule, by_gptq, nearest, ptq
+from ..mlp.ptq import WeightRule
+from ..mlp.quantized import Dynamic
+from .quantized import QuantizedLM, Static, by_gptq, nearest, ptq
 from .qat import train_lsq, train_qat
 from .outliers import channel_maxima, smoothed, with_outliers
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .. import arguments
 from ..arguments import Codes, Reals
-from ..methods.smoothquant import smoothquant
+from ..methods import smoothquant
 from .model import LM, flat, float_model
 from .quantized import matrix_inputs
 
@@ -44,11 +44,13 @@ def with_outliers(model: LM, factor: float, channels: Sequence[int] = (3, 42)) -
         ValueError: a factor that is not positive, channels that the model does not have.
         TypeError: no float model.
     """
+    float_model("with_outliers", model)
     factor = arguments.real("with_outliers", factor, "factor", "above 0", lambda v: 0 < v < np.inf, "100")
-    places = arguments.within("with_outliers", channels, 0, model.sizes.width - 1, "channels", "one of the width", "(3, 42), say")
+    places = arguments.within("with_outliers", channels, 0, model.sizes.width - 1, "channels",
+                              "of the width", "(3, 42), say")
     s = np.ones(model.sizes.width, np.float32)
     s[places] = 1 / factor
-    return _rescaled("with_outliers", model, lambda name, w: s)
+    return _rescaled(model, dict.fromkeys(model.matrices, s))
 
 
 def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
@@ -64,16 +66,15 @@ def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
     """
     float_model("smoothed", model)
     seen = matrix_inputs(model, codes)
-    return _rescaled("smoothed", model, lambda name, w: smoothquant(seen[name], w, alpha))
+    return _rescaled(model, {name: smoothquant(x, model.arrays[name], alpha) for name, x in seen.items()})
 
 
-def _rescaled(where: str, model: LM, scale: Callable[[str, Reals], Reals]) -> LM:
+def _rescaled(model: LM, scales: Mapping[str, Reals]) -> LM:
     """Every norm's gains / s, the rows of the next matrix * s."""
-    float_model(where, model)
     arrays = dict(model.arrays)
     for name in model.matrices:
         layer, _, matrix = name.rpartition(".")
         if matrix in GAINS:
-            gains, s = f"{layer}.{GAINS[matrix]}".lstrip("."), scale(name, arrays[name])
+            gains, s = f"{layer}.{GAINS[matrix]}".lstrip("."), scales[name]
             arrays[gains], arrays[name] = arrays[gains] / s, arrays[name] * s[:, None]
     return replace(model, theta=flat(arrays))

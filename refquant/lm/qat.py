@@ -12,7 +12,7 @@ from ..arguments import Codes, Reals
 from ..gradients import lsq
 from ..mlp.model import Pullback, Through
 from .model import LM, named
-from .quantized import QuantizedLM, quantized, rounded, rotated
+from .quantized import QuantizedLM, quantized, rotated, rounded
 from .training import Watch, batches, descend, loss_and_gradient
 
 
@@ -94,9 +94,10 @@ def _trained(where: str, model: LM, codes: Codes, start: QuantizedLM, learned: d
         return nats, np.concatenate([rest, firsts * gradient])
 
     theta = descend(where, np.concatenate([weights, np.ones_like(firsts)]), loss, steps, lr, watch)
-    moved = {name: AffineParams(scale=scale, zero_point=learned[name].zero_point, grid=learned[name].grid)
-             for name, scale in scales(theta)}
-    return quantized(start, theta[:n], dict(start.params) | moved)
+    params = dict(start.params)
+    for name, scale in scales(theta):
+        params[name] = AffineParams(scale=scale, zero_point=learned[name].zero_point, grid=learned[name].grid)
+    return quantized(start, theta[:n], params)
 
 
 def _learned(scale: Reals, dscale: Reals, at: AffineParams) -> Through:

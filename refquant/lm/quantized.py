@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,14 +16,13 @@ from ..blocks import bits_per_value, join_blocks, scale_bits, split_blocks
 from ..calibration import static_params
 from ..gradients import straight_through
 from ..grids import Grid
-from ..methods import gptq
-from ..methods.hadamard import hadamard
+from ..methods import gptq, hadamard
 from ..mlp.model import Pullback, Through
 from ..mlp.ptq import WeightRule
 from ..mlp.quantized import Dynamic
 from ..observers import Observer, minmax_observer
 from ..ranges import Fit, affine_params
-from .model import LM, flat, float_model, known_codes, named, windows
+from .model import LM, Sizes, flat, float_model, known_codes, named, windows
 from .network import WEIGHTS, chain, network
 
 At: TypeAlias = AffineParams | Dynamic
@@ -64,7 +63,7 @@ class QuantizedLM(LM):
     >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
     >>> quantized = ptq(model, np.arange(9) % 2, weights=WeightRule(INT4, axis=0), inputs=Static(UINT8))
     >>> quantized.codes["head"].dtype, forward(quantized, [[0, 1]]).shape, model.nbytes, quantized.nbytes
-    (dtype('int8'), (1, 2, 2), 1008, 499)
+    (dtype('int8'), (1, 2, 2), 1008, 485)
 
     Raises:
         ValueError: as LM; a matrix that is not on its grid; parameters of other names.
@@ -76,21 +75,25 @@ class QuantizedLM(LM):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        places = {f"{i}.{kept}" for i in range(self.sizes.layers) for kept in ("keys", "values")}
-        unknown = {name.removesuffix(WEIGHTS) for name, _ in self.params} | {*self.rotated}
-        if unknown := unknown - places - {*self.matrices}:
-            raise arguments.error(ValueError, "QuantizedLM", "`params` and `rotated` must name matrices, keys or values",
+        named = {name.removesuffix(WEIGHTS) for name, _ in self.params} | {*self.rotated}
+        if unknown := named - {*self.matrices, *kept(self.sizes)}:
+            raise arguments.error(ValueError, "QuantizedLM", "`params` and `rotated` must name matrices, keys, values",
                                   sorted(unknown), f"{', '.join(self.matrices[:3])} and so on are matrices")
-        for name, codes in self.codes.items():
-            if (_reals(codes, dict(self.params)[name + WEIGHTS], self.block) != self.arrays[name]).any():
+        for name, at in self._matrix_params.items():
+            if (_reals(self.codes[name], at, self.block) != self.arrays[name]).any():
                 raise arguments.error(ValueError, "QuantizedLM", "a quantized matrix must lie on its grid", name,
                                       "ptq and train_qat make such models")
 
     @property
     def codes(self) -> dict[str, Codes]:
         """The codes of each quantized matrix, (n_in, n_out)."""
-        return {name: _codes(nearest, self.arrays[name], self.theta, at, self.block) for name in self.matrices
-                if isinstance(at := dict(self.params).get(name + WEIGHTS), AffineParams)}
+        return {name: _codes(nearest, self.arrays[name], self.theta, at, self.block)
+                for name, at in self._matrix_params.items()}
+
+    @property
+    def _matrix_params(self) -> dict[str, AffineParams]:
+        return {name.removesuffix(WEIGHTS): at for name, at in self.params
+                if name.endswith(WEIGHTS) and isinstance(at, AffineParams)}
 
     @property
     def quantizers(self) -> dict[str, Through]:
@@ -114,6 +117,11 @@ class QuantizedLM(LM):
             elif isinstance(at, AffineParams):
                 bits += scale_bits(at) + at.grid.bits * at.grid.equal_steps
         return -int(-bits // 8)
+
+
+def kept(sizes: Sizes) -> list[str]:
+    """The names of what attention keeps."""
+    return [f"{i}.{name}" for i in range(sizes.layers) for name in ("keys", "values")]
 
 
 def nearest(w: Reals, x: Reals, params: AffineParams) -> Codes:  # noqa: ARG001
@@ -165,7 +173,7 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None, inputs: S
             params[name + WEIGHTS] = at = weights.params(arrays[name])
             arrays[name] = _reals(_codes(rounding, arrays[name], x, at, weights.block), at, weights.block)
     if cache is not None:
-        params |= dict.fromkeys((f"{i}.{kept}" for i in range(model.sizes.layers) for kept in ("keys", "values")), cache)
+        params |= dict.fromkeys(kept(model.sizes), cache)
     return QuantizedLM(symbols=model.symbols, sizes=model.sizes, theta=flat(arrays), params=tuple(params.items()),
                        block=None if weights is None else weights.block, rotated=tuple(rotate))
 
@@ -185,22 +193,24 @@ def rotated(where: str, model: LM, names: Collection[str]) -> LM:
                                       for name, a in model.arrays.items()}))
 
 
-def _cut(w: Reals | Codes, block: int | None) -> Reals:
+def _cut(w: Any, block: int | None) -> Any:
     return w if block is None else split_blocks(w, min(block, len(w)), 0)
 
 
-def _joined(w: Reals | Codes, block: int | None, length: int) -> Reals:
+def _joined(w: Any, block: int | None, length: int) -> Any:
     return w if block is None else join_blocks(w, 0, length)
 
 
 def _codes(rounding: Rounding, w: Reals, x: Reals, at: AffineParams, block: int | None) -> Codes:
     """The codes (n_in, n_out) of a matrix for inputs x."""
-    return _joined(rounding(_cut(w, block), x, at), block, len(w))
+    codes: Codes = _joined(rounding(_cut(w, block), x, at), block, len(w))
+    return codes
 
 
 def _reals(codes: Codes, at: AffineParams, block: int | None) -> Reals:
     """What the codes (n_in, n_out) of a matrix mean."""
-    return _joined(dequantize(_cut(codes, block), at), block, len(codes))
+    reals: Reals = _joined(dequantize(_cut(codes, block), at), block, len(codes))
+    return reals
 
 
 def _in_blocks(quantizer: Through, block: int, w: Reals) -> tuple[Reals, Pullback]:
