@@ -1,0 +1,166 @@
+"""A seed of the comparison on text: one float model, every method at each of its widths, all on the held-out tenth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
+
+from .... import __version__, lm
+from ....files import write
+from ...jobs import run
+from .methods import CALIBRATION, METHODS, ROUNDINGS, TRAININGS, Method, Shared, Width, model, stream
+
+EVERY = 10  # training steps that share a point of a curve
+OUTLIERS = 100  # the factor of the channels that the picture shows
+
+
+class Plan(NamedTuple):
+    """What is asked for, seeds apart: the text, steps of float training and of QAT, characters that each model writes."""
+
+    text: str
+    steps: int = 1500
+    qat_steps: int = 300
+    generate: int = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a finished seed must have been made with, to be kept."""
+        return {"version": __version__, "text_sha256": hashlib.sha256(self.text.encode()).hexdigest(),
+                "steps": self.steps, "qat_steps": self.qat_steps, "methods": list(METHODS)}
+
+
+class Record(TypedDict):
+    """One model: how it was made, and what it does.
+
+    Bits are 32 for float32; bits_per_character on the held-out tenth; seconds are processor time to train the model,
+    or to make this one of it; outliers is what two channels were multiplied by, 1 for the model as trained.
+    """
+
+    method: str
+    weight_bits: int
+    activation_bits: int
+    cache_bits: int
+    outliers: int
+    seed: int
+    bits_per_character: float
+    seconds: float
+    model_bytes: int
+    weight_rule: str
+    weight_granularity: str
+    activation_rule: str
+    activation_range: str
+    rounding: str
+    scales: str
+    rotated: str
+    float_training_steps: int
+    training: str
+    training_steps: int
+    calibration_characters: int
+
+
+class Seed(TypedDict):
+    """What one seed gives: its records; curves of training; the channels' maxima; what each model wrote."""
+
+    records: list[Record]
+    curves: dict[str, list[float]]
+    channels: dict[str, dict[str, list[float]]]
+    samples: dict[str, str]
+
+
+def run_seed(plan: Plan, seed: int) -> Seed:
+    """Train one float model, quantize it by every method, measure all of them on the same tenth of the text."""
+    shared, seconds = prepare(plan, seed)
+    found = Seed(records=[], curves={}, channels=_channels(shared), samples={})
+    for name, method in METHODS.items():
+        for width in method.widths:
+            losses, began = list[float](), time.process_time()
+            made = model(method, width, shared, partial(_note, losses))
+            took = seconds[name] if name in seconds else time.process_time() - began
+            found["records"].append(_record(plan, name, width, made, took, shared))
+            if losses:
+                found["curves"][f"{name} {width}"] = [sum(part) / len(part) for part in _parts(losses)]
+            if plan.generate and seed == 0:
+                found["samples"][f"{name} {width}"] = lm.generate(made, plan.generate, stream(seed, "sample"))[1:]
+    return found
+
+
+def prepare(plan: Plan, seed: int) -> tuple[Shared, dict[str, float]]:
+    """The seed's split, its float model and the one trained longer; the processor seconds of both trainings."""
+    split, began = lm.split(plan.text, seed), time.process_time()
+    start = lm.init(stream(seed, "init"), split.symbols)
+    trained = lm.train(start, split.train, rng=stream(seed, "train"), steps=plan.steps)
+    between = time.process_time()
+    longer = lm.train(trained, split.train, rng=stream(seed, "qat"), steps=plan.qat_steps, lr=2e-3)
+    took = {"float": between - began, "float-longer": time.process_time() - between}
+    return Shared(split, trained, longer, plan.qat_steps, seed), took
+
+
+def compare(plan: Plan, seeds: int, jobs: int, folder: Path) -> list[Seed]:
+    """Seeds 0 to seeds - 1. One that is in the folder, made with the same settings, is not made again."""
+    kept = {seed: found for seed in range(seeds) if (found := _kept(plan, seed, _path(folder, seed))) is not None}
+    missing = [seed for seed in range(seeds) if seed not in kept]
+
+    def keep(i: int, found: Seed) -> None:
+        write(_path(folder, missing[i]), json.dumps({"settings": plan.settings, **found}, allow_nan=False) + "\n")
+
+    made = run(partial(run_seed, plan), missing, min(jobs, max(1, len(missing))), "seeds", keep)
+    kept |= dict(zip(missing, made, strict=True))
+    return [kept[seed] for seed in range(seeds)]
+
+
+def _path(folder: Path, seed: int) -> Path:
+    return folder / f"text_seed_{seed}.json"
+
+
+def _kept(plan: Plan, seed: int, path: Path) -> Seed | None:
+    """What a finished seed gave, if it was asked for the same, and wrote as much."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        wrote = {len(sample) for sample in found["samples"].values()} | {plan.generate}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    short = plan.generate > 0 and seed == 0 and (len(wrote) > 1 or not found["samples"])
+    return None if short or found.pop("settings", None) != plan.settings else found
+
+
+def _record(plan: Plan, name: str, width: Width, made: lm.LM, seconds: float, shared: Shared) -> Record:
+    method = METHODS[name]
+    looks = method.inputs is not None and method.inputs.seen == "calibration"
+    steps = round(method.share * plan.qat_steps) if method.train else 0
+    return Record(
+        method=name, weight_bits=width.weights, activation_bits=width.inputs, cache_bits=width.cache,
+        outliers=width.outliers, seed=shared.seed, seconds=seconds, model_bytes=made.nbytes,
+        bits_per_character=lm.bits_per_character(made, shared.split.held_out), **_made(method),
+        float_training_steps=plan.steps + plan.qat_steps * method.longer, training_steps=steps,
+        calibration_characters=CALIBRATION if looks or method.smoothed or method.rounding is lm.by_gptq else 0)
+
+
+def _made(method: Method) -> Any:
+    """The columns that say what the model is made of."""
+    weights, inputs = method.weights, method.inputs
+    return {"weight_rule": weights.rule if weights else "none", "weight_granularity": weights.share if weights else "none",
+            "activation_rule": inputs.rule if inputs else "none", "activation_range": inputs.seen if inputs else "none",
+            "rounding": ROUNDINGS[method.rounding] if weights else "none", "training": TRAININGS[method.train],
+            "scales": "smoothed" if method.smoothed else "as trained", "rotated": " ".join(method.rotated) or "none"}
+
+
+def _channels(shared: Shared) -> dict[str, dict[str, list[float]]]:
+    """The largest |x| of each channel of each matrix's input, as trained and with outliers."""
+    models = {"as trained": shared.model, f"x{OUTLIERS}": lm.with_outliers(shared.model, OUTLIERS)}
+    return {name: {matrix: [float(v) for v in maxima]
+                   for matrix, maxima in lm.channel_maxima(each, shared.calibration).items()}
+            for name, each in models.items()}
+
+
+def _note(losses: list[float], step: int, loss: float) -> None:  # noqa: ARG001
+    losses.append(float(loss))
+
+
+def _parts(losses: list[float]) -> Iterator[list[float]]:
+    for first in range(0, len(losses), EVERY):
+        yield losses[first:first + EVERY]
