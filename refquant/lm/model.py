@@ -10,29 +10,37 @@ No biases. norm is RMSNorm with gains. Characters are rows: x is (n * t, width) 
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import arguments
 from ..arguments import Codes, Reals
+from ..files import write
 from ..mlp.model import Through, cross_entropy_formula
 from .network import network
 from .text import decode, encode
 
-Named: TypeAlias = Mapping[str, Reals]
-MATRICES = ("qkv", "out", "up", "down", "head")
+Named: TypeAlias = dict[str, Reals]
+MATRICES = ("qkv", "out", "up", "down", "head")  # how the names of the arrays end that rows are multiplied by
 
 
-class Sizes(NamedTuple):
+@dataclass(frozen=True)
+class Sizes:
     """Width of the rows, heads of attention, characters of context, layers.
 
     >>> Sizes()
     Sizes(width=64, heads=4, context=64, layers=2)
+
+    Raises:
+        ValueError: a size below 1, heads that do not divide the width.
+        TypeError: a size that is no integer.
     """
 
     width: int = 64
@@ -40,21 +48,34 @@ class Sizes(NamedTuple):
     context: int = 64
     layers: int = 2
 
+    def __post_init__(self) -> None:
+        for name, n in asdict(self).items():
+            arguments.whole("Sizes", n, name, 1)
+        if self.width % self.heads:
+            raise arguments.error(ValueError, "Sizes", "`heads` must divide `width`", f"{self.heads} heads and width "
+                                  f"{self.width}", "each head has width / heads channels: 4 and 64, say")
+
 
 SIZES = Sizes()
 
 
-def shapes(symbols: int, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+def shapes(symbols: str, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     """The arrays of a model by name, in the order in which theta holds them.
 
-    >>> sum(map(math.prod, shapes(72, Sizes()).values()))
-    111936
+    >>> sum(map(math.prod, shapes("ab", Sizes()).values()))
+    102976
     """
+    arguments.instance("LM", sizes, Sizes, "`sizes` must be Sizes", "Sizes(width=64, heads=4), say")
+    arguments.instance("LM", symbols, str, "`symbols` must be a string", "split(text, seed) finds those of a text")
+    if not symbols or len(set(symbols)) < len(symbols):
+        raise arguments.error(ValueError, "LM", "`symbols` must be characters, each once", arguments.shown(symbols),
+                              "''.join(sorted(set(text))) lists them")
     d = sizes.width
     layer = {"attention_gains": (d,), "qkv": (d, 3 * d), "out": (d, d),
              "relu_gains": (d,), "up": (d, 4 * d), "down": (4 * d, d)}
     layers = {f"{i}.{name}": shape for i in range(sizes.layers) for name, shape in layer.items()}
-    return {"embedding": (symbols, d), "positions": (sizes.context, d), **layers, "gains": (d,), "head": (d, symbols)}
+    return {"embedding": (len(symbols), d), "positions": (sizes.context, d), **layers, "gains": (d,),
+            "head": (d, len(symbols))}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,8 +92,8 @@ class LM(arguments.Value):
     ((4, 12), 1008)
 
     Raises:
-        ValueError: sizes below 1, heads that do not divide the width, symbols that repeat, a theta of another length.
-        TypeError: sizes that are no integers, no string.
+        ValueError: symbols that repeat, a theta of another length, or not finite.
+        TypeError: no Sizes, no string.
     """
 
     symbols: str
@@ -80,24 +101,22 @@ class LM(arguments.Value):
     theta: Reals
 
     def __post_init__(self) -> None:
-        known_symbols("LM", self.symbols)
-        sizes = known_sizes("LM", self.sizes)
-        theta, n = arguments.float32("LM", self.theta, "theta"), _count(self.symbols, sizes)
+        theta = arguments.float32("LM", self.theta, "theta")
+        n = sum(map(math.prod, shapes(self.symbols, self.sizes).values()))
         if theta.shape != (n,):
             raise arguments.error(ValueError, "LM", f"`theta` must be of shape ({n},) for {len(self.symbols)} symbols "
-                                  f"and {sizes}", f"shape {theta.shape}", "init(rng, symbols, sizes) makes a model")
-        object.__setattr__(self, "sizes", sizes)
+                                  f"and {self.sizes}", f"shape {theta.shape}", "init and load make models")
         object.__setattr__(self, "theta", arguments.frozen(theta))
 
     @property
     def arrays(self) -> Named:
         """The arrays by name, as views of theta."""
-        return named(self.theta, len(self.symbols), self.sizes)
+        return named(self.theta, self)
 
     @property
     def matrices(self) -> tuple[str, ...]:
         """The names of the matrices that rows are multiplied by, in order."""
-        return tuple(filter(is_matrix, self.arrays))
+        return tuple(name for name in self.arrays if name.endswith(MATRICES))
 
     @property
     def quantizers(self) -> Mapping[str, Through]:
@@ -110,46 +129,17 @@ class LM(arguments.Value):
         return self.theta.nbytes
 
 
-def known_symbols(where: str, symbols: str) -> str:
-    """Characters, each once."""
-    arguments.instance(where, symbols, str, "`symbols` must be a string", "split(text, seed) finds those of a text")
-    if not symbols or len(set(symbols)) < len(symbols):
-        raise arguments.error(ValueError, where, "`symbols` must be characters, each once", arguments.shown(symbols),
-                              "''.join(sorted(set(text))) lists them")
-    return symbols
+def named(theta: Reals, model: LM) -> Named:
+    """theta, laid out as the model's, by name: views.
 
-
-def known_sizes(where: str, sizes: Sizes) -> Sizes:
-    """Sizes from 1, whose heads divide the width."""
-    given = arguments.instance(where, sizes, Sizes, "`sizes` must be Sizes", "Sizes(width=64, heads=4), say")
-    sizes = Sizes(*(arguments.whole(where, n, name, 1) for name, n in given._asdict().items()))
-    if sizes.width % sizes.heads:
-        raise arguments.error(ValueError, where, "`heads` must divide `width`", f"{sizes.heads} heads and width "
-                              f"{sizes.width}", "each head has width / heads channels: 4 and 64, say")
-    return sizes
-
-
-def is_matrix(name: str) -> bool:
-    """Whether rows are multiplied by the array of this name."""
-    return name.endswith(MATRICES)
-
-
-def _count(symbols: str, sizes: Sizes) -> int:
-    return sum(map(math.prod, shapes(len(symbols), sizes).values()))
-
-
-def named(theta: Reals, symbols: int, sizes: Sizes) -> Named:
-    """theta's arrays by name, as views.
-
-    >>> sizes = Sizes(width=1, heads=1, context=1, layers=1)
-    >>> {name: int(a.flat[0]) for name, a in named(np.arange(18), 1, sizes).items() if a.ndim == 1}
+    >>> model = init(np.random.default_rng(0), "a", Sizes(width=1, heads=1, context=1, layers=1))
+    >>> {name: int(a[0]) for name, a in named(np.arange(18), model).items() if a.ndim == 1}
     {'0.attention_gains': 2, '0.relu_gains': 7, 'gains': 16}
     """
     views, start = {}, 0
-    for name, shape in shapes(symbols, sizes).items():
-        end = start + math.prod(shape)
-        views[name] = theta[start:end].reshape(shape)
-        start = end
+    for name, shape in shapes(model.symbols, model.sizes).items():
+        views[name] = theta[start:start + math.prod(shape)].reshape(shape)
+        start += views[name].size
     return views
 
 
@@ -159,30 +149,26 @@ def flat(arrays: Named) -> Reals:
 
 
 def init(rng: np.random.Generator, symbols: str, sizes: Sizes = SIZES) -> LM:
-    """Matrices ~ Normal(0, 1 / (4 * n_in)), embedding ~ Normal(0, 1), gains 1, positions sines of 2 to 2 * context.
+    """Matrices ~ Normal(0, 1 / (4 * n_in)), embedding ~ Normal(0, 1), gains 1, positions sines of the place.
 
-    All of them are learned. Positions that begin as noise are learned too, but in three times as many steps.
+    All of them are learned. The sines have periods from 2 * pi to 2 * pi * context; positions that begin as noise are
+    learned, too, but in far more steps.
 
     >>> model = init(np.random.default_rng(0), "ab")
     >>> model.arrays["embedding"].shape, model.arrays["positions"][0, :4]
     ((2, 64), array([0., 1., 0., 1.], dtype=float32))
 
     Raises: as LM.
-    Source: sines as in Vaswani et al. 2017 (arXiv:1706.03762), section 3.5, with another base.
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.5; there the sines stay, and the longest is 20,000 * pi.
     """
     arguments.generator("init", rng)
-    sizes, size = known_sizes("init", sizes), len(known_symbols("init", symbols))
-    arrays: dict[str, Reals] = {name: np.ones(shape) if len(shape) == 1 else
-                                rng.normal(0, 0.5 * shape[0] ** -0.5 if is_matrix(name) else 1, shape)
-                                for name, shape in shapes(size, sizes).items()}
-    arrays["positions"] = _sines(sizes.context, sizes.width)
+    arrays: Named = {name: np.ones(shape) if len(shape) == 1 else
+                     rng.normal(0, 0.5 * shape[0] ** -0.5 if name.endswith(MATRICES) else 1, shape)
+                     for name, shape in shapes(symbols, sizes).items()}
+    pair, odd = np.divmod(np.arange(sizes.width), 2)
+    angles = np.arange(sizes.context)[:, None] / sizes.context ** (2 * pair / sizes.width)
+    arrays["positions"] = np.sin(angles + odd * np.pi / 2)  # sin, cos, sin, cos, ...
     return LM(symbols=symbols, sizes=sizes, theta=flat(arrays))
-
-
-def _sines(context: int, width: int) -> Reals:
-    """sin and cos of the place, with periods from 2 * pi to almost 2 * pi * context: (context, width)."""
-    pair, odd = np.divmod(np.arange(width), 2)
-    return np.sin(np.arange(context)[:, None] / context ** (2 * pair / width) + odd * np.pi / 2)
 
 
 @arguments.quiet
@@ -202,55 +188,45 @@ def forward(model: LM, codes: ArrayLike) -> Reals:
         ValueError: codes that are no symbols, sequences longer than the context or empty.
         TypeError: no model, codes that are no integers.
     """
-    codes = sequences("forward", model, codes)
-    return network(model.arrays, codes, model.sizes.heads, model.quantizers)[0].reshape(*codes.shape, -1)
-
-
-def sequences(where: str, model: LM, codes: ArrayLike) -> Codes:
-    """codes as (n, t) of the model's symbols."""
-    codes, context = known_codes(where, model, codes), model.sizes.context
+    codes, context = known_codes("forward", model, codes), model.sizes.context
     if codes.ndim != 2 or not codes.size or codes.shape[1] > context:
-        raise arguments.error(ValueError, where, f"`codes` must be of shape (n, t), t from 1 to the context {context}",
-                              f"shape {codes.shape}", "windows(codes, context) cuts a text to such rows")
-    return codes
+        raise arguments.error(ValueError, "forward", f"`codes` must be of shape (n, t), t from 1 to the context "
+                              f"{context}", f"shape {codes.shape}", "encode(text, model.symbols)[None], say")
+    return network(model.arrays, codes, model.sizes.heads, model.quantizers)[0].reshape(*codes.shape, -1)
 
 
 def known_codes(where: str, model: LM, codes: ArrayLike) -> Codes:
     """codes, every one of them of a symbol of the model."""
-    a_model(where, model)
+    arguments.instance(where, model, LM, "`model` must be a model", "lm.init, lm.train and lm.ptq make some")
     return arguments.within(where, codes, 0, len(model.symbols) - 1, "codes", "one for each symbol",
                             "encode(text, model.symbols) makes them")
 
 
-def a_model(where: str, model: object) -> None:
-    """A float model or a quantized one."""
-    arguments.instance(where, model, LM, "`model` must be a model", "lm.init, lm.train and lm.ptq make some")
-
-
 def float_model(where: str, model: object) -> None:
     """A float model."""
-    a_model(where, model)
     if type(model) is not LM:
-        raise arguments.error(TypeError, where, "`model` must be a float model", f"a {type(model).__name__}",
-                              "give the model that train made")
+        raise arguments.error(TypeError, where, "`model` must be a float model", arguments.typed(model),
+                              "lm.init and lm.train make some")
 
 
-def windows(codes: Codes, context: int) -> tuple[Codes, Codes]:
+def windows(where: str, model: LM, codes: ArrayLike) -> tuple[Codes, Codes]:
     """A text cut to rows (n, context), and the character after each one, of the same shape; the rest is left out.
 
-    >>> windows(np.arange(6), 2)
+    >>> model = init(np.random.default_rng(0), "abcdef", Sizes(width=1, heads=1, context=2, layers=1))
+    >>> windows("here", model, np.arange(6))
     (array([[0, 1],
            [2, 3]]), array([[1, 2],
            [3, 4]]))
 
     Raises:
-        ValueError: fewer than context + 1 characters.
+        ValueError: fewer than context + 1 characters, codes that are no symbols.
     """
-    if np.ndim(codes) != 1 or len(codes) <= context:
-        raise arguments.error(ValueError, "windows", f"`codes` must be of shape (n,), n at least {context + 1}, one "
-                              "more than the context", f"shape {np.shape(codes)}", "give a longer text")
-    end = len(codes) - (len(codes) - 1) % context
-    return codes[:end - 1].reshape(-1, context), codes[1:end].reshape(-1, context)
+    text, context = known_codes(where, model, codes), model.sizes.context
+    if text.ndim != 1 or len(text) <= context:
+        raise arguments.error(ValueError, where, f"`codes` must be of shape (n,), n at least {context + 1}, one more "
+                              "than the context", f"shape {text.shape}", "give a longer text")
+    end = len(text) - (len(text) - 1) % context
+    return text[:end - 1].reshape(-1, context), text[1:end].reshape(-1, context)
 
 
 @arguments.quiet
@@ -271,8 +247,7 @@ def bits_per_character(model: LM, codes: Codes, batch: int = 16) -> float:
 
     Raises: as forward and windows.
     """
-    a_model("bits_per_character", model)
-    rows, following = windows(codes, model.sizes.context)
+    rows, following = windows("bits_per_character", model, codes)
     nats = sum(nats_of(forward(model, rows[i:i + batch]), following[i:i + batch])[0] * rows[i:i + batch].size
                for i in range(0, len(rows), batch))
     return nats / rows.size / math.log(2)
@@ -294,12 +269,45 @@ def generate(model: LM, n: int, rng: np.random.Generator, prompt: str = "\n") ->
     Raises:
         ValueError: a prompt that is empty, or has characters unseen in training.
     """
-    a_model("generate", model)
+    known_codes("generate", model, [])
     arguments.generator("generate", rng)
-    codes = encode(arguments.instance("generate", prompt, str, "`prompt` must be a string", "'Alice', say"),
-                   model.symbols).tolist()
+    codes = encode(prompt, model.symbols).tolist()
     for _ in range(arguments.whole("generate", n, "n", 0)):
         logits = forward(model, [codes[-model.sizes.context:]])[0, -1].astype(np.float64)
         p = np.exp(logits - logits.max())
         codes.append(int(rng.choice(len(p), p=p / p.sum())))
     return decode(codes, model.symbols)
+
+
+def save(path: str | Path, model: LM) -> None:
+    """Write a float model, whole or not at all: an .npz of its symbols, its sizes and theta.
+
+    Raises:
+        TypeError: no float model.
+        OSError: a file that cannot be written.
+    """
+    float_model("save", model)
+    stream = io.BytesIO()
+    np.savez(stream, symbols=model.symbols, sizes=list(asdict(model.sizes).values()), theta=model.theta)
+    write(Path(path), stream.getvalue())
+
+
+def load(path: str | Path) -> LM:
+    """The model that save wrote.
+
+    >>> import tempfile
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Path(folder) / "model.npz", model)
+    ...     load(Path(folder) / "model.npz") == model
+    True
+
+    Raises:
+        ValueError: no such file, a damaged or foreign one, a theta that does not fit the symbols and sizes.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return LM(symbols=str(file["symbols"]), sizes=Sizes(*file["sizes"].tolist()), theta=file["theta"])
+    except Exception as cause:  # zipfile and NumPy raise a dozen kinds on damaged bytes
+        raise arguments.error(ValueError, "load", "the file must be a model that lm.save wrote",
+                              f"{str(path)!r} ({str(cause).split('. Hint:')[0]})", "train one, and save it") from cause

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..arguments import Codes, Reals
 from ..mlp.model import Pullback, Through, unchanged
 
 EPS = 1e-5  # added to the mean square in norm
+KEPT = ("keys", "values")
 WEIGHTS = " weights"  # after a matrix's name: the matrix itself, not its input
 
 
@@ -23,20 +25,21 @@ def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
     gradients: dict[str, Reals] = {}
 
     def norm(name: str) -> Through:
-        return _norm(arrays[name], name, gradients)
+        return partial(_norm, arrays[name], name, gradients)
 
     def times(name: str) -> Through:
-        return _times(arrays[name], name, gradients, *(quantizers.get(k, unchanged) for k in (name, name + WEIGHTS)))
+        return partial(_times, arrays[name], name, gradients, quantizers)
 
     def attention(i: int) -> Through:
-        return _attention(codes.shape[1], heads, *(quantizers.get(f"{i}.{k}", unchanged) for k in ("keys", "values")))
+        return partial(_attention, codes.shape[1], heads, i, quantizers)
 
-    steps = []
+    steps: list[Through] = []
     for i in range(sum(name.endswith("qkv") for name in arrays)):
-        steps += [residual(norm(f"{i}.attention_gains"), times(f"{i}.qkv"), attention(i), times(f"{i}.out")),
-                  residual(norm(f"{i}.relu_gains"), times(f"{i}.up"), relu, times(f"{i}.down"))]
+        attended = norm(f"{i}.attention_gains"), times(f"{i}.qkv"), attention(i), times(f"{i}.out")
+        hidden = norm(f"{i}.relu_gains"), times(f"{i}.up"), _relu, times(f"{i}.down")
+        steps += [partial(_residual, attended), partial(_residual, hidden)]
     x, embedded = _embed(arrays["embedding"], arrays["positions"], codes, gradients)
-    logits, back = chain(*steps, norm("gains"), times("head"))(x)
+    logits, back = chain([*steps, norm("gains"), times("head")], x)
 
     def pullback(g: Reals) -> dict[str, Reals]:
         embedded(back(g))
@@ -45,34 +48,25 @@ def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
     return logits, pullback
 
 
-def chain(*steps: Through) -> Through:
+def chain(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
     """One step after the other."""
-    def through(x: Reals) -> tuple[Reals, Pullback]:
-        backs = []
-        for step in steps:
-            x, back = step(x)
-            backs.append(back)
+    backs = []
+    for step in steps:
+        x, back = step(x)
+        backs.append(back)
 
-        def pullback(g: Reals) -> Reals:
-            for back in reversed(backs):
-                g = back(g)
-            return g
-        return x, pullback
-    return through
+    def pullback(g: Reals) -> Reals:
+        for back in reversed(backs):
+            g = back(g)
+        return g
+
+    return x, pullback
 
 
-def residual(*steps: Through) -> Through:
+def _residual(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
     """x + the chain of steps."""
-    def through(x: Reals) -> tuple[Reals, Pullback]:
-        y, back = chain(*steps)(x)
-        y += x
-
-        def pullback(g: Reals) -> Reals:
-            dx = back(g)
-            dx += g
-            return dx
-        return y, pullback
-    return through
+    y, back = chain(steps, x)
+    return x + y, lambda g: g + back(g)
 
 
 def _embed(embedding: Reals, positions: Reals, codes: Codes,
@@ -90,66 +84,61 @@ def _embed(embedding: Reals, positions: Reals, codes: Codes,
     return x.reshape(n * t, -1), pullback
 
 
-def _norm(gains: Reals, name: str, gradients: dict[str, Reals]) -> Through:
+def _norm(gains: Reals, name: str, gradients: dict[str, Reals], x: Reals) -> tuple[Reals, Pullback]:
     """gains * x / sqrt(mean(x**2) + eps)."""
-    def through(x: Reals) -> tuple[Reals, Pullback]:
-        r = 1 / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + EPS)
-        u = x * r
+    r: Reals = 1 / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + EPS)
+    u = x * r
 
-        def pullback(g: Reals) -> Reals:
-            gradients[name] = np.sum(g * u, axis=0)
-            g = g * gains
-            g -= u * np.mean(g * u, axis=1, keepdims=True)
-            g *= r
-            return g
-        return u * gains, pullback
-    return through
+    def pullback(g: Reals) -> Reals:
+        gradients[name] = np.sum(g * u, axis=0)
+        g = g * gains
+        return r * (g - u * np.mean(g * u, axis=1, keepdims=True))
+
+    return u * gains, pullback
 
 
-def _times(w: Reals, name: str, gradients: dict[str, Reals], through_x: Through, through_w: Through) -> Through:
+def _times(w: Reals, name: str, gradients: dict[str, Reals], quantizers: Mapping[str, Through],
+           x: Reals) -> tuple[Reals, Pullback]:
     """x @ w, both as they are quantized."""
-    def through(x: Reals) -> tuple[Reals, Pullback]:
-        x_hat, back_x = through_x(x)
-        w_hat, back_w = through_w(w)
+    x_hat, back_x = quantizers.get(name, unchanged)(x)
+    w_hat, back_w = quantizers.get(name + WEIGHTS, unchanged)(w)
 
-        def pullback(g: Reals) -> Reals:
-            gradients[name] = back_w(x_hat.T @ g)
-            return back_x(g @ w_hat.T)
-        return x_hat @ w_hat, pullback
-    return through
+    def pullback(g: Reals) -> Reals:
+        gradients[name] = back_w(x_hat.T @ g)
+        return back_x(g @ w_hat.T)
+
+    return x_hat @ w_hat, pullback
 
 
-def relu(x: Reals) -> tuple[Reals, Pullback]:
+def _relu(x: Reals) -> tuple[Reals, Pullback]:
     """max(x, 0)."""
     y = np.maximum(x, 0, out=x)  # a product's result, which nothing else reads
     return y, lambda g: g * (y > 0)
 
 
-def _attention(t: int, heads: int, through_k: Through, through_v: Through) -> Through:
+def _attention(t: int, heads: int, layer: int, quantizers: Mapping[str, Through],
+               qkv: Reals) -> tuple[Reals, Pullback]:
     """softmax(q @ k.T / sqrt(channels)) @ v for each head, where a character sees itself and those before it."""
-    unseen = np.triu(np.full((t, t), -np.inf, np.float32), 1)
+    rows, channels = len(qkv), qkv.shape[1] // 3 // heads
+    q, k, v = qkv.reshape(rows // t, t, 3, heads, channels).transpose(2, 0, 3, 1, 4)  # each (n, heads, t, channels)
+    k, back_k = quantizers.get(f"{layer}.keys", unchanged)(k)
+    v, back_v = quantizers.get(f"{layer}.values", unchanged)(v)
+    q = q * np.float32(channels**-0.5)
+    p = q @ k.mT
+    p += np.triu(np.full((t, t), -np.inf, p.dtype), 1)  # what comes after is not seen
+    p -= p.max(axis=-1, keepdims=True)
+    np.exp(p, out=p)
+    p /= p.sum(axis=-1, keepdims=True)
+    y = p @ v
 
-    def through(qkv: Reals) -> tuple[Reals, Pullback]:
-        rows, channels = len(qkv), qkv.shape[1] // 3 // heads
-        q, k, v = qkv.reshape(rows // t, t, 3, heads, channels).transpose(2, 0, 3, 1, 4)  # each (n, heads, t, channels)
-        root = q.dtype.type(channels**-0.5)
-        (k, back_k), (v, back_v) = through_k(k), through_v(v)
-        q = q * root
-        p = q @ k.mT
-        p += unseen
-        p -= p.max(axis=-1, keepdims=True)
-        np.exp(p, out=p)
-        p /= p.sum(axis=-1, keepdims=True)
-        y = p @ v
+    def pullback(g: Reals) -> Reals:
+        g = g.reshape(rows // t, t, heads, channels).transpose(0, 2, 1, 3)
+        ds = g @ v.mT
+        ds -= np.sum(g * y, axis=-1, keepdims=True)  # = sum(p * (g @ v.T)), over fewer values
+        ds *= p
+        dqkv = np.empty((rows // t, t, 3, heads, channels), g.dtype)
+        for part, d in enumerate((ds @ k * np.float32(channels**-0.5), back_k(ds.mT @ q), back_v(p.mT @ g))):
+            dqkv[:, :, part] = d.transpose(0, 2, 1, 3)
+        return dqkv.reshape(rows, -1)
 
-        def pullback(g: Reals) -> Reals:
-            g = g.reshape(rows // t, t, heads, channels).transpose(0, 2, 1, 3)
-            ds = g @ v.mT
-            ds -= np.sum(g * y, axis=-1, keepdims=True)  # = sum(p * (g @ v.T)), over fewer values
-            ds *= p
-            dqkv = np.empty((rows // t, t, 3, heads, channels), g.dtype)
-            dq, dk, dv = dqkv.transpose(2, 0, 3, 1, 4)
-            dq[:], dk[:], dv[:] = ds @ k * root, back_k(ds.mT @ q), back_v(p.mT @ g)
-            return dqkv.reshape(rows, -1)
-        return y.transpose(0, 2, 1, 3).reshape(rows, -1), pullback
-    return through
+    return y.transpose(0, 2, 1, 3).reshape(rows, -1), pullback

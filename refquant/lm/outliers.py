@@ -26,8 +26,7 @@ def channel_maxima(model: LM, codes: Codes) -> dict[str, Reals]:
 
     Raises: as ptq.
     """
-    float_model("channel_maxima", model)
-    return {name: np.abs(x).max(axis=0) for name, x in matrix_inputs(model, codes).items()}
+    return {name: np.abs(x).max(axis=0) for name, x in matrix_inputs("channel_maxima", model, codes).items()}
 
 
 def with_outliers(model: LM, factor: float, channels: Sequence[int] = (3, 42)) -> LM:
@@ -64,9 +63,8 @@ def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
 
     Raises: as ptq and smoothquant.
     """
-    float_model("smoothed", model)
-    seen = matrix_inputs(model, codes)
-    return _rescaled(model, {name: smoothquant(x, model.arrays[name], alpha) for name, x in seen.items()})
+    return _rescaled(model, {name: smoothquant(x, model.arrays[name], alpha)
+                             for name, x in matrix_inputs("smoothed", model, codes).items()})
 
 
 def _rescaled(model: LM, scales: Mapping[str, Reals]) -> LM:

@@ -107,12 +107,12 @@ def encode(text: str, symbols: str) -> Codes:
         ValueError: a character that is not among the symbols: one unseen in training.
     """
     place = {symbol: code for code, symbol in enumerate(symbols)}
-    unseen = next((i for i, character in enumerate(text) if character not in place), None)
-    if unseen is not None:
+    try:
+        return np.array([place[character] for character in text], np.intp)
+    except KeyError as cause:
         raise arguments.error(ValueError, "encode", "`text` must hold the model's symbols alone, those of its training "
-                              "text", f"{text[unseen]!r} at index {unseen}",
-                              "drop or replace such characters, or train on a text that has them")
-    return np.array([place[character] for character in text], np.intp)
+                              "text", f"{cause}", "drop or replace such characters, or train on a text that has them"
+                              ) from cause
 
 
 def decode(codes: Codes, symbols: str) -> str:

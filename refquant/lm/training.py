@@ -1,20 +1,26 @@
-"""Training: random windows of the text, Adam, a cosine schedule. Float training and QAT descend alike."""
+"""Training: random windows of the text, Adam, a cosine schedule. Float training and quantization-aware training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
 from .. import arguments
+from ..affine import AffineParams
 from ..arguments import Codes, Reals
 from ..mlp.model import Through
 from ..mlp.optim import AdamState, adam
-from .model import LM, Named, flat, known_codes, named, nats_of, windows
+from ..mlp.qat import learned
+from .model import LM, Named, flat, float_model, named, nats_of, windows
 from .network import network
+from .quantized import QuantizedLM, on_grids, rotated, rounded
 
-Watch = Callable[[int, float], object]
+Watch: TypeAlias = Callable[[int, float], object]
+NOTHING = np.zeros(0, np.float32)
 
 
 def train(model: LM, codes: Codes, *, rng: np.random.Generator, steps: int = 1500, batch: int = 16, lr: float = 1e-2,
@@ -40,51 +46,122 @@ def train(model: LM, codes: Codes, *, rng: np.random.Generator, steps: int = 150
         ValueError: a text not longer than the context, codes that are no symbols, steps, batch or lr out of range.
         TypeError: no model, no generator.
     """
-    draw = batches("train", model, codes, rng, batch)
-
-    def loss(theta: Reals) -> tuple[float, Reals]:
-        return loss_and_gradient(named(theta, len(model.symbols), model.sizes), *draw(), model.sizes.heads, {})
-
-    theta = descend("train", model.theta, loss, steps, lr, watch)
-    return LM(symbols=model.symbols, sizes=model.sizes, theta=theta)
-
-
-def batches(where: str, model: LM, codes: Codes, rng: np.random.Generator,
-            batch: int) -> Callable[[], tuple[Codes, Codes]]:
-    """A function that draws `batch` windows of the text, each one context long, and the characters that follow."""
-    text, context = known_codes(where, model, codes), model.sizes.context
-    windows(text, context)
-    arguments.generator(where, rng)
-    arguments.whole(where, batch, "batch", 1)
-
-    def draw() -> tuple[Codes, Codes]:
-        rows = rng.integers(0, len(text) - context, (batch, 1)) + np.arange(context)
-        return text[rows], text[rows + 1]
-    return draw
-
-
-def loss_and_gradient(arrays: Named, rows: Codes, following: Codes, heads: int,
-                      quantizers: Mapping[str, Through]) -> tuple[float, Reals]:
-    """The mean cross-entropy in nats, and its gradient, flat; raw arrays, unchecked."""
-    logits, pullback = network(arrays, rows, heads, quantizers)
-    nats, back = nats_of(logits, following)
-    return nats, flat(pullback(back()))
+    theta = descend("train", model, codes, NOTHING, lambda _: ({}, NOTHING), rng, steps, batch, lr, watch)
+    return replace(model, theta=theta)
 
 
 @arguments.quiet
-def descend(where: str, theta: Reals, loss: Callable[[Reals], tuple[float, Reals]], steps: int, lr: float,
-            watch: Watch | None) -> Reals:
-    """theta after so many steps of Adam, lr falling to 0 along a cosine; loss gives nats and their gradient.
+def descend(where: str, model: LM, codes: Codes, ratios: Reals,
+            quantizers: Callable[[Reals], tuple[Mapping[str, Through], Reals]], rng: np.random.Generator, steps: int,
+            batch: int, lr: float, watch: Watch | None) -> Reals:
+    """theta after so many steps of Adam: the model's numbers, then ratios.
 
-    >>> descend("here", np.ones(1), lambda theta: (0.0, theta), 2, 0.1, None).round(2)
-    array([0.85])
+    quantizers(ratios) gives what stands between values and their use, and an array that their pullbacks fill with the
+    gradient of the ratios.
     """
+    float_model(where, model)
+    windows(where, model, codes)
+    arguments.generator(where, rng)
     arguments.whole(where, steps, "steps", 0)
+    arguments.whole(where, batch, "batch", 1)
     arguments.real(where, lr, "lr", "from 0", lambda v: 0 <= v < np.inf, "1e-2")
+    theta, n, context = np.concatenate([model.theta, ratios]), model.theta.size, model.sizes.context
     state = AdamState.zeros(theta)
     for t in range(steps):
-        nats, gradient = loss(theta)
-        theta, state = adam(theta, gradient, state, lr * (1 + math.cos(math.pi * t / steps)) / 2)
+        window = np.asarray(codes)[rng.integers(0, len(codes) - context, (batch, 1)) + np.arange(context + 1)]
+        through, gradient = quantizers(theta[n:])
+        nats, rest = loss_and_gradient(named(theta[:n], model), window, model.sizes.heads, through)
+        step = lr * (1 + math.cos(math.pi * t / steps)) / 2
+        theta, state = adam(theta, np.concatenate([rest, gradient]), state, step)
         if watch is not None:
             watch(t + 1, nats / math.log(2))
     return theta
+
+
+def loss_and_gradient(arrays: Named, window: Codes, heads: int,
+                      quantizers: Mapping[str, Through]) -> tuple[float, Reals]:
+    """The mean cross-entropy in nats of windows (n, context + 1), and its gradient, flat; raw arrays, unchecked."""
+    logits, pullback = network(arrays, window[:, :-1], heads, quantizers)
+    nats, back = nats_of(logits, window[:, 1:])
+    return nats, flat(pullback(back()))
+
+
+def train_qat(model: LM, codes: Codes, start: QuantizedLM, *, rng: np.random.Generator, steps: int = 300,
+              batch: int = 16, lr: float = 2e-3, watch: Watch | None = None) -> QuantizedLM:
+    """As train, with everything rounded as in start, on start's ranges; the gradient passes straight through.
+
+    Args:
+        model: the float model that start was made of, or another of its sizes; its numbers are the first ones.
+        codes, rng, steps, batch, lr, watch: as train.
+        start: from ptq. Its static ranges, of weights and inputs, stay as they are; its dynamic ones follow the data.
+    Returns:
+        the quantized model, with start's parameters.
+
+    >>> from refquant import INT2, UINT8, symmetric_params
+    >>> from refquant.lm import Dynamic, Sizes, WeightRule, bits_per_character, init, ptq, train
+    >>> rng, text = np.random.default_rng(0), np.arange(200) % 4
+    >>> model = train(init(rng, "abcd", Sizes(width=8, heads=2, context=4, layers=1)), text, rng=rng, steps=60)
+    >>> start = ptq(model, text, weights=WeightRule(INT2, axis=0), inputs=Dynamic(UINT8, axis=-1))
+    >>> trained = train_qat(model, text, start, rng=rng, steps=60, lr=1e-2)
+    >>> bits_per_character(trained, text) < bits_per_character(start, text), trained.params == start.params
+    (True, True)
+
+    Raises:
+        ValueError: as train; a start of other symbols or sizes.
+        TypeError: no float model, a start that is no QuantizedLM.
+    Source: Bengio et al. 2013 (arXiv:1308.3432); Jacob et al. 2018 (arXiv:1712.05877), section 3.
+    """
+    model = _first("train_qat", model, start)
+    fixed = {name: start.placed(name, rounded(at)) for name, at in start.params}
+    theta = descend("train_qat", model, codes, NOTHING, lambda _: (fixed, NOTHING), rng, steps, batch, lr, watch)
+    return on_grids(start, theta, dict(start.params))
+
+
+def train_lsq(model: LM, codes: Codes, start: QuantizedLM, *, rng: np.random.Generator, steps: int = 300,
+              batch: int = 16, lr: float = 2e-3, watch: Watch | None = None) -> QuantizedLM:
+    """As train_qat, with learned steps: the scales of start's weights and static inputs are parameters too.
+
+    Each scale is learned as a multiple of start's, which begins at 1, so that Adam's step is relative to it. (The
+    published gradient scale would change nothing: Adam divides by the gradient's size.) Zero points stay.
+
+    >>> from refquant import INT2
+    >>> from refquant.lm import Sizes, WeightRule, bits_per_character, init, ptq, train
+    >>> rng, text = np.random.default_rng(0), np.arange(200) % 4
+    >>> model = train(init(rng, "abcd", Sizes(width=8, heads=2, context=4, layers=1)), text, rng=rng, steps=60)
+    >>> start = ptq(model, text, weights=WeightRule(INT2, axis=0))
+    >>> trained = train_lsq(model, text, start, rng=rng, steps=60, lr=1e-2)
+    >>> bits_per_character(trained, text) < bits_per_character(start, text)
+    True
+
+    Args, Raises: as train_qat.
+    Source: Esser et al. 2020 (arXiv:1902.08153), sections 2.1 to 2.3.
+    """
+    model, params = _first("train_lsq", model, start), dict(start.params)
+    static = {name: at for name, at in params.items() if isinstance(at, AffineParams)}
+    first = np.concatenate([NOTHING, *(at.scale.ravel() for at in static.values())]).astype(np.float32)
+    ends = np.cumsum([at.scale.size for at in static.values()])[:-1]
+
+    def moved(ratios: Reals) -> dict[str, AffineParams]:
+        scales = np.split(first * np.maximum(ratios, np.float32(1e-3)), ends)
+        return {name: AffineParams(scale=scale.reshape(at.scale.shape), zero_point=at.zero_point, grid=at.grid)
+                for (name, at), scale in zip(static.items(), scales)}
+
+    def quantizers(ratios: Reals) -> tuple[Mapping[str, Through], Reals]:
+        gradient, now = np.zeros_like(first), moved(ratios)
+        into = dict(zip(static, np.split(gradient, ends)))
+        through = {name: learned(now[name].scale, into[name], at, at.scale.ravel()) if name in static else rounded(at)
+                   for name, at in params.items()}
+        return {name: start.placed(name, step) for name, step in through.items()}, gradient
+
+    theta = descend("train_lsq", model, codes, np.ones_like(first), quantizers, rng, steps, batch, lr, watch)
+    return on_grids(start, theta[:model.theta.size], params | moved(theta[model.theta.size:]))
+
+
+def _first(where: str, model: LM, start: QuantizedLM) -> LM:
+    """The float model whose matrices start rounds."""
+    arguments.instance(where, start, QuantizedLM, "`start` must be a QuantizedLM", "ptq makes one")
+    model = rotated(where, model, start.rotated)
+    if (model.symbols, model.sizes) != (start.symbols, start.sizes):
+        raise arguments.error(ValueError, where, "`start` must have the model's symbols and sizes",
+                              f"{start.sizes} for {model.sizes}", "give ptq this model")
+    return model

@@ -57,12 +57,12 @@ def test_every_pullback_is_the_derivative(tiny: lm.LM) -> None:
     theta, rows = tiny.theta.astype(np.float64), rng.integers(0, 11, (3, 7))
 
     def loss(theta: Any) -> Any:
-        return loss_and_gradient(models.named(theta, 11, TINY), rows[:, :-1], rows[:, 1:], TINY.heads, {})
+        return loss_and_gradient(models.named(theta, tiny), rows, TINY.heads, {})
 
     gradient = loss(theta)[1]
-    for name, a in models.named(theta, 11, TINY).items():
+    for name, a in models.named(theta, tiny).items():
         direction = np.zeros_like(theta)
-        models.named(direction, 11, TINY)[name][:] = rng.normal(size=a.shape)
+        models.named(direction, tiny)[name][:] = rng.normal(size=a.shape)
         h = 1e-6
         numerical = (loss(theta + h * direction)[0] - loss(theta - h * direction)[0]) / (2 * h)
         assert gradient @ direction == pytest.approx(numerical, rel=1e-5, abs=1e-8), name
@@ -77,7 +77,7 @@ def test_a_character_does_not_see_those_after_it(tiny: lm.LM) -> None:
 
 def test_flat_and_named_undo_each_other(tiny: lm.LM) -> None:
     np.testing.assert_array_equal(models.flat(tiny.arrays), tiny.theta)
-    assert {name: a.shape for name, a in tiny.arrays.items()} == models.shapes(11, TINY)
+    assert {name: a.shape for name, a in tiny.arrays.items()} == models.shapes(tiny.symbols, TINY)
     assert tiny.matrices == ("0.qkv", "0.out", "0.up", "0.down", "1.qkv", "1.out", "1.up", "1.down", "head")
 
 
@@ -98,7 +98,7 @@ def test_training_learns_and_the_seed_decides() -> None:
 
     seen: list[float] = []
     first = trained(0)
-    lm.train(start, TEXT, rng=np.random.default_rng(0), steps=3, batch=8, watch=lambda i, bits: seen.append(bits))
+    lm.train(start, TEXT, rng=np.random.default_rng(0), steps=3, batch=8, watch=lambda _, bits: seen.append(bits))
     assert first == trained(0) and first != trained(1)
     assert lm.bits_per_character(first, TEXT) < 2 < 3 < lm.bits_per_character(start, TEXT)
     assert len(seen) == 3 and seen[0] == pytest.approx(lm.bits_per_character(start, TEXT), abs=1)
@@ -128,22 +128,21 @@ def test_a_trained_model_writes_what_it_has_read() -> None:
 
 
 @pytest.mark.parametrize(("sizes", "kind", "parts"), [
-    (lm.Sizes(width=64, heads=5), ValueError, ["`heads` must divide `width`", "5", "64"]),
-    (lm.Sizes(width=0), ValueError, ["`width`"]), (lm.Sizes(layers=-1), ValueError, ["`layers`"]),
-    (lm.Sizes(context=2.0), TypeError, ["`context`"]), ((64, 4, 64, 2), TypeError, ["`sizes`"]),
-    (None, TypeError, ["`sizes`"])])
+    ({"width": 64, "heads": 5}, ValueError, ["`heads` must divide `width`", "5", "64"]),
+    ({"width": 0}, ValueError, ["`width`"]), ({"layers": -1}, ValueError, ["`layers`"]),
+    ({"context": 2.0}, TypeError, ["`context`"]), ({"heads": True}, ValueError, ["`heads`"])])
 def test_sizes_are_refused(sizes: Any, kind: Any, parts: Any) -> None:
-    with refused(kind, "init", *parts):
-        lm.init(np.random.default_rng(0), "ab", sizes)
-    with refused(kind, "LM", *parts):
-        lm.LM(symbols="ab", sizes=sizes, theta=np.zeros(3))
+    with refused(kind, "Sizes", *parts):
+        lm.Sizes(**sizes)
+    with refused(TypeError, "LM", "`sizes` must be Sizes"):
+        lm.init(np.random.default_rng(0), "ab", (64, 4, 64, 2))
 
 
 def test_symbols_and_theta_are_refused(tiny: lm.LM) -> None:
     for symbols in ("", "aba"):
-        with refused(ValueError, "init", "`symbols`", repr(symbols)):
+        with refused(ValueError, "LM", "`symbols`", repr(symbols)):
             lm.init(np.random.default_rng(0), symbols, TINY)
-    with refused(TypeError, "init", "`symbols`"):
+    with refused(TypeError, "LM", "`symbols`"):
         lm.init(np.random.default_rng(0), ["a"], TINY)
     with refused(ValueError, "LM", "`theta`", f"({tiny.theta.size},)", f"({tiny.theta.size - 1},)"):
         lm.LM(symbols=tiny.symbols, sizes=TINY, theta=tiny.theta[1:])
@@ -164,12 +163,13 @@ def test_codes_are_refused(tiny: lm.LM, codes: Any, kind: Any, parts: Any) -> No
 
 @pytest.mark.parametrize(("options", "kind", "part"), [
     ({"steps": -1}, ValueError, "`steps`"), ({"batch": 0}, ValueError, "`batch`"), ({"lr": -1.0}, ValueError, "`lr`"),
-    ({"lr": float("nan")}, ValueError, "`lr`"), ({"rng": 0}, TypeError, "`rng`"), ({"steps": 2.5}, TypeError, "`steps`"),
+    ({"lr": float("nan")}, ValueError, "`lr`"), ({"rng": 0}, TypeError, "`rng`"),
+    ({"steps": 2.5}, TypeError, "`steps`"),
     ({"codes": TEXT[:6]}, ValueError, "at least 7"), ({"codes": TEXT + 20}, ValueError, "`codes`"),
     ({"model": "model"}, TypeError, "`model`")])
 def test_training_refuses(tiny: lm.LM, options: Any, kind: Any, part: str) -> None:
     given = {"model": tiny, "codes": TEXT, "rng": np.random.default_rng(0), **options}
-    with refused(kind, "train" if part != "at least 7" else "windows", part):
+    with refused(kind, "train", part):
         lm.train(given.pop("model"), given.pop("codes"), **given)
 
 
@@ -179,6 +179,6 @@ def test_generation_refuses(tiny: lm.LM) -> None:
         with refused(ValueError, part):
             lm.generate(tiny, 3, rng, prompt)
     for call in (lambda: lm.generate(tiny, 3, 0), lambda: lm.generate("model", 3, rng), lambda: lm.forward(3, [[0]]),
-                 lambda: lm.generate(tiny, 3, rng, 5), lambda: lm.bits_per_character(None, TEXT)):
+                 lambda: lm.bits_per_character(None, TEXT)):
         with refused(TypeError):
             call()
