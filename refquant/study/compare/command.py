@@ -26,11 +26,15 @@ def add(commands: Commands) -> None:
     from .methods import groups
 
     parser = commands.add_parser("compare", help="float, PTQ and QAT of one network on real data", examples=(
-        "refquant compare --formats", "refquant compare --quick --methods pairs --grids E4M3,E2M1"),
-        description="Train a small network on handwritten digits, quantize it after training and train it again with "
-        "quantization; print the table, write records and figures.")
+        "refquant compare --quick --methods pairs --grids E4M3,E2M1", "refquant compare --task text --quick"),
+        description="Train a small network on handwritten digits (or a language model on a text), quantize it after "
+        "training and train it again with quantization; print the table, write records and figures.")
     add = parser.add_argument
     add_runs(parser, seeds=10, quick=2, out="comparison")
+    add("--task", choices=("digits", "text"), help="what the network does: read digits (default), or predict the next "
+        "character of a text with a small language model (folder comparison-text)")
+    add("--text", metavar="FILE", help="with --task text: a text of yours, UTF-8 (default: the one in the package)")
+    add("--generate", metavar="N", help="with --task text: print N characters that each model of seed 0 writes")
     add("--bits", nargs="+", metavar="B", help="widths of weights and activations, 2 to 16 (default 8 4 3 2, or none "
         "with --grids)")
     add("--grids", nargs="+", metavar="G", help="grids for both weights and activations: E4M3, E2M1, NF4 and so on")
@@ -57,6 +61,13 @@ def run(options: argparse.Namespace) -> int:
     from .run import compare
     from .table import table
 
+    if options.task == "text":
+        from .text import command
+
+        return command.run(options)
+    if options.text or options.generate:
+        raise arguments.error(ValueError, "refquant compare", "`--text` and `--generate` must stand with --task text",
+                              "the digits", "add --task text")
     if options.list_methods:
         echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
         return 0
@@ -89,7 +100,7 @@ def _formats(options: argparse.Namespace) -> int:
     """The errors of the formats."""
     from . import format_errors
 
-    apart = ("command", "run", "default_seeds", "default_out", "formats", "list_methods", "out", "svg")
+    apart = ("command", "run", "default_seeds", "default_out", "task", "formats", "list_methods", "out", "svg")
     if more := [f"--{name}" for name, value in vars(options).items() if value and name not in apart]:
         raise arguments.error(ValueError, "refquant compare", "`--formats` must stand alone, or with --out and --svg",
                               " ".join(more), "it trains no network, and takes its own data and seeds")

@@ -11,7 +11,7 @@ from ...plots.style import BLUE, GREY, RED, level, slide, styled
 from ...stats import Estimate, estimate
 from .methods import BOTH, LAB, METHODS, ONLY_INPUTS, ONLY_WEIGHTS, TRAINED, Width
 from .run import EVERY, OUTLIERS
-from .table import OVERLAP, Found, bits
+from .table import Found, bits, difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,25 +32,31 @@ def bits_against_width(found: Found, anchors: Mapping[str, float]) -> Figure:
         for i, name in enumerate(names):
             shift = (i - len(names) / 2 + 0.5) * 0.06
             _line(axes, [widths.index(w) + shift for w in widths if (name, w) in found],
-                  [estimate(bits(found, (name, w)), OVERLAP) for w in widths if (name, w) in found], METHODS[name].style)
+                  [against_float(found, (name, w)) for w in widths if (name, w) in found], METHODS[name].style)
         axes.set_xticks(range(len(widths)), [str(w) for w in widths])
         axes.set_title(title, loc="left", fontweight="bold")
         axes.legend(*_named(axes), loc="upper left", fontsize=12)
     panels[0].set(ylabel=YLABEL, ylim=_limits(found, anchors))
-    drawn.suptitle("Fewer bits: how well the next character is still predicted", fontsize=19)
+    drawn.suptitle("Fewer bits: how well the next character is still predicted (bars: 95 % of the difference to float)",
+                   fontsize=19)
     return drawn
 
 
+def against_float(found: Found, at: tuple[str, Width]) -> Estimate:
+    """The mean, with the interval of its difference to float: the text held out moves all models alike."""
+    return estimate(bits(found, at))._replace(half_width=difference(found, at, ("float", Width())).half_width)
+
+
 def _limits(found: Found, anchors: Mapping[str, float]) -> tuple[float, float]:
-    """From below the best model to what needs 2 bits more; what is worse leaves the picture."""
-    least = min(np.mean(bits(found, at)) for at in found)
-    return float(least) - 0.1, max(float(least) + 2.4, *anchors.values())
+    """From below the best model and compressor to what needs 2 bits more; what is worse leaves the picture."""
+    least = float(min(np.mean(bits(found, at)) for at in found))
+    return min(least, *anchors.values()) - 0.1, least + 2
 
 
 def _levels(axes: Axes, found: Found, anchors: Mapping[str, float]) -> None:
     """Float models and compressors, which have no width."""
     for name in FLOATS:
-        level(axes, estimate(bits(found, (name, Width())), OVERLAP), METHODS[name].style)
+        level(axes, estimate(bits(found, (name, Width())))._replace(half_width=None), METHODS[name].style)
     for name, y in anchors.items():
         axes.axhline(y, color=GREY, linewidth=1, linestyle=":")
         axes.annotate(name, (1, y), xycoords=("axes fraction", "data"), va="bottom", ha="right", color=GREY)
@@ -81,7 +87,8 @@ def channel_maxima(channels: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
                        f"Two channels times {OUTLIERS}, the next matrix's rows divided by it: the same function",
                        loc="left", fontweight="bold")
         axes.set_xticks([i + 0.4 for i in range(len(matrices))], list(matrices))
-    panels[0].set_ylim(top=max(max(v) for m in channels.values() for v in m.values()) * 6)
+    largest = max(max(v) for m in channels.values() for v in m.values())
+    panels[0].set_ylim(0.3, 8 * largest)
     panels[1].set(xlabel="the matrix whose input it is; its channels, the largest first")
     drawn.suptitle("Channels that stand out do not appear at this size; they are made by hand (seed 0)", fontsize=19)
     return drawn
@@ -91,10 +98,10 @@ def channel_maxima(channels: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
 def outliers_against_cures(found: Found) -> Figure:
     """8-bit inputs: the more two channels stand out, the more a range that they share with others loses."""
     drawn, axes = slide(9)
-    level(axes, estimate(bits(found, ("float", Width())), OVERLAP), METHODS["float"].style)
+    level(axes, estimate(bits(found, ("float", Width())))._replace(half_width=None), METHODS["float"].style)
     for name in ("static", "token", "token-rotated", "static-smoothed"):
         widths = [w for w in (Width(inputs=8), *LAB) if (name, w) in found]
-        _line(axes, [w.outliers for w in widths], [estimate(bits(found, (name, w)), OVERLAP) for w in widths],
+        _line(axes, [w.outliers for w in widths], [against_float(found, (name, w)) for w in widths],
               METHODS[name].style)
     axes.set(xscale="log", xlabel="what two of 64 channels were multiplied by, the function unchanged", ylabel=YLABEL)
     axes.set_xticks([w.outliers for w in (Width(), *LAB)], [str(w.outliers) for w in (Width(), *LAB)])
@@ -105,11 +112,11 @@ def outliers_against_cures(found: Found) -> Figure:
 
 @styled
 def training_curves(curves: Mapping[str, Sequence[float]]) -> Figure:
-    """QAT's loss on its batches, straight-through and with learned steps."""
-    drawn, panels = slide(10, nrows=2, ncols=2, sharex=True)
+    """QAT's loss on its batches, straight-through and with learned steps, beside that of float trained longer."""
+    drawn, panels = slide(10, nrows=2, ncols=2, sharex=True, sharey=True)
     for axes, width in zip(panels.ravel(), TRAINED, strict=True):
-        for name in ("qat-ste", "qat-lsq"):
-            y = curves[f"{name} {width}"]
+        for name, y in (("float-longer", curves["float-longer"]),
+                        *((name, curves[f"{name} {width}"]) for name in ("qat-ste", "qat-lsq"))):
             axes.plot(EVERY * (0.5 + np.arange(len(y))), y, **{**METHODS[name].style, "markevery": 3})
         axes.set_title(str(width), loc="left", fontweight="bold")
         axes.set(xlabel="training step", ylabel="bits per character,\ntraining batches")

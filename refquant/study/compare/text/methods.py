@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .... import lm
+from ....calibration import static_params
 from ....clipping import mse_optimal
 from ....grids import Grid, IntGrid
+from ....lm.training import Watch
 from ....observers import histogram_observer
 from ....ranges import symmetric_params
 from ...plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, look
@@ -21,10 +23,10 @@ Trainer: TypeAlias = Callable[..., lm.QuantizedLM]
 
 
 class Width(NamedTuple):
-    """Bits of weights, of the matrices' inputs, of keys and values; 32 is float32. outliers: what two channels grow by.
+    """Bits of weights, of matrices' inputs, of keys and values; 32 is float32. outliers: what two channels grow by.
 
-    >>> [str(width) for width in (Width(), Width(4, 8), Width(weights=3), Width(inputs=8, outliers=100), Width(cache=4))]
-    ['float32', 'W4A8', 'W3', 'A8 x100', 'KV4']
+    >>> [str(width) for width in (Width(), Width(4, 8), Width(inputs=8, outliers=100), Width(cache=4))]
+    ['float32', 'W4A8', 'A8 x100', 'KV4']
     """
 
     weights: int = FLOAT
@@ -51,22 +53,27 @@ class Inputs(NamedTuple):
 
     rule: str
     seen: str
-    on: Callable[[Grid], lm.Static | lm.Dynamic]
+    on: Callable[[Grid], Any]
 
 
 def _least_weights(grid: Grid, **share: Any) -> lm.WeightRule:
     return lm.WeightRule(grid, clip=partial(mse_optimal, grid=grid, fit=symmetric_params), **share)
 
 
-def _least_inputs(grid: Grid) -> lm.Static:
-    return lm.Static(grid, histogram_observer(partial(mse_optimal, grid=grid)))
+def _static(grid: Grid) -> Any:
+    return partial(static_params, grid=grid)
 
 
+def _least_inputs(grid: Grid) -> Any:
+    return partial(static_params, grid=grid, observer=histogram_observer(partial(mse_optimal, grid=grid)))
+
+
+NO_WEIGHTS, NO_INPUTS = Weights("none", "none", lm.WeightRule), Inputs("none", "none", _static)
 TENSOR = Weights("min-max", "tensor", lm.WeightRule)
 OUTPUT = Weights("min-max", "output", partial(lm.WeightRule, axis=0))
 LEAST = Weights("least MSE", "output", partial(_least_weights, axis=0))
 GROUP = Weights("least MSE", "32 inputs of an output", partial(_least_weights, block=32))
-STATIC = Inputs("min-max", "calibration", lm.Static)
+STATIC = Inputs("min-max", "calibration", _static)
 STATIC_LEAST = Inputs("least MSE", "calibration", _least_inputs)
 BATCH = Inputs("min-max", "each batch", lm.Dynamic)
 TOKEN = Inputs("min-max", "each token", partial(lm.Dynamic, axis=-1))
@@ -109,7 +116,7 @@ class Shared(NamedTuple):
         return self.split.train[:CALIBRATION + 1]
 
 
-def model(method: Method, width: Width, shared: Shared, watch: lm.Watch | None = None) -> lm.LM:
+def model(method: Method, width: Width, shared: Shared, watch: Watch | None = None) -> lm.LM:
     """The method's model at a width; watch sees QAT's steps."""
     base = shared.longer if method.longer else shared.model
     if width == Width():

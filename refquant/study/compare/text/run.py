@@ -5,22 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from .... import __version__, lm
 from ....files import write
+from ....lm.training import Watch
 from ...jobs import run
-from .methods import CALIBRATION, METHODS, ROUNDINGS, TRAININGS, Method, Shared, Width, model, stream
+from .methods import (
+    CALIBRATION,
+    METHODS,
+    NO_INPUTS,
+    NO_WEIGHTS,
+    ROUNDINGS,
+    TRAININGS,
+    Method,
+    Shared,
+    Width,
+    model,
+    stream,
+)
 
 EVERY = 10  # training steps that share a point of a curve
 OUTLIERS = 100  # the factor of the channels that the picture shows
 
 
 class Plan(NamedTuple):
-    """What is asked for, seeds apart: the text, steps of float training and of QAT, characters that each model writes."""
+    """What is asked for, seeds apart: the text, steps of float training and QAT, characters that each model writes."""
 
     text: str
     steps: int = 1500
@@ -34,8 +46,24 @@ class Plan(NamedTuple):
                 "steps": self.steps, "qat_steps": self.qat_steps, "methods": list(METHODS)}
 
 
-class Record(TypedDict):
-    """One model: how it was made, and what it does.
+class Made(TypedDict):
+    """What a model is made of."""
+
+    weight_rule: str
+    weight_granularity: str
+    activation_rule: str
+    activation_range: str
+    rounding: str
+    scales: str
+    rotated: str
+    float_training_steps: int
+    training: str
+    training_steps: int
+    calibration_characters: int
+
+
+class Measured(TypedDict):
+    """What it does.
 
     Bits are 32 for float32; bits_per_character on the held-out tenth; seconds are processor time to train the model,
     or to make this one of it; outliers is what two channels were multiplied by, 1 for the model as trained.
@@ -50,17 +78,10 @@ class Record(TypedDict):
     bits_per_character: float
     seconds: float
     model_bytes: int
-    weight_rule: str
-    weight_granularity: str
-    activation_rule: str
-    activation_range: str
-    rounding: str
-    scales: str
-    rotated: str
-    float_training_steps: int
-    training: str
-    training_steps: int
-    calibration_characters: int
+
+
+class Record(Measured, Made):
+    """One model: what it does, and what it is made of."""
 
 
 class Seed(TypedDict):
@@ -74,8 +95,9 @@ class Seed(TypedDict):
 
 def run_seed(plan: Plan, seed: int) -> Seed:
     """Train one float model, quantize it by every method, measure all of them on the same tenth of the text."""
-    shared, seconds = prepare(plan, seed)
-    found = Seed(records=[], curves={}, channels=_channels(shared), samples={})
+    longer = list[float]()
+    shared, seconds = prepare(plan, seed, partial(_note, longer))
+    found = Seed(records=[], curves={"float-longer": _means(longer)}, channels=_channels(shared), samples={})
     for name, method in METHODS.items():
         for width in method.widths:
             losses, began = list[float](), time.process_time()
@@ -83,19 +105,20 @@ def run_seed(plan: Plan, seed: int) -> Seed:
             took = seconds[name] if name in seconds else time.process_time() - began
             found["records"].append(_record(plan, name, width, made, took, shared))
             if losses:
-                found["curves"][f"{name} {width}"] = [sum(part) / len(part) for part in _parts(losses)]
+                found["curves"][f"{name} {width}"] = _means(losses)
             if plan.generate and seed == 0:
                 found["samples"][f"{name} {width}"] = lm.generate(made, plan.generate, stream(seed, "sample"))[1:]
     return found
 
 
-def prepare(plan: Plan, seed: int) -> tuple[Shared, dict[str, float]]:
-    """The seed's split, its float model and the one trained longer; the processor seconds of both trainings."""
+def prepare(plan: Plan, seed: int, watch: Watch | None = None) -> tuple[Shared, dict[str, float]]:
+    """The seed's split, its float model and the one trained longer, which watch sees; both trainings' seconds."""
     split, began = lm.split(plan.text, seed), time.process_time()
     start = lm.init(stream(seed, "init"), split.symbols)
     trained = lm.train(start, split.train, rng=stream(seed, "train"), steps=plan.steps)
     between = time.process_time()
-    longer = lm.train(trained, split.train, rng=stream(seed, "qat"), steps=plan.qat_steps, lr=2e-3)
+    longer = lm.train(trained, split.train, rng=stream(seed, "qat"), steps=plan.qat_steps, lr=2e-3,
+                      watch=watch)
     took = {"float": between - began, "float-longer": time.process_time() - between}
     return Shared(split, trained, longer, plan.qat_steps, seed), took
 
@@ -129,24 +152,23 @@ def _kept(plan: Plan, seed: int, path: Path) -> Seed | None:
 
 
 def _record(plan: Plan, name: str, width: Width, made: lm.LM, seconds: float, shared: Shared) -> Record:
-    method = METHODS[name]
-    looks = method.inputs is not None and method.inputs.seen == "calibration"
-    steps = round(method.share * plan.qat_steps) if method.train else 0
-    return Record(
+    measured = Measured(
         method=name, weight_bits=width.weights, activation_bits=width.inputs, cache_bits=width.cache,
         outliers=width.outliers, seed=shared.seed, seconds=seconds, model_bytes=made.nbytes,
-        bits_per_character=lm.bits_per_character(made, shared.split.held_out), **_made(method),
-        float_training_steps=plan.steps + plan.qat_steps * method.longer, training_steps=steps,
-        calibration_characters=CALIBRATION if looks or method.smoothed or method.rounding is lm.by_gptq else 0)
+        bits_per_character=lm.bits_per_character(made, shared.split.held_out))
+    return Record(**measured, **made_of(METHODS[name], plan))
 
 
-def _made(method: Method) -> Any:
-    """The columns that say what the model is made of."""
-    weights, inputs = method.weights, method.inputs
-    return {"weight_rule": weights.rule if weights else "none", "weight_granularity": weights.share if weights else "none",
-            "activation_rule": inputs.rule if inputs else "none", "activation_range": inputs.seen if inputs else "none",
-            "rounding": ROUNDINGS[method.rounding] if weights else "none", "training": TRAININGS[method.train],
-            "scales": "smoothed" if method.smoothed else "as trained", "rotated": " ".join(method.rotated) or "none"}
+def made_of(method: Method, plan: Plan) -> Made:
+    """The method in a record's words."""
+    weights, inputs = method.weights or NO_WEIGHTS, method.inputs or NO_INPUTS
+    looks = inputs.seen == "calibration" or method.smoothed or method.rounding is lm.by_gptq
+    return Made(weight_rule=weights.rule, weight_granularity=weights.share, activation_rule=inputs.rule,
+                activation_range=inputs.seen, rounding=ROUNDINGS[method.rounding] if method.weights else "none",
+                scales="smoothed" if method.smoothed else "as trained", rotated=" ".join(method.rotated) or "none",
+                float_training_steps=plan.steps + plan.qat_steps * method.longer, training=TRAININGS[method.train],
+                training_steps=round(method.share * plan.qat_steps) if method.train else 0,
+                calibration_characters=CALIBRATION if looks else 0)
 
 
 def _channels(shared: Shared) -> dict[str, dict[str, list[float]]]:
@@ -161,6 +183,7 @@ def _note(losses: list[float], step: int, loss: float) -> None:  # noqa: ARG001
     losses.append(float(loss))
 
 
-def _parts(losses: list[float]) -> Iterator[list[float]]:
-    for first in range(0, len(losses), EVERY):
-        yield losses[first:first + EVERY]
+def _means(losses: list[float]) -> list[float]:
+    """Of every so many steps."""
+    parts = [losses[first:first + EVERY] for first in range(0, len(losses), EVERY)]
+    return [sum(part) / len(part) for part in parts]

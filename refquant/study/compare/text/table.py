@@ -22,6 +22,7 @@ PAIRS = (
     ("a range for each token beats a static one", ("token", Width(inputs=4)), ("static", Width(inputs=4))),
     ("QAT beats GPTQ", ("qat-ste", Width(2, 8)), ("gptq-static-mse", Width(2, 8))),
     ("QAT beats GPTQ", ("qat-lsq", Width(2, 8)), ("gptq-static-mse", Width(2, 8))),
+    ("QAT beats GPTQ of a model trained as long", ("qat-lsq", Width(2, 8)), ("gptq-static-mse-longer", Width(2, 8))),
     ("learned steps beat straight-through", ("qat-lsq", Width(2, 8)), ("qat-ste", Width(2, 8))),
     ("rotating what ReLU gives makes it worse", ("static", Width(inputs=4)), ("static-rotated-relu", Width(inputs=4))),
     ("outliers hurt a static range more than one for each token", ("token", Width(inputs=8, outliers=100)),
@@ -97,9 +98,9 @@ def table(records: Sequence[Record], anchors: Mapping[str, float]) -> str:
         f"Mean ± 95 % interval (Student's t) over {seeds} seed{'s' * (seeds > 1)}, corrected for splits that share "
         "their texts (Nadeau and Bengio 2003). A seed is another held-out tenth of the text and another "
         "initialisation, shared by all methods. bits per character: on the held-out tenth, fewer are better; of the "
-        f"whole text: {compressed}. minus float: paired within each seed. W4A8: 4 bits for weights, 8 for the inputs of "
-        "matrices; KV4: for keys and values; what is not named stays float32. x100: two channels were made 100 times "
-        "as large, the function of the float model unchanged; SmoothQuant undoes this by construction. bytes: of the "
+        f"whole text: {compressed}. minus float: paired within each seed. W4A8: 4 bits for weights, 8 for the inputs "
+        "of matrices; KV4: for keys and values; what is not named stays float32. x100: two channels were made "
+        "100 times as large, the function of the float model unchanged; SmoothQuant undoes this by construction. bytes: of the "
         "model, without its cache. seconds: processor time to train the model, or to make this one of it."),
         "", *ruled([("people say", "of", "against", "difference in bits", "so?"), *pairs], left=3), "", paragraph(
         "yes: the interval of the difference lies below 0; of the sentences about training longer, within "
