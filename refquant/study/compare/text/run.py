@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from .... import __version__, lm
 from ....files import write
 from ....lm.training import Watch
 from ...jobs import run
+from ...results import count
 from .methods import (
     CALIBRATION,
     METHODS,
@@ -127,6 +129,8 @@ def compare(plan: Plan, seeds: int, jobs: int, folder: Path) -> list[Seed]:
     """Seeds 0 to seeds - 1. One that is in the folder, made with the same settings, is not made again."""
     kept = {seed: found for seed in range(seeds) if (found := _kept(plan, seed, _path(folder, seed))) is not None}
     missing = [seed for seed in range(seeds) if seed not in kept]
+    if kept:
+        print(f"refquant compare: {count(len(kept), 'finished seed')} kept from {folder}.", file=sys.stderr)
 
     def keep(i: int, found: Seed) -> None:
         write(_path(folder, missing[i]), json.dumps({"settings": plan.settings, **found}, allow_nan=False) + "\n")

@@ -100,8 +100,9 @@ def table(records: Sequence[Record], anchors: Mapping[str, float]) -> str:
         "initialisation, shared by all methods. bits per character: on the held-out tenth, fewer are better; of the "
         f"whole text: {compressed}. minus float: paired within each seed. W4A8: 4 bits for weights, 8 for the inputs "
         "of matrices; KV4: for keys and values; what is not named stays float32. x100: two channels were made "
-        "100 times as large, the function of the float model unchanged; SmoothQuant undoes this by construction. bytes: of the "
-        "model, without its cache. seconds: processor time to train the model, or to make this one of it."),
+        "100 times as large, the function of the float model unchanged; SmoothQuant undoes this by construction. "
+        "bytes: of the model, without its cache. seconds: processor time to train the model, or to make this one of "
+        "it."),
         "", *ruled([("people say", "of", "against", "difference in bits", "so?"), *pairs], left=3), "", paragraph(
         "yes: the interval of the difference lies below 0; of the sentences about training longer, within "
         f"{SAME} of 0. open: the interval does not tell.")])
