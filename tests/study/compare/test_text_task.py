@@ -15,6 +15,7 @@ from refquant.study.cli import main
 from refquant.study.compare.text.methods import METHODS, Shared, Width, model
 from refquant.study.compare.text.run import Plan, Record, compare, made_of, run_seed
 from refquant.study.compare.text.table import PAIRS, SAMES, beats, bits, difference, grouped, same, table
+from refquant.study.stats import Estimate
 
 PLAN = Plan(10 * lm.alice()[10_000:10_700], steps=3, qat_steps=12)
 
@@ -63,15 +64,13 @@ def test_a_table_names_every_method_and_answers_every_pair() -> None:
     assert len(re.findall("(?m)  (no|no, worse|yes|open)$", text)) == len(PAIRS) + len(SAMES)
 
 
-@pytest.mark.parametrize("mean, said", [(-0.2, "yes"), (0.2, "no, worse"), (0.05, "open")])
+@pytest.mark.parametrize(("mean", "said"), [(-0.2, "yes"), (0.2, "no, worse"), (0.05, "open")])
 def test_one_seed_tells_nothing_and_three_may(mean: float, said: str) -> None:
-    from refquant.study.stats import Estimate
-
     assert beats(Estimate(mean, 0.1, 3)) == said
     assert beats(Estimate(mean, None, 1)) == same(Estimate(mean, None, 1)) == "open"
 
 
-@pytest.mark.parametrize("words, complaint", [
+@pytest.mark.parametrize(("words", "complaint"), [
     ("--task text --bits 4", "--bits"), ("--text alice.txt", "--task text"), ("--generate 5", "--task text"),
     ("--task text --text missing.txt", "readable file"), ("--task text --generate 0", "--generate"),
     ("--task text --formats", "--formats")])
@@ -85,7 +84,8 @@ def test_bad_options_leave_no_folder(words: str, complaint: str, tmp_path: Path,
 
 @pytest.mark.parametrize("content", [b"too short", b"\xff\xfe not UTF-8 \x80", "".join(
     map(chr, range(200, 2000))).encode()])
-def test_a_text_that_cannot_serve_is_refused(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_that_cannot_serve_is_refused(content: bytes, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "text.txt"
     file.write_bytes(content)
     assert main(["compare", "--task", "text", "--text", str(file), "--out", str(tmp_path / "out")]) == 2
