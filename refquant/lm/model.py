@@ -56,9 +56,6 @@ class Sizes:
                                   f"{self.width}", "each head has width / heads channels: 4 and 64, say")
 
 
-SIZES = Sizes()
-
-
 def shapes(symbols: str, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     """The arrays of a model by name, in the order in which theta holds them.
 
@@ -71,11 +68,11 @@ def shapes(symbols: str, sizes: Sizes) -> dict[str, tuple[int, ...]]:
         raise arguments.error(ValueError, "LM", "`symbols` must be characters, each once", arguments.shown(symbols),
                               "''.join(sorted(set(text))) lists them")
     d = sizes.width
-    layer = {"attention_gains": (d,), "qkv": (d, 3 * d), "out": (d, d),
-             "relu_gains": (d,), "up": (d, 4 * d), "down": (4 * d, d)}
+    layer = {"qkv gains": (d,), "qkv": (d, 3 * d), "out": (d, d),
+             "up gains": (d,), "up": (d, 4 * d), "down": (4 * d, d)}
     layers = {f"{i}.{name}": shape for i in range(sizes.layers) for name, shape in layer.items()}
-    return {"embedding": (len(symbols), d), "positions": (sizes.context, d), **layers, "gains": (d,),
-            "head": (d, len(symbols))}
+    return {"embedding": (len(symbols), d), "positions": (sizes.context, d), **layers,
+            "head gains": (d,), "head": (d, len(symbols))}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,8 +101,8 @@ class LM(arguments.Value):
         theta = arguments.float32("LM", self.theta, "theta")
         n = sum(map(math.prod, shapes(self.symbols, self.sizes).values()))
         if theta.shape != (n,):
-            raise arguments.error(ValueError, "LM", f"`theta` must be of shape ({n},) for {len(self.symbols)} symbols "
-                                  f"and {self.sizes}", f"shape {theta.shape}", "init and load make models")
+            raise arguments.error(ValueError, "LM", f"`theta` must fit {len(self.symbols)} symbols and {self.sizes}, of "
+                                  f"shape ({n},)", f"shape {theta.shape}", "init and load make models")
         object.__setattr__(self, "theta", arguments.frozen(theta))
 
     @property
@@ -134,7 +131,7 @@ def named(theta: Reals, model: LM) -> Named:
 
     >>> model = init(np.random.default_rng(0), "a", Sizes(width=1, heads=1, context=1, layers=1))
     >>> {name: int(a[0]) for name, a in named(np.arange(18), model).items() if a.ndim == 1}
-    {'0.attention_gains': 2, '0.relu_gains': 7, 'gains': 16}
+    {'0.qkv gains': 2, '0.up gains': 7, 'head gains': 16}
     """
     views, start = {}, 0
     for name, shape in shapes(model.symbols, model.sizes).items():
@@ -148,7 +145,7 @@ def flat(arrays: Named) -> Reals:
     return np.concatenate([a.ravel() for a in arrays.values()])
 
 
-def init(rng: np.random.Generator, symbols: str, sizes: Sizes = SIZES) -> LM:
+def init(rng: np.random.Generator, symbols: str, sizes: Sizes | None = None) -> LM:
     """Matrices ~ Normal(0, 1 / (4 * n_in)), embedding ~ Normal(0, 1), gains 1, positions sines of the place.
 
     All of them are learned. The sines have periods from 2 * pi to 2 * pi * context; positions that begin as noise are
@@ -162,12 +159,13 @@ def init(rng: np.random.Generator, symbols: str, sizes: Sizes = SIZES) -> LM:
     Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.5; there the sines stay, and the longest is 20,000 * pi.
     """
     arguments.generator("init", rng)
+    sizes = Sizes() if sizes is None else sizes
     arrays: Named = {name: np.ones(shape) if len(shape) == 1 else
                      rng.normal(0, 0.5 * shape[0] ** -0.5 if name.endswith(MATRICES) else 1, shape)
                      for name, shape in shapes(symbols, sizes).items()}
-    pair, odd = np.divmod(np.arange(sizes.width), 2)
-    angles = np.arange(sizes.context)[:, None] / sizes.context ** (2 * pair / sizes.width)
-    arrays["positions"] = np.sin(angles + odd * np.pi / 2)  # sin, cos, sin, cos, ...
+    pair, odd = np.divmod(np.arange(sizes.width), 2)  # sin, cos, sin, cos, ...
+    periods = sizes.context ** (2 * pair / sizes.width)
+    arrays["positions"] = np.sin(np.arange(sizes.context)[:, None] / periods + odd * np.pi / 2)
     return LM(symbols=symbols, sizes=sizes, theta=flat(arrays))
 
 
@@ -190,23 +188,21 @@ def forward(model: LM, codes: ArrayLike) -> Reals:
     """
     codes, context = known_codes("forward", model, codes), model.sizes.context
     if codes.ndim != 2 or not codes.size or codes.shape[1] > context:
-        raise arguments.error(ValueError, "forward", f"`codes` must be of shape (n, t), t from 1 to the context "
-                              f"{context}", f"shape {codes.shape}", "encode(text, model.symbols)[None], say")
+        raise arguments.error(ValueError, "forward", f"`codes` must be of shape (n, t), t from 1 to {context}, the "
+                              "context", f"shape {codes.shape}", "encode(text, model.symbols)[None], say")
     return network(model.arrays, codes, model.sizes.heads, model.quantizers)[0].reshape(*codes.shape, -1)
 
 
 def known_codes(where: str, model: LM, codes: ArrayLike) -> Codes:
     """codes, every one of them of a symbol of the model."""
     arguments.instance(where, model, LM, "`model` must be a model", "lm.init, lm.train and lm.ptq make some")
-    return arguments.within(where, codes, 0, len(model.symbols) - 1, "codes", "one for each symbol",
-                            "encode(text, model.symbols) makes them")
+    return arguments.within(where, codes, 0, len(model.symbols) - 1, "codes", "one a symbol", "encode makes them")
 
 
 def float_model(where: str, model: object) -> None:
     """A float model."""
     if type(model) is not LM:
-        raise arguments.error(TypeError, where, "`model` must be a float model", arguments.typed(model),
-                              "lm.init and lm.train make some")
+        raise arguments.error(TypeError, where, "`model` must be a float model", arguments.typed(model), "lm.init makes one")
 
 
 def windows(where: str, model: LM, codes: ArrayLike) -> tuple[Codes, Codes]:
@@ -248,9 +244,9 @@ def bits_per_character(model: LM, codes: Codes, batch: int = 16) -> float:
     Raises: as forward and windows.
     """
     rows, following = windows("bits_per_character", model, codes)
-    nats = sum(nats_of(forward(model, rows[i:i + batch]), following[i:i + batch])[0] * rows[i:i + batch].size
-               for i in range(0, len(rows), batch))
-    return nats / rows.size / math.log(2)
+    some = [slice(i, i + batch) for i in range(0, len(rows), arguments.whole("bits_per_character", batch, "batch", 1))]
+    nats = sum(len(rows[i]) * nats_of(forward(model, rows[i]), following[i])[0] for i in some) / len(rows)
+    return nats / math.log(2)
 
 
 def nats_of(logits: Reals, following: Codes) -> tuple[float, Callable[[], Reals]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..arguments import Codes, Reals
 from ..mlp.model import Pullback, Through, unchanged
 
 EPS = 1e-5  # added to the mean square in norm
-KEPT = ("keys", "values")
+KEPT = ("keys", "values")  # by attention
 WEIGHTS = " weights"  # after a matrix's name: the matrix itself, not its input
 
 
@@ -35,11 +35,11 @@ def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
 
     steps: list[Through] = []
     for i in range(sum(name.endswith("qkv") for name in arrays)):
-        attended = norm(f"{i}.attention_gains"), times(f"{i}.qkv"), attention(i), times(f"{i}.out")
-        hidden = norm(f"{i}.relu_gains"), times(f"{i}.up"), _relu, times(f"{i}.down")
+        attended = norm(f"{i}.qkv gains"), times(f"{i}.qkv"), attention(i), times(f"{i}.out")
+        hidden = norm(f"{i}.up gains"), times(f"{i}.up"), _relu, times(f"{i}.down")
         steps += [partial(_residual, attended), partial(_residual, hidden)]
     x, embedded = _embed(arrays["embedding"], arrays["positions"], codes, gradients)
-    logits, back = chain([*steps, norm("gains"), times("head")], x)
+    logits, back = chain([*steps, norm("head gains"), times("head")], x)
 
     def pullback(g: Reals) -> dict[str, Reals]:
         embedded(back(g))
@@ -54,13 +54,7 @@ def chain(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
     for step in steps:
         x, back = step(x)
         backs.append(back)
-
-    def pullback(g: Reals) -> Reals:
-        for back in reversed(backs):
-            g = back(g)
-        return g
-
-    return x, pullback
+    return x, lambda g: reduce(lambda g, back: back(g), reversed(backs), g)  # the last one's pullback first
 
 
 def _residual(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
@@ -71,15 +65,14 @@ def _residual(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
 
 def _embed(embedding: Reals, positions: Reals, codes: Codes,
            gradients: dict[str, Reals]) -> tuple[Reals, Callable[[Reals], None]]:
-    """embedding[codes] + positions: a row of each for every character."""
+    """embedding[codes] + positions; the pullback wants sequences of one whole context."""
     n, t = codes.shape
     x = embedding[codes] + positions[:t]
 
     def pullback(g: Reals) -> None:
         one_hot = np.eye(len(embedding), dtype=g.dtype)[codes.ravel()]
         gradients["embedding"] = one_hot.T @ g  # rows of one character are added
-        gradients["positions"] = np.zeros_like(positions)
-        gradients["positions"][:t] = g.reshape(n, t, -1).sum(axis=0)
+        gradients["positions"] = g.reshape(n, t, -1).sum(axis=0)
 
     return x.reshape(n * t, -1), pullback
 

@@ -13,9 +13,6 @@ from ..methods import smoothquant
 from .model import LM, flat, float_model
 from .quantized import matrix_inputs
 
-GAINS = {"qkv": "attention_gains", "up": "relu_gains", "head": "gains"}  # of the norm before a matrix
-
-
 def channel_maxima(model: LM, codes: Codes) -> dict[str, Reals]:
     """The largest |x| of each channel of every matrix's input on a text, (n_in,).
 
@@ -36,7 +33,7 @@ def with_outliers(model: LM, factor: float, channels: Sequence[int] = (3, 42)) -
 
     >>> from refquant.lm import Sizes, init
     >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
-    >>> with_outliers(model, 100, [1]).arrays["gains"]
+    >>> with_outliers(model, 100, [1]).arrays["head gains"]
     array([  1., 100.,   1.,   1.], dtype=float32)
 
     Raises:
@@ -45,10 +42,8 @@ def with_outliers(model: LM, factor: float, channels: Sequence[int] = (3, 42)) -
     """
     float_model("with_outliers", model)
     factor = arguments.real("with_outliers", factor, "factor", "above 0", lambda v: 0 < v < np.inf, "100")
-    places = arguments.within("with_outliers", channels, 0, model.sizes.width - 1, "channels",
-                              "of the width", "(3, 42), say")
     s = np.ones(model.sizes.width, np.float32)
-    s[places] = 1 / factor
+    s[arguments.within("with_outliers", channels, 0, len(s) - 1, "channels", "of the width", "(3, 42), say")] = 1 / factor
     return _rescaled(model, dict.fromkeys(model.matrices, s))
 
 
@@ -70,9 +65,7 @@ def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
 def _rescaled(model: LM, scales: Mapping[str, Reals]) -> LM:
     """Every norm's gains / s, the rows of the next matrix * s."""
     arrays = dict(model.arrays)
-    for name in model.matrices:
-        layer, _, matrix = name.rpartition(".")
-        if matrix in GAINS:
-            gains, s = f"{layer}.{GAINS[matrix]}".lstrip("."), scales[name]
+    for name, s in scales.items():
+        if (gains := f"{name} gains") in arrays:
             arrays[gains], arrays[name] = arrays[gains] / s, arrays[name] * s[:, None]
     return replace(model, theta=flat(arrays))

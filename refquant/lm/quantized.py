@@ -18,7 +18,7 @@ from ..methods import gptq, hadamard
 from ..mlp.model import Pullback, Through
 from ..mlp.ptq import WeightRule
 from ..mlp.quantized import Dynamic
-from .model import LM, Named, flat, float_model, named, windows
+from .model import LM, flat, float_model, named, windows
 from .network import KEPT, WEIGHTS, chain, network
 
 At: TypeAlias = Any  # AffineParams where a range is static, Dynamic where it is taken from each input
@@ -55,18 +55,16 @@ class QuantizedLM(LM):
     def __post_init__(self) -> None:
         super().__post_init__()
         names = {name.removesuffix(WEIGHTS) for name, _ in self.params} | {*self.rotated}
-        known = {*self.matrices, *kept(self)}
-        if not names <= known or (flat(_on_grids(self.arrays, dict(self.params), self.block)) != self.theta).any():
-            raise arguments.error(ValueError, "QuantizedLM", "`params` and `rotated` must name matrices, keys, values, "
-                                  "and matrices with params must lie on their grids", sorted(names - known) or "others",
-                                  "ptq, train_qat and train_lsq make such models")
+        known, arrays = {*self.matrices, *kept(self)}, self.arrays
+        if not names <= known or any((_rounded(arrays[name], at, self.block)[1] != arrays[name]).any()
+                                     for name, at in _of_matrices(self.params)):
+            raise arguments.error(ValueError, "QuantizedLM", "`params` must name matrices, keys or values; such matrices "
+                                  "must lie on their grids", sorted(names - known) or "others", "ptq makes such models")
 
     @property
     def codes(self) -> dict[str, Codes]:
         """The codes of each quantized matrix, (n_in, n_out)."""
-        params = dict(self.params)
-        return {name: _codes(w, params[name + WEIGHTS], self.block)
-                for name, w in self.arrays.items() if name + WEIGHTS in params}
+        return {name: _rounded(self.arrays[name], at, self.block)[0] for name, at in _of_matrices(self.params)}
 
     @property
     def quantizers(self) -> Mapping[str, Through]:
@@ -84,11 +82,9 @@ class QuantizedLM(LM):
         """Payload in bytes: packed codes, scales and zero points; four for each number that stays float32."""
         bits = 32.0 * self.theta.size
         for name, at in self.params:
-            if name.endswith(WEIGHTS):
-                size = self.arrays[name.removesuffix(WEIGHTS)].size
-                bits += size * (bits_per_value(at, size) - 32)
-            elif isinstance(at, AffineParams):
-                bits += bits_per_value(at, 1) - at.grid.bits  # its scale and zero point
+            size = self.arrays[name.removesuffix(WEIGHTS)].size if name.endswith(WEIGHTS) else 0
+            if isinstance(at, AffineParams):  # of what is not kept, scale and zero point alone
+                bits += size * (bits_per_value(at, size) - 32) if size else bits_per_value(at, 1) - at.grid.bits
         return -int(-bits // 8)
 
 
@@ -146,7 +142,7 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
                 "ptq", "inputs", "of batches, or Dynamic", "partial(rq.static_params, grid=grid)", inputs, [x])
         if weights is not None:
             params[name + WEIGHTS] = at = weights.params(arrays[name])
-            arrays[name] = _reals(_codes(arrays[name], at, weights.block, rounding, x), at, weights.block)
+            arrays[name] = _rounded(arrays[name], at, weights.block, rounding, x)[1]
     if cache is not None:
         params |= dict.fromkeys(kept(model), cache)
     return QuantizedLM(symbols=model.symbols, sizes=model.sizes, theta=flat(arrays), params=tuple(params.items()),
@@ -155,7 +151,8 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
 
 def on_grids(start: QuantizedLM, theta: Reals, params: Mapping[str, At]) -> QuantizedLM:
     """The model of these numbers and parameters, its matrices rounded to the nearest, otherwise like start."""
-    arrays = _on_grids(named(theta, start), params, start.block)
+    arrays = named(theta, start)
+    arrays |= {name: _rounded(arrays[name], at, start.block)[1] for name, at in _of_matrices(params.items())}
     return replace(start, theta=flat(arrays), params=tuple(params.items()))
 
 
@@ -186,10 +183,8 @@ def rounded(at: At) -> Through:
     return through
 
 
-def _on_grids(arrays: Named, params: Mapping[str, At], block: int | None) -> Named:
-    """The arrays, those with parameters rounded to the nearest."""
-    return {name: _reals(_codes(w, params[name + WEIGHTS], block), params[name + WEIGHTS], block)
-            if name + WEIGHTS in params else w for name, w in arrays.items()}
+def _of_matrices(params: Iterable[tuple[str, At]]) -> list[tuple[str, At]]:
+    return [(name.removesuffix(WEIGHTS), at) for name, at in params if name.endswith(WEIGHTS)]
 
 
 def _cut(w: Reals, block: int | None) -> Reals:
@@ -197,14 +192,10 @@ def _cut(w: Reals, block: int | None) -> Reals:
     return split_blocks(w, min(block or len(w), len(w)), 0)
 
 
-def _codes(w: Reals, at: AffineParams, block: int | None, rounding: Rounding = nearest, x: Any = None) -> Any:
-    """The codes (n_in, n_out) of a matrix for inputs x."""
-    return join_blocks(rounding(_cut(w, block), x, at), 0, len(w))
-
-
-def _reals(codes: Any, at: AffineParams, block: int | None) -> Reals:
-    """What the codes (n_in, n_out) of a matrix mean."""
-    return join_blocks(dequantize(_cut(codes, block), at), 0, len(codes))
+def _rounded(w: Reals, at: AffineParams, block: int | None, rounding: Rounding = nearest, x: Any = None) -> Any:
+    """A matrix as codes and as the reals that they mean, both (n_in, n_out); x are its inputs."""
+    codes = rounding(_cut(w, block), x, at)
+    return join_blocks(codes, 0, len(w)), join_blocks(dequantize(codes, at), 0, len(w))
 
 
 def _in_blocks(quantizer: Through, block: int | None, w: Reals) -> tuple[Reals, Pullback]:
