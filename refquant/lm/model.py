@@ -10,12 +10,11 @@ No biases. norm is RMSNorm with gains. Characters are rows: x is (n * t, width) 
 
 from __future__ import annotations
 
-import io
+import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,11 +22,10 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..arguments import Codes, Reals
 from ..files import write
-from ..mlp.model import Through, cross_entropy_formula
-from .network import network
+from ..mlp.model import cross_entropy_formula
+from .network import Named, Quantizers, network
 from .text import decode, encode
 
-Named: TypeAlias = dict[str, Reals]
 MATRICES = ("qkv", "out", "up", "down", "head")  # how the names of the arrays end that rows are multiplied by
 
 
@@ -101,8 +99,8 @@ class LM(arguments.Value):
         theta = arguments.float32("LM", self.theta, "theta")
         n = sum(map(math.prod, shapes(self.symbols, self.sizes).values()))
         if theta.shape != (n,):
-            raise arguments.error(ValueError, "LM", f"`theta` must fit {len(self.symbols)} symbols and {self.sizes}, of "
-                                  f"shape ({n},)", f"shape {theta.shape}", "init and load make models")
+            raise arguments.error(ValueError, "LM", f"`theta` must be of shape ({n},) for {len(self.symbols)} symbols, "
+                                  f"{self.sizes}", f"shape {theta.shape}", "init and load make models")
         object.__setattr__(self, "theta", arguments.frozen(theta))
 
     @property
@@ -116,7 +114,7 @@ class LM(arguments.Value):
         return tuple(name for name in self.arrays if name.endswith(MATRICES))
 
     @property
-    def quantizers(self) -> Mapping[str, Through]:
+    def quantizers(self) -> Quantizers:
         """What stands between values and their use: nothing in a float model."""
         return {}
 
@@ -202,7 +200,7 @@ def known_codes(where: str, model: LM, codes: ArrayLike) -> Codes:
 def float_model(where: str, model: object) -> None:
     """A float model."""
     if type(model) is not LM:
-        raise arguments.error(TypeError, where, "`model` must be a float model", arguments.typed(model), "lm.init makes one")
+        raise arguments.error(TypeError, where, "`model` must be a float model", arguments.typed(model), "init makes one")
 
 
 def windows(where: str, model: LM, codes: ArrayLike) -> tuple[Codes, Codes]:
@@ -225,7 +223,6 @@ def windows(where: str, model: LM, codes: ArrayLike) -> tuple[Codes, Codes]:
     return text[:end - 1].reshape(-1, context), text[1:end].reshape(-1, context)
 
 
-@arguments.quiet
 def bits_per_character(model: LM, codes: Codes, batch: int = 16) -> float:
     """-mean(log2(probability of each next character)): a text is read in rows of one context, a batch of them at once.
 
@@ -276,16 +273,15 @@ def generate(model: LM, n: int, rng: np.random.Generator, prompt: str = "\n") ->
 
 
 def save(path: str | Path, model: LM) -> None:
-    """Write a float model, whole or not at all: an .npz of its symbols, its sizes and theta.
+    """Write a float model, whole or not at all: a line of JSON, [symbols, *sizes], then theta as little-endian float32.
 
     Raises:
         TypeError: no float model.
         OSError: a file that cannot be written.
     """
     float_model("save", model)
-    stream = io.BytesIO()
-    np.savez(stream, symbols=model.symbols, sizes=list(asdict(model.sizes).values()), theta=model.theta)
-    write(Path(path), stream.getvalue())
+    head = json.dumps([model.symbols, *astuple(model.sizes)])
+    write(Path(path), head.encode() + b"\n" + model.theta.astype("<f4").tobytes())
 
 
 def load(path: str | Path) -> LM:
@@ -294,16 +290,17 @@ def load(path: str | Path) -> LM:
     >>> import tempfile
     >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(Path(folder) / "model.npz", model)
-    ...     load(Path(folder) / "model.npz") == model
+    ...     save(Path(folder) / "model", model)
+    ...     load(Path(folder) / "model") == model
     True
 
     Raises:
         ValueError: no such file, a damaged or foreign one, a theta that does not fit the symbols and sizes.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return LM(symbols=str(file["symbols"]), sizes=Sizes(*file["sizes"].tolist()), theta=file["theta"])
-    except Exception as cause:  # zipfile and NumPy raise a dozen kinds on damaged bytes
-        raise arguments.error(ValueError, "load", "the file must be a model that lm.save wrote",
+        head, _, theta = Path(path).read_bytes().partition(b"\n")
+        symbols, *sizes = json.loads(head)
+        return LM(symbols=symbols, sizes=Sizes(*sizes), theta=np.frombuffer(theta, "<f4"))
+    except (OSError, ValueError, TypeError) as cause:
+        raise arguments.error(ValueError, "load", "the file must hold a model that lm.save wrote",
                               f"{str(path)!r} ({str(cause).split('. Hint:')[0]})", "train one, and save it") from cause

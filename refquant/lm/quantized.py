@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -14,12 +14,12 @@ from ..affine import AffineParams, dequantize, quantize
 from ..arguments import Codes, Reals
 from ..blocks import bits_per_value, join_blocks, split_blocks
 from ..gradients import straight_through
-from ..methods import gptq, hadamard
+from ..methods import hadamard, smoothquant
 from ..mlp.model import Pullback, Through
 from ..mlp.ptq import WeightRule
 from ..mlp.quantized import Dynamic
 from .model import LM, flat, float_model, named, windows
-from .network import KEPT, WEIGHTS, chain, network
+from .network import KEPT, WEIGHTS, Quantizers, chain, network
 
 At: TypeAlias = Any  # AffineParams where a range is static, Dynamic where it is taken from each input
 Rounding: TypeAlias = Callable[[Reals, Reals, AffineParams], Codes]
@@ -58,8 +58,8 @@ class QuantizedLM(LM):
         known, arrays = {*self.matrices, *kept(self)}, self.arrays
         if not names <= known or any((_rounded(arrays[name], at, self.block)[1] != arrays[name]).any()
                                      for name, at in _of_matrices(self.params)):
-            raise arguments.error(ValueError, "QuantizedLM", "`params` must name matrices, keys or values; such matrices "
-                                  "must lie on their grids", sorted(names - known) or "others", "ptq makes such models")
+            raise arguments.error(ValueError, "QuantizedLM", "`params` must name matrices, keys or values, and such "
+                                  "matrices lie on their grids", sorted(names - known) or "others", "ptq makes such models")
 
     @property
     def codes(self) -> dict[str, Codes]:
@@ -67,9 +67,9 @@ class QuantizedLM(LM):
         return {name: _rounded(self.arrays[name], at, self.block)[0] for name, at in _of_matrices(self.params)}
 
     @property
-    def quantizers(self) -> Mapping[str, Through]:
+    def quantizers(self) -> Quantizers:
         """What rounds inputs, keys and values."""
-        return {name: self.placed(name, rounded(at)) for name, at in self.params if not name.endswith(WEIGHTS)}
+        return {name: self.placed(name, partial(rounded, at)) for name, at in self.params if not name.endswith(WEIGHTS)}
 
     def placed(self, name: str, quantizer: Through) -> Through:
         """The quantizer as it stands in the network: behind a rotation, or on blocks of weights."""
@@ -93,14 +93,9 @@ def kept(model: LM) -> list[str]:
     return [f"{i}.{name}" for i in range(model.sizes.layers) for name in KEPT]
 
 
-def nearest(w: Reals, x: Reals | None, params: AffineParams) -> Codes:  # noqa: ARG001
-    """quantize(w, params)."""
+def nearest(w: Reals, h: Reals, params: AffineParams) -> Codes:  # noqa: ARG001
+    """quantize(w, params), whatever h is: the rounding beside methods.gptq, which has the same arguments."""
     return quantize(w, params)
-
-
-def by_gptq(w: Reals, x: Reals, params: AffineParams) -> Codes:
-    """gptq(w, x.T @ x, params)."""
-    return gptq(w, x.T.astype(np.float64) @ x, params)
 
 
 @arguments.quiet
@@ -117,14 +112,15 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
         inputs: of every matrix. Dynamic(grid, axis=-1) is per token, Dynamic(grid) per batch. A function of batches is
             static: partial(rq.static_params, grid=grid), with observer= and fit= as there.
         cache: keys and values. Dynamic(grid, axis=-1) is per token and head.
-        rounding: (w, x, params) -> codes of w for inputs x: nearest or by_gptq.
+        rounding: (w, h, params) -> codes, h = x.T @ x of the inputs: nearest, or methods.gptq.
         rotate: the matrices whose inputs are rotated: ("0.down",), or model.matrices. Sizes must be powers of two.
 
     >>> from refquant import NF4, UINT8, static_params
+    >>> from refquant.methods import gptq
     >>> from refquant.lm import Sizes, init
     >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
     >>> text = np.arange(9) % 2
-    >>> ptq(model, text, weights=WeightRule(NF4, block=2), rounding=by_gptq).codes["head"].dtype
+    >>> ptq(model, text, weights=WeightRule(NF4, block=2), rounding=gptq).codes["head"].dtype
     dtype('uint8')
     >>> [name for name, at in ptq(model, text, inputs=partial(static_params, grid=UINT8)).params]
     ['0.qkv', '0.out', '0.up', '0.down', 'head']
@@ -142,7 +138,7 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
                 "ptq", "inputs", "of batches, or Dynamic", "partial(rq.static_params, grid=grid)", inputs, [x])
         if weights is not None:
             params[name + WEIGHTS] = at = weights.params(arrays[name])
-            arrays[name] = _rounded(arrays[name], at, weights.block, rounding, x)[1]
+            arrays[name] = _rounded(arrays[name], at, weights.block, rounding, x.T.astype(np.float64) @ x)[1]
     if cache is not None:
         params |= dict.fromkeys(kept(model), cache)
     return QuantizedLM(symbols=model.symbols, sizes=model.sizes, theta=flat(arrays), params=tuple(params.items()),
@@ -175,12 +171,10 @@ def matrix_inputs(where: str, model: LM, codes: Codes) -> dict[str, Reals]:
     return seen
 
 
-def rounded(at: At) -> Through:
+def rounded(at: At, x: Reals) -> tuple[Reals, Pullback]:
     """Fake quantization whose gradient passes straight through."""
-    def through(x: Reals) -> tuple[Reals, Pullback]:
-        params = at.params(x) if isinstance(at, Dynamic) else at
-        return straight_through(x, params.scale, params.zero_point, params.grid)
-    return through
+    params = at.params(x) if isinstance(at, Dynamic) else at
+    return straight_through(x, params.scale, params.zero_point, params.grid)
 
 
 def _of_matrices(params: Iterable[tuple[str, At]]) -> list[tuple[str, At]]:
@@ -192,9 +186,9 @@ def _cut(w: Reals, block: int | None) -> Reals:
     return split_blocks(w, min(block or len(w), len(w)), 0)
 
 
-def _rounded(w: Reals, at: AffineParams, block: int | None, rounding: Rounding = nearest, x: Any = None) -> Any:
-    """A matrix as codes and as the reals that they mean, both (n_in, n_out); x are its inputs."""
-    codes = rounding(_cut(w, block), x, at)
+def _rounded(w: Reals, at: AffineParams, block: int | None, rounding: Rounding = nearest, h: Any = None) -> Any:
+    """A matrix as codes and as the reals that they mean, both (n_in, n_out)."""
+    codes = rounding(_cut(w, block), h, at)
     return join_blocks(codes, 0, len(w)), join_blocks(dequantize(codes, at), 0, len(w))
 
 
@@ -205,3 +199,61 @@ def _in_blocks(quantizer: Through, block: int | None, w: Reals) -> tuple[Reals, 
 
 def _rotation(x: Reals) -> tuple[Reals, Pullback]:
     return hadamard(x), hadamard
+
+
+def channel_maxima(model: LM, codes: Codes) -> dict[str, Reals]:
+    """The largest |x| of each channel of every matrix's input on a text, (n_in,).
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> channel_maxima(model, np.arange(9) % 2)["0.down"].shape
+    (16,)
+
+    Raises: as ptq.
+    """
+    return {name: np.abs(x).max(axis=0) for name, x in matrix_inputs("channel_maxima", model, codes).items()}
+
+
+def with_outliers(model: LM, factor: float, channels: Sequence[int] = (3, 42)) -> LM:
+    """Gains of the channels * factor, and rows of the next matrix / factor, at every norm: the function stays.
+
+    This is SmoothQuant run backwards, so smoothed undoes it by construction.
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> with_outliers(model, 100, [1]).arrays["head gains"]
+    array([  1., 100.,   1.,   1.], dtype=float32)
+
+    Raises:
+        ValueError: a factor that is not positive, channels that the model does not have.
+        TypeError: no float model.
+    """
+    float_model("with_outliers", model)
+    factor = arguments.real("with_outliers", factor, "factor", "above 0", lambda v: 0 < v < np.inf, "100")
+    s = np.ones(model.sizes.width, np.float32)
+    s[arguments.within("with_outliers", channels, 0, len(s) - 1, "channels", "of the width", "(3, 42)")] = 1 / factor
+    return _rescaled(model, dict.fromkeys(model.matrices, s))
+
+
+def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
+    """Gains / s, and rows of the next matrix * s, with s of smoothquant on a text's inputs: the function stays.
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> outliers, text = with_outliers(model, 100, [1]), np.arange(9) % 2
+    >>> [bool(channel_maxima(m, text)["head"].max() > 20) for m in (outliers, smoothed(outliers, text))]
+    [True, False]
+
+    Raises: as ptq and smoothquant.
+    """
+    return _rescaled(model, {name: smoothquant(x, model.arrays[name], alpha)
+                             for name, x in matrix_inputs("smoothed", model, codes).items()})
+
+
+def _rescaled(model: LM, scales: Mapping[str, Reals]) -> LM:
+    """Every norm's gains / s, the rows of the next matrix * s."""
+    arrays = dict(model.arrays)
+    for name, s in scales.items():
+        if (gains := f"{name} gains") in arrays:
+            arrays[gains], arrays[name] = arrays[gains] / s, arrays[name] * s[:, None]
+    return replace(model, theta=flat(arrays))

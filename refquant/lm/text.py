@@ -54,8 +54,7 @@ def read(path: str | Path) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as cause:
-        why = getattr(cause, "strerror", None) or cause
-        raise arguments.error(ValueError, "read", "the text must be a readable file in UTF-8", f"{str(path)!r} ({why})",
+        raise arguments.error(ValueError, "read", "the text must be a readable file in UTF-8", f"{str(path)!r}: {cause}",
                               "convert it: iconv -f ENCODING -t UTF-8") from cause
 
 
@@ -80,17 +79,18 @@ def split(text: str, seed: int, context: int = 64) -> Split:
         TypeError: no string, a seed that is no integer.
     """
     arguments.instance("split", text, str, "`text` must be a string", "read(path) reads a file")
-    tenth, least = arguments.whole("split", seed, "seed", 0) % 10, 10 * (arguments.whole("split", context, "context", 1) + 1)
+    tenth = arguments.whole("split", seed, "seed", 0) % 10
+    least = 10 * (arguments.whole("split", context, "context", 1) + 1)
     if len(text) < least:
-        raise arguments.error(ValueError, "split", f"`text` must have at least {least} characters, ten times the context "
-                              "and one more", f"{len(text)} characters", "some 100,000 are worth training on")
+        raise arguments.error(ValueError, "split", f"`text` must have at least {least} characters, ten times the "
+                              "context and one more", f"{len(text)} characters", "some 100,000 are worth training on")
     symbols = "".join(sorted(set(text)))
     ends = [len(text) * (tenth + i) // 10 for i in (0, 1)]
     train, held_out = text[:ends[0]] + text[ends[1]:], text[slice(*ends)]
     unseen = "".join(sorted(set(held_out) - set(train)))
     if 1000 * sum(map(held_out.count, unseen)) > len(held_out):
-        raise arguments.error(ValueError, "split", "of the held-out tenth, at most one in 1,000 characters may be unseen "
-                              "in training", f"{arguments.shown(unseen)} in tenth {tenth}", "give a longer text")
+        raise arguments.error(ValueError, "split", "of the held-out tenth, at most one in 1,000 may be unseen in "
+                              "training", f"{arguments.shown(unseen)} in tenth {tenth}", "give a longer text")
     return Split(symbols, encode(train, symbols), encode(held_out, symbols))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -12,11 +13,10 @@ import numpy as np
 from .. import arguments
 from ..affine import AffineParams
 from ..arguments import Codes, Reals
-from ..mlp.model import Through
 from ..mlp.optim import AdamState, adam
 from ..mlp.qat import learned
-from .model import LM, Named, flat, float_model, named, nats_of, windows
-from .network import network
+from .model import LM, flat, float_model, named, nats_of, windows
+from .network import Quantizers, network
 from .quantized import At, QuantizedLM, on_grids, rotated, rounded
 
 Watch: TypeAlias = Callable[[int, float], object]
@@ -46,14 +46,13 @@ def train(model: LM, codes: Codes, *, rng: np.random.Generator, steps: int = 150
         ValueError: a text not longer than the context, codes that are no symbols, steps, batch or lr out of range.
         TypeError: no model, no generator.
     """
-    theta = descend("train", model, codes, NOTHING, lambda _: ({}, NOTHING), rng, steps, batch, lr, watch)
-    return replace(model, theta=theta)
+    return replace(model, theta=descend(
+        "train", model, codes, NOTHING, lambda _: ({}, NOTHING), rng, steps, batch, lr, watch))
 
 
 @arguments.quiet
-def descend(where: str, model: LM, codes: Codes, ratios: Reals,
-            quantizers: Callable[[Reals], tuple[Mapping[str, Through], Reals]], rng: np.random.Generator, steps: int,
-            batch: int, lr: float, watch: Watch | None) -> Reals:
+def descend(where: str, model: LM, codes: Codes, ratios: Reals, quantizers: Callable[[Reals], tuple[Quantizers, Reals]],
+            rng: np.random.Generator, steps: int, batch: int, lr: float, watch: Watch | None) -> Reals:
     """theta after so many steps of Adam: the model's numbers, then ratios.
 
     quantizers(ratios) gives what stands between values and their use, and an array that their pullbacks fill with the
@@ -62,15 +61,15 @@ def descend(where: str, model: LM, codes: Codes, ratios: Reals,
     float_model(where, model)
     windows(where, model, codes)
     arguments.generator(where, rng)
-    for name, n, least in (("steps", steps, 0), ("batch", batch, 1)):
-        arguments.whole(where, n, name, least)
+    arguments.whole(where, steps, "steps", 0)
+    arguments.whole(where, batch, "batch", 1)
     arguments.real(where, lr, "lr", "from 0", lambda v: 0 <= v < np.inf, "1e-2")
     theta, n, context = np.concatenate([model.theta, ratios]), model.theta.size, model.sizes.context
     state = AdamState.zeros(theta)
     for t in range(steps):
         window = np.asarray(codes)[rng.integers(0, len(codes) - context, (batch, 1)) + np.arange(context + 1)]
         through, gradient = quantizers(theta[n:])
-        nats, rest = loss_and_gradient(named(theta[:n], model), window, model.sizes.heads, through)
+        nats, rest = loss_and_gradient(model, theta[:n], window, through)
         step = lr * (1 + math.cos(math.pi * t / steps)) / 2
         theta, state = adam(theta, np.concatenate([rest, gradient]), state, step)
         if watch is not None:
@@ -78,10 +77,9 @@ def descend(where: str, model: LM, codes: Codes, ratios: Reals,
     return theta
 
 
-def loss_and_gradient(arrays: Named, window: Codes, heads: int,
-                      quantizers: Mapping[str, Through]) -> tuple[float, Reals]:
-    """The mean cross-entropy in nats of windows (n, context + 1), and its gradient, flat; raw arrays, unchecked."""
-    logits, pullback = network(arrays, window[:, :-1], heads, quantizers)
+def loss_and_gradient(model: LM, theta: Reals, window: Codes, quantizers: Quantizers) -> tuple[float, Reals]:
+    """The mean cross-entropy in nats of windows (n, context + 1), and its gradient; theta, unchecked, is the model's."""
+    logits, pullback = network(named(theta, model), window[:, :-1], model.sizes.heads, quantizers)
     nats, back = nats_of(logits, window[:, 1:])
     return nats, flat(pullback(back()))
 
@@ -154,10 +152,10 @@ def _trained(where: str, model: LM, codes: Codes, start: QuantizedLM, learnt: Ma
             name: AffineParams(scale=scale.reshape(at.scale.shape), zero_point=at.zero_point, grid=at.grid)
             for (name, at), scale in zip(learnt.items(), scales)}}
 
-    def quantizers(ratios: Reals) -> tuple[dict[str, Through], Reals]:
+    def quantizers(ratios: Reals) -> tuple[Quantizers, Reals]:
         gradient = np.zeros_like(first)
         into = dict(zip(learnt, np.split(gradient, ends)))
-        steps = {name: learned(at.scale, into[name], at, learnt[name].scale.ravel()) if name in learnt else rounded(at)
+        steps = {name: learned(at.scale, into[name], at, learnt[name].scale.ravel()) if name in learnt else partial(rounded, at)
                  for name, at in moved(ratios).items()}
         return {name: start.placed(name, step) for name, step in steps.items()}, gradient
 

@@ -57,7 +57,7 @@ def test_every_pullback_is_the_derivative(tiny: lm.LM) -> None:
     theta, rows = tiny.theta.astype(np.float64), rng.integers(0, 11, (3, 7))
 
     def loss(theta: Any) -> Any:
-        return loss_and_gradient(models.named(theta, tiny), rows, TINY.heads, {})
+        return loss_and_gradient(tiny, theta, rows, {})
 
     gradient = loss(theta)[1]
     for name, a in models.named(theta, tiny).items():
