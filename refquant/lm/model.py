@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,16 +30,11 @@ from .text import decode, encode
 MATRICES = ("qkv", "out", "up", "down", "head")  # how the names of the arrays end that rows are multiplied by
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Width of the rows, heads of attention, characters of context, layers.
+class Sizes(NamedTuple):
+    """Width of the rows, heads of attention, which divide it, characters of context, layers.
 
     >>> Sizes()
     Sizes(width=64, heads=4, context=64, layers=2)
-
-    Raises:
-        ValueError: a size below 1, heads that do not divide the width.
-        TypeError: a size that is no integer.
     """
 
     width: int = 64
@@ -46,25 +42,27 @@ class Sizes:
     context: int = 64
     layers: int = 2
 
-    def __post_init__(self) -> None:
-        for name, n in asdict(self).items():
-            arguments.whole("Sizes", n, name, 1)
-        if self.width % self.heads:
-            raise arguments.error(ValueError, "Sizes", "`heads` must divide `width`", f"{self.heads} heads and width "
-                                  f"{self.width}", "each head has width / heads channels: 4 and 64, say")
-
 
 def shapes(symbols: str, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     """The arrays of a model by name, in the order in which theta holds them.
 
     >>> sum(map(math.prod, shapes("ab", Sizes()).values()))
     102976
+
+    Raises:
+        ValueError: a size below 1, heads that do not divide the width, no symbols, symbols that repeat.
+        TypeError: no Sizes, a size that is no integer, no string.
     """
-    arguments.instance("LM", sizes, Sizes, "`sizes` must be Sizes", "Sizes(width=64, heads=4), say")
     arguments.instance("LM", symbols, str, "`symbols` must be a string", "split(text, seed) finds those of a text")
     if not symbols or len(set(symbols)) < len(symbols):
         raise arguments.error(ValueError, "LM", "`symbols` must be characters, each once", arguments.shown(symbols),
                               "''.join(sorted(set(text))) lists them")
+    arguments.instance("LM", sizes, Sizes, "`sizes` must be Sizes", "Sizes(width=64, heads=4), say")
+    for name, n in sizes._asdict().items():
+        arguments.whole("LM", n, name, 1)
+    if sizes.width % sizes.heads:
+        raise arguments.error(ValueError, "LM", "`heads` must divide `width`", f"{sizes.heads} heads, width "
+                              f"{sizes.width}", "each head has width / heads channels: 4 and 64, say")
     d = sizes.width
     layer = {"qkv gains": (d,), "qkv": (d, 3 * d), "out": (d, d),
              "up gains": (d,), "up": (d, 4 * d), "down": (4 * d, d)}
@@ -87,8 +85,7 @@ class LM(arguments.Value):
     ((4, 12), 1008)
 
     Raises:
-        ValueError: symbols that repeat, a theta of another length, or not finite.
-        TypeError: no Sizes, no string.
+        ValueError, TypeError: as shapes; a theta of another length, or not finite.
     """
 
     symbols: str
@@ -143,7 +140,7 @@ def flat(arrays: Named) -> Reals:
     return np.concatenate([a.ravel() for a in arrays.values()])
 
 
-def init(rng: np.random.Generator, symbols: str, sizes: Sizes | None = None) -> LM:
+def init(rng: np.random.Generator, symbols: str, sizes: Sizes = Sizes()) -> LM:  # noqa: B008
     """Matrices ~ Normal(0, 1 / (4 * n_in)), embedding ~ Normal(0, 1), gains 1, positions sines of the place.
 
     All of them are learned. The sines have periods from 2 * pi to 2 * pi * context; positions that begin as noise are
@@ -157,7 +154,6 @@ def init(rng: np.random.Generator, symbols: str, sizes: Sizes | None = None) -> 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.5; there the sines stay, and the longest is 20,000 * pi.
     """
     arguments.generator("init", rng)
-    sizes = Sizes() if sizes is None else sizes
     arrays: Named = {name: np.ones(shape) if len(shape) == 1 else
                      rng.normal(0, 0.5 * shape[0] ** -0.5 if name.endswith(MATRICES) else 1, shape)
                      for name, shape in shapes(symbols, sizes).items()}
@@ -200,7 +196,7 @@ def known_codes(where: str, model: LM, codes: ArrayLike) -> Codes:
 def float_model(where: str, model: object) -> None:
     """A float model."""
     if type(model) is not LM:
-        raise arguments.error(TypeError, where, "`model` must be a float model", arguments.typed(model), "init makes one")
+        raise arguments.error(TypeError, where, "`model` must be a float model", f"{model!r:.60}", "init makes one")
 
 
 def windows(where: str, model: LM, codes: ArrayLike) -> tuple[Codes, Codes]:
@@ -280,8 +276,7 @@ def save(path: str | Path, model: LM) -> None:
         OSError: a file that cannot be written.
     """
     float_model("save", model)
-    head = json.dumps([model.symbols, *astuple(model.sizes)])
-    write(Path(path), head.encode() + b"\n" + model.theta.astype("<f4").tobytes())
+    write(Path(path), json.dumps([model.symbols, *model.sizes]).encode() + b"\n" + model.theta.astype("<f4").tobytes())
 
 
 def load(path: str | Path) -> LM:

@@ -13,8 +13,6 @@ from ..mlp.model import Pullback, Through, unchanged
 
 Named: TypeAlias = dict[str, Reals]
 Quantizers: TypeAlias = Mapping[str, Through]
-EPS = 1e-5  # added to the mean square in norm
-KEPT = ("keys", "values")  # by attention
 WEIGHTS = " weights"  # after a matrix's name: the matrix itself, not its input
 
 
@@ -33,12 +31,10 @@ def network(arrays: Named, codes: Codes, heads: int,
     def times(name: str) -> Through:
         return partial(_times, arrays[name], name, gradients, quantizers)
 
-    def attention(i: int) -> Through:
-        return partial(_attention, codes.shape[1], heads, i, quantizers)
-
     steps: list[Through] = []
     for i in range(sum(name.endswith("qkv") for name in arrays)):
-        attended = norm(f"{i}.qkv gains"), times(f"{i}.qkv"), attention(i), times(f"{i}.out")
+        attention = partial(_attention, codes.shape[1], heads, i, quantizers)
+        attended = norm(f"{i}.qkv gains"), times(f"{i}.qkv"), attention, times(f"{i}.out")
         hidden = norm(f"{i}.up gains"), times(f"{i}.up"), _relu, times(f"{i}.down")
         steps += [partial(_residual, attended), partial(_residual, hidden)]
     x, embedded = _embed(arrays, gradients, codes)
@@ -80,14 +76,14 @@ def _embed(arrays: Named, gradients: Named, codes: Codes) -> tuple[Reals, Callab
 
 
 def _norm(gains: Reals, name: str, gradients: Named, x: Reals) -> tuple[Reals, Pullback]:
-    """gains * x / sqrt(mean(x**2) + eps)."""
-    r: Reals = 1 / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + EPS)
+    """gains * x / sqrt(mean(x**2) + 1e-5)."""
+    r = 1 / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + 1e-5)
     u = x * r
 
     def pullback(g: Reals) -> Reals:
         gradients[name] = np.sum(g * u, axis=0)
-        g = g * gains
-        return r * (g - u * np.mean(g * u, axis=1, keepdims=True))
+        du = g * gains
+        return np.asarray(r * (du - u * np.mean(du * u, axis=1, keepdims=True)))
 
     return u * gains, pullback
 
@@ -106,7 +102,7 @@ def _times(w: Reals, name: str, gradients: Named, quantizers: Quantizers, x: Rea
 
 def _relu(x: Reals) -> tuple[Reals, Pullback]:
     """max(x, 0)."""
-    y = np.maximum(x, 0, out=x)  # a product's result, which nothing else reads
+    y: Reals = np.maximum(x, 0, out=x)  # a product's result, which nothing else reads
     return y, lambda g: g * (y > 0)
 
 

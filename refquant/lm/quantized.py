@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,7 @@ from ..mlp.model import Pullback, Through
 from ..mlp.ptq import WeightRule
 from ..mlp.quantized import Dynamic
 from .model import LM, flat, float_model, named, windows
-from .network import KEPT, WEIGHTS, Quantizers, chain, network
-
-At: TypeAlias = Any  # AffineParams where a range is static, Dynamic where it is taken from each input
-Rounding: TypeAlias = Callable[[Reals, Reals, AffineParams], Codes]
+from .network import WEIGHTS, Quantizers, chain, network
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,22 +41,12 @@ class QuantizedLM(LM):
     >>> quantized.codes["head"].dtype, forward(quantized, [[0, 1]]).shape, model.nbytes, quantized.nbytes
     (dtype('int8'), (1, 2, 2), 1008, 460)
 
-    Raises:
-        ValueError: as LM; a matrix that is not on its grid; parameters of other names.
+    ptq, train_qat and train_lsq make such models. Raises: as LM.
     """
 
-    params: tuple[tuple[str, At], ...]
+    params: tuple[tuple[str, Any], ...]
     block: int | None = None
     rotated: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        names = {name.removesuffix(WEIGHTS) for name, _ in self.params} | {*self.rotated}
-        known, arrays = {*self.matrices, *kept(self)}, self.arrays
-        if not names <= known or any((_rounded(arrays[name], at, self.block)[1] != arrays[name]).any()
-                                     for name, at in _of_matrices(self.params)):
-            raise arguments.error(ValueError, "QuantizedLM", "`params` must name matrices, keys or values, and such "
-                                  "matrices lie on their grids", sorted(names - known) or "others", "ptq makes such models")
 
     @property
     def codes(self) -> dict[str, Codes]:
@@ -75,7 +62,8 @@ class QuantizedLM(LM):
         """The quantizer as it stands in the network: behind a rotation, or on blocks of weights."""
         if name.endswith(WEIGHTS):
             return partial(_in_blocks, quantizer, self.block)
-        return partial(chain, (_rotation, quantizer)) if name in self.rotated else quantizer
+        rotation = (lambda x: (hadamard(x), hadamard),) if name in self.rotated else ()  # H is its own transpose
+        return partial(chain, (*rotation, quantizer))
 
     @property
     def nbytes(self) -> int:
@@ -90,7 +78,7 @@ class QuantizedLM(LM):
 
 def kept(model: LM) -> list[str]:
     """The names of what attention keeps."""
-    return [f"{i}.{name}" for i in range(model.sizes.layers) for name in KEPT]
+    return [f"{i}.{name}" for i in range(model.sizes.layers) for name in ("keys", "values")]
 
 
 def nearest(w: Reals, h: Reals, params: AffineParams) -> Codes:  # noqa: ARG001
@@ -101,7 +89,7 @@ def nearest(w: Reals, h: Reals, params: AffineParams) -> Codes:  # noqa: ARG001
 @arguments.quiet
 def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
         inputs: Dynamic | Callable[[Iterable[Reals]], AffineParams] | None = None, cache: Dynamic | None = None,
-        rounding: Rounding = nearest, rotate: Collection[str] = ()) -> QuantizedLM:
+        rounding: Callable[..., Codes] = nearest, rotate: Collection[str] = ()) -> QuantizedLM:
     """Every matrix on the grid of its rule, every input, key and value on its own; what is None stays float.
 
     Args:
@@ -129,8 +117,7 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
         ValueError: a text that is too short or has other codes; what a grid, a fit or a rounding refuses.
         TypeError: no float model.
     """
-    turned, params = rotated("ptq", model, rotate), dict[str, At]()
-    arrays, seen = dict(turned.arrays), matrix_inputs("ptq", model, codes)
+    seen, arrays, params = matrix_inputs("ptq", model, codes), rotated(model, rotate).arrays, dict[str, Any]()
     for name, x in seen.items():
         x = hadamard(x) if name in rotate else x
         if inputs is not None:
@@ -145,16 +132,15 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
                        block=None if weights is None else weights.block, rotated=tuple(rotate))
 
 
-def on_grids(start: QuantizedLM, theta: Reals, params: Mapping[str, At]) -> QuantizedLM:
+def on_grids(start: QuantizedLM, theta: Reals, params: Mapping[str, Any]) -> QuantizedLM:
     """The model of these numbers and parameters, its matrices rounded to the nearest, otherwise like start."""
     arrays = named(theta, start)
     arrays |= {name: _rounded(arrays[name], at, start.block)[1] for name, at in _of_matrices(params.items())}
     return replace(start, theta=flat(arrays), params=tuple(params.items()))
 
 
-def rotated(where: str, model: LM, names: Collection[str]) -> LM:
+def rotated(model: LM, names: Collection[str]) -> LM:
     """The float model with H @ w for every matrix w whose input is rotated."""
-    float_model(where, model)
     turned = {name: hadamard(a, axis=0) if name in names else a for name, a in model.arrays.items()}
     return replace(model, theta=flat(turned))
 
@@ -167,17 +153,18 @@ def matrix_inputs(where: str, model: LM, codes: Codes) -> dict[str, Reals]:
     def looked_at(name: str) -> Through:
         return lambda x: (seen.setdefault(name, x), lambda g: g)
 
-    network(model.arrays, windows(where, model, codes)[0], model.sizes.heads, {n: looked_at(n) for n in model.matrices})
+    rows, _ = windows(where, model, codes)
+    network(model.arrays, rows, model.sizes.heads, {name: looked_at(name) for name in model.matrices})
     return seen
 
 
-def rounded(at: At, x: Reals) -> tuple[Reals, Pullback]:
+def rounded(at: Any, x: Reals) -> tuple[Reals, Pullback]:
     """Fake quantization whose gradient passes straight through."""
     params = at.params(x) if isinstance(at, Dynamic) else at
     return straight_through(x, params.scale, params.zero_point, params.grid)
 
 
-def _of_matrices(params: Iterable[tuple[str, At]]) -> list[tuple[str, At]]:
+def _of_matrices(params: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return [(name.removesuffix(WEIGHTS), at) for name, at in params if name.endswith(WEIGHTS)]
 
 
@@ -186,7 +173,7 @@ def _cut(w: Reals, block: int | None) -> Reals:
     return split_blocks(w, min(block or len(w), len(w)), 0)
 
 
-def _rounded(w: Reals, at: AffineParams, block: int | None, rounding: Rounding = nearest, h: Any = None) -> Any:
+def _rounded(w: Reals, at: AffineParams, block: int | None, rounding: Any = nearest, h: Any = None) -> Any:
     """A matrix as codes and as the reals that they mean, both (n_in, n_out)."""
     codes = rounding(_cut(w, block), h, at)
     return join_blocks(codes, 0, len(w)), join_blocks(dequantize(codes, at), 0, len(w))
@@ -195,10 +182,6 @@ def _rounded(w: Reals, at: AffineParams, block: int | None, rounding: Rounding =
 def _in_blocks(quantizer: Through, block: int | None, w: Reals) -> tuple[Reals, Pullback]:
     w_hat, back = quantizer(_cut(w, block))
     return join_blocks(w_hat, 0, len(w)), lambda g: join_blocks(back(_cut(g, block)), 0, len(w))
-
-
-def _rotation(x: Reals) -> tuple[Reals, Pullback]:
-    return hadamard(x), hadamard
 
 
 def channel_maxima(model: LM, codes: Codes) -> dict[str, Reals]:
@@ -252,7 +235,7 @@ def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
 
 def _rescaled(model: LM, scales: Mapping[str, Reals]) -> LM:
     """Every norm's gains / s, the rows of the next matrix * s."""
-    arrays = dict(model.arrays)
+    arrays = model.arrays
     for name, s in scales.items():
         if (gains := f"{name} gains") in arrays:
             arrays[gains], arrays[name] = arrays[gains] / s, arrays[name] * s[:, None]

@@ -54,7 +54,7 @@ def read(path: str | Path) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as cause:
-        raise arguments.error(ValueError, "read", "the text must be a readable file in UTF-8", f"{str(path)!r}: {cause}",
+        raise arguments.error(ValueError, "read", "the text must be a file in UTF-8", f"{str(path)!r}: {cause}",
                               "convert it: iconv -f ENCODING -t UTF-8") from cause
 
 
@@ -126,5 +126,4 @@ def anchors(text: str) -> dict[str, float]:
     >>> {name: round(bits, 2) for name, bits in anchors(alice()).items()}
     {'gzip': 2.88, 'bz2': 2.33}
     """
-    data = text.encode()
-    return {f.__name__: 8 * len(f.compress(data)) / len(text) for f in (gzip, bz2)}
+    return {f.__name__: 8 * len(f.compress(text.encode())) / len(text) for f in (gzip, bz2)}

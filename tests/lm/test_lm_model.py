@@ -132,8 +132,8 @@ def test_a_trained_model_writes_what_it_has_read() -> None:
     ({"width": 0}, ValueError, ["`width`"]), ({"layers": -1}, ValueError, ["`layers`"]),
     ({"context": 2.0}, TypeError, ["`context`"]), ({"heads": True}, ValueError, ["`heads`"])])
 def test_sizes_are_refused(sizes: Any, kind: Any, parts: Any) -> None:
-    with refused(kind, "Sizes", *parts):
-        lm.Sizes(**sizes)
+    with refused(kind, "LM", *parts):
+        lm.init(np.random.default_rng(0), "ab", lm.Sizes(**sizes))
     with refused(TypeError, "LM", "`sizes` must be Sizes"):
         lm.init(np.random.default_rng(0), "ab", (64, 4, 64, 2))
 
