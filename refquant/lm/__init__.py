@@ -9,13 +9,11 @@ from .text import Split, alice, anchors, decode, encode, read, split
 from .model import LM, Sizes, bits_per_character, forward, generate, init, load, save
 from ..mlp.ptq import WeightRule
 from ..mlp.quantized import Dynamic
-from .quantized import QuantizedLM, by_gptq, nearest, ptq
+from .quantized import QuantizedLM, channel_maxima, nearest, ptq, smoothed, with_outliers
 from .training import train, train_lsq, train_qat
-from .outliers import channel_maxima, smoothed, with_outliers
 
 __all__ = [
-    "Split", "alice", "read", "split", "encode", "decode", "anchors",
-    "LM", "Sizes", "init", "forward", "bits_per_character", "generate", "train", "save", "load",
-    "QuantizedLM", "WeightRule", "Dynamic", "nearest", "by_gptq", "ptq", "train_qat", "train_lsq",
-    "channel_maxima", "with_outliers", "smoothed",
+    "Split", "alice", "read", "split", "encode", "decode", "anchors", "LM", "Sizes", "init", "forward",
+    "bits_per_character", "generate", "train", "save", "load", "QuantizedLM", "WeightRule", "Dynamic", "nearest", "ptq",
+    "train_qat", "train_lsq", "channel_maxima", "with_outliers", "smoothed",
 ]

@@ -10,12 +10,12 @@ No biases. norm is RMSNorm with gains. Characters are rows: x is (n * t, width) 
 
 from __future__ import annotations
 
-import io
+import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,24 +23,18 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..arguments import Codes, Reals
 from ..files import write
-from ..mlp.model import Through, cross_entropy_formula
-from .network import network
+from ..mlp.model import cross_entropy_formula
+from .network import Named, Quantizers, network
 from .text import decode, encode
 
-Named: TypeAlias = dict[str, Reals]
 MATRICES = ("qkv", "out", "up", "down", "head")  # how the names of the arrays end that rows are multiplied by
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Width of the rows, heads of attention, characters of context, layers.
+class Sizes(NamedTuple):
+    """Width of the rows, heads of attention, which divide it, characters of context, layers.
 
     >>> Sizes()
     Sizes(width=64, heads=4, context=64, layers=2)
-
-    Raises:
-        ValueError: a size below 1, heads that do not divide the width.
-        TypeError: a size that is no integer.
     """
 
     width: int = 64
@@ -48,34 +42,33 @@ class Sizes:
     context: int = 64
     layers: int = 2
 
-    def __post_init__(self) -> None:
-        for name, n in asdict(self).items():
-            arguments.whole("Sizes", n, name, 1)
-        if self.width % self.heads:
-            raise arguments.error(ValueError, "Sizes", "`heads` must divide `width`", f"{self.heads} heads and width "
-                                  f"{self.width}", "each head has width / heads channels: 4 and 64, say")
-
-
-SIZES = Sizes()
-
 
 def shapes(symbols: str, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     """The arrays of a model by name, in the order in which theta holds them.
 
     >>> sum(map(math.prod, shapes("ab", Sizes()).values()))
     102976
+
+    Raises:
+        ValueError: a size below 1, heads that do not divide the width, no symbols, symbols that repeat.
+        TypeError: no Sizes, a size that is no integer, no string.
     """
-    arguments.instance("LM", sizes, Sizes, "`sizes` must be Sizes", "Sizes(width=64, heads=4), say")
     arguments.instance("LM", symbols, str, "`symbols` must be a string", "split(text, seed) finds those of a text")
     if not symbols or len(set(symbols)) < len(symbols):
         raise arguments.error(ValueError, "LM", "`symbols` must be characters, each once", arguments.shown(symbols),
                               "''.join(sorted(set(text))) lists them")
+    arguments.instance("LM", sizes, Sizes, "`sizes` must be Sizes", "Sizes(width=64, heads=4), say")
+    for name, n in sizes._asdict().items():
+        arguments.whole("LM", n, name, 1)
+    if sizes.width % sizes.heads:
+        raise arguments.error(ValueError, "LM", "`heads` must divide `width`", f"{sizes.heads} heads, width "
+                              f"{sizes.width}", "each head has width / heads channels: 4 and 64, say")
     d = sizes.width
-    layer = {"attention_gains": (d,), "qkv": (d, 3 * d), "out": (d, d),
-             "relu_gains": (d,), "up": (d, 4 * d), "down": (4 * d, d)}
+    layer = {"qkv gains": (d,), "qkv": (d, 3 * d), "out": (d, d),
+             "up gains": (d,), "up": (d, 4 * d), "down": (4 * d, d)}
     layers = {f"{i}.{name}": shape for i in range(sizes.layers) for name, shape in layer.items()}
-    return {"embedding": (len(symbols), d), "positions": (sizes.context, d), **layers, "gains": (d,),
-            "head": (d, len(symbols))}
+    return {"embedding": (len(symbols), d), "positions": (sizes.context, d), **layers,
+            "head gains": (d,), "head": (d, len(symbols))}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,8 +85,7 @@ class LM(arguments.Value):
     ((4, 12), 1008)
 
     Raises:
-        ValueError: symbols that repeat, a theta of another length, or not finite.
-        TypeError: no Sizes, no string.
+        ValueError, TypeError: as shapes; a theta of another length, or not finite.
     """
 
     symbols: str
@@ -104,8 +96,8 @@ class LM(arguments.Value):
         theta = arguments.float32("LM", self.theta, "theta")
         n = sum(map(math.prod, shapes(self.symbols, self.sizes).values()))
         if theta.shape != (n,):
-            raise arguments.error(ValueError, "LM", f"`theta` must be of shape ({n},) for {len(self.symbols)} symbols "
-                                  f"and {self.sizes}", f"shape {theta.shape}", "init and load make models")
+            raise arguments.error(ValueError, "LM", f"`theta` must be of shape ({n},) for {len(self.symbols)} symbols, "
+                                  f"{self.sizes}", f"shape {theta.shape}", "init and load make models")
         object.__setattr__(self, "theta", arguments.frozen(theta))
 
     @property
@@ -119,7 +111,7 @@ class LM(arguments.Value):
         return tuple(name for name in self.arrays if name.endswith(MATRICES))
 
     @property
-    def quantizers(self) -> Mapping[str, Through]:
+    def quantizers(self) -> Quantizers:
         """What stands between values and their use: nothing in a float model."""
         return {}
 
@@ -134,7 +126,7 @@ def named(theta: Reals, model: LM) -> Named:
 
     >>> model = init(np.random.default_rng(0), "a", Sizes(width=1, heads=1, context=1, layers=1))
     >>> {name: int(a[0]) for name, a in named(np.arange(18), model).items() if a.ndim == 1}
-    {'0.attention_gains': 2, '0.relu_gains': 7, 'gains': 16}
+    {'0.qkv gains': 2, '0.up gains': 7, 'head gains': 16}
     """
     views, start = {}, 0
     for name, shape in shapes(model.symbols, model.sizes).items():
@@ -148,7 +140,7 @@ def flat(arrays: Named) -> Reals:
     return np.concatenate([a.ravel() for a in arrays.values()])
 
 
-def init(rng: np.random.Generator, symbols: str, sizes: Sizes = SIZES) -> LM:
+def init(rng: np.random.Generator, symbols: str, sizes: Sizes = Sizes()) -> LM:  # noqa: B008
     """Matrices ~ Normal(0, 1 / (4 * n_in)), embedding ~ Normal(0, 1), gains 1, positions sines of the place.
 
     All of them are learned. The sines have periods from 2 * pi to 2 * pi * context; positions that begin as noise are
@@ -165,9 +157,9 @@ def init(rng: np.random.Generator, symbols: str, sizes: Sizes = SIZES) -> LM:
     arrays: Named = {name: np.ones(shape) if len(shape) == 1 else
                      rng.normal(0, 0.5 * shape[0] ** -0.5 if name.endswith(MATRICES) else 1, shape)
                      for name, shape in shapes(symbols, sizes).items()}
-    pair, odd = np.divmod(np.arange(sizes.width), 2)
-    angles = np.arange(sizes.context)[:, None] / sizes.context ** (2 * pair / sizes.width)
-    arrays["positions"] = np.sin(angles + odd * np.pi / 2)  # sin, cos, sin, cos, ...
+    pair, odd = np.divmod(np.arange(sizes.width), 2)  # sin, cos, sin, cos, ...
+    periods = sizes.context ** (2 * pair / sizes.width)
+    arrays["positions"] = np.sin(np.arange(sizes.context)[:, None] / periods + odd * np.pi / 2)
     return LM(symbols=symbols, sizes=sizes, theta=flat(arrays))
 
 
@@ -190,23 +182,21 @@ def forward(model: LM, codes: ArrayLike) -> Reals:
     """
     codes, context = known_codes("forward", model, codes), model.sizes.context
     if codes.ndim != 2 or not codes.size or codes.shape[1] > context:
-        raise arguments.error(ValueError, "forward", f"`codes` must be of shape (n, t), t from 1 to the context "
-                              f"{context}", f"shape {codes.shape}", "encode(text, model.symbols)[None], say")
+        raise arguments.error(ValueError, "forward", f"`codes` must be of shape (n, t), t from 1 to {context}, the "
+                              "context", f"shape {codes.shape}", "encode(text, model.symbols)[None], say")
     return network(model.arrays, codes, model.sizes.heads, model.quantizers)[0].reshape(*codes.shape, -1)
 
 
 def known_codes(where: str, model: LM, codes: ArrayLike) -> Codes:
     """codes, every one of them of a symbol of the model."""
     arguments.instance(where, model, LM, "`model` must be a model", "lm.init, lm.train and lm.ptq make some")
-    return arguments.within(where, codes, 0, len(model.symbols) - 1, "codes", "one for each symbol",
-                            "encode(text, model.symbols) makes them")
+    return arguments.within(where, codes, 0, len(model.symbols) - 1, "codes", "one a symbol", "encode makes them")
 
 
 def float_model(where: str, model: object) -> None:
     """A float model."""
     if type(model) is not LM:
-        raise arguments.error(TypeError, where, "`model` must be a float model", arguments.typed(model),
-                              "lm.init and lm.train make some")
+        raise arguments.error(TypeError, where, "`model` must be a float model", f"{model!r:.60}", "init makes one")
 
 
 def windows(where: str, model: LM, codes: ArrayLike) -> tuple[Codes, Codes]:
@@ -229,7 +219,6 @@ def windows(where: str, model: LM, codes: ArrayLike) -> tuple[Codes, Codes]:
     return text[:end - 1].reshape(-1, context), text[1:end].reshape(-1, context)
 
 
-@arguments.quiet
 def bits_per_character(model: LM, codes: Codes, batch: int = 16) -> float:
     """-mean(log2(probability of each next character)): a text is read in rows of one context, a batch of them at once.
 
@@ -248,9 +237,9 @@ def bits_per_character(model: LM, codes: Codes, batch: int = 16) -> float:
     Raises: as forward and windows.
     """
     rows, following = windows("bits_per_character", model, codes)
-    nats = sum(nats_of(forward(model, rows[i:i + batch]), following[i:i + batch])[0] * rows[i:i + batch].size
-               for i in range(0, len(rows), batch))
-    return nats / rows.size / math.log(2)
+    some = [slice(i, i + batch) for i in range(0, len(rows), arguments.whole("bits_per_character", batch, "batch", 1))]
+    nats = sum(len(rows[i]) * nats_of(forward(model, rows[i]), following[i])[0] for i in some) / len(rows)
+    return nats / math.log(2)
 
 
 def nats_of(logits: Reals, following: Codes) -> tuple[float, Callable[[], Reals]]:
@@ -280,16 +269,14 @@ def generate(model: LM, n: int, rng: np.random.Generator, prompt: str = "\n") ->
 
 
 def save(path: str | Path, model: LM) -> None:
-    """Write a float model, whole or not at all: an .npz of its symbols, its sizes and theta.
+    """Write a float model, whole or not at all: a line of JSON, [symbols, *sizes], then theta as little-endian float32.
 
     Raises:
         TypeError: no float model.
         OSError: a file that cannot be written.
     """
     float_model("save", model)
-    stream = io.BytesIO()
-    np.savez(stream, symbols=model.symbols, sizes=list(asdict(model.sizes).values()), theta=model.theta)
-    write(Path(path), stream.getvalue())
+    write(Path(path), json.dumps([model.symbols, *model.sizes]).encode() + b"\n" + model.theta.astype("<f4").tobytes())
 
 
 def load(path: str | Path) -> LM:
@@ -298,16 +285,17 @@ def load(path: str | Path) -> LM:
     >>> import tempfile
     >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(Path(folder) / "model.npz", model)
-    ...     load(Path(folder) / "model.npz") == model
+    ...     save(Path(folder) / "model", model)
+    ...     load(Path(folder) / "model") == model
     True
 
     Raises:
         ValueError: no such file, a damaged or foreign one, a theta that does not fit the symbols and sizes.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return LM(symbols=str(file["symbols"]), sizes=Sizes(*file["sizes"].tolist()), theta=file["theta"])
-    except Exception as cause:  # zipfile and NumPy raise a dozen kinds on damaged bytes
-        raise arguments.error(ValueError, "load", "the file must be a model that lm.save wrote",
+        head, _, theta = Path(path).read_bytes().partition(b"\n")
+        symbols, *sizes = json.loads(head)
+        return LM(symbols=symbols, sizes=Sizes(*sizes), theta=np.frombuffer(theta, "<f4"))
+    except (OSError, ValueError, TypeError) as cause:
+        raise arguments.error(ValueError, "load", "the file must hold a model that lm.save wrote",
                               f"{str(path)!r} ({str(cause).split('. Hint:')[0]})", "train one, and save it") from cause

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
+from typing import TypeAlias
 
 import numpy as np
 
 from ..arguments import Codes, Reals
 from ..mlp.model import Pullback, Through, unchanged
 
-EPS = 1e-5  # added to the mean square in norm
-KEPT = ("keys", "values")
+Named: TypeAlias = dict[str, Reals]
+Quantizers: TypeAlias = Mapping[str, Through]
 WEIGHTS = " weights"  # after a matrix's name: the matrix itself, not its input
 
 
-def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
-            quantizers: Mapping[str, Through]) -> tuple[Reals, Callable[[Reals], dict[str, Reals]]]:
+def network(arrays: Named, codes: Codes, heads: int,
+            quantizers: Quantizers) -> tuple[Reals, Callable[[Reals], Named]]:
     """logits (n * t, symbols), and the pullback: their gradient -> the gradient of every array, by its name.
 
     quantizers["0.qkv"] stands between the matrix of that name and its input, quantizers["0.qkv weights"] before the
     matrix itself, quantizers["0.keys"] and ["0.values"] before what attention keeps; where there is none, nothing does.
     """
-    gradients: dict[str, Reals] = {}
+    gradients: Named = {}
 
     def norm(name: str) -> Through:
         return partial(_norm, arrays[name], name, gradients)
@@ -30,18 +31,16 @@ def network(arrays: Mapping[str, Reals], codes: Codes, heads: int,
     def times(name: str) -> Through:
         return partial(_times, arrays[name], name, gradients, quantizers)
 
-    def attention(i: int) -> Through:
-        return partial(_attention, codes.shape[1], heads, i, quantizers)
-
     steps: list[Through] = []
     for i in range(sum(name.endswith("qkv") for name in arrays)):
-        attended = norm(f"{i}.attention_gains"), times(f"{i}.qkv"), attention(i), times(f"{i}.out")
-        hidden = norm(f"{i}.relu_gains"), times(f"{i}.up"), _relu, times(f"{i}.down")
+        attention = partial(_attention, codes.shape[1], heads, i, quantizers)
+        attended = norm(f"{i}.qkv gains"), times(f"{i}.qkv"), attention, times(f"{i}.out")
+        hidden = norm(f"{i}.up gains"), times(f"{i}.up"), _relu, times(f"{i}.down")
         steps += [partial(_residual, attended), partial(_residual, hidden)]
-    x, embedded = _embed(arrays["embedding"], arrays["positions"], codes, gradients)
-    logits, back = chain([*steps, norm("gains"), times("head")], x)
+    x, embedded = _embed(arrays, gradients, codes)
+    logits, back = chain([*steps, norm("head gains"), times("head")], x)
 
-    def pullback(g: Reals) -> dict[str, Reals]:
+    def pullback(g: Reals) -> Named:
         embedded(back(g))
         return {name: gradients[name] for name in arrays}
 
@@ -54,13 +53,7 @@ def chain(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
     for step in steps:
         x, back = step(x)
         backs.append(back)
-
-    def pullback(g: Reals) -> Reals:
-        for back in reversed(backs):
-            g = back(g)
-        return g
-
-    return x, pullback
+    return x, lambda g: reduce(lambda g, back: back(g), reversed(backs), g)  # the last one's pullback first
 
 
 def _residual(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
@@ -69,36 +62,33 @@ def _residual(steps: Sequence[Through], x: Reals) -> tuple[Reals, Pullback]:
     return x + y, lambda g: g + back(g)
 
 
-def _embed(embedding: Reals, positions: Reals, codes: Codes,
-           gradients: dict[str, Reals]) -> tuple[Reals, Callable[[Reals], None]]:
-    """embedding[codes] + positions: a row of each for every character."""
+def _embed(arrays: Named, gradients: Named, codes: Codes) -> tuple[Reals, Callable[[Reals], None]]:
+    """embedding[codes] + positions; the pullback wants sequences of one whole context."""
     n, t = codes.shape
-    x = embedding[codes] + positions[:t]
+    x = arrays["embedding"][codes] + arrays["positions"][:t]
 
     def pullback(g: Reals) -> None:
-        one_hot = np.eye(len(embedding), dtype=g.dtype)[codes.ravel()]
+        one_hot = np.eye(len(arrays["embedding"]), dtype=g.dtype)[codes.ravel()]
         gradients["embedding"] = one_hot.T @ g  # rows of one character are added
-        gradients["positions"] = np.zeros_like(positions)
-        gradients["positions"][:t] = g.reshape(n, t, -1).sum(axis=0)
+        gradients["positions"] = g.reshape(n, t, -1).sum(axis=0)
 
     return x.reshape(n * t, -1), pullback
 
 
-def _norm(gains: Reals, name: str, gradients: dict[str, Reals], x: Reals) -> tuple[Reals, Pullback]:
-    """gains * x / sqrt(mean(x**2) + eps)."""
-    r: Reals = 1 / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + EPS)
+def _norm(gains: Reals, name: str, gradients: Named, x: Reals) -> tuple[Reals, Pullback]:
+    """gains * x / sqrt(mean(x**2) + 1e-5)."""
+    r = 1 / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + 1e-5)
     u = x * r
 
     def pullback(g: Reals) -> Reals:
         gradients[name] = np.sum(g * u, axis=0)
-        g = g * gains
-        return r * (g - u * np.mean(g * u, axis=1, keepdims=True))
+        du = g * gains
+        return np.asarray(r * (du - u * np.mean(du * u, axis=1, keepdims=True)))
 
     return u * gains, pullback
 
 
-def _times(w: Reals, name: str, gradients: dict[str, Reals], quantizers: Mapping[str, Through],
-           x: Reals) -> tuple[Reals, Pullback]:
+def _times(w: Reals, name: str, gradients: Named, quantizers: Quantizers, x: Reals) -> tuple[Reals, Pullback]:
     """x @ w, both as they are quantized."""
     x_hat, back_x = quantizers.get(name, unchanged)(x)
     w_hat, back_w = quantizers.get(name + WEIGHTS, unchanged)(w)
@@ -112,12 +102,11 @@ def _times(w: Reals, name: str, gradients: dict[str, Reals], quantizers: Mapping
 
 def _relu(x: Reals) -> tuple[Reals, Pullback]:
     """max(x, 0)."""
-    y = np.maximum(x, 0, out=x)  # a product's result, which nothing else reads
+    y: Reals = np.maximum(x, 0, out=x)  # a product's result, which nothing else reads
     return y, lambda g: g * (y > 0)
 
 
-def _attention(t: int, heads: int, layer: int, quantizers: Mapping[str, Through],
-               qkv: Reals) -> tuple[Reals, Pullback]:
+def _attention(t: int, heads: int, layer: int, quantizers: Quantizers, qkv: Reals) -> tuple[Reals, Pullback]:
     """softmax(q @ k.T / sqrt(channels)) @ v for each head, where a character sees itself and those before it."""
     rows, channels = len(qkv), qkv.shape[1] // 3 // heads
     q, k, v = qkv.reshape(rows // t, t, 3, heads, channels).transpose(2, 0, 3, 1, 4)  # each (n, heads, t, channels)
@@ -126,19 +115,14 @@ def _attention(t: int, heads: int, layer: int, quantizers: Mapping[str, Through]
     q = q * np.float32(channels**-0.5)
     p = q @ k.mT
     p += np.triu(np.full((t, t), -np.inf, p.dtype), 1)  # what comes after is not seen
-    p -= p.max(axis=-1, keepdims=True)
-    np.exp(p, out=p)
+    np.exp(p - p.max(axis=-1, keepdims=True), out=p)
     p /= p.sum(axis=-1, keepdims=True)
     y = p @ v
 
     def pullback(g: Reals) -> Reals:
         g = g.reshape(rows // t, t, heads, channels).transpose(0, 2, 1, 3)
-        ds = g @ v.mT
-        ds -= np.sum(g * y, axis=-1, keepdims=True)  # = sum(p * (g @ v.T)), over fewer values
-        ds *= p
-        dqkv = np.empty((rows // t, t, 3, heads, channels), g.dtype)
-        for part, d in enumerate((ds @ k * np.float32(channels**-0.5), back_k(ds.mT @ q), back_v(p.mT @ g))):
-            dqkv[:, :, part] = d.transpose(0, 2, 1, 3)
-        return dqkv.reshape(rows, -1)
+        ds = p * (g @ v.mT - np.sum(g * y, axis=-1, keepdims=True))  # g * y sums to what p * (g @ v.T) does
+        parts = np.stack([ds @ k * np.float32(channels**-0.5), back_k(ds.mT @ q), back_v(p.mT @ g)])
+        return parts.transpose(1, 3, 0, 2, 4).reshape(rows, -1)
 
     return y.transpose(0, 2, 1, 3).reshape(rows, -1), pullback

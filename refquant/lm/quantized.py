@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +14,12 @@ from ..affine import AffineParams, dequantize, quantize
 from ..arguments import Codes, Reals
 from ..blocks import bits_per_value, join_blocks, split_blocks
 from ..gradients import straight_through
-from ..methods import gptq, hadamard
+from ..methods import hadamard, smoothquant
 from ..mlp.model import Pullback, Through
 from ..mlp.ptq import WeightRule
 from ..mlp.quantized import Dynamic
-from .model import LM, Named, flat, float_model, named, windows
-from .network import KEPT, WEIGHTS, chain, network
-
-At: TypeAlias = Any  # AffineParams where a range is static, Dynamic where it is taken from each input
-Rounding: TypeAlias = Callable[[Reals, Reals, AffineParams], Codes]
+from .model import LM, flat, float_model, named, windows
+from .network import WEIGHTS, Quantizers, chain, network
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,73 +41,55 @@ class QuantizedLM(LM):
     >>> quantized.codes["head"].dtype, forward(quantized, [[0, 1]]).shape, model.nbytes, quantized.nbytes
     (dtype('int8'), (1, 2, 2), 1008, 460)
 
-    Raises:
-        ValueError: as LM; a matrix that is not on its grid; parameters of other names.
+    ptq, train_qat and train_lsq make such models. Raises: as LM.
     """
 
-    params: tuple[tuple[str, At], ...]
+    params: tuple[tuple[str, Any], ...]
     block: int | None = None
     rotated: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        names = {name.removesuffix(WEIGHTS) for name, _ in self.params} | {*self.rotated}
-        known = {*self.matrices, *kept(self)}
-        if not names <= known or (flat(_on_grids(self.arrays, dict(self.params), self.block)) != self.theta).any():
-            raise arguments.error(ValueError, "QuantizedLM", "`params` and `rotated` must name matrices, keys, values, "
-                                  "and matrices with params must lie on their grids", sorted(names - known) or "others",
-                                  "ptq, train_qat and train_lsq make such models")
 
     @property
     def codes(self) -> dict[str, Codes]:
         """The codes of each quantized matrix, (n_in, n_out)."""
-        params = dict(self.params)
-        return {name: _codes(w, params[name + WEIGHTS], self.block)
-                for name, w in self.arrays.items() if name + WEIGHTS in params}
+        return {name: _rounded(self.arrays[name], at, self.block)[0] for name, at in _of_matrices(self.params)}
 
     @property
-    def quantizers(self) -> Mapping[str, Through]:
+    def quantizers(self) -> Quantizers:
         """What rounds inputs, keys and values."""
-        return {name: self.placed(name, rounded(at)) for name, at in self.params if not name.endswith(WEIGHTS)}
+        return {name: self.placed(name, partial(rounded, at)) for name, at in self.params if not name.endswith(WEIGHTS)}
 
     def placed(self, name: str, quantizer: Through) -> Through:
         """The quantizer as it stands in the network: behind a rotation, or on blocks of weights."""
         if name.endswith(WEIGHTS):
             return partial(_in_blocks, quantizer, self.block)
-        return partial(chain, (_rotation, quantizer)) if name in self.rotated else quantizer
+        rotation = (lambda x: (hadamard(x), hadamard),) if name in self.rotated else ()  # H is its own transpose
+        return partial(chain, (*rotation, quantizer))
 
     @property
     def nbytes(self) -> int:
         """Payload in bytes: packed codes, scales and zero points; four for each number that stays float32."""
         bits = 32.0 * self.theta.size
         for name, at in self.params:
-            if name.endswith(WEIGHTS):
-                size = self.arrays[name.removesuffix(WEIGHTS)].size
-                bits += size * (bits_per_value(at, size) - 32)
-            elif isinstance(at, AffineParams):
-                bits += bits_per_value(at, 1) - at.grid.bits  # its scale and zero point
+            size = self.arrays[name.removesuffix(WEIGHTS)].size if name.endswith(WEIGHTS) else 0
+            if isinstance(at, AffineParams):  # of what is not kept, scale and zero point alone
+                bits += size * (bits_per_value(at, size) - 32) if size else bits_per_value(at, 1) - at.grid.bits
         return -int(-bits // 8)
 
 
 def kept(model: LM) -> list[str]:
     """The names of what attention keeps."""
-    return [f"{i}.{name}" for i in range(model.sizes.layers) for name in KEPT]
+    return [f"{i}.{name}" for i in range(model.sizes.layers) for name in ("keys", "values")]
 
 
-def nearest(w: Reals, x: Reals | None, params: AffineParams) -> Codes:  # noqa: ARG001
-    """quantize(w, params)."""
+def nearest(w: Reals, h: Reals, params: AffineParams) -> Codes:  # noqa: ARG001
+    """quantize(w, params), whatever h is: the rounding beside methods.gptq, which has the same arguments."""
     return quantize(w, params)
-
-
-def by_gptq(w: Reals, x: Reals, params: AffineParams) -> Codes:
-    """gptq(w, x.T @ x, params)."""
-    return gptq(w, x.T.astype(np.float64) @ x, params)
 
 
 @arguments.quiet
 def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
         inputs: Dynamic | Callable[[Iterable[Reals]], AffineParams] | None = None, cache: Dynamic | None = None,
-        rounding: Rounding = nearest, rotate: Collection[str] = ()) -> QuantizedLM:
+        rounding: Callable[..., Codes] = nearest, rotate: Collection[str] = ()) -> QuantizedLM:
     """Every matrix on the grid of its rule, every input, key and value on its own; what is None stays float.
 
     Args:
@@ -121,14 +100,15 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
         inputs: of every matrix. Dynamic(grid, axis=-1) is per token, Dynamic(grid) per batch. A function of batches is
             static: partial(rq.static_params, grid=grid), with observer= and fit= as there.
         cache: keys and values. Dynamic(grid, axis=-1) is per token and head.
-        rounding: (w, x, params) -> codes of w for inputs x: nearest or by_gptq.
+        rounding: (w, h, params) -> codes, h = x.T @ x of the inputs: nearest, or methods.gptq.
         rotate: the matrices whose inputs are rotated: ("0.down",), or model.matrices. Sizes must be powers of two.
 
     >>> from refquant import NF4, UINT8, static_params
+    >>> from refquant.methods import gptq
     >>> from refquant.lm import Sizes, init
     >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
     >>> text = np.arange(9) % 2
-    >>> ptq(model, text, weights=WeightRule(NF4, block=2), rounding=by_gptq).codes["head"].dtype
+    >>> ptq(model, text, weights=WeightRule(NF4, block=2), rounding=gptq).codes["head"].dtype
     dtype('uint8')
     >>> [name for name, at in ptq(model, text, inputs=partial(static_params, grid=UINT8)).params]
     ['0.qkv', '0.out', '0.up', '0.down', 'head']
@@ -137,8 +117,7 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
         ValueError: a text that is too short or has other codes; what a grid, a fit or a rounding refuses.
         TypeError: no float model.
     """
-    turned, params = rotated("ptq", model, rotate), dict[str, At]()
-    arrays, seen = dict(turned.arrays), matrix_inputs("ptq", model, codes)
+    seen, arrays, params = matrix_inputs("ptq", model, codes), rotated(model, rotate).arrays, dict[str, Any]()
     for name, x in seen.items():
         x = hadamard(x) if name in rotate else x
         if inputs is not None:
@@ -146,22 +125,22 @@ def ptq(model: LM, codes: Codes, *, weights: WeightRule | None = None,
                 "ptq", "inputs", "of batches, or Dynamic", "partial(rq.static_params, grid=grid)", inputs, [x])
         if weights is not None:
             params[name + WEIGHTS] = at = weights.params(arrays[name])
-            arrays[name] = _reals(_codes(arrays[name], at, weights.block, rounding, x), at, weights.block)
+            arrays[name] = _rounded(arrays[name], at, weights.block, rounding, x.T.astype(np.float64) @ x)[1]
     if cache is not None:
         params |= dict.fromkeys(kept(model), cache)
     return QuantizedLM(symbols=model.symbols, sizes=model.sizes, theta=flat(arrays), params=tuple(params.items()),
                        block=None if weights is None else weights.block, rotated=tuple(rotate))
 
 
-def on_grids(start: QuantizedLM, theta: Reals, params: Mapping[str, At]) -> QuantizedLM:
+def on_grids(start: QuantizedLM, theta: Reals, params: Mapping[str, Any]) -> QuantizedLM:
     """The model of these numbers and parameters, its matrices rounded to the nearest, otherwise like start."""
-    arrays = _on_grids(named(theta, start), params, start.block)
+    arrays = named(theta, start)
+    arrays |= {name: _rounded(arrays[name], at, start.block)[1] for name, at in _of_matrices(params.items())}
     return replace(start, theta=flat(arrays), params=tuple(params.items()))
 
 
-def rotated(where: str, model: LM, names: Collection[str]) -> LM:
+def rotated(model: LM, names: Collection[str]) -> LM:
     """The float model with H @ w for every matrix w whose input is rotated."""
-    float_model(where, model)
     turned = {name: hadamard(a, axis=0) if name in names else a for name, a in model.arrays.items()}
     return replace(model, theta=flat(turned))
 
@@ -174,22 +153,19 @@ def matrix_inputs(where: str, model: LM, codes: Codes) -> dict[str, Reals]:
     def looked_at(name: str) -> Through:
         return lambda x: (seen.setdefault(name, x), lambda g: g)
 
-    network(model.arrays, windows(where, model, codes)[0], model.sizes.heads, {n: looked_at(n) for n in model.matrices})
+    rows, _ = windows(where, model, codes)
+    network(model.arrays, rows, model.sizes.heads, {name: looked_at(name) for name in model.matrices})
     return seen
 
 
-def rounded(at: At) -> Through:
+def rounded(at: Any, x: Reals) -> tuple[Reals, Pullback]:
     """Fake quantization whose gradient passes straight through."""
-    def through(x: Reals) -> tuple[Reals, Pullback]:
-        params = at.params(x) if isinstance(at, Dynamic) else at
-        return straight_through(x, params.scale, params.zero_point, params.grid)
-    return through
+    params = at.params(x) if isinstance(at, Dynamic) else at
+    return straight_through(x, params.scale, params.zero_point, params.grid)
 
 
-def _on_grids(arrays: Named, params: Mapping[str, At], block: int | None) -> Named:
-    """The arrays, those with parameters rounded to the nearest."""
-    return {name: _reals(_codes(w, params[name + WEIGHTS], block), params[name + WEIGHTS], block)
-            if name + WEIGHTS in params else w for name, w in arrays.items()}
+def _of_matrices(params: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(name.removesuffix(WEIGHTS), at) for name, at in params if name.endswith(WEIGHTS)]
 
 
 def _cut(w: Reals, block: int | None) -> Reals:
@@ -197,14 +173,10 @@ def _cut(w: Reals, block: int | None) -> Reals:
     return split_blocks(w, min(block or len(w), len(w)), 0)
 
 
-def _codes(w: Reals, at: AffineParams, block: int | None, rounding: Rounding = nearest, x: Any = None) -> Any:
-    """The codes (n_in, n_out) of a matrix for inputs x."""
-    return join_blocks(rounding(_cut(w, block), x, at), 0, len(w))
-
-
-def _reals(codes: Any, at: AffineParams, block: int | None) -> Reals:
-    """What the codes (n_in, n_out) of a matrix mean."""
-    return join_blocks(dequantize(_cut(codes, block), at), 0, len(codes))
+def _rounded(w: Reals, at: AffineParams, block: int | None, rounding: Any = nearest, h: Any = None) -> Any:
+    """A matrix as codes and as the reals that they mean, both (n_in, n_out)."""
+    codes = rounding(_cut(w, block), h, at)
+    return join_blocks(codes, 0, len(w)), join_blocks(dequantize(codes, at), 0, len(w))
 
 
 def _in_blocks(quantizer: Through, block: int | None, w: Reals) -> tuple[Reals, Pullback]:
@@ -212,5 +184,59 @@ def _in_blocks(quantizer: Through, block: int | None, w: Reals) -> tuple[Reals, 
     return join_blocks(w_hat, 0, len(w)), lambda g: join_blocks(back(_cut(g, block)), 0, len(w))
 
 
-def _rotation(x: Reals) -> tuple[Reals, Pullback]:
-    return hadamard(x), hadamard
+def channel_maxima(model: LM, codes: Codes) -> dict[str, Reals]:
+    """The largest |x| of each channel of every matrix's input on a text, (n_in,).
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> channel_maxima(model, np.arange(9) % 2)["0.down"].shape
+    (16,)
+
+    Raises: as ptq.
+    """
+    return {name: np.abs(x).max(axis=0) for name, x in matrix_inputs("channel_maxima", model, codes).items()}
+
+
+def with_outliers(model: LM, factor: float, channels: Sequence[int] = (3, 42)) -> LM:
+    """Gains of the channels * factor, and rows of the next matrix / factor, at every norm: the function stays.
+
+    This is SmoothQuant run backwards, so smoothed undoes it by construction.
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> with_outliers(model, 100, [1]).arrays["head gains"]
+    array([  1., 100.,   1.,   1.], dtype=float32)
+
+    Raises:
+        ValueError: a factor that is not positive, channels that the model does not have.
+        TypeError: no float model.
+    """
+    float_model("with_outliers", model)
+    factor = arguments.real("with_outliers", factor, "factor", "above 0", lambda v: 0 < v < np.inf, "100")
+    s = np.ones(model.sizes.width, np.float32)
+    s[arguments.within("with_outliers", channels, 0, len(s) - 1, "channels", "of the width", "(3, 42)")] = 1 / factor
+    return _rescaled(model, dict.fromkeys(model.matrices, s))
+
+
+def smoothed(model: LM, codes: Codes, alpha: float = 0.5) -> LM:
+    """Gains / s, and rows of the next matrix * s, with s of smoothquant on a text's inputs: the function stays.
+
+    >>> from refquant.lm import Sizes, init
+    >>> model = init(np.random.default_rng(0), "ab", Sizes(width=4, heads=2, context=8, layers=1))
+    >>> outliers, text = with_outliers(model, 100, [1]), np.arange(9) % 2
+    >>> [bool(channel_maxima(m, text)["head"].max() > 20) for m in (outliers, smoothed(outliers, text))]
+    [True, False]
+
+    Raises: as ptq and smoothquant.
+    """
+    return _rescaled(model, {name: smoothquant(x, model.arrays[name], alpha)
+                             for name, x in matrix_inputs("smoothed", model, codes).items()})
+
+
+def _rescaled(model: LM, scales: Mapping[str, Reals]) -> LM:
+    """Every norm's gains / s, the rows of the next matrix * s."""
+    arrays = model.arrays
+    for name, s in scales.items():
+        if (gains := f"{name} gains") in arrays:
+            arrays[gains], arrays[name] = arrays[gains] / s, arrays[name] * s[:, None]
+    return replace(model, theta=flat(arrays))

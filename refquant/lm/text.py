@@ -54,8 +54,7 @@ def read(path: str | Path) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as cause:
-        why = getattr(cause, "strerror", None) or cause
-        raise arguments.error(ValueError, "read", "the text must be a readable file in UTF-8", f"{str(path)!r} ({why})",
+        raise arguments.error(ValueError, "read", "the text must be a file in UTF-8", f"{str(path)!r}: {cause}",
                               "convert it: iconv -f ENCODING -t UTF-8") from cause
 
 
@@ -80,20 +79,18 @@ def split(text: str, seed: int, context: int = 64) -> Split:
         TypeError: no string, a seed that is no integer.
     """
     arguments.instance("split", text, str, "`text` must be a string", "read(path) reads a file")
-    seed, context = (arguments.whole("split", n, name, least) for n, name, least in (
-        (seed, "seed", 0), (context, "context", 1)))
-    if len(text) < 10 * (context + 1):
-        raise arguments.error(ValueError, "split", f"`text` must have at least {10 * (context + 1)} characters, in "
-                              f"each tenth one more than the context {context}", f"{len(text)} characters",
-                              "give a longer text; some 100,000 characters are worth training on")
+    tenth = arguments.whole("split", seed, "seed", 0) % 10
+    least = 10 * (arguments.whole("split", context, "context", 1) + 1)
+    if len(text) < least:
+        raise arguments.error(ValueError, "split", f"`text` must have at least {least} characters, ten times the "
+                              "context and one more", f"{len(text)} characters", "some 100,000 are worth training on")
     symbols = "".join(sorted(set(text)))
-    ends = [len(text) * (seed % 10 + i) // 10 for i in (0, 1)]
+    ends = [len(text) * (tenth + i) // 10 for i in (0, 1)]
     train, held_out = text[:ends[0]] + text[ends[1]:], text[slice(*ends)]
     unseen = "".join(sorted(set(held_out) - set(train)))
     if 1000 * sum(map(held_out.count, unseen)) > len(held_out):
-        raise arguments.error(ValueError, "split", "at most one in 1,000 characters of the held-out tenth may be "
-                              "unseen in training", f"{arguments.shown(unseen)} in tenth {seed % 10}",
-                              "give a longer text, or one of one kind throughout")
+        raise arguments.error(ValueError, "split", "of the held-out tenth, at most one in 1,000 may be unseen in "
+                              "training", f"{arguments.shown(unseen)} in tenth {tenth}", "give a longer text")
     return Split(symbols, encode(train, symbols), encode(held_out, symbols))
 
 
@@ -110,9 +107,8 @@ def encode(text: str, symbols: str) -> Codes:
     try:
         return np.array([place[character] for character in text], np.intp)
     except KeyError as cause:
-        raise arguments.error(ValueError, "encode", "`text` must hold the model's symbols alone, those of its training "
-                              "text", f"{cause}", "drop or replace such characters, or train on a text that has them"
-                              ) from cause
+        raise arguments.error(ValueError, "encode", "`text` must hold no character unseen in training", f"{cause}",
+                              "drop or replace it, or train on a text that has it") from cause
 
 
 def decode(codes: Codes, symbols: str) -> str:
@@ -130,5 +126,4 @@ def anchors(text: str) -> dict[str, float]:
     >>> {name: round(bits, 2) for name, bits in anchors(alice()).items()}
     {'gzip': 2.88, 'bz2': 2.33}
     """
-    data = text.encode()
-    return {f.__name__: 8 * len(f.compress(data)) / len(text) for f in (gzip, bz2)}
+    return {f.__name__: 8 * len(f.compress(text.encode())) / len(text) for f in (gzip, bz2)}

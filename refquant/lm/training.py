@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import arguments
 from ..affine import AffineParams
 from ..arguments import Codes, Reals
-from ..mlp.model import Through
 from ..mlp.optim import AdamState, adam
 from ..mlp.qat import learned
-from .model import LM, Named, flat, float_model, named, nats_of, windows
-from .network import network
+from .model import LM, flat, float_model, named, nats_of, windows
+from .network import Quantizers, network
 from .quantized import QuantizedLM, on_grids, rotated, rounded
 
 Watch: TypeAlias = Callable[[int, float], object]
-NOTHING = np.zeros(0, np.float32)
 
 
 def train(model: LM, codes: Codes, *, rng: np.random.Generator, steps: int = 1500, batch: int = 16, lr: float = 1e-2,
@@ -46,42 +45,40 @@ def train(model: LM, codes: Codes, *, rng: np.random.Generator, steps: int = 150
         ValueError: a text not longer than the context, codes that are no symbols, steps, batch or lr out of range.
         TypeError: no model, no generator.
     """
-    theta = descend("train", model, codes, NOTHING, lambda _: ({}, NOTHING), rng, steps, batch, lr, watch)
-    return replace(model, theta=theta)
+    float_model("train", model)
+    none = model.theta[:0]
+    return replace(model, theta=descend("train", model, codes, none, lambda _: ({}, none), rng, steps, batch, lr, watch))
 
 
 @arguments.quiet
-def descend(where: str, model: LM, codes: Codes, ratios: Reals,
-            quantizers: Callable[[Reals], tuple[Mapping[str, Through], Reals]], rng: np.random.Generator, steps: int,
-            batch: int, lr: float, watch: Watch | None) -> Reals:
+def descend(where: str, model: LM, codes: Codes, ratios: Reals, quantizers: Callable[[Reals], tuple[Quantizers, Reals]],
+            rng: np.random.Generator, steps: int, batch: int, lr: float, watch: Watch | None) -> Reals:
     """theta after so many steps of Adam: the model's numbers, then ratios.
 
     quantizers(ratios) gives what stands between values and their use, and an array that their pullbacks fill with the
     gradient of the ratios.
     """
-    float_model(where, model)
     windows(where, model, codes)
     arguments.generator(where, rng)
     arguments.whole(where, steps, "steps", 0)
     arguments.whole(where, batch, "batch", 1)
     arguments.real(where, lr, "lr", "from 0", lambda v: 0 <= v < np.inf, "1e-2")
     theta, n, context = np.concatenate([model.theta, ratios]), model.theta.size, model.sizes.context
-    state = AdamState.zeros(theta)
+    text, state = np.asarray(codes), AdamState.zeros(theta)
     for t in range(steps):
-        window = np.asarray(codes)[rng.integers(0, len(codes) - context, (batch, 1)) + np.arange(context + 1)]
+        window = text[rng.integers(0, len(text) - context, (batch, 1)) + np.arange(context + 1)]
         through, gradient = quantizers(theta[n:])
-        nats, rest = loss_and_gradient(named(theta[:n], model), window, model.sizes.heads, through)
-        step = lr * (1 + math.cos(math.pi * t / steps)) / 2
-        theta, state = adam(theta, np.concatenate([rest, gradient]), state, step)
+        nats, rest = loss_and_gradient(model, theta[:n], window, through)
+        now = lr * (1 + math.cos(math.pi * t / steps)) / 2
+        theta, state = adam(theta, np.concatenate([rest, gradient]), state, now)
         if watch is not None:
             watch(t + 1, nats / math.log(2))
     return theta
 
 
-def loss_and_gradient(arrays: Named, window: Codes, heads: int,
-                      quantizers: Mapping[str, Through]) -> tuple[float, Reals]:
-    """The mean cross-entropy in nats of windows (n, context + 1), and its gradient, flat; raw arrays, unchecked."""
-    logits, pullback = network(arrays, window[:, :-1], heads, quantizers)
+def loss_and_gradient(model: LM, theta: Reals, window: Codes, quantizers: Quantizers) -> tuple[float, Reals]:
+    """The mean cross-entropy in nats of windows (n, context + 1), and its gradient by theta; raw."""
+    logits, pullback = network(named(theta, model), window[:, :-1], model.sizes.heads, quantizers)
     nats, back = nats_of(logits, window[:, 1:])
     return nats, flat(pullback(back()))
 
@@ -111,10 +108,7 @@ def train_qat(model: LM, codes: Codes, start: QuantizedLM, *, rng: np.random.Gen
         TypeError: no float model, a start that is no QuantizedLM.
     Source: Bengio et al. 2013 (arXiv:1308.3432); Jacob et al. 2018 (arXiv:1712.05877), section 3.
     """
-    model = _first("train_qat", model, start)
-    fixed = {name: start.placed(name, rounded(at)) for name, at in start.params}
-    theta = descend("train_qat", model, codes, NOTHING, lambda _: (fixed, NOTHING), rng, steps, batch, lr, watch)
-    return on_grids(start, theta, dict(start.params))
+    return _trained("train_qat", model, codes, start, {}, rng, steps, batch, lr, watch)
 
 
 def train_lsq(model: LM, codes: Codes, start: QuantizedLM, *, rng: np.random.Generator, steps: int = 300,
@@ -136,32 +130,34 @@ def train_lsq(model: LM, codes: Codes, start: QuantizedLM, *, rng: np.random.Gen
     Args, Raises: as train_qat.
     Source: Esser et al. 2020 (arXiv:1902.08153), sections 2.1 to 2.3.
     """
-    model, params = _first("train_lsq", model, start), dict(start.params)
-    static = {name: at for name, at in params.items() if isinstance(at, AffineParams)}
-    first = np.concatenate([NOTHING, *(at.scale.ravel() for at in static.values())]).astype(np.float32)
-    ends = np.cumsum([at.scale.size for at in static.values()])[:-1]
-
-    def moved(ratios: Reals) -> dict[str, AffineParams]:
-        scales = np.split(first * np.maximum(ratios, np.float32(1e-3)), ends)
-        return {name: AffineParams(scale=scale.reshape(at.scale.shape), zero_point=at.zero_point, grid=at.grid)
-                for (name, at), scale in zip(static.items(), scales)}
-
-    def quantizers(ratios: Reals) -> tuple[Mapping[str, Through], Reals]:
-        gradient, now = np.zeros_like(first), moved(ratios)
-        into = dict(zip(static, np.split(gradient, ends)))
-        through = {name: learned(now[name].scale, into[name], at, at.scale.ravel()) if name in static else rounded(at)
-                   for name, at in params.items()}
-        return {name: start.placed(name, step) for name, step in through.items()}, gradient
-
-    theta = descend("train_lsq", model, codes, np.ones_like(first), quantizers, rng, steps, batch, lr, watch)
-    return on_grids(start, theta[:model.theta.size], params | moved(theta[model.theta.size:]))
+    static = {name: at for name, at in start.params if isinstance(at, AffineParams)}
+    return _trained("train_lsq", model, codes, start, static, rng, steps, batch, lr, watch)
 
 
-def _first(where: str, model: LM, start: QuantizedLM) -> LM:
-    """The float model whose matrices start rounds."""
+def _trained(where: str, model: LM, codes: Codes, start: QuantizedLM, learnt: Mapping[str, AffineParams],
+             rng: np.random.Generator, steps: int, batch: int, lr: float, watch: Watch | None) -> QuantizedLM:
+    """start's model after training; the scales of `learnt` are learned, as ratios to the first ones."""
     arguments.instance(where, start, QuantizedLM, "`start` must be a QuantizedLM", "ptq makes one")
-    model = rotated(where, model, start.rotated)
+    float_model(where, model)
+    model = rotated(model, start.rotated)
     if (model.symbols, model.sizes) != (start.symbols, start.sizes):
         raise arguments.error(ValueError, where, "`start` must have the model's symbols and sizes",
                               f"{start.sizes} for {model.sizes}", "give ptq this model")
-    return model
+    first = np.concatenate([model.theta[:0], *(at.scale.ravel() for at in learnt.values())]).astype(np.float32)
+    ends = np.cumsum([at.scale.size for at in learnt.values()])[:-1]
+
+    def moved(ratios: Reals) -> dict[str, Any]:
+        scales = np.split(first * np.maximum(ratios, np.float32(1e-3)), ends)
+        return dict(start.params) | {
+            name: AffineParams(scale=scale.reshape(at.scale.shape), zero_point=at.zero_point, grid=at.grid)
+            for (name, at), scale in zip(learnt.items(), scales)}
+
+    def quantizers(ratios: Reals) -> tuple[Quantizers, Reals]:
+        gradient = np.zeros_like(first)
+        into = dict(zip(learnt, np.split(gradient, ends)))
+        return {name: start.placed(name, learned(at.scale, into[name], at, learnt[name].scale.ravel())
+                                   if name in learnt else partial(rounded, at))
+                for name, at in moved(ratios).items()}, gradient
+
+    theta = descend(where, model, codes, np.ones_like(first), quantizers, rng, steps, batch, lr, watch)
+    return on_grids(start, theta[:model.theta.size], moved(theta[model.theta.size:]))

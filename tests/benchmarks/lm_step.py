@@ -43,12 +43,12 @@ def torch_steps(model: Any, codes: Any, steps: int, fused: bool) -> Callable[[],
         n, t = rows.shape
         x = a["embedding"][rows] + a["positions"]
         for i in range(sizes.layers):
-            qkv = f.rms_norm(x, (sizes.width,), a[f"{i}.attention_gains"], 1e-5) @ a[f"{i}.qkv"]
+            qkv = f.rms_norm(x, (sizes.width,), a[f"{i}.qkv gains"], 1e-5) @ a[f"{i}.qkv"]
             q, k, v = qkv.view(n, t, 3, sizes.heads, -1).permute(2, 0, 3, 1, 4)
             x = x + attention(q, k, v).transpose(1, 2).reshape(n, t, -1) @ a[f"{i}.out"]
-            h = f.rms_norm(x, (sizes.width,), a[f"{i}.relu_gains"], 1e-5) @ a[f"{i}.up"]
+            h = f.rms_norm(x, (sizes.width,), a[f"{i}.up gains"], 1e-5) @ a[f"{i}.up"]
             x = x + f.relu(h) @ a[f"{i}.down"]
-        return f.rms_norm(x, (sizes.width,), a["gains"], 1e-5) @ a["head"]
+        return f.rms_norm(x, (sizes.width,), a["head gains"], 1e-5) @ a["head"]
 
     def run() -> Any:
         a = {name: torch.tensor(value).requires_grad_() for name, value in model.arrays.items()}

@@ -32,7 +32,7 @@ def by_hand(model: lm.LM, codes: list[int]) -> Any:
 
     x = [a["embedding"][code] + a["positions"][i] for i, code in enumerate(codes)]
     for i in range(model.sizes.layers):
-        qkv = [norm(row, a[f"{i}.attention_gains"]) @ a[f"{i}.qkv"] for row in x]
+        qkv = [norm(row, a[f"{i}.qkv gains"]) @ a[f"{i}.qkv"] for row in x]
         for t, row in enumerate(qkv):
             heads = []
             for head in range(model.sizes.heads):
@@ -41,8 +41,8 @@ def by_hand(model: lm.LM, codes: list[int]) -> Any:
                 weights = np.exp([row[q] @ seen[k] / np.sqrt(size) for seen in qkv[:t + 1]])
                 heads.append(sum(w * seen[v] for w, seen in zip(weights, qkv)) / weights.sum())
             x[t] = x[t] + np.concatenate(heads) @ a[f"{i}.out"]
-        x = [row + np.maximum(norm(row, a[f"{i}.relu_gains"]) @ a[f"{i}.up"], 0) @ a[f"{i}.down"] for row in x]
-    return np.array([norm(row, a["gains"]) @ a["head"] for row in x])
+        x = [row + np.maximum(norm(row, a[f"{i}.up gains"]) @ a[f"{i}.up"], 0) @ a[f"{i}.down"] for row in x]
+    return np.array([norm(row, a["head gains"]) @ a["head"] for row in x])
 
 
 def test_forward_is_the_written_formula(tiny: lm.LM) -> None:
@@ -57,7 +57,7 @@ def test_every_pullback_is_the_derivative(tiny: lm.LM) -> None:
     theta, rows = tiny.theta.astype(np.float64), rng.integers(0, 11, (3, 7))
 
     def loss(theta: Any) -> Any:
-        return loss_and_gradient(models.named(theta, tiny), rows, TINY.heads, {})
+        return loss_and_gradient(tiny, theta, rows, {})
 
     gradient = loss(theta)[1]
     for name, a in models.named(theta, tiny).items():
@@ -132,8 +132,8 @@ def test_a_trained_model_writes_what_it_has_read() -> None:
     ({"width": 0}, ValueError, ["`width`"]), ({"layers": -1}, ValueError, ["`layers`"]),
     ({"context": 2.0}, TypeError, ["`context`"]), ({"heads": True}, ValueError, ["`heads`"])])
 def test_sizes_are_refused(sizes: Any, kind: Any, parts: Any) -> None:
-    with refused(kind, "Sizes", *parts):
-        lm.Sizes(**sizes)
+    with refused(kind, "LM", *parts):
+        lm.init(np.random.default_rng(0), "ab", lm.Sizes(**sizes))
     with refused(TypeError, "LM", "`sizes` must be Sizes"):
         lm.init(np.random.default_rng(0), "ab", (64, 4, 64, 2))
 
@@ -154,7 +154,7 @@ def test_symbols_and_theta_are_refused(tiny: lm.LM) -> None:
 
 @pytest.mark.parametrize(("codes", "kind", "parts"), [
     ([[11]], ValueError, ["`codes`", "0 to 10", "11"]), ([[-1]], ValueError, ["-1"]), ([1, 2], ValueError, ["(2,)"]),
-    (np.zeros((1, 7), int), ValueError, ["context 6", "(1, 7)"]), (np.zeros((0, 3), int), ValueError, ["(0, 3)"]),
+    (np.zeros((1, 7), int), ValueError, ["1 to 6", "(1, 7)"]), (np.zeros((0, 3), int), ValueError, ["(0, 3)"]),
     ([[0.5]], TypeError, ["`codes`", "float64"])])
 def test_codes_are_refused(tiny: lm.LM, codes: Any, kind: Any, parts: Any) -> None:
     with refused(kind, "forward", *parts):

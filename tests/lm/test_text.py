@@ -39,7 +39,7 @@ def test_the_anchors_are_those_of_the_whole_text() -> None:
 
 @pytest.mark.parametrize("text", ["", "ab", "ab" * 324 + "a"])
 def test_a_text_that_is_too_short_is_refused(text: str) -> None:
-    with refused(ValueError, "split", "650", len(text), "context 64"):
+    with refused(ValueError, "split", "650", len(text), "ten times the context"):
         lm.split(text, 0)
 
 
