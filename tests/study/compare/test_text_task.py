@@ -31,7 +31,7 @@ def records(shift: float) -> list[Record]:
 def test_every_pair_is_measured_and_differs_in_one_thing() -> None:
     found = grouped(records(0.01))
     for _, first, second in (*PAIRS, *SAMES):
-        ways = [{key: found[at][0][key] for key in ("weight_rule", "weight_granularity", "activation_rule",  # type: ignore[literal-required]
+        ways = [{key: found[at][0][key] for key in ("weight_rule", "weight_granularity", "activation_rule",
                                                     "activation_range", "rounding", "rotated", "training")}
                 for at in (first, second)]
         differing = {key for key in ways[0] if ways[0][key] != ways[1][key]}

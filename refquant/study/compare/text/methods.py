@@ -13,6 +13,7 @@ from ....calibration import static_params
 from ....clipping import mse_optimal
 from ....grids import Grid, IntGrid
 from ....lm.training import Watch
+from ....methods import gptq
 from ....observers import histogram_observer
 from ....ranges import symmetric_params
 from ...plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, look
@@ -83,7 +84,7 @@ class Method(NamedTuple):
     """What a model is made of. Two methods can be compared fairly if they differ in one of these.
 
     about: what it does, in a line. widths: where it is tried. style: colour, marker, label. weights, inputs: None for
-    float32. rounding: lm.nearest or lm.by_gptq. smoothed: by SmoothQuant. rotated: which matrices' inputs are, by the
+    float32. rounding: lm.nearest or methods.gptq. smoothed: by SmoothQuant. rotated: which matrices' inputs are, by the
     ends of their names. longer: the float model is trained for as many steps more as QAT takes. train: QAT.
     share: of QAT's steps.
     """
@@ -163,7 +164,7 @@ METHODS: dict[str, Method] = {
     "group-mse": Method("PTQ of weights: a scale for each 32 inputs of an output, of least mean square error.",
                         ONLY_WEIGHTS, look(ORANGE, "h", "least MSE, per group of 32", linestyle=":"), GROUP),
     "gptq": Method("PTQ of weights: as output-mse, but rounded by GPTQ.", ONLY_WEIGHTS,
-                   look(INDIGO, "P", "GPTQ, per output"), LEAST, rounding=lm.by_gptq),
+                   look(INDIGO, "P", "GPTQ, per output"), LEAST, rounding=gptq),
     "static": Method("PTQ of inputs: one range for all, by min-max of the calibration text.", (*ONLY_INPUTS, *LAB),
                      look(RED, "o", "static, min-max"), inputs=STATIC),
     "static-mse": Method("PTQ of inputs: one range for all, of least mean square error on the calibration text.",
@@ -187,15 +188,15 @@ METHODS: dict[str, Method] = {
     "output-mse-token": Method("PTQ of both: output-mse and token.", BOTH,
                                look(BLUE, "s", "least MSE per output, per token", linestyle=":"), LEAST, TOKEN),
     "gptq-static-mse": Method("PTQ of both: gptq and static-mse.", BOTH,
-                              look(INDIGO, "P", "GPTQ, static"), LEAST, STATIC_LEAST, lm.by_gptq),
+                              look(INDIGO, "P", "GPTQ, static"), LEAST, STATIC_LEAST, gptq),
     "gptq-token": Method("PTQ of both: gptq and token.", BOTH,
-                         look(BLUE, "P", "GPTQ, per token", linestyle="--"), LEAST, TOKEN, lm.by_gptq),
+                         look(BLUE, "P", "GPTQ, per token", linestyle="--"), LEAST, TOKEN, gptq),
     "gptq-static-mse-longer": Method("PTQ of both: gptq-static-mse of float-longer.", BOTH,
                                      look(GREY, "P", "GPTQ of float trained longer, static", linestyle="-."),
-                                     LEAST, STATIC_LEAST, lm.by_gptq, longer=True),
+                                     LEAST, STATIC_LEAST, gptq, longer=True),
     "gptq-token-longer": Method("PTQ of both: gptq-token of float-longer.", BOTH,
                                 look(GREY, "s", "GPTQ of float trained longer, per token", linestyle=":"),
-                                LEAST, TOKEN, lm.by_gptq, longer=True),
+                                LEAST, TOKEN, gptq, longer=True),
     "qat-ste": Method("QAT: trained straight through, on the ranges of output-mse-static-mse.", TRAINED,
                       look(PINK, "^", "straight-through"), LEAST, STATIC_LEAST, train=lm.train_qat),
     "qat-lsq": Method("QAT: trained with learned steps, from the ranges of output-mse-static-mse.", TRAINED,
@@ -208,5 +209,5 @@ METHODS: dict[str, Method] = {
                     look(GREEN, "D", "keys and values, per token and head")),
 }
 #: Kinds of rounding and of training, as records name them.
-ROUNDINGS = {lm.nearest: "nearest", lm.by_gptq: "GPTQ"}
+ROUNDINGS = {lm.nearest: "nearest", gptq: "GPTQ"}
 TRAININGS = {None: "none", lm.train_qat: "straight-through", lm.train_lsq: "learned steps"}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypedDict
 from .... import __version__, lm
 from ....files import write
 from ....lm.training import Watch
+from ....methods import gptq
 from ...jobs import run
 from ...results import count
 from .methods import (
@@ -166,7 +167,7 @@ def _record(plan: Plan, name: str, width: Width, made: lm.LM, seconds: float, sh
 def made_of(method: Method, plan: Plan) -> Made:
     """The method in a record's words."""
     weights, inputs = method.weights or NO_WEIGHTS, method.inputs or NO_INPUTS
-    looks = inputs.seen == "calibration" or method.smoothed or method.rounding is lm.by_gptq
+    looks = inputs.seen == "calibration" or method.smoothed or method.rounding is gptq
     return Made(weight_rule=weights.rule, weight_granularity=weights.share, activation_rule=inputs.rule,
                 activation_range=inputs.seen, rounding=ROUNDINGS[method.rounding] if method.weights else "none",
                 scales="smoothed" if method.smoothed else "as trained", rotated=" ".join(method.rotated) or "none",
