@@ -271,6 +271,12 @@ def generate(model: LM, n: int, rng: np.random.Generator, prompt: str = "\n") ->
 def save(path: str | Path, model: LM) -> None:
     """Write a float model, whole or not at all: a line of JSON, [symbols, *sizes], then theta as little-endian float32.
 
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Path(folder) / "model", init(np.random.default_rng(0), "ab", Sizes(4, 2, 8, 1)))
+    ...     (Path(folder) / "model").read_bytes().partition(b"\\n")[0]
+    b'["ab", 4, 2, 8, 1]'
+
     Raises:
         TypeError: no float model.
         OSError: a file that cannot be written.

@@ -82,7 +82,12 @@ def kept(model: LM) -> list[str]:
 
 
 def nearest(w: Reals, h: Reals, params: AffineParams) -> Codes:  # noqa: ARG001
-    """quantize(w, params), whatever h is: the rounding beside methods.gptq, which has the same arguments."""
+    """quantize(w, params), whatever h is: the rounding beside methods.gptq, which takes the same arguments.
+
+    >>> from refquant import INT4, symmetric_params
+    >>> nearest(np.float32([[0.5], [7.0]]), np.eye(2), symmetric_params(-7.0, 7.0, INT4)).ravel()
+    array([0, 7], dtype=int8)
+    """
     return quantize(w, params)
 
 

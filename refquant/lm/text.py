@@ -15,7 +15,11 @@ from ..arguments import Codes
 
 
 class Split(NamedTuple):
-    """The symbols of a text, the codes (n,) to train and calibrate on, and the codes (m,) held out."""
+    """The symbols of a text, the codes (n,) to train and calibrate on, and the codes (m,) held out.
+
+    >>> split("abc" * 10, seed=0, context=2).held_out
+    array([0, 1, 2])
+    """
 
     symbols: str
     train: Codes

@@ -46,8 +46,8 @@ def train(model: LM, codes: Codes, *, rng: np.random.Generator, steps: int = 150
         TypeError: no model, no generator.
     """
     float_model("train", model)
-    none = model.theta[:0]
-    return replace(model, theta=descend("train", model, codes, none, lambda _: ({}, none), rng, steps, batch, lr, watch))
+    no = model.theta[:0]
+    return replace(model, theta=descend("train", model, codes, no, lambda _: ({}, no), rng, steps, batch, lr, watch))
 
 
 @arguments.quiet
