@@ -44,7 +44,7 @@ def awq(x: ArrayLike, w: ArrayLike, quantize: Callable[[Reals], ArrayLike]) -> R
         ValueError: no data, shapes that do not fit, NaN or infinities, also in what quantize returns.
         TypeError: other dtypes, a quantize that is no function of weights.
     Source: Lin et al. 2023 (arXiv:2306.00978), section 3.2, eq. 4 and 5. Its clipping of the weights is another search,
-    left out here. The authors' code bounds m from below by 1e-4, and does not try a = 1.
+    left out here. The authors' code bounds m**a from below by 1e-4, and does not try a = 1.
     """
     x, w = inputs_and_weights("awq", x, w)
     dtype = np.result_type(x, w, np.float32)
@@ -55,10 +55,12 @@ def awq(x: ArrayLike, w: ArrayLike, quantize: Callable[[Reals], ArrayLike]) -> R
     best, least = np.ones(m.shape, dtype), np.inf
     for a in np.arange(STEPS + 1) / STEPS:
         s = (m**a).astype(dtype)
+        if not (np.isfinite(s[:, None] * w).all() and (s > 0).all()):  # beyond the dtype, as larger powers are
+            break
         w_hat = arguments.called("awq", "quantize", "(weights) -> w_hat", "pass lambda w: rq.fake_quantize(w, rq."
                                  "dynamic_params(w, rq.INT4, 0))", quantize, s[:, None] * w)
         loss = np.sum((y - (exact / s) @ _of_shape(w_hat, w.shape)) ** 2)
-        if loss < least * (1 - 1e-9):  # better beyond the rounding errors of the sums
+        if loss < least * (1 - 1e-6):  # better beyond the rounding errors, also of float32
             best, least = s, loss
     return best
 

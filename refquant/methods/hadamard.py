@@ -51,4 +51,5 @@ def hadamard(x: ArrayLike, axis: int = -1) -> Reals:
         pairs = y.reshape(x.size // n, n // (2 * step), 2, step)
         y = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2)
         step *= 2
-    return np.moveaxis(y.reshape(last.shape) / np.sqrt(n), -1, axis).astype(x.dtype)
+    y = np.moveaxis(y.reshape(last.shape) / np.sqrt(n), -1, axis)
+    return y.astype(x.dtype)

@@ -23,8 +23,8 @@ def smoothquant(x: ArrayLike, w: ArrayLike, alpha: float = 0.5) -> Reals:
         (n_in,) positive reals in the dtype of x and w, float32 at least; 1 where x_j or w_j is all 0.
 
     Here one channel is 50 times as large as the 15 others, and one scale serves all of x. In 4 bits that seems to go
-    well: the error lies 17 dB below x. But this is the decibel of the largest channel. The others are dead: each of
-    their values has become 0. Decibels of the whole tensor hide it.
+    well: the error lies 17 dB below x. But these are the decibels of the largest channel. The others are dead: each of
+    their values has become 0. Decibels of the whole tensor hide that.
 
     >>> from refquant import INT4, dynamic_params, fake_quantize, sqnr_db
     >>> rng = np.random.default_rng(0)
@@ -38,10 +38,10 @@ def smoothquant(x: ArrayLike, w: ArrayLike, alpha: float = 0.5) -> Reals:
     ...     s = smoothquant(x, w, alpha)
     ...     round(sqnr_db(x[:, 1:], s[1:] * rounded(x / s)[:, 1:]))
     4
-    15
+    19
 
-    With alpha = 1 the weights have the whole difference, and need scales per output. In a network 1 / s costs nothing:
-    it goes into the layer before, as in cross_layer_equalization.
+    With alpha = 1 the outliers have not gone: they are weights now, a row of s[:, None] * w. In a network 1 / s costs
+    nothing: it goes into the layer before, as in cross_layer_equalization.
 
     Raises:
         ValueError: no data, shapes that do not fit, NaN or infinities, alpha outside 0 to 1.

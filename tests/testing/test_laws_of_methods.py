@@ -1,74 +1,52 @@
-"""The laws of the methods find faults that are planted in the methods themselves, and let right ones pass."""
+"""The laws of the methods find faults that are planted in the methods, and hold functions of others, too."""
 
-import inspect
-import types
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import Phase
 
-from refquant import methods
-from refquant.testing import MUTANTS, Law, holds, kills, laws_citing
-from refquant.testing.mutants import methods as skeletons
-
-METHODS = ("gptq", "smoothquant", "hadamard", "awq")
-FACTOR = "np.linalg.cholesky(h[::-1, ::-1])[::-1, ::-1]"
-PLANTED = [
-    ("gptq", "a transposed factor", FACTOR, "np.linalg.cholesky(h).T"),
-    ("gptq", "the lower factor", FACTOR, f"{FACTOR}.T"),
-    ("gptq", "damping forgotten", "+= damp", "+= 0 * damp"),
-    ("gptq", "an error that is added", "exact[j] - (made", "exact[j] + (made"),
-    ("gptq", "the update on the wrong side", "made += share[first:j, j] @ d[first:j]",
-     "made += share[j, j + 1:after.stop] @ d[j + 1:after.stop]"),
-    ("gptq", "blocks that do not hear of those before", "share[:first, after].T @ d[:first]",
-     "share[:0, after].T @ d[:0]"),
-    ("gptq", "the sign of zero", "exact[j] - (made + 0.0)", "0.0 + exact[j] - made"),
-    ("gptq", "a row's scale in the wrong order", "[each[j] for j in order]", "each"),
-    ("gptq", "decided in float64", "aim.astype(dtype)", "aim"),
-    ("smoothquant", "a dead channel", "(of_x > 0) & (of_w > 0)", "(of_x > 0) | (of_w > 0)"),
-    ("smoothquant", "alpha for both", "of_w ** (1 - alpha)", "of_w ** alpha"),
-    ("hadamard", "one stage too few", "while step < n:", "while 2 * step < n:"),
-    ("hadamard", "the last axis", "return np.moveaxis(y.reshape(last.shape) / np.sqrt(n), -1, axis)",
-     "return (y.reshape(last.shape) / np.sqrt(n))"),
-    ("awq", "the worst", "if loss < least", "if loss > least"),
-    ("awq", "inputs that are not divided", "(exact / s)", "exact"),
-]
+import refquant as rq
+from refquant.testing import MUTANTS, holds, kills, laws_citing
 
 
-def broken(law: Law, subject: Any, examples: int = 60) -> bool:
-    try:
-        holds(law, subject, max_examples=examples, phases=[Phase.generate], report_multiple_bugs=False)
-    except Exception:
-        return True
-    return False
-
-
-@pytest.mark.parametrize(("name", "old", "new"), [(n, old, new) for n, _, old, new in PLANTED],
-                         ids=[f"{n}: {what}" for n, what, *_ in PLANTED])
-def test_a_fault_planted_in_the_method_is_found(name: str, old: str, new: str) -> None:
-    module = inspect.getmodule(getattr(methods, name))
-    assert module is not None
-    source = inspect.getsource(module)
-    assert source.count(old) == 1
-    planted = types.ModuleType(module.__name__)
-    planted.__package__ = module.__package__
-    exec(compile(source.replace(old, new), "planted", "exec"), planted.__dict__)
-    assert any(broken(law, planted) for law in laws_citing(name))
+@pytest.mark.parametrize("name", [
+    "the factor transposed", "damping forgotten", "the update on the wrong side", "alpha for 1 - alpha", "not divided",
+    "the maximum for the mean"])
+def test_a_planted_fault_is_found(name: str) -> None:
+    assert kills.killed(MUTANTS[name], 60)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "right"), [
-    ("gptq", skeletons._gptq()), ("smoothquant", skeletons._smoothquant()), ("awq", skeletons._awq()),
-    ("hadamard", skeletons._hadamard(lambda y: y))])
-def test_mutants_die_by_what_was_exchanged_alone(name: str, right: Any) -> None:
-    assert not any(broken(law, SimpleNamespace(**{name: right}), 200) for law in laws_citing(name))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", METHODS)
-def test_every_mutant_of_a_method_dies_in_20_of_20_runs(name: str) -> None:
-    ours = [mutant for mutant in MUTANTS.values() if mutant.rule == name]
+@pytest.mark.parametrize("method", ["gptq", "smoothquant", "hadamard", "awq"])
+def test_every_mutant_of_a_method_dies_in_20_of_20_runs(method: str) -> None:
+    ours = [mutant for mutant in MUTANTS.values() if method in mutant.wrong]
     assert len(ours) >= 4
     for mutant in ours:
         assert sum(kills.killed(mutant, 100) for _ in range(20)) == 20, mutant.name
+
+
+def by_the_inverse(w: Any, h: Any, params: rq.AffineParams, damp: float = 0.01, *, act_order: bool = False) -> Any:
+    """GPTQ as somebody else may write it, after the paper."""
+    order = np.flatnonzero(np.diag(h))
+    order = order[np.argsort(-np.diag(h)[order], kind="stable")] if act_order else order
+    live = h[np.ix_(order, order)].astype(np.float64)
+    u = np.linalg.cholesky(np.linalg.inv(live + damp * np.mean(np.diag(live)) * np.eye(len(live)))).T
+    scale, zero = (np.broadcast_to(a, w.shape) for a in (params.scale, params.zero_point))
+    moved, q = w.astype(np.float64), rq.quantize(w, params)
+    for k, i in enumerate(order):
+        row = rq.AffineParams(scale=scale[i], zero_point=zero[i], grid=params.grid)
+        q[i] = rq.quantize(moved[i].astype(w.dtype), row)
+        moved[order[k + 1:]] -= np.outer(u[k, k + 1:] / u[k, k], moved[i] - rq.dequantize(q[i], row))
+    return q
+
+
+def test_functions_of_others_are_held_to_the_laws() -> None:
+    first, *more = laws_citing("gptq")
+    assert len(more) == 3
+    for law in (first, *more[:2]):  # the last tries the ends of dtypes and signs of zero
+        holds(law, SimpleNamespace(gptq=by_the_inverse), max_examples=10)
+    nearest = SimpleNamespace(gptq=lambda w, _, params, *__, **___: rq.quantize(w, params))
+    with pytest.raises(AssertionError, match="gptq"):
+        holds(first, nearest, max_examples=20, phases=[Phase.generate])

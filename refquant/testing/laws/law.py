@@ -20,7 +20,7 @@ Grids: TypeAlias = st.SearchStrategy[Grid]
 
 
 class Law(NamedTuple):
-    """A property: the check that raises where it fails, the rules it cites, and the cases it is tried on.
+    """A property: the check that raises where it fails, the rules (or the method) it cites, and its cases.
 
     A law of every grid also says how cases are drawn on the grids of a strategy, so that laws_of can name one.
     """

@@ -16,7 +16,7 @@ from ...arguments import quiet
 from .. import strategies
 from .law import Law, equal
 
-SIZES = st.integers(1, 6) | st.sampled_from([2, 20, 40])
+SIZES = st.integers(1, 6) | st.sampled_from([2, 70, 140])  # many work in blocks of 128 rows
 GRIDS = strategies.integer_grids(8) | strategies.float_grids() | st.sampled_from([rq.E2M1, rq.NF4])
 
 
@@ -44,7 +44,7 @@ def layers(draw: st.DrawFn, n_in: st.SearchStrategy[int] = SIZES) -> Layer:
     ends = np.array(rq.minmax(w, draw(st.sampled_from([None, 0, 1]))))
     ends *= dtype.type(draw(st.sampled_from([1, 1.5, 0.6])))
     damp, act_order = draw(st.sampled_from([0.01, 0.01, 0.3, 1e-6])), draw(st.booleans())
-    return Layer(x.astype(dtype), w, fit(*ends, grid), damp, act_order)
+    return Layer(x.astype(dtype), w, fit(ends[0], ends[1], grid), damp, act_order)
 
 
 def _called(subject: Any, name: str, *args: Any, **options: Any) -> Any:
@@ -69,7 +69,7 @@ class Solved(NamedTuple):
 
 @quiet
 def _solved(case: Layer, q: Any) -> Solved:
-    """By least squares in h, one problem a row, and no factor."""
+    """By one inverse a row, and no factor."""
     w, h = case.w.astype(np.float64), (case.x.T @ case.x).astype(np.float64)
     rows = np.flatnonzero(np.diag(h))
     if case.act_order:
@@ -81,8 +81,9 @@ def _solved(case: Layer, q: Any) -> Solved:
     middle, reach = (grid.qmax + grid.qmin) / 2, (grid.qmax - grid.qmin) / 2
     params = rq.AffineParams(scale=scale, zero_point=zero, grid=grid)
     came = rq.dequantize(q[rows], params)
-    aims = np.array([w[j] - np.linalg.solve(h[j:, j:], h[j:, :j] @ (came - w)[:j])[0] for j in range(len(rows))])
-    residual = np.array([[1 / np.linalg.inv(h[j:, j:])[0, 0]] for j in range(len(rows))])
+    first = [np.linalg.inv(h[j:, j:])[0] for j in range(len(rows))]  # least squares in the rows from j on
+    aims = np.array([w[j] - first[j] @ (h[j:, :j] @ (came - w)[:j]) for j in range(len(rows))])
+    residual = np.array([[1 / row[0]] for row in first])
     inside = grid.equal_steps and (abs(aims / scale + zero - middle) <= reach).all()
     return Solved(aims, came, rq.fake_quantize(aims, params), residual * scale**2 / 4, residual * (came - aims) ** 2,
                   np.sum((came - w) * (h @ (came - w))), inside, np.setdiff1d(np.arange(len(case.w)), rows))
@@ -122,7 +123,8 @@ def unrelated(draw: st.DrawFn) -> tuple[Any, Any, rq.AffineParams]:
     params = draw(strategies.params(draw(strategies.EVERY), shape, dtype))
     w = draw(strategies.decision_points(params, shape, dtype))
     h = np.array([draw(st.sampled_from([0.0, 1.0, 0.3, 1e6])) for _ in range(shape[0])])
-    h[draw(st.integers(0, shape[0] - 1))], w[draw(st.integers(0, shape[0] - 1)), 0] = 2, -0.0
+    h[draw(st.integers(0, shape[0] - 1))] = 2.0
+    w[draw(st.integers(0, shape[0] - 1)), 0] = -0.0
     return np.clip(w, np.finfo(dtype).min, np.finfo(dtype).max), np.diag(h), params
 
 
@@ -187,17 +189,17 @@ def awq_finds_the_best_power_of_the_mean(subject: Any, case: Layer) -> None:
     live = m > 0
     m = np.where(live, m / np.sqrt(m.max() * m[live].min()), 1)
     best = min(loss((m ** (i / 20)).astype(w.dtype)) for i in range(21))
-    assert found <= best * (1 + 1e-6), f"awq: {found}, and {best} with another power"
-    for k in (-7, 5):
-        equal("awq: powers of two", _called(subject, "awq", x * w.dtype.type(2.0**k), w, rounded), s)
-        equal("awq: powers of two", _called(subject, "awq", x, w * w.dtype.type(2.0**k), rounded), s)
+    assert found <= best * (1 + 1e-5), f"awq: {found}, and {best} with another power"
+    scaled = x * w.dtype.type(2.0**5), w * w.dtype.type(2.0**-7)
+    equal("awq: powers of two", _called(subject, "awq", *scaled, rounded), s)
 
 
 LAWS = (
     Law(gptq_rounds_each_row_to_the_nearest_of_its_least_squares_solution, ("gptq",), layers()),
     Law(gptq_loses_a_sum_of_squares_within_its_bound, ("gptq",), layers()),
     Law(gptq_of_two_inputs_is_no_worse_than_nearest, ("gptq",), layers(st.just(2))),
-    Law(gptq_of_a_diagonal_h_is_nearest, ("gptq",), unrelated()),
+    Law(gptq_of_a_diagonal_h_is_nearest, ("gptq", "R3", "R17"), unrelated() | strategies.every_tie().map(
+        lambda case: (np.stack([case.x, -case.x]), np.diag([2.0, 3.0]), case.params))),
     Law(smoothquant_keeps_the_product_and_balances_the_maxima, ("smoothquant",), st.tuples(
         layers(), st.sampled_from([0.5, 0.0, 1.0, 0.8]))),
     Law(hadamard_is_the_matrix_and_its_own_inverse, ("hadamard",), powers_of_two()),

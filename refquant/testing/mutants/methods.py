@@ -1,116 +1,70 @@
-"""Mutants of the methods. Where others name a rule, they name the method."""
+"""Mutants of the methods: the text of the method's module, changed in one place. Most name the method, not a rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import sys
+from functools import cache
+from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-import refquant as rq
-
-from ...arguments import quiet
 from .mutant import Mutant
 
-
-def _from_the_end(h: Any) -> Any:
-    return np.linalg.cholesky(h[::-1, ::-1])[::-1, ::-1]
-
-
-def _gptq(factor: Callable[..., Any] = _from_the_end, share: Callable[..., Any] = lambda r: r / np.diag(r),
-          damping: Callable[..., Any] = lambda h, damp: damp * np.mean(np.diag(h)), sign: int = 1, back: bool = True,
-          row: Callable[[int], int] = lambda j: j) -> Callable[..., Any]:
-    """gptq with one named part exchanged."""
-    @quiet
-    def gptq(w: Any, h: Any, params: Any, damp: float = 0.01, *, act_order: bool = False) -> Any:
-        order = np.flatnonzero(np.diag(h))
-        order = order[np.argsort(-np.diag(h)[order], kind="stable")] if act_order else order
-        live = h[np.ix_(order, order)].astype(np.float64)
-        c = share(factor(live + damping(live, damp) * np.eye(len(live)) + 1e-12 * np.diag(np.diag(live))))
-        scale, zero = (np.broadcast_to(a, w.shape) for a in (params.scale, params.zero_point))
-        q, d = rq.quantize(w, params), np.zeros((len(order), w.shape[1]))
-        for k, j in enumerate(order):
-            one = rq.AffineParams(scale=scale[row(j)], zero_point=zero[row(j)], grid=params.grid)
-            aim = w[j] - sign * (c[:k, k] @ d[:k] + 0.0)
-            q[j if back else order.min() + k] = codes = rq.quantize(aim.astype(params.grid.arithmetic(w.dtype)), one)
-            d[k] = np.nan_to_num(rq.dequantize(codes, one) - w[j].astype(np.float64))
-        return q
-    return gptq
+DIVIDED = "y.reshape(last.shape) / np.sqrt(n)"
+FACTOR = "np.linalg.cholesky(h[::-1, ::-1])[::-1, ::-1]"
+ORDER = "order = np.flatnonzero(np.diag(h))"
 
 
-def _dead_weights_are_0(w: Any, h: Any, params: Any, damp: float = 0.01, *, act_order: bool = False) -> Any:
-    return rq.methods.gptq(np.where(np.diag(h)[:, None] > 0, w, w.dtype.type(0)), h, params, damp, act_order=act_order)
+@cache
+def _changed(method: str, old: str, new: str) -> Any:
+    """The method, where `new` stands for `old`, once, in its module."""
+    module = sys.modules[f"refquant.methods.{method}"]  # refquant.methods.gptq is the function
+    text = inspect.getsource(module)
+    assert text.count(old) == 1, f"{method}: {old!r} stands {text.count(old)} times in its module"
+    changed = ModuleType(module.__name__)
+    changed.__package__ = module.__package__
+    exec(compile(text.replace(old, new), f"<{method}, changed>", "exec"), vars(changed))
+    return getattr(changed, method)
 
 
-def _nearest(w: Any, h: Any, params: Any, damp: float = 0.01, *, act_order: bool = False) -> Any:
-    return rq.quantize(w, params)
-
-
-def _smoothquant(of_x: Callable[..., Any] = lambda x: np.abs(x).max(axis=0), least: float = 0,
-                 of_w: Callable[..., Any] = lambda w: np.abs(w).max(axis=1),
-                 of_alpha: Callable[[float], float] = lambda a: a) -> Callable[..., Any]:
-    """smoothquant with one named part exchanged."""
-    @quiet
-    def smoothquant(x: Any, w: Any, alpha: float = 0.5) -> Any:
-        a, top, bottom = of_alpha(alpha), of_x(x).astype(np.float64), of_w(w).astype(np.float64)
-        s = np.maximum(top, least) ** a / np.maximum(bottom, least) ** (1 - a)
-        return np.where((top > 0) & (bottom > 0) | (least > 0), s, 1).astype(w.dtype)
-    return smoothquant
-
-
-def _hadamard(change: Callable[..., Any]) -> Callable[..., Any]:
-    """change(x @ H), H along the axis."""
-    @quiet
-    def hadamard(x: Any, axis: int = -1) -> Any:
-        y = np.moveaxis(rq.methods.hadamard(x, axis), axis, -1)
-        return np.moveaxis(change(y), -1, axis).astype(y.dtype)
-    return hadamard
-
-
-def _awq(of_x: Callable[..., Any] = lambda x: np.abs(x).mean(axis=0), powers: Any = range(21), sign: int = 1,
-         unit: Callable[..., Any] = lambda m: np.sqrt(m.max() * m[m > 0].min()), divided: bool = True) -> Any:
-    """awq with one named part exchanged."""
-    @quiet
-    def awq(x: Any, w: Any, quantize: Any) -> Any:
-        m, exact = of_x(x.astype(np.float64)), x.astype(np.float64)
-        m = np.where(m > 0, m / unit(m), 1)
-        every = [(m ** (sign * i / 20)).astype(w.dtype) for i in powers]
-        inputs = [exact / s if divided else exact for s in every]
-        losses = [np.sum((exact @ w - y @ quantize(s[:, None] * w)) ** 2) for y, s in zip(inputs, every, strict=True)]
-        return every[int(np.argmin(losses))]
-    return awq
-
-
-def _shuffled(y: Any) -> Any:
-    return y[..., np.argsort([bin(k)[:1:-1] for k in range(y.shape[-1])])]
+def _mutant(method: str, name: str, old: str, new: str, rule: str = "") -> Mutant:
+    """A mutant that is made when it is first called."""
+    return Mutant(name, rule or method, {method: lambda *args, **options: _changed(method, old, new)(*args, **options)})
 
 
 MUTANTS = (
-    Mutant("the factor transposed", "gptq", {"gptq": _gptq(lambda h: np.linalg.cholesky(h).T)}),
-    Mutant("the damping forgotten", "gptq", {"gptq": _gptq(damping=lambda h, damp: 0)}),
-    Mutant("the error pushed the wrong way", "gptq", {"gptq": _gptq(sign=-1)}),
-    Mutant("rows moved after they are rounded", "gptq", {"gptq": _nearest}),
-    Mutant("the share divided by the other diagonal", "gptq", {"gptq": _gptq(share=lambda r: r / np.diag(r)[:, None])}),
-    Mutant("damp in units of one", "gptq", {"gptq": _gptq(damping=lambda h, damp: damp)}),
-    Mutant("dead weights become 0", "gptq", {"gptq": _dead_weights_are_0}),
-    Mutant("the order of codes not undone", "gptq", {"gptq": _gptq(back=False)}),
-    Mutant("all rows by the first row's scale", "gptq", {"gptq": _gptq(row=lambda j: 0)}),
-    Mutant("alpha for 1 - alpha", "smoothquant", {"smoothquant": _smoothquant(of_alpha=lambda a: 1 - a)}),
-    Mutant("means for maxima", "smoothquant", {"smoothquant": _smoothquant(lambda x: np.abs(x).mean(axis=0))}),
-    Mutant("maxima with their sign", "smoothquant", {"smoothquant": _smoothquant(lambda x: x.max(axis=0))}),
-    Mutant("the largest of all weights", "smoothquant", {"smoothquant": _smoothquant(of_w=lambda w: np.full(
-        len(w), np.abs(w).max()))}),
-    Mutant("maxima bounded from below", "smoothquant", {"smoothquant": _smoothquant(least=1e-5)}),
-    Mutant("the transform not divided", "hadamard", {"hadamard": _hadamard(lambda y: y * np.sqrt(y.shape[-1]))}),
-    Mutant("the transform divided twice", "hadamard", {"hadamard": _hadamard(lambda y: y / np.sqrt(y.shape[-1]))}),
-    Mutant("columns in another order", "hadamard", {"hadamard": _hadamard(_shuffled)}),
-    Mutant("the last axis, whatever is asked", "hadamard", {"hadamard": lambda x, axis=-1: rq.methods.hadamard(x)}),
-    Mutant("the second half negative", "hadamard", {"hadamard": _hadamard(
-        lambda y: np.where(np.arange(y.shape[-1]) < max(1, y.shape[-1] // 2), y, -y))}),
-    Mutant("AWQ by the maximum", "awq", {"awq": _awq(lambda x: np.abs(x).max(axis=0))}),
-    Mutant("AWQ by the mean with its sign", "awq", {"awq": _awq(lambda x: np.abs(x.mean(axis=0)))}),
-    Mutant("AWQ divides the weights", "awq", {"awq": _awq(sign=-1)}),
-    Mutant("AWQ without nearest", "awq", {"awq": _awq(powers=range(1, 21))}),
-    Mutant("AWQ does not divide the inputs", "awq", {"awq": _awq(divided=False)}),
-    Mutant("AWQ in the units of x", "awq", {"awq": _awq(unit=lambda m: 1)}),
+    _mutant("gptq", "the factor transposed", FACTOR, "np.linalg.cholesky(h).T"),
+    _mutant("gptq", "the lower factor for the upper", FACTOR, f"{FACTOR}.T"),
+    _mutant("gptq", "damping forgotten", "+= damp", "+= 0 * damp"),
+    _mutant("gptq", "damp in units of one", "h /= np.mean(np.diag(h))", "h /= 1"),
+    _mutant("gptq", "the update on the wrong side", "share[first:j, j] @ d[first:j]",
+            "share[j, j + 1:after.stop] @ d[j + 1:after.stop]"),
+    _mutant("gptq", "the error added", "exact[j] - (c", "exact[j] + (c"),
+    _mutant("gptq", "the share divided by the other diagonal", "r / np.diag(r)", "r / np.diag(r)[:, None]"),
+    _mutant("gptq", "blocks that do not hear of those before", "share[:first, after].T @ d[:first]",
+            "share[:0, after].T @ d[:0]"),
+    _mutant("gptq", "dead weights become 0", ORDER, f"{ORDER}; q[np.diag(h) == 0] = 0"),
+    _mutant("gptq", "codes that stay in another order", "q[order] =", "q[:len(order)] ="),
+    _mutant("gptq", "rows by the scale of another", "[each[j] for j in order]", "each"),
+    _mutant("gptq", "an aim rounded in float64", "aim.astype(dtype)", "aim", "R3"),
+    _mutant("gptq", "the sign of zero lost on the way", "exact[j] - (correction + 0.0)",
+            "0.0 + exact[j] - correction", "R17"),
+    _mutant("smoothquant", "alpha for 1 - alpha", "of_x**alpha / of_w ** (1 - alpha)",
+            "of_x ** (1 - alpha) / of_w**alpha"),
+    _mutant("smoothquant", "means for maxima", "np.abs(x).max(axis=0)", "np.abs(x).mean(axis=0)"),
+    _mutant("smoothquant", "maxima with their sign", "np.abs(x).max(axis=0)", "x.max(axis=0)"),
+    _mutant("smoothquant", "the largest of all weights", "max(axis=1, initial=0)", "max(initial=0, keepdims=True)[0]"),
+    _mutant("smoothquant", "dead channels", "(of_x > 0) & (of_w > 0)", "(of_x > 0) | (of_w > 0)"),
+    _mutant("hadamard", "not divided", DIVIDED, "y.reshape(last.shape)"),
+    _mutant("hadamard", "divided twice", DIVIDED, "y.reshape(last.shape) / n"),
+    _mutant("hadamard", "one stage too few", "while step < n:", "while 2 * step < n:"),
+    _mutant("hadamard", "the other sign", "pairs[:, :, 0] - pairs[:, :, 1]", "pairs[:, :, 1] - pairs[:, :, 0]"),
+    _mutant("hadamard", "back along the last axis", "np.sqrt(n), -1, axis)", "np.sqrt(n), -1, -1)"),
+    _mutant("awq", "the maximum for the mean", "np.abs(exact).mean(axis=0)", "np.abs(exact).max(axis=0)"),
+    _mutant("awq", "the mean with its sign", "np.abs(exact).mean(axis=0)", "np.abs(exact.mean(axis=0))"),
+    _mutant("awq", "weights divided", "(m**a).astype", "(m**-a).astype"),
+    _mutant("awq", "nearest is not tried", "np.arange(STEPS + 1)", "np.arange(1, STEPS + 1)"),
+    _mutant("awq", "inputs that are not divided", "(exact / s)", "exact"),
+    _mutant("awq", "in units of x", "m / np.sqrt(live.max(initial=0) * live.min(initial=np.inf))", "m"),
+    _mutant("awq", "the worst", "if loss < least", "if loss > least"),
 )
