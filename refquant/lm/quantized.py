@@ -146,8 +146,8 @@ def on_grids(start: QuantizedLM, theta: Reals, params: Mapping[str, Any]) -> Qua
 
 def rotated(model: LM, names: Collection[str]) -> LM:
     """The float model with H @ w for every matrix w whose input is rotated."""
-    turned = {name: hadamard(a, axis=0) if name in names else a for name, a in model.arrays.items()}
-    return replace(model, theta=flat(turned))
+    arrays = model.arrays
+    return replace(model, theta=flat(arrays | {name: hadamard(arrays[name], axis=0) for name in names}))
 
 
 def matrix_inputs(where: str, model: LM, codes: Codes) -> dict[str, Reals]:

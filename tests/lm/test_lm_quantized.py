@@ -106,6 +106,16 @@ def test_inputs_are_rounded_where_their_names_say(model: lm.LM) -> None:
     np.testing.assert_array_equal(kept, rq.fake_quantize(seen["0.keys"], params))
 
 
+def test_static_ranges_and_gptq_see_inputs_as_they_are_rotated(model: lm.LM) -> None:
+    rule, rotate, seen = WeightRule(rq.INT4, axis=0), ("0.down",), matrix_inputs("here", model, TEXT)
+    quantized = lm.ptq(model, TEXT, weights=rule, inputs=static(rq.UINT8), rounding=rq.methods.gptq, rotate=rotate)
+    x, w = rq.methods.hadamard(seen["0.down"]), rq.methods.hadamard(model.arrays["0.down"], axis=0)
+    assert dict(quantized.params)["0.down"] == rq.static_params([x], rq.UINT8)
+    assert dict(quantized.params)["0.up"] == rq.static_params([seen["0.up"]], rq.UINT8)
+    codes = rq.methods.gptq(w, x.T.astype(np.float64) @ x, rule.params(w))
+    np.testing.assert_array_equal(quantized.codes["0.down"], codes)
+
+
 def test_a_row_does_not_depend_on_its_batch_unless_ranges_are_per_batch(model: lm.LM) -> None:
     rows = TEXT[:32].reshape(4, 8)
     for axis, alone in ((-1, True), (None, False)):
@@ -220,6 +230,8 @@ def test_bad_input_is_refused(model: lm.LM) -> None:
         lm.ptq(model, TEXT[:8])
     with refused(TypeError, "ptq", "`inputs`"):
         lm.ptq(model, TEXT, inputs=rq.UINT8)
+    with pytest.raises(KeyError, match="dwn"):
+        lm.ptq(model, TEXT, rotate=("0.dwn",))
     with refused(TypeError, "train_qat", "`start`"):
         lm.train_qat(model, TEXT, model, rng=rng)
     other = lm.init(rng, "ab", SIZES)
