@@ -13,6 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from quantizers.pasted import FIRST, QUANTIZERS
+from quantizers.tables import RECORDED, UINT8
+from quantizers.tables import rows as recorded_rows
 
 import refquant as rq
 from refquant import testing
@@ -164,18 +166,28 @@ def quantizers() -> str:
     """What the kit says of quantizers of others: a table, then the lines to paste and what they print."""
     packages = {q.package for q in QUANTIZERS}
     versions = dict(re.findall(r'"([\w-]+)==([\w.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")))
+    tables = {q.package: recorded_rows(q.package) for q in RECORDED}
+    versions |= {package: f"{version}, recorded" for package, (version, _) in tables.items()}
     parts = ["# Quantizers of others", (
         f"What the kit, `refquant.testing`, says of {len(QUANTIZERS)} quantizers in {len(packages)} packages. "
         "Their source says what to expect; the lines below say it too. CI runs them, in an environment with "
         "these versions (`pip install -e '.[test,quantizers]'`, `pytest -m quantizers`). A deviation from the rules is "
-        "no fault by itself: it may be intended. Of a counter-example, only the rule and the hint are shown. Before "
-        "each, paste:"), f"```python\n{FIRST}\n```"]
+        "no fault by itself: it may be intended. Of a counter-example, only the rule and the hint are shown. The codes "
+        f"of {len(RECORDED)} more packages, large ones or hard to install, were recorded once, in "
+        "`tests/golden/quantizers.json`; the tests hold what `identify` says of these rows. Before each, paste:"),
+        f"```python\n{FIRST}\n```"]
     parts += ["\n".join(["| package | quantizer | in its source | verdict |", "|---|---|---|---|", *(
         f"| {q.package} {versions[q.package]} | {q.name} | `{q.source}` | {q.verdict} |".replace("max|x|", "max\\|x\\|")
-        for q in QUANTIZERS)])]
+        for q in [*QUANTIZERS, *RECORDED])])]
     for q in QUANTIZERS:
         parts += [f"## {q.package}: {q.name}", f"```python\n{q.lines}\n```",
                   f"```text\n{q.says}\n```" if q.says else "It is right: nothing is raised."]
+    for q in RECORDED:
+        version, table = tables[q.package]
+        parts += [f"## {q.package}: {q.name}", f"```python\n{q.lines}\n```", (
+            f"Of version {version}, {len(table):,} rows (x, scale, zero point, code) are recorded, of "
+            f"`{'by_range(mine)' if 'lo, hi' in q.lines else 'mine'}`. "
+            "`print(identify(rows, grid=rq.UINT8))`:"), f"```text\n{testing.identify(table, grid=UINT8)}\n```"]
     return "\n\n".join(parts) + "\n"
 
 

@@ -300,8 +300,9 @@ def before_rounding_in_float64(v: Scalar | Exact, z: int, _: type[Scalar]) -> tu
 @described("x - lo", lambda _, above, *__: f"x - lo = {show(above)}, which takes the place of x; ",
            "it subtracts the real of the lowest code before it divides")
 def offset_first(v: Scalar | Exact, z: int, _: type[Scalar]) -> tuple[Scalar | Exact, int]:
-    """round((x - lo) / scale) + qmin, lo = (qmin - zero_point) * scale and x - lo rounded: TensorFlow's fake_quant.
+    """round((x - lo) / scale) + qmin, lo = (qmin - zero_point) * scale and x - lo rounded: mlx.
 
+    TensorFlow's fake_quant, too, but for two more sums before it rounds: - zero_point, then + 0.5.
     Convention takes x - lo for x and qmin for the zero point (above_lowest); what is left is after_rounding.
 
     >>> from refquant import INT8

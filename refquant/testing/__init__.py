@@ -9,6 +9,8 @@
     story       how a counter-example is told
     identify    identify(black_box): which convention is it
     points      the numbers that identify asks
+    seen        what came back, of a quantizer or from a table
+    table       measured rows: (x, scale, zero_point, code)
     asking      a black box asked in several ways
     layouts     the same numbers in other arrays, and how an array is written
     requantizer identify_requantizer(black_box): one rounding or two, of integers or of floats
@@ -35,10 +37,12 @@ form of yours, and what to paste:
     x -> codes, scale, zero_point         print(check_dynamic(mine, grid=rq.UINT8))
     x -> codes, scale, one a row          print(check_dynamic(mine, axis=-1))
     x -> codes, scales of blocks          print(check_dynamic(mine, grid=rq.E2M1, block=32))
+    measured (x, scale, zero_point, code) print(identify(rows))
     (acc, m) -> rounded products          print(identify_requantizer(mine))
     float codes, a codebook               check_quantizer(mine, grids=rq.E4M3)
 
-What it is made for is said by name, in any of these calls (check_dynamic takes arrays= and data_precision=):
+What it is made for is said by name, in any of these calls (check_dynamic takes arrays= and data_precision=, identify
+arrays= and symmetric=):
 
     one scale, one zero point             per_tensor=True
     no zero point                         symmetric=True

@@ -15,7 +15,7 @@ from .check import Quantize, silent
 from .layouts import LENGTHS, layouts, written
 from .points import LENGTH, Points
 
-ALIKE = "of any length and layout alike"
+ALIKE = "alike in every length and layout asked"
 
 
 class Box(NamedTuple):
@@ -23,6 +23,7 @@ class Box(NamedTuple):
 
     quantize: Quantize
     grid: Grid
+    says: tuple[str, str] = ("This is", "As in")
 
     def codes(self, x: Any, scale: Any, zero_point: Any) -> Any:
         """The codes of an array, as int64; x is not kept.

@@ -13,8 +13,9 @@ from ..arguments import error
 from ..grids import Grid
 from .check import Deviation
 from .forms import name_of, plain
-from .ladder import coarse, zero
+from .ladder import zero
 from .layouts import written
+from .points import coarse
 
 
 class Seen(NamedTuple):

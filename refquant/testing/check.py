@@ -304,6 +304,8 @@ def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i
         with suppress(Exception):  # then more is shown
             if int(silent(quantize, few.copy(), alone).ravel()[0]) == came:
                 shown, where = (few, alone), ""
+    with suppress(Exception):  # right alone: not the formula is wrong, but the place in the array
+        rule = "R12" if int(silent(quantize, one.copy(), alone).ravel()[0]) == should else rule
     rule = "R1" if rule == "R2" and should in (params.grid.qmin, params.grid.qmax) and abs(should - came) == 1 else rule
     rule, words = _said(rule, params.grid)
     said = f"{rule} is broken: {words}." if convention == Convention() else f"Not as said: {convention}."

@@ -96,6 +96,7 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     others = [v for v in unrounded if (v != seen.scale)[seen.asked].any()]
     found = judged(call, seen, [seen.scale, *others], held)
     ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / np.abs(seen.scale[seen.asked])
-    sign = ", of either sign" if (seen.scale[seen.asked] < 0).any() else ""
+    below = seen.scale[seen.asked] < 0
+    sign = ", negative" if below.all() else ", of either sign" if below.any() else ""
     return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), *found, zeros,
                    f"from {ratio.min():.6g} to {ratio.max():.6g}")

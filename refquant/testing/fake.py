@@ -14,7 +14,7 @@ from ..engines.exact import hexadecimal
 from . import story
 from .check import Deviation, Quantize, check_quantizer, expected_codes, silent
 from .forms import in_arrays, name_of
-from .ladder import coarse
+from .points import coarse
 
 
 def check_fake_quantizer(fake_quantize: Quantize, *, arrays: Callable[[Any], Any] | None = None,

@@ -13,7 +13,7 @@ from ..engines.choices import half_away
 from ..grids import E4M3, Grid
 from ..ranges import affine_params, middle, symmetric_params
 from ..scales import mx_ceil_params, mx_even_params, mx_params, mx_rceil_params, two_level
-from .ladder import coarse
+from .points import coarse
 
 
 def sides(grid: Grid) -> tuple[int, Any, Any]:

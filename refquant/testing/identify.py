@@ -6,19 +6,19 @@ rounds. So 0.5 with scale 1 and zero point 1 is 2 there, and 1 in ONNX Runtime a
     import torch
 
     def pytorch(x, params):
-        q = torch.quantize_per_tensor(torch.from_numpy(x), float(params.scale), int(params.zero_point), torch.qint8)
-        return q.int_repr().numpy()
+        q = torch.quantize_per_tensor(x, float(params.scale), int(params.zero_point), torch.qint8)
+        return q.int_repr()
 
-    print(identify(pytorch))     # division fused_reciprocal, zero_point before_rounding, rounding half_even, NaN qmax
+    print(identify(pytorch, arrays=torch.from_numpy))  # fused_reciprocal, before_rounding, half_even, NaN qmax
 
 The answer also names the known engines that do the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,14 +29,14 @@ from ..engines.alike import one_function
 from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, refused, sum_through_int64
 from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..engines.operators import OPERATORS
-from ..grids import INT8, Grid, IntGrid
+from ..grids import INT8, INT32, Grid
 from .asking import ALIKE, Box, call
-from .check import Quantize, takes
+from .check import takes
+from .forms import in_arrays
 from .layouts import written
-from .points import LENGTH, PLAIN, Points, beyond, numbers, ordinary, subnormal, zeros
-
-Code: TypeAlias = "int | None"
-LARGER = np.float32(2.0**126)
+from .points import Points, numbers, zeros
+from .seen import LARGER, Code, Seen, look, tabled
+from .table import NOT_KNOWN, Table
 
 
 class Identity(NamedTuple):
@@ -52,7 +52,7 @@ class Identity(NamedTuple):
     nan: str
     subnormal: str
     arrays: str
-    narrow: bool
+    narrow: bool | None
     proven: bool
     more: tuple[str, ...]
 
@@ -68,30 +68,37 @@ class Identity(NamedTuple):
 
     def __str__(self) -> str:
         lines = [f"{kind:<10} {' or '.join(names) or 'none of those known'}" for kind, names in self.named.items()]
-        lowest = "yes: the lowest code is never given; grids=IntGrid(bits, narrow=True)" if self.narrow else "no"
+        lowest = NOT_KNOWN if self.narrow is None else "no" if not self.narrow else (
+            "yes: the lowest code is never given; grids=IntGrid(bits, narrow=True)")
         lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}", f"subnormal  {self.subnormal}",
                   f"arrays     {self.arrays}", f"narrow     {lowest}"]
         if len(self.conventions) > 1:
-            who = "input" if self.proven else "number that was asked"
-            lines += [f"No {who} tells these apart:", *(f"    {convention}" for convention in self.conventions)]
+            table = self.arrays.startswith(NOT_KNOWN)
+            who = "input" if self.proven else "row" if table else "number that was asked"
+            lines += [f"No {who} tells these apart:", *(f"    {c}" for c in self.conventions[:20])]
+            lines += [f"    and {len(self.conventions) - 20} more"] * (len(self.conventions) > 20)
         return "\n".join([*lines, *self.more])
 
 
 @quiet
-def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) -> Identity:
+def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
+             arrays: Callable[[Any], Any] | None = None) -> Identity:
     """Which of the named conventions gives the codes that `quantize` gives, on every number that is asked.
 
     Args:
-        quantize: (x, params) -> codes, x float32, a scale per tensor; one_axis adapts other calls.
+        quantize: (x, params) -> codes, x float32, a scale per tensor; by_range and one_axis adapt other calls. Or a
+            table of measured rows (x, scale, zero_point, code).
         grid: of equal steps, of at most 16 bits; whether the lowest signed code is used is found out.
         symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
+        arrays: torch.from_numpy, or another function that makes x, params.scale and params.zero_point of NumPy's.
 
     24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
     all their codes are its own, and if those numbers that part it from the others have the same codes alone, among 3,
-    17, 64 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide no
-    name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
+    17, 64, 127 and 5,000, with strides, in Fortran order and without axes. Subnormal numbers, infinities and NaN decide
+    no name: they have lines of their own. Only flushed_reciprocal is told from reciprocal by subnormal numbers.
     If no name is left, the nearest is told, and one input where the two part.
 
+    >>> import refquant as rq
     >>> def black_box(x, params):
     ...     q = np.floor(x * (np.float32(1) / params.scale) + np.float32(0.5)) + params.zero_point
     ...     return np.clip(q, -128, 127).astype(np.int8)
@@ -103,70 +110,62 @@ def identify(quantize: Quantize, *, grid: Grid = INT8, symmetric: bool = False) 
     infinity   saturates
     NaN        code 0
     subnormal  as other numbers
-    arrays     of any length and layout alike
+    arrays     alike in every length and layout asked
     narrow     no
+
+    Of a table nothing is known but its rows: names are those that give the code of every row.
+
+    >>> identify([(0.5, 1, 0, 1), (1.25, 1, 0, 1), (-0.5, 1, 3, 3)], grid=rq.UINT8).named["rounding"]
+    ('half_up', 'half_added', 'half_away', 'half_added_away')
 
     Where several conventions are left, they may be one function, as rounding ties up with the zero point added before
     or after rounding in float64 (engines.alike knows these), or no number that was asked parts them.
 
     Raises:
         TypeError: a function that cannot be called so, or that returns no integers.
-        ValueError: a grid without equal steps or of more than 16 bits; a finite number that is refused.
+        ValueError: a grid without equal steps or of more than 16 bits; a finite number that is refused; a table of
+            another shape, or with codes that the grid has not.
     """
     if not grid.equal_steps or grid.bits > 16:
         raise error(ValueError, "identify", "`grid` must have equal steps and at most 16 bits", repr(grid), "rq.INT8, "
                     "say; rq.UINT4 and others too")
+    if hasattr(quantize, "__len__"):
+        return _told(tabled(Table.of(quantize, grid)), symmetric)
+    quantize = in_arrays(quantize, arrays)
     takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
     box = Box(quantize, grid)
     box.codes(np.zeros(2, np.float32), np.float32(1), 0)
-    seen = _look(box, zeros(grid, symmetric))
+    return _told(look(box, zeros(grid, symmetric)), symmetric)
+
+
+def _told(seen: Seen, symmetric: bool) -> Identity:
     wrong = {c: np.flatnonzero((codes != seen.codes) & ~np.isnan(codes)) for c, codes in _everybody(seen)}
     fit = _as_subnormals_say(seen, [c for c, at in wrong.items() if not at.size])
     dependence = _dependence(seen, {i for at in wrong.values() if at.size for i in (at[0], at[-1])})
-    alike = dependence.startswith(ALIKE)
+    alike = dependence.startswith((ALIKE, NOT_KNOWN))
     named = tuple(c for each in fit for c in _casts(each) if alike and _overflows(seen, c))
-    nearest = fit[0] if fit else _least_wrong(wrong)
+    nearest = fit[0] if fit else _least_wrong(wrong, seen.plain)
     proven = bool(named) and one_function(named, seen.ends, symmetric)
     more = _known(seen, named) if proven else () if named else (_nearest(seen, nearest, wrong[nearest]),)
     return Identity(named, _infinities(seen), _of_nan(seen), _of_subnormals(seen), dependence,
-                    seen.ends == IntGrid(grid.bits, narrow=True), proven, more)
+                    seen.narrow, proven, more)
 
 
-# ---------------------------------------------------------------------------------------------- what is seen
-
-class Seen(NamedTuple):
-    """What a quantizer gave: for ordinary numbers, beyond the codes, for subnormal numbers and for NaN.
-
-    ends: the grid of the codes that it gives.
-    """
-
-    box: Box
-    ends: Grid
-    points: Points
-    codes: Any
-    far: list[tuple[Points, list[Code]]]
-    small: tuple[Points, list[Code]]
-    nan: list[tuple[int, Code]]
-
-
-def _look(box: Box, zero_points: Sequence[int]) -> Seen:
-    grid, points = box.grid, ordinary(box.grid, zero_points)
-    lowest = -(2 ** (grid.bits - 1))
-    narrow = grid.qmin < 0 and box.outcome(lowest, 1, 0) == lowest + 1
-    far, small = [beyond(grid, z) for z in zero_points[:3]], subnormal(zero_points[0])
-    nan = [(z, box.outcome(np.nan, 1, z)) for z in (0, min(3, grid.qmax) if len(zero_points) > 1 else 0)]
-    return Seen(box, IntGrid(grid.bits, signed=grid.qmin < 0, narrow=narrow), points, box.calls(points),
-                [(each, box.outcomes(each)) for each in far], (small, box.outcomes(small, 64)), nan)
-
+# ---------------------------------------------------------------------------------------------- what fits
 
 def _everybody(seen: Seen) -> Iterable[tuple[Convention, Any]]:
-    """Every way to divide, add the zero point and round, and its codes for ordinary numbers."""
+    """Every way to divide, add the zero point and round, and its codes for ordinary numbers; NaN beyond the codes."""
+    for c, q in _unclipped(seen):
+        yield c, np.where((q >= seen.ends.qmin) & (q <= seen.ends.qmax), q, np.nan)
+
+
+def _unclipped(seen: Seen) -> Iterable[tuple[Convention, Any]]:
     for division, zero_point in product(NAMED["division"], NAMED["zero_point"]):
         v, rest = arrays.quotients(Convention(division, zero_point), *seen.points, seen.ends)
         for rounding in NAMED["rounding"]:
             c = Convention(division, zero_point, rounding)
-            yield c, arrays.cast(c, v, rest, seen.ends)
-    yield from ((c, arrays.codes(c, *seen.points, seen.ends)) for c in PECULIAR)
+            yield c, arrays.cast(c, v, rest, INT32)
+    yield from ((c, arrays.codes(c, *seen.points, INT32)) for c in PECULIAR)
 
 
 def _casts(c: Convention) -> list[Convention]:
@@ -180,8 +179,13 @@ def _expected(c: Convention, points: Points, grid: Grid) -> list[Code]:
 
 
 def _overflows(seen: Seen, c: Convention) -> bool:
-    """Whether finite numbers beyond the codes become c's codes."""
-    return all(_expected(c, points, seen.ends)[:-2] == codes[:-2] for points, codes in seen.far)
+    """Whether finite numbers become c's codes where they are rounded to what lies beyond, too."""
+    return not _parting(seen, c).size and all(_expected(c, points, seen.ends) == codes for points, codes in seen.far)
+
+
+def _parting(seen: Seen, c: Convention) -> Any:
+    codes = arrays.codes(c, *seen.points, seen.ends)
+    return np.flatnonzero((codes != seen.codes) & ~np.isnan(codes))
 
 
 def _as_subnormals_say(seen: Seen, fit: list[Convention]) -> list[Convention]:
@@ -189,12 +193,12 @@ def _as_subnormals_say(seen: Seen, fit: list[Convention]) -> list[Convention]:
     points, codes = seen.small
     flushed = [c for c in fit if c.division is flushed_reciprocal]
     same = [c for c in flushed if _expected(c, points, seen.ends) == codes]
-    return same or [c for c in fit if c not in flushed]
+    return fit if not codes else same or [c for c in fit if c not in flushed]
 
 
-def _least_wrong(wrong: dict[Convention, Any]) -> Convention:
+def _least_wrong(wrong: dict[Convention, Any], is_plain: Any) -> Convention:
     """Of the fewest wrong codes; where plain values too are wrong, ties tell little: then the simplest of the best."""
-    plain = {c: int((at % LENGTH >= LENGTH - PLAIN).sum()) for c, at in wrong.items()}
+    plain = {c: int(is_plain[at].sum()) for c, at in wrong.items()}
     least = min(plain.values())
     if not least:
         return min((c for c in wrong if not plain[c]), key=lambda c: (wrong[c].size, len(c.departs)))
@@ -223,8 +227,8 @@ def _named_code(code: Code, grid: Grid) -> str:
 
 
 def _infinities(seen: Seen) -> str:
-    said = [_ends(codes[-2:], seen.ends) for _, codes in seen.far]
-    below = f"; with zero point {seen.far[1][0].zero_point[0]}: {said[1]}" if said[1:] and said[1] != said[0] else ""
+    said = [_ends(codes, seen.ends) for _, codes in seen.infinite] or [NOT_KNOWN]
+    below = f"; with zero point {seen.infinite[1][0]}: {said[1]}" if said[1:] and said[1] != said[0] else ""
     return said[0] + below
 
 
@@ -235,8 +239,10 @@ def _ends(codes: Sequence[Code], grid: Grid) -> str:
 
 
 def _of_nan(seen: Seen) -> str:
-    (_, code), (z, other) = seen.nan
-    if (code, other) == (0, z) and z:
+    if not seen.nan:
+        return NOT_KNOWN
+    (_, [code]), (z, [other]) = seen.nan[0], seen.nan[-1]
+    if all(q == [at] for at, q in seen.nan) and z:
         return "the zero point"
     return _named_code(code, seen.ends) + (
         f"; {_named_code(other, seen.ends)} with zero point {z}" if code != other else "")
@@ -245,10 +251,13 @@ def _of_nan(seen: Seen) -> str:
 def _of_subnormals(seen: Seen) -> str:
     """Beside the codes of numbers and scales so many times as large, and beside the codes of 0."""
     points, codes = seen.small
-    few, codes = points.at(slice(0, -4)), codes[:-4]
+    few = points.at(points.scale < LARGER)
+    codes = codes[:len(few.x)]
     large = seen.box.outcomes(few._replace(x=few.x * LARGER, scale=few.scale * LARGER), 64)
-    if codes == large:
+    if codes and codes == large:
         return "as other numbers"
+    if not codes or None in large:
+        return NOT_KNOWN
     if codes == seen.box.outcomes(few._replace(x=0 * few.x), 64):
         return "count as 0"
     i = next(i for i, code in enumerate(codes) if code != large[i])
@@ -258,14 +267,15 @@ def _of_subnormals(seen: Seen) -> str:
 
 def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
     """Who else gives the same codes for all numbers, and who for all except NaN."""
-    every = [*seen.far, seen.small]
+    every = [*seen.far, seen.small, *((numbers([np.inf, -np.inf], 1, z), codes) for z, codes in seen.infinite)]
     alike = [("", Convention()), *((o.name, o.convention) for o in OPERATORS.values() if seen.box.grid in o.grids)]
     alike = [(name, c) for name, c in alike if c._replace(nan=refused) in named and seen.box.grid == seen.ends
              and all(_expected(c, points, seen.ends) == codes for points, codes in every)]
-    nan = {name: all(_expected(c, numbers([np.nan], 1, z), seen.ends) == [code] for z, code in seen.nan)
+    nan = {name: all(_expected(c, numbers([np.nan], 1, z), seen.ends) == code for z, code in seen.nan)
            for name, c in alike}
-    lines = [f"This is refquant's own convention{'' if nan[''] else ', except for NaN'}."] if "" in nan else []
-    for same, words in ((False, "As in, except for NaN: "), (True, "As in: ")):
+    own, like = seen.box.says
+    lines = [f"{own} refquant's own convention{'' if nan[''] else ', except for NaN'}."] if "" in nan else []
+    for same, words in ((False, f"{like}, except for NaN: "), (True, f"{like}: ")):
         names = [name for name in nan if name and nan[name] == same]
         lines += [f"{words}{'; '.join(names)}."] if names else []
     return tuple(lines)
@@ -273,12 +283,14 @@ def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
 
 def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
     """The nearest convention, and an input where the two part."""
-    if wrong.size:
+    casts = [each for each in _casts(c) if not _parting(seen, each).size]
+    if wrong.size or not casts:
+        wrong = _parting(seen, c)
         few = seen.points.at(wrong[:1])
         return (f"Nearest is {c}; it differs for {wrong.size} of {len(seen.codes)} numbers, as for\n    "
                 f"{_at(few, 0)}: {seen.codes[wrong[0]]} instead of {_expected(c, few, seen.ends)[0]}")
     parting = {each: [(points, i) for points, codes in seen.far for i, (code, other) in enumerate(zip(
-        codes[:-2], _expected(each, points, seen.ends), strict=False)) if code != other] for each in _casts(c)}
+        codes, _expected(each, points, seen.ends), strict=True)) if code != other] for each in casts}
     # the one that goes along farthest beyond the codes
     c = max(parting, key=lambda each: min((abs(points.x[i]) for points, i in parting[each]), default=np.inf))
     if not parting[c]:

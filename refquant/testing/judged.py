@@ -17,7 +17,7 @@ from ..grids import Grid, IntGrid
 from .calls import Call, Seen
 from .check import Deviation
 from .fits import sides
-from .ladder import coarse
+from .points import coarse
 
 
 def range_reciprocal(x: Any, scale: Any) -> Any:

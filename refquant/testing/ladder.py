@@ -17,7 +17,7 @@ from ..arguments import quiet
 from ..grids import Grid
 from . import strategies
 from .layouts import layouts
-from .points import BINADES
+from .points import BINADES, coarse
 
 Case: TypeAlias = tuple[Any, AffineParams]
 
@@ -51,23 +51,6 @@ class Made(NamedTuple):
         places = np.arange(-(-x.shape[-1] // self.multiple) * self.multiple) % x.shape[-1]
         scale, z = (a[..., places] if a.ndim and a.shape[-1] > 1 else a for a in (params.scale, params.zero_point))
         return x[..., places], AffineParams(scale=scale, zero_point=z, grid=params.grid)
-
-
-@quiet
-def coarse(x: Any, precision: int | None) -> Any:
-    """x rounded to numbers of so many significant bits, in its dtype: float32 has 24, bfloat16 8, powers of two 1.
-
-    >>> coarse(np.float32([0.1, 3.5]), 1), coarse(np.float32(0.1), None)
-    (array([0.125, 4.   ], dtype=float32), np.float32(0.1))
-    """
-    a = np.asarray(x)
-    drop = np.finfo(a.dtype).nmant + 1 - precision if precision else 0
-    if drop <= 0:
-        return x
-    bits = a.view(f"i{a.itemsize}")
-    even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
-    rounded = np.asarray((bits + even) >> drop << drop).view(a.dtype)
-    return rounded if isinstance(x, np.ndarray) else rounded[()]
 
 
 def zero(grid: Grid) -> int:
@@ -205,8 +188,8 @@ def asked(kind: Callable[..., Any], made: Made, case: Case) -> list[Case]:
 
     >>> made = Made(st.nothing(), st.nothing(), multiple=4)
     >>> params = AffineParams(scale=1.0, zero_point=0, grid=strategies.INT8)
-    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))][:9]
-    [(0,), (4,), (4,), (4,), (20,), (64,), (5000,), (64,), (5, 8)]
+    >>> [x.shape for x, _ in asked(elsewhere, made, (np.zeros(3), params))][:10]
+    [(0,), (4,), (4,), (4,), (20,), (64,), (128,), (5000,), (64,), (5, 8)]
     """
     x, params = case
     if kind is not elsewhere:

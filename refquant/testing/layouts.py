@@ -8,15 +8,15 @@ import numpy as np
 
 from ..engines.exact import hexadecimal
 
-#: Lengths at which kernels change: one number, a part of a vector, one more than a vector, many, thousands.
-LENGTHS = (1, 3, 17, 64, 5000)
+#: Lengths at which kernels change: one number, a part of a vector, one more than a vector, many, one less, thousands.
+LENGTHS = (1, 3, 17, 64, 127, 5000)
 
 
 def layouts(x: Any) -> list[Any]:
     """A 1-D array, empty, as one number without axes, of all LENGTHS, with strides, and in Fortran order.
 
     >>> [a.shape for a in layouts(np.float32([0.5, 1.5]))]
-    [(0,), (), (1,), (3,), (17,), (64,), (5000,), (64,), (5, 7)]
+    [(0,), (), (1,), (3,), (17,), (64,), (127,), (5000,), (64,), (5, 7)]
     """
     return [x[:0], np.array(x[0]), *(np.resize(x, n) for n in LENGTHS), np.repeat(np.resize(x, 64), 2)[::2],
             np.asfortranarray(np.resize(x, (5, 7)))]

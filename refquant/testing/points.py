@@ -38,9 +38,26 @@ class Points(NamedTuple):
         return Points(*(each[chosen] for each in self))
 
 
-def ordinary(grid: Grid, zero_points: Sequence[int]) -> Points:
-    """Normal numbers between the codes: halves, one ulp beside them, plain values; each
-    LENGTH share scale and zero point.
+@quiet
+def coarse(x: Any, precision: int | None) -> Any:
+    """x rounded to numbers of so many significant bits, in its dtype: float32 has 24, bfloat16 8, powers of two 1.
+
+    >>> coarse(np.float32([0.1, 3.5]), 1), coarse(np.float32(0.1), None)
+    (array([0.125, 4.   ], dtype=float32), np.float32(0.1))
+    """
+    a = np.asarray(x)
+    drop = np.finfo(a.dtype).nmant + 1 - precision if precision else 0
+    if drop <= 0:
+        return x
+    bits = a.view(f"i{a.itemsize}")
+    even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
+    rounded = np.asarray((bits + even) >> drop << drop).view(a.dtype)
+    return rounded if isinstance(x, np.ndarray) else rounded[()]
+
+
+def ordinary(grid: Grid, zero_points: Sequence[int], precision: int = 24) -> Points:
+    """Normal numbers between the codes: halves, one ulp beside them, plain values; each LENGTH share scale and zero
+    point. Scales have at most so many significant bits.
 
     >>> from refquant import INT2
     >>> points = ordinary(INT2, [0, 1])
@@ -52,7 +69,7 @@ def ordinary(grid: Grid, zero_points: Sequence[int]) -> Points:
     some = [np.float32(float.fromhex(s)) for s in SOME]
     some += list(rng.integers(2**23, 2**24, CALLS - len(at) - len(some)).astype(np.float32) / np.float32(2**22))
     at += [(scale, zero_points[i % len(zero_points)]) for i, scale in enumerate(some)]
-    calls = [_between(rng, grid, scale, z) for scale, z in at]
+    calls = [_between(rng, grid, coarse(scale, precision), z) for scale, z in at]
     return Points(*(np.concatenate(part) for part in zip(*calls, strict=True)))
 
 
@@ -113,7 +130,7 @@ def subnormal(zero_point: int) -> Points:
 
 
 def beyond(grid: Grid, zero_point: int) -> Points:
-    """Beyond the codes at scale 1: by halves, by many, in each binade; infinities last.
+    """Beyond the codes at scale 1: by halves, by many, in each binade.
 
     >>> from refquant import INT8
     >>> beyond(INT8, 0).x[:3]
@@ -121,5 +138,5 @@ def beyond(grid: Grid, zero_point: int) -> Points:
     """
     by = np.array([0.5, 1, 1.5, 3, 12, 200, 40_000])
     far = np.concatenate([[1e5, 2e9, 3e9, 5e9, 9e18, 1e19, 1e38], BINADES])
-    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far, [np.inf, -np.inf]])
+    x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far])
     return numbers(x, np.float32(1), zero_point)

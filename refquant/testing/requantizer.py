@@ -12,6 +12,7 @@ from ..arguments import error, quiet
 from ..engines.requantizers import REQUANTIZERS
 from ..grids import INT8, Grid, known
 from .forms import plain
+from .table import measured
 
 #: Powers of two, other short ones, full ones, one that is nearly a tie of 31 bits; at 1e-6 accumulators need more than
 #: float32's 24 bits.
@@ -100,8 +101,5 @@ def _measured(f: Callable[[Any, float], Any]) -> list[tuple[int, float, int, int
 
 
 def _table(rows: Any) -> list[tuple[int, float, int, int]]:
-    table = np.asarray(rows, np.float64)
-    if table.ndim != 2 or table.shape[1] != 4 or not len(table):
-        raise error(ValueError, "identify_requantizer", "a table must have rows (acc, m, zero point, out)",
-                    f"shape {table.shape}", "or pass a function (acc, m) -> rounded products")
-    return [(int(acc), float(m), int(z), int(q)) for acc, m, z, q in table]
+    table = measured("identify_requantizer", rows, "acc, m, zero point, out")
+    return [(int(acc), float(m), int(z), int(q)) for acc, m, z, q in table.T]

@@ -245,14 +245,15 @@ def quantizations(draw: st.DrawFn, on: st.SearchStrategy[Grid] = EVERY, *, grid:
     Args:
         on: a strategy of grids.
         grid: this one alone.
-        dtype: of the data and of the scale.
+        dtype: of the data and of the scale, with its order of bytes.
         per_tensor: one scale alone.
         symmetric: zero point 0 alone, on unsigned grids the middle.
     """
     grid, shape = draw(on) if grid is None else known("quantizations", grid), draw(shapes())
     of_x = draw(dtypes()) if dtype is None else np.dtype(dtype)
     fitting = draw(params(grid, shape, of_x, None if dtype is None else of_x, per_tensor, symmetric))
-    return Quantization(draw(layouts(draw(decision_points(fitting, shape, of_x)))), fitting)
+    x = draw(layouts(draw(decision_points(fitting, shape, of_x))))
+    return Quantization(x if dtype is None else np.asarray(x, of_x), fitting)
 
 
 @st.composite

@@ -73,5 +73,5 @@ FUSED = ("fused_reciprocal", "before_rounding", "half_even", "saturating")
 def test_identify_names_it(make: Any, grid: rq.IntGrid, names: tuple[str, ...], alike: str) -> None:
     found = identify(make(grid), grid=grid)
     assert tuple(found.named.values()) == tuple((name,) for name in names)
-    assert found.arrays == "of any length and layout alike" and alike in str(found)
+    assert found.arrays == "alike in every length and layout asked" and alike in str(found)
     assert bool(alike) == ("As in" in str(found))

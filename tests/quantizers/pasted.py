@@ -124,6 +124,34 @@ QUANTIZERS = [
        def mine(x, p): return quantize_with_zero_point(x, p.scale, p.zero_point, 255).astype(np.uint8)
        check_quantizer(mine, grids=rq.UINT8)
        """, _broken("R5", "with zero_point=before_rounding")),
+    of("neural-compressor", "quant_tensor, asymmetric", "scale (hi - lo) / 15; round(x / scale) + zero point, clipped",
+       "scale and codes are refquant's own", """
+       import torch; from neural_compressor.torch.algorithms.weight_only.utility import quant_tensor
+       def mine(x):
+           codes, *rest = quant_tensor(x, bits=4, scheme="asym", return_int=True)
+           return codes.to(torch.uint8), *rest
+       print(check_dynamic(mine, grid=rq.UINT4, axis=-1, arrays=torch.from_numpy))
+       """, """
+       scale      affine_params, (hi - lo) / 15 of the range with 0
+       zero point affine_params', qmin + round(-lo / scale)
+       codes      refquant's own convention
+       lowest     given
+       all zeros  scale 0.133333
+       """),
+    of("neural-compressor", "quant_tensor, symmetric, full range", "scale max|x| / 128, negative if hi > -lo",
+       "scale max|x| / 128, of either sign, so that the largest has the lowest code; its codes are right", """
+       import torch; from neural_compressor.torch.algorithms.weight_only.utility import quant_tensor
+       def mine(x):
+           codes, *rest = quant_tensor(x, 8, group_size=32, scheme="sym", full_range=True, return_int=True)
+           return codes.to(torch.int16), *rest
+       print(check_dynamic(mine, block=32, arrays=torch.from_numpy))
+       """, """
+       scale      max|x| / 128, of either sign
+       zero point 0
+       codes      refquant's own convention
+       lowest     given
+       all zeros  scale 0.0078125
+       """),
     of("numcodecs", "FixedScaleOffset", "around((x - offset) * scale), cast without a clip",
        "R3 and R6: the reciprocal, in float32, and codes that wrap", """
        from numcodecs import FixedScaleOffset
@@ -139,7 +167,7 @@ QUANTIZERS = [
        infinity   +inf: code 0, -inf: code 0
        NaN        code 0
        subnormal  as other numbers
-       arrays     of any length and layout alike
+       arrays     alike in every length and layout asked
        narrow     no
        No input tells these apart:
            division=reciprocal, cast=wrapping
@@ -196,8 +224,16 @@ QUANTIZERS = [
        check_quantizer(mine, grids=rq.INT8, per_tensor=True, arrays=jax.numpy.asarray, examples=10)
        """, """
        R5 is broken: the zero point is added after rounding.
-       identify may tell how it differs.
        """),
+    of("sentence-transformers", "quantize_embeddings, uint8", "floor((x - lo) / ((hi - lo) / 255)), clipped",
+       "R4: the fraction is dropped, and lo subtracted first", """
+       from sentence_transformers.util import quantize_embeddings
+       def mine(x, lo, hi):
+           ends = np.stack([lo, hi]).reshape(2, 1)
+           return quantize_embeddings(x.reshape(-1, 1), "uint8", ranges=ends).reshape(x.shape)
+       check_quantizer(by_range(mine), grids=rq.UINT8, per_tensor=True)
+       """, _broken("R4", "with zero_point=offset_first, rounding=toward_zero or zero_point=offset_first, "
+                          "rounding=downward")),
     of("torch", "quantized_decomposed.quantize_per_tensor (PT2E)", "round(x * (1 / scale)) + zero point, clipped",
        "R3: the reciprocal", """
        import torch, torch.ao.quantization.fx._decomposed
@@ -220,7 +256,7 @@ QUANTIZERS = [
        infinity   +inf: code 0, -inf: code 0
        NaN        code 0
        subnormal  as other numbers
-       arrays     of any length and layout alike
+       arrays     alike in every length and layout asked
        narrow     no
        Nearest is division=in_float64, zero_point=before_rounding_in_float64, cast=wrapping
        """),

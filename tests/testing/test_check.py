@@ -135,7 +135,7 @@ WRONG: list[tuple[Callable[..., Any], str, str]] = [
     (never_lowest, "R1", "-128, exactly\nexpected   -128\ngot        -127"),
     (first_scale_for_all, "R12", "at index (0, 1)"), (in_place, "R2", "What was passed in was written to"),
     (as_floats, "R1", "got        an array of float32"), (flat, "R12", "expected   shape (1, 2)"),
-    (of_a_position, "R4", "at index ("), (failing, "R2", "raised RuntimeError: cannot quantize with zero point"),
+    (of_a_position, "R12", "at index ("), (failing, "R2", "raised RuntimeError: cannot quantize with zero point"),
     (half_added_up, "R4", "rounding=half_added"), (without_zero_point, "R2", "symmetric=True"),
     (per_tensor, "R12", "per_tensor=True"),
 ]

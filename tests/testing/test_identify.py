@@ -107,7 +107,7 @@ def named_again(convention: Convention, grid: Any, narrow: bool = False) -> None
     twins = (choices.before_rounding, choices.before_rounding_in_float64)
     if convention.zero_point in twins and convention.cast is choices.sum_through_int64:
         convention = convention._replace(cast=choices.through_int64)  # with nothing to add after the cast
-    assert convention in found.conventions and found.arrays == "of any length and layout alike"
+    assert convention in found.conventions and found.arrays == "alike in every length and layout asked"
     assert found.narrow == (narrow or grid == rq.IntGrid(grid.bits, narrow=True))
     assert found.nan == "the zero point"
     assert ("tells these apart" in str(found)) == (len(found.conventions) > 1)
@@ -212,7 +212,7 @@ def test_what_is_strange_is_not_named(name: str) -> None:
         return
     assert found.conventions == () and not found.proven
     assert f"Nearest is {nearest_one}; " in said
-    assert (found.arrays == "of any length and layout alike") == (line != "arrays")
+    assert (found.arrays == "alike in every length and layout asked") == (line != "arrays")
 
 
 @pytest.mark.slow
@@ -285,7 +285,7 @@ def test_an_array_that_is_refused_is_told_and_nothing_more() -> None:
 
     found = identify(not_empty)
     assert found.conventions == (Convention(),) and found.arrays.startswith(
-        "of any length and layout alike, except where it fails: IndexError: nothing to do\n    x=np.array([], ")
+        "alike in every length and layout asked, except where it fails: IndexError: nothing to do\n    x=np.array([], ")
 
 
 # ---------------------------------------------------------------------------------------------- arguments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ def add(commands: Commands) -> None:
         "training and train it again with quantization; print the table, write records and figures.")
     add = parser.add_argument
     add_runs(parser, seeds=10, quick=2, out="comparison")
-    add("--task", choices=("digits", "text"), help="what the network does: read digits (default), or predict the next "
-        "character of a text with a small language model (folder comparison-text)")
+    add("--task", metavar="T", help="what the network does: digits, reading them (default), or text, "
+        "predicting the next character with a small language model (folder comparison-text)")
     add("--text", metavar="FILE", help="with --task text: a text of yours, UTF-8 (default: the one in the package)")
     add("--generate", metavar="N", help="with --task text: print N characters that each model of seed 0 writes")
     add("--bits", nargs="+", metavar="B", help="widths of weights and activations, 2 to 16 (default 8 4 3 2, or none "
@@ -40,6 +41,8 @@ def add(commands: Commands) -> None:
     add("--grids", nargs="+", metavar="G", help="grids for both weights and activations: E4M3, E2M1, NF4 and so on")
     add("--formats", action="store_true", help="train nothing: the error of each number format on four kinds of data, "
         "with its bits per value (folder formats)")
+    add("--outliers", action="store_true", help="train nothing: one layer whose two outlier channels are up to 1,000 "
+        "times as large; static, per row, SmoothQuant, rotation (folder outliers)")
     add("--methods", nargs="+", metavar="M", help=f"which methods, or groups of them: {', '.join(groups())}; float is "
         "always there")
     add("--list-methods", action="store_true", help="say what each method does, and end")
@@ -56,23 +59,32 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .methods import about, all_methods, groups, takes
-    from .output import save
-    from .run import compare
-    from .table import table
-
-    if options.task == "text":
+    """Whichever comparison is asked for."""
+    task, = known("compare", "--task", [given(options.task, "digits")], dict.fromkeys(("digits", "text")), "--help says "
+                  "what they are")
+    if task == "text":
         from .text import command
 
         return command.run(options)
     if options.text or options.generate:
         raise arguments.error(ValueError, "refquant compare", "`--text` and `--generate` must stand with --task text",
-                              "the digits", "add --task text")
+                              "the task of reading digits", "add --task text")
     if options.list_methods:
+        from .methods import about, groups
+
         echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
         return 0
-    if options.formats:
-        return _formats(options)
+    alone = next((name for name in ALONE if getattr(options, name)), None)
+    return _alone(options, alone) if alone else _digits(options)
+
+
+def _digits(options: argparse.Namespace) -> int:
+    """The network that reads digits, by every method."""
+    from .methods import all_methods, takes
+    from .output import save
+    from .run import compare
+    from .table import table
+
     seeds, jobs, epochs = runs("compare", options, 10_000)
     plan = plan_of(options, epochs)
     if out := [name for name in plan.methods for grid in plan.grids if not takes(all_methods()[name], grid)]:
@@ -96,18 +108,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _formats(options: argparse.Namespace) -> int:
-    """The errors of the formats."""
-    from . import format_errors
+#: Option that trains nothing -> the module that measures, shows and saves.
+ALONE = {"formats": "format_errors", "outliers": "outlier_errors"}
 
-    apart = ("command", "run", "default_seeds", "default_out", "task", "formats", "list_methods", "out", "svg")
-    if more := [f"--{name}" for name, value in vars(options).items() if value and name not in apart]:
-        raise arguments.error(ValueError, "refquant compare", "`--formats` must stand alone, or with --out and --svg",
+
+def _alone(options: argparse.Namespace, name: str) -> int:
+    """What stands in the place of a comparison of networks."""
+    study = import_module(f".{ALONE[name]}", __package__)
+    apart = ("command", "run", "default_seeds", "default_out", "task", name, "list_methods", "out", "svg")
+    if more := [f"--{other}" for other, value in vars(options).items() if value and other not in apart]:
+        raise arguments.error(ValueError, "refquant compare", f"`--{name}` must stand alone, or with --out and --svg",
                               " ".join(more), "it trains no network, and takes its own data and seeds")
-    folder = writable_folder("refquant compare", given(options.out, "formats"))
-    records = format_errors.compare()
-    written = format_errors.save(records, folder, options.svg)
-    echo(fitted(format_errors.table(records)), f"\n{written}")
+    folder = writable_folder("refquant compare", given(options.out, name))
+    records = study.compare()
+    written = study.save(records, folder, options.svg)
+    echo(fitted(study.table(records)), f"\n{written}")
     return 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,16 +33,12 @@ FIGURES: dict[str, Callable[[Finished], Figure | None]] = {
 
 def save(records: Sequence[Record], plan: Plan, folder: Path, svg: bool = False) -> results.Written:
     """Write all files or none; the figures as SVG, too, if that is asked."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(Record.__annotations__))
-    writer.writeheader()
-    writer.writerows(records)
     say("figures: seed 0 once more, for a closer look")
     task, base = prepare(plan, 0)
     seen = Finished(summarize(records), task, [base, *networks(task)])
     drawn = {name: figure for name, draw in FIGURES.items() if (figure := draw(seen)) is not None}
     written = results.save("compare", folder, {
-        "comparison.csv": text.getvalue(),
+        "comparison.csv": results.csv(records, list(Record.__annotations__)),
         "comparison.json": json.dumps(list(records), indent=1, allow_nan=False) + "\n",
         **results.pictures("compare", drawn, svg)})
     clear()

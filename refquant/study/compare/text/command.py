@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,16 +50,13 @@ def run(options: argparse.Namespace) -> int:
 def save(records: Sequence[Record], first: Seed, anchors: Mapping[str, float], folder: Path,
          svg: bool = False) -> results.Written:
     """text.csv, text.json and the figures, all or none."""
-    rows, found = io.StringIO(newline=""), grouped(records)
-    writer = csv.DictWriter(rows, fieldnames=list(Record.__annotations__))
-    writer.writeheader()
-    writer.writerows(records)
+    found = grouped(records)
     drawn = {"text_bits.png": figures.bits_against_width(found, anchors),
              "text_channels.png": figures.channel_maxima(first["channels"]),
              "text_outliers.png": figures.outliers_against_cures(found),
              "text_training.png": figures.training_curves(first["curves"])}
     return results.save("compare --task text", folder, {
-        "text.csv": rows.getvalue(), "text.json": json.dumps(list(records), indent=1, allow_nan=False) + "\n",
+        "text.csv": results.csv(records), "text.json": json.dumps(list(records), indent=1, allow_nan=False) + "\n",
         **results.pictures("compare --task text", drawn, svg)})
 
 
