@@ -63,7 +63,7 @@ Does the training know? After training (PTQ): no. With it (QAT): yes, its gradie
 from __future__ import annotations
 
 from . import _start  # noqa: F401  # first: it takes care of Ctrl-C while the command line loads
-from . import methods, mlp
+from . import lm, methods, mlp
 from .rules import RULES
 from .grids import (E2M1, E2M3, E3M2, E4M3, E4M3FNUZ, E5M2, E5M2FNUZ, E8M0, INT2, INT4, INT8, INT16, INT32, NF4, UINT2,
                     UINT4, UINT8, UINT16, Codebook, FloatGrid, Grid, IntGrid)
@@ -96,5 +96,5 @@ __all__ = [
     "straight_through", "lsq", "integer_matmul", "quantize_multiplier", "requantize", "pack", "unpack",
     "mse", "sqnr_db", "max_abs_error", "gaussian_mse", "block_gaussian_mse",
     "gaussian_width", "laplace_width", "aciq_gaussian", "aciq_laplace", "octav", "entropy",
-    "methods", "mlp",
+    "methods", "mlp", "lm",
 ]

@@ -76,7 +76,7 @@ PARTS = {"verdicts": verdicts, "engines": rows}
 # ------------------------------------------------------------------------------------------------ the reference
 
 def modules() -> dict[str, ModuleType]:
-    return {"rq": rq, "rq.mlp": rq.mlp, "rq.methods": rq.methods, "refquant.testing": testing}
+    return {"rq": rq, "rq.mlp": rq.mlp, "rq.lm": rq.lm, "rq.methods": rq.methods, "refquant.testing": testing}
 
 
 def reference() -> str:

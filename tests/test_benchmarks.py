@@ -43,6 +43,22 @@ def test_gptq_and_its_sums_alone(load: Callable[[str], Any]) -> None:
 
 
 @pytest.mark.conformance
+def test_a_step_of_the_language_model_here_and_in_pytorch(load: Callable[[str], Any]) -> None:
+    needs("torch", "conformance")
+    module = load("lm_step")
+    model = module.lm.init(np.random.default_rng(0), module.SYMBOLS, module.lm.Sizes(8, 2, 6, 1))
+    codes = np.arange(100) % 72
+    ours = module.numpy_steps(model, codes, 3)().arrays
+    for fused in (True, False):  # the same model learns the same there
+        theirs = module.torch_steps(model, codes, 3, fused)()
+        assert set(theirs) == set(ours)
+        for name, a in ours.items():
+            np.testing.assert_allclose(theirs[name], a, atol=1e-3, err_msg=name)
+            assert not np.array_equal(a, model.arrays[name])
+    plausible(module.rows(rounds=2, steps=1, sizes=model.sizes), 2)
+
+
+@pytest.mark.conformance
 def test_products_here_and_in_onnxruntime(load: Callable[[str], Any]) -> None:
     needs("onnx", "conformance"), needs("onnxruntime", "conformance")
     plausible(load("matmul").rows(n=8, rounds=2, slow_rounds=1), 4)
@@ -86,12 +102,13 @@ def test_one_command_runs_them_all(load: Callable[[str], Any], tmp_path: Path, m
     everything, measure = load("all"), load("measure")
     one = [measure.Row("this", "that", [2.0, 2.0], [3.0, 5.0], 2)]
     for module, name in ((everything.matmul, "rows"), (everything.elementwise, "rows"), (everything.importing, "rows"),
-                         (everything.inference, "rows"), (everything.floats, "rows"), (everything.floats, "mx_rows")):
+                         (everything.inference, "rows"), (everything.floats, "rows"), (everything.floats, "mx_rows"),
+                         (everything.lm_step, "rows")):
         monkeypatch.setattr(module, name, lambda: one)
     monkeypatch.setattr(everything.qat_step, "row", lambda: one[0])
     monkeypatch.setattr(everything.elementwise, "memory", lambda: [("quantize", "1 MB", "2 MB: met")])
     monkeypatch.setattr(everything.elementwise, "scaling", lambda **_: [("quantize", "1.00", "1.00")])
     everything.main(tmp_path / "out")
     written = (tmp_path / "out" / "benchmarks.md").read_text()
-    assert written.count("| this | that | 2 | 4 | **2.00** | 1.75 to 2.25 | 2 | 2: met |") == 7
+    assert written.count("| this | that | 2 | 4 | **2.00** | 1.75 to 2.25 | 2 | 2: met |") == 8
     assert "VNNI" in written and "onnxruntime" in written

@@ -18,7 +18,8 @@ import pytest
 import refquant as rq
 
 ROOT = Path(rq.__file__).parent
-PUBLIC = [(f"{module.__name__}.{name}", getattr(module, name)) for module in (rq, rq.mlp) for name in module.__all__]
+PUBLIC = [(f"{module.__name__}.{name}", getattr(module, name)) for module in (rq, rq.mlp, rq.lm)
+          for name in module.__all__]
 DOCUMENTED = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thing) or inspect.isclass(thing)]
 
 

@@ -24,7 +24,11 @@ NARROW8 = IntGrid(8, narrow=True)
 
 
 class WeightRule(NamedTuple):
-    """How weights get parameters, each layer's from its own values: fit(clip(w, axis), grid), or so in blocks."""
+    """How weights get parameters, each layer's from its own values: fit(clip(w, axis), grid), or so in blocks.
+
+    >>> WeightRule(NARROW8, axis=0).params(np.ones((5, 3))).scale.shape
+    (1, 3)
+    """
 
     grid: Grid
     axis: Axis = None

@@ -224,7 +224,7 @@ def learned_steps_problem(net: Net, x: Reals, p: Reals, first: Sequence[AffinePa
 
     def gradient(theta: Reals, batch: Rows) -> Reals:
         dscales = np.zeros_like(flat)
-        through = [_learned(scale, dscales[i], at, gain)
+        through = [learned(scale, dscales[i], at, gain)
                    for scale, i, at, gain in zip(steps(theta), scales_at, first, gains)]
         weights_biases = unflatten(theta[:end], net.sizes)
         return np.concatenate([loss_gradient(*weights_biases, x[batch], p[batch], through[n:], through[:n]), dscales])
@@ -237,8 +237,8 @@ def learned_steps_problem(net: Net, x: Reals, p: Reals, first: Sequence[AffinePa
     return Problem(np.concatenate([flatten(net), flat]), gradient, quantized)
 
 
-def _learned(scale: Reals, dscale: Reals, at: AffineParams, gain: float) -> Through:
-    """Fake quantization by a learned scale, whose gradient the pullback leaves in dscale."""
+def learned(scale: Reals, dscale: Reals, at: AffineParams, gain: float | Reals) -> Through:
+    """Fake quantization by a learned scale, whose gradient times gain the pullback leaves in dscale."""
     def through(v: Reals) -> tuple[Reals, Pullback]:
         v_hat, both = lsq(v, scale, at.zero_point, at.grid)
 

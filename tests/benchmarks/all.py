@@ -16,6 +16,7 @@ import floats
 import gptq
 import importing
 import inference
+import lm_step
 import matmul
 import qat_step
 
@@ -38,7 +39,7 @@ def processor() -> str:
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows = [*matmul.rows(), *elementwise.rows(), *floats.rows(), *floats.mx_rows(), *importing.rows(),
-            *inference.rows(), qat_step.row(), *gptq.rows()]
+            *inference.rows(), qat_step.row(), *lm_step.rows(), *gptq.rows()]
     packages = ("numpy", "ml_dtypes", "onnx", "onnxruntime", "torch", "torchao")
     peers = ", ".join(f"{name} {version(name)}" for name in packages)
     scaling = elementwise.scaling(picture=folder / "linear.png")

@@ -27,11 +27,15 @@ def add(commands: Commands) -> None:
     from .methods import groups
 
     parser = commands.add_parser("compare", help="float, PTQ and QAT of one network on real data", examples=(
-        "refquant compare --formats", "refquant compare --quick --methods pairs --grids E4M3,E2M1"),
-        description="Train a small network on handwritten digits, quantize it after training and train it again with "
-        "quantization; print the table, write records and figures.")
+        "refquant compare --quick --methods pairs --grids E4M3,E2M1", "refquant compare --task text --quick"),
+        description="Train a small network on handwritten digits (or a language model on a text), quantize it after "
+        "training and train it again with quantization; print the table, write records and figures.")
     add = parser.add_argument
     add_runs(parser, seeds=10, quick=2, out="comparison")
+    add("--task", metavar="T", help="what the network does: digits, reading them (default), or text, "
+        "predicting the next character with a small language model (folder comparison-text)")
+    add("--text", metavar="FILE", help="with --task text: a text of yours, UTF-8 (default: the one in the package)")
+    add("--generate", metavar="N", help="with --task text: print N characters that each model of seed 0 writes")
     add("--bits", nargs="+", metavar="B", help="widths of weights and activations, 2 to 16 (default 8 4 3 2, or none "
         "with --grids)")
     add("--grids", nargs="+", metavar="G", help="grids for both weights and activations: E4M3, E2M1, NF4 and so on")
@@ -55,16 +59,32 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .methods import about, all_methods, groups, takes
+    """Whichever comparison is asked for."""
+    task, = known("compare", "--task", [given(options.task, "digits")], dict.fromkeys(("digits", "text")), "--help says "
+                  "what they are")
+    if task == "text":
+        from .text import command
+
+        return command.run(options)
+    if options.text or options.generate:
+        raise arguments.error(ValueError, "refquant compare", "`--text` and `--generate` must stand with --task text",
+                              "the task of reading digits", "add --task text")
+    if options.list_methods:
+        from .methods import about, groups
+
+        echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
+        return 0
+    alone = next((name for name in ALONE if getattr(options, name)), None)
+    return _alone(options, alone) if alone else _digits(options)
+
+
+def _digits(options: argparse.Namespace) -> int:
+    """The network that reads digits, by every method."""
+    from .methods import all_methods, takes
     from .output import save
     from .run import compare
     from .table import table
 
-    if options.list_methods:
-        echo(listed(about()), "\nGroups:", listed({name: ", ".join(methods) for name, methods in groups().items()}))
-        return 0
-    if alone := [name for name in ALONE if getattr(options, name)]:
-        return _alone(options, alone[0])
     seeds, jobs, epochs = runs("compare", options, 10_000)
     plan = plan_of(options, epochs)
     if out := [name for name in plan.methods for grid in plan.grids if not takes(all_methods()[name], grid)]:
@@ -95,7 +115,7 @@ ALONE = {"formats": "format_errors", "outliers": "outlier_errors"}
 def _alone(options: argparse.Namespace, name: str) -> int:
     """What stands in the place of a comparison of networks."""
     study = import_module(f".{ALONE[name]}", __package__)
-    apart = ("command", "run", "default_seeds", "default_out", name, "list_methods", "out", "svg")
+    apart = ("command", "run", "default_seeds", "default_out", "task", name, "list_methods", "out", "svg")
     if more := [f"--{other}" for other, value in vars(options).items() if value and other not in apart]:
         raise arguments.error(ValueError, "refquant compare", f"`--{name}` must stand alone, or with --out and --svg",
                               " ".join(more), "it trains no network, and takes its own data and seeds")
