@@ -58,9 +58,9 @@ def read(path: str | Path) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as cause:
-        raise arguments.error(ValueError, "read", "the text must be a readable file in UTF-8", f"{str(path)!r} "
-                              f"({getattr(cause, 'strerror', None) or cause})",
-                              "convert it: iconv -f ENCODING -t UTF-8") from cause
+        why = f"{str(path)!r} ({getattr(cause, 'strerror', None) or cause})"
+        raise arguments.error(ValueError, "read", "the text must be a readable file in UTF-8", why,
+                              "convert it: iconv -t UTF-8") from cause
 
 
 def split(text: str, seed: int, context: int = 64) -> Split:

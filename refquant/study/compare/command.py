@@ -60,8 +60,8 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Whichever comparison is asked for."""
-    task, = known("compare", "--task", [given(options.task, "digits")], dict.fromkeys(("digits", "text")), "--help says "
-                  "what they are")
+    task, = known("compare", "--task", [given(options.task, "digits")], {"digits": 0, "text": 0}, "--help says what "
+                  "they are")
     if task == "text":
         from .text import command
 
