@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     add("--only", metavar="PATTERN", help="arrays whose name matches: 'layers.*.q_proj'")
     add("--all", action="store_true", help="every scheme of every array, too")
     add("--exact", action="store_true", help="measure large arrays on all values")
-    add("--rules", nargs="+", metavar="R", help="clipping rules to try besides, on arrays of up to 262,144 values: "
+    add("--rules", nargs="+", metavar="R", help="clipping rules to try besides, on arrays of up to 524,288 values: "
         "mse_optimal, percentile and so on")
     add("--skip-nonfinite", action="store_true", help="NaN and infinities count as 0, instead of being refused")
     add("--out", metavar="DIR", help="folder for the files (default inspection, or inspection-2 where it is taken)")

@@ -53,9 +53,10 @@ class Matrix(NamedTuple):
         return [a for a, n in sorted(shape.items()) if 1 < n < self.cells.size and (few or (a in named and n >= 8))]
 
     def blocks(self, size: int) -> list[int]:
-        """The axes along which blocks of this size lie."""
-        return [self.axes[-1]] * (len(self.tail) == 1 and self.tail[0] >= size) + [self.axes[0]] * (
-            len(self.lead) == len(self.tail) == 1 and self.lead[0] >= size)
+        """The axes along which blocks of this size lie, the last first."""
+        ends = ([-1] if len(self.tail) == 1 and self.tail[0] >= size else []) + (
+            [0] if len(self.lead) == len(self.tail) == 1 and self.lead[0] >= size else [])
+        return sorted((self.axes[i] for i in ends), reverse=True)
 
     def _place(self, axis: int) -> tuple[int, int, tuple[int, ...]]:
         """0 for rows or 1 for columns, the axis among those, and their shape."""
@@ -141,7 +142,7 @@ def _strip(m: Matrix, wide: int, place: tuple[int, int]) -> tuple[Any, Any, Real
     v = m.decode(m.cells[place[0]:place[0] + m.tile[0], place[1]:place[1] + wide])
     m.forget()
     bad, at = np.zeros(3, np.int64), None
-    if not np.isfinite(v.min() + v.max()):
+    if not np.isfinite([v.min(), v.max()]).all():
         good = np.isfinite(v)
         bad = np.array([np.isnan(v).sum(), (v == np.inf).sum(), (v == -np.inf).sum()])
         at, v = (np.argwhere(~good)[0] if bad.any() else None), np.where(good, v, 0)

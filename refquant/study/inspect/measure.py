@@ -20,6 +20,7 @@ from ...clipping.statistics import unit_of
 from .matrix import PIECE, Matrix, Seen
 from .schemes import CLIPS, Scheme
 
+SAMPLE = 2**19  # values of a larger array that are measured, unless all are
 NOTHING = 2.0**-24  # a channel whose values are all below this share of the largest counts as 0 already
 Range = tuple[Reals, Reals]
 
@@ -79,17 +80,27 @@ def subject(m: Matrix, shape: tuple[int, ...], seen: Seen, exact: bool) -> Subje
     tiles, most = m.tiles, max(1, PIECE // math.prod(m.tile))
     found = Subject(m, shape, seen, unit_of(*seen.ends), ranges,
                     [Stack(tiles[i:i + most], np.ones(len(tiles[i:i + most]))) for i in range(0, len(tiles), most)])
-    if not exact and len(tiles) > most:
-        size = np.square(seen.largest.astype(np.float64) / max(float(seen.largest.max()), 1e-300))
-        size = size / max(float(size.mean()), 1e-300) + 1
-        chance = np.minimum(1, most * size / size.sum())
+    if not exact and len(tiles) * math.prod(m.tile) > SAMPLE:
+        chance = _chances(m, seen, SAMPLE // math.prod(m.tile))
         order = np.random.default_rng(0).permutation(len(tiles))
         steps = np.cumsum(chance[order]) + 0.5
         taken = np.sort(order[np.floor(steps) > np.floor(steps - chance[order])])
         found = found._replace(stacks=[Stack([tiles[i] for i in taken], 1 / chance[taken])], sampled=True)
-    if len(found.stacks) == 1:
-        found = found._replace(stacks=[found.stacks[0]._replace(x=found.read(found.stacks[0]))])
-    return found
+    held = found.sampled or len(tiles) * math.prod(m.tile) <= SAMPLE
+    return found._replace(stacks=[s._replace(x=found.read(s)) for s in found.stacks]) if held else found
+
+
+def _chances(m: Matrix, seen: Seen, most: int) -> NDArray[np.float64]:
+    """How likely each tile is sampled, to have `most` of them: by its largest value and those of its rows and columns,
+    which say how coarse their steps are."""
+    top = max(float(seen.largest.max()), 1e-300)
+    of_each = [np.square(np.maximum(-lo, hi).astype(np.float64) / top) for lo, hi in zip(seen.lo, seen.hi, strict=True)]
+    rows, columns = (np.add.reduceat(v, range(0, len(v), n)) for v, n in zip(of_each, m.tile, strict=True))
+    shape = len(rows), len(columns)
+    parts = [np.square(seen.largest.astype(np.float64) / top), np.broadcast_to(rows[:, None], shape).ravel(),
+             np.broadcast_to(columns, shape).ravel()]
+    size = 1 + sum(part / max(float(part.mean()), 1e-300) for part in parts)
+    return np.minimum(1, most * size / size.sum())
 
 
 def measured(s: Subject, rules: Sequence[str], scheme: Scheme) -> list[Measured]:
@@ -98,7 +109,7 @@ def measured(s: Subject, rules: Sequence[str], scheme: Scheme) -> list[Measured]
     tried = [scheme]
     if scheme.integer:
         clip = best_clip(s, scheme)
-        whole = scheme.block is None and s.m.cells.size <= PIECE
+        whole = scheme.block is None and s.m.cells.size <= SAMPLE
         tried += [scheme._replace(clip=clip)] * (clip < 1) + [scheme._replace(rule=rule) for rule in rules if whole]
     return [measure(s, each) for each in tried]
 
@@ -132,9 +143,9 @@ def measure(s: Subject, scheme: Scheme) -> Measured:
                 at = _indices(stack.places, k, part.shape[1])
                 each += np.bincount(at.ravel(), (part * stack.weights[:, None]).ravel(), len(each) + part.shape[1])[
                     :len(each)]
-    size, bits = scheme.nbytes(s.shape), 8 / math.prod(s.shape)
+    size = scheme.nbytes(s.shape)
     sqnr = decibels(float(noise[0].sum()), float(signal[0].sum()))
-    return Measured(scheme, size, size * bits, sqnr, *_of_channels(s, sqnr, noise, signal, alive), s.sampled)
+    return Measured(scheme, size, 8 * size / math.prod(s.shape), sqnr, *_of_channels(s, sqnr, noise, signal, alive), s.sampled)
 
 
 def _of_channels(s: Subject, sqnr: float, noise: Sequence[Reals], signal: Sequence[Reals],

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from ... import arguments
 from ...clipping import CLIPPING_RULES
 from ..jobs import clear, show
-from .matrix import PIECE, Matrix, look, matrix, side_by_side
-from .measure import Measured, measure, measured, subject
+from .matrix import Matrix, look, matrix, side_by_side
+from .measure import SAMPLE, Measured, measure, measured, subject
 from .recommend import choose, engines, reason
 from .schemes import names, schemes
 from .stored import Tensor, in_memory, numpy_float
@@ -113,7 +113,7 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], *, bits: Sequen
         formats: names of formats to recommend of; None: of integers, while all are tried.
         only: a pattern of whole names, `model.layers.*.q_proj.weight`; where none fits, of parts, `layers.*.q_proj`.
         exact: measure large arrays on all values, not on a sample.
-        rules: names of refquant.clipping.CLIPPING_RULES, tried besides on arrays of at most 262,144 values.
+        rules: names of refquant.clipping.CLIPPING_RULES, tried besides on arrays of at most 524,288 values.
         skip_nonfinite: NaN and infinities count as 0, instead of being refused.
 
     Weights whose columns differ want a scale for each column:
@@ -172,7 +172,7 @@ def inspected(where: str, file: str, found: Sequence[Tensor], left_out: dict[str
         raise arguments.error(ValueError, where, "`only` must match an array's name", repr(options.only),
                               f"the first is {found[0].name!r}" if found else "give arrays")
     large = [t for t in chosen if len(t.shape) > 1 and t.size >= SMALL] or chosen
-    works = [min(t.size, PIECE) * 400 + t.size * (40 if options.exact else 1) * 13 for t in large]
+    works = [min(t.size, SAMPLE) * 400 + t.size * (40 if options.exact else 1) * 13 for t in large]
     records, began = [], time.perf_counter()
     try:
         for i, tensor in enumerate(large):

@@ -29,6 +29,7 @@ class Scheme(NamedTuple):
     block: int | None = None
     clip: float = 1.0
     rule: str = "minmax"
+    scale_bits: int = 32
 
     @property
     def name(self) -> str:
@@ -51,10 +52,9 @@ class Scheme(NamedTuple):
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
         """Codes, scales in their own format, and zero points with as many bits as codes."""
-        one, size, n = np.ones((), np.float32), math.prod(shape), shape[self.axis] if self.axis is not None else 1
+        size, n = math.prod(shape), shape[self.axis] if self.axis is not None else 1
         scales = n if not self.block else size // n * -(-n // self.block)
-        bits = size * self.grid.bits, scales * scale_bits(self.fit(-one, one, self.grid)), (
-            scales * self.grid.bits * self.affine)
+        bits = size * self.grid.bits, scales * self.scale_bits, scales * self.grid.bits * self.affine
         return sum(-(-n // 8) for n in bits)
 
 
@@ -69,11 +69,15 @@ def schemes(m: Matrix, bits: int, lo: Reals, hi: Reals) -> Iterator[Scheme]:
     for axis in (None, *m.channels):
         yield from (Scheme(name, grid, fit, axis) for name, grid, fit, _ in integers)
     for size in BLOCKS:
-        yield from (Scheme(name, grid, fit, axis, size) for axis in m.blocks(size) for name, grid, _, fit in integers)
+        yield from (Scheme(name, grid, fit, axis, size, scale_bits=16) for axis in m.blocks(size)
+                    for name, grid, _, fit in integers)
+    one = np.ones((), np.float32)
     for name, f in FORMATS.items():
         if f.grid.bits == bits and not name.startswith("int"):
             axes = (None, *m.channels) if f.block is None else m.blocks(f.block)
-            yield from (Scheme(name.split("/")[0], f.grid, f.over(lo, hi).fit, axis, f.block) for axis in axes)
+            each = scale_bits(f.fit(-one, one, f.grid))
+            yield from (Scheme(name.split("/")[0], f.grid, f.over(lo, hi).fit, axis, f.block, scale_bits=each)
+                        for axis in axes)
 
 
 def names(bits: int) -> list[str]:

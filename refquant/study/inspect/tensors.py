@@ -10,6 +10,7 @@ import math
 import shutil
 import struct
 import tempfile
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -90,9 +91,10 @@ def _of_file(where: str, file: Path) -> Found:
         stream.seek(0)
         if start.startswith(MAGIC):
             header = read_header(where, file.name, stream)
+            if header.unfit:
+                return [], {file.stem: header.unfit}
             _whole(where, file.name, header, file.stat().st_size)
-            return ([], {file.stem: header.unfit}) if header.unfit else (
-                [Tensor(file.stem, header.shape, header.stored, partial(_mapped, file, header))], {})
+            return [Tensor(file.stem, header.shape, header.stored, partial(_mapped, file, header))], {}
     if (kind := foreign(file, start)):
         raise arguments.error(ValueError, where, rule, f"{file.name!r}, {FOREIGN[kind].name}", "this line converts it: "
                               f"{line(kind, file)}  # needs {FOREIGN[kind].needs}")
@@ -146,7 +148,7 @@ def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
             shape, fortran, dtype = read(start)
         if not all(type(n) is int and n >= 0 for n in shape):
             raise ValueError(f"the shape {shape}")
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError, OverflowError) as cause:
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError, tokenize.TokenError) as cause:
         raise arguments.error(ValueError, where, f"{name!r} must have a .npy header that NumPy can read",
                               arguments.shown(str(cause)), "it is truncated or damaged; write it again") from cause
     return Header(dtype, fortran, shape, start.tell())
