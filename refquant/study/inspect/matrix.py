@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arguments import Codes, Reals, quiet
+from ...arguments import Reals
 from .stored import Raw
 
 TILE = 128  # the largest block is as long
@@ -102,13 +102,12 @@ def matrix(raw: Raw, decode: Callable[[Raw], Reals], forget: Callable[[], object
 
 
 class Seen(NamedTuple):
-    """What a pass over all values finds: ranges of rows and of columns, tiles' max|x|, what is not finite."""
+    """What a pass over all values finds: ranges of rows and of columns, tiles' max|x|, how many are not finite."""
 
     lo: list[Reals]
     hi: list[Reals]
     largest: Reals
-    bad: Codes  # how many are NaN, inf, -inf
-    first: tuple[int, ...] | None  # of those
+    bad: int
 
     @property
     def ends(self) -> tuple[Reals, Reals]:
@@ -116,46 +115,31 @@ class Seen(NamedTuple):
         return self.lo[0].min(), self.hi[0].max()
 
 
-@quiet
 def look(m: Matrix) -> Seen:
     """One pass over all values."""
     h, w = m.tile
     wide = w * max(1, PIECE // (h * w))
     strips = [(i, j) for i in range(0, m.cells.shape[0], h) for j in range(0, m.cells.shape[1], wide)]
     dtype = m.decode(m.cells[:1, :1]).dtype
-    low, high = ([np.full(n, end, dtype) for n in m.cells.shape] for end in (np.inf, -np.inf))
-    seen, largest = Seen(low, high, np.zeros(0, dtype), np.zeros(3, np.int64), None), []
-    work: Callable[[tuple[int, int]], Any] = partial(_strip, m, wide)
-    for place, (lo, hi, tops, bad, at) in zip(strips, side_by_side(work, strips), strict=True):
+    lo, hi = ([np.full(n, end, dtype) for n in m.cells.shape] for end in (np.inf, -np.inf))
+    largest, bad = list[Reals](), 0
+    work: Callable[[tuple[int, int]], tuple[list[Reals], list[Reals], int]] = partial(_strip, m, wide)
+    for place, (low, high, wrong) in zip(strips, side_by_side(work, strips), strict=True):
         for k, start in enumerate(place):
-            for whole, of_strip, merge in ((seen.lo[k], lo[k], np.minimum), (seen.hi[k], hi[k], np.maximum)):
-                part = whole[start:start + len(of_strip)]
-                merge(part, of_strip, out=part)
-        largest.append(tops)
-        first = seen.first if at is None or seen.first else _index(m, place, at)
-        seen = seen._replace(bad=seen.bad + bad, first=first)
-    return seen._replace(largest=np.concatenate(largest))
+            part = slice(start, start + len(low[k]))
+            lo[k][part], hi[k][part] = np.minimum(lo[k][part], low[k]), np.maximum(hi[k][part], high[k])
+        largest.append(np.maximum.reduceat(np.maximum(-low[1], high[1]), range(0, len(low[1]), w)))
+        bad += wrong
+    return Seen(lo, hi, np.concatenate(largest), bad)
 
 
-def _strip(m: Matrix, wide: int, place: tuple[int, int]) -> tuple[Any, Any, Reals, Codes, Any]:
-    """The same of one strip of tiles."""
+def _strip(m: Matrix, wide: int, place: tuple[int, int]) -> tuple[list[Reals], list[Reals], int]:
+    """The ranges of the rows and columns of one strip of tiles, and how many values are not finite."""
     v = m.decode(m.cells[place[0]:place[0] + m.tile[0], place[1]:place[1] + wide])
     m.forget()
-    bad, at = np.zeros(3, np.int64), None
-    if not np.isfinite([v.min(), v.max()]).all():
-        good = np.isfinite(v)
-        bad = np.array([np.isnan(v).sum(), (v == np.inf).sum(), (v == -np.inf).sum()])
-        at, v = (np.argwhere(~good)[0] if bad.any() else None), np.where(good, v, 0)
-    lo, hi = ([f(v, axis=axis) for axis in (1, 0)] for f in (np.min, np.max))
-    tops = np.maximum.reduceat(np.maximum(-lo[1], hi[1]), range(0, v.shape[1], m.tile[1]))
-    return lo, hi, tops, bad, at
-
-
-def _index(m: Matrix, place: tuple[int, int], at: Codes) -> tuple[int, ...]:
-    """The index in the array of a place in a strip."""
-    flat = (place[0] + int(at[0])) * m.cells.shape[1] + place[1] + int(at[1])
-    found = np.unravel_index(flat, m.lead + m.tail)
-    return tuple(int(found[m.axes.index(a)]) for a in sorted(m.axes))
+    good = np.isfinite(v)
+    v = v if good.all() else np.where(good, v, v.dtype.type(0))
+    return [v.min(axis=1), v.min(axis=0)], [v.max(axis=1), v.max(axis=0)], int(v.size - good.sum())
 
 
 def side_by_side(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:

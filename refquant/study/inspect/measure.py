@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,12 +65,14 @@ class Subject(NamedTuple):
     unit: Reals
     ranges: dict[int | None, Range]
     stacks: list[Stack]
+    signal: list[Reals]
     sampled: bool = False
 
     def read(self, stack: Stack) -> Reals:
-        return self.m.stack(stack.places, bool(self.seen.bad.any())) if stack.x is None else stack.x
+        return self.m.stack(stack.places, self.seen.bad > 0) if stack.x is None else stack.x
 
 
+@quiet
 def subject(m: Matrix, shape: tuple[int, ...], seen: Seen, exact: bool) -> Subject:
     """What is measured of an array: all of it, or of a large one a sample of tiles, systematic in a random order."""
     ranges: dict[int | None, Range] = {None: seen.ends}
@@ -79,7 +81,8 @@ def subject(m: Matrix, shape: tuple[int, ...], seen: Seen, exact: bool) -> Subje
                         m.laid(axis, m.of_channels(axis, seen.hi, np.max)))
     tiles, most = m.tiles, max(1, PIECE // math.prod(m.tile))
     found = Subject(m, shape, seen, unit_of(*seen.ends), ranges,
-                    [Stack(tiles[i:i + most], np.ones(len(tiles[i:i + most]))) for i in range(0, len(tiles), most)])
+                    [Stack(tiles[i:i + most], np.ones(len(tiles[i:i + most]))) for i in range(0, len(tiles), most)],
+                    [np.zeros(n) for n in m.cells.shape])
     if not exact and len(tiles) * math.prod(m.tile) > SAMPLE:
         chance = _chances(m, seen, SAMPLE // math.prod(m.tile))
         order = np.random.default_rng(0).permutation(len(tiles))
@@ -87,7 +90,19 @@ def subject(m: Matrix, shape: tuple[int, ...], seen: Seen, exact: bool) -> Subje
         taken = np.sort(order[np.floor(steps) > np.floor(steps - chance[order])])
         found = found._replace(stacks=[Stack([tiles[i] for i in taken], 1 / chance[taken])], sampled=True)
     held = found.sampled or len(tiles) * math.prod(m.tile) <= SAMPLE
-    return found._replace(stacks=[s._replace(x=found.read(s)) for s in found.stacks]) if held else found
+    if held:
+        found = found._replace(stacks=[s._replace(x=found.read(s)) for s in found.stacks])
+    for stack in found.stacks:
+        _add(found.signal, stack, _square(found.read(stack), found.unit))
+    return found
+
+
+def _add(sums: Sequence[Reals], stack: Stack, values: NDArray[Any]) -> None:
+    """What tiles hold, added to the sums of rows and of columns; of booleans whether there is any."""
+    for k, each in enumerate(sums):
+        part = values.any(axis=2 - k) if values.dtype == bool else values.sum(axis=2 - k, dtype=np.float64)
+        at, weighed = _indices(stack.places, k, part.shape[1]), part * stack.weights[:, None]
+        each += np.bincount(at.ravel(), weighed.ravel(), len(each) + part.shape[1])[:len(each)]
 
 
 def _chances(m: Matrix, seen: Seen, most: int) -> NDArray[np.float64]:
@@ -99,8 +114,8 @@ def _chances(m: Matrix, seen: Seen, most: int) -> NDArray[np.float64]:
     shape = len(rows), len(columns)
     parts = [np.square(seen.largest.astype(np.float64) / top), np.broadcast_to(rows[:, None], shape).ravel(),
              np.broadcast_to(columns, shape).ravel()]
-    size = 1 + sum(part / max(float(part.mean()), 1e-300) for part in parts)
-    return np.minimum(1, most * size / size.sum())
+    size = 1 + np.sum([part / max(float(part.mean()), 1e-300) for part in parts], axis=0)
+    return np.asarray(np.minimum(1, most * size / size.sum()))
 
 
 def measured(s: Subject, rules: Sequence[str], scheme: Scheme) -> list[Measured]:
@@ -132,30 +147,25 @@ def best_clip(s: Subject, scheme: Scheme) -> float:
 @quiet
 def measure(s: Subject, scheme: Scheme) -> Measured:
     """The scheme on all stacks."""
-    noise, signal, alive = ([np.zeros(n) for n in s.m.cells.shape] for _ in range(3))
+    noise, alive = ([np.zeros(n) for n in s.m.cells.shape] for _ in range(2))
     ranges = _by_rule(s, scheme) if scheme.rule != "minmax" else s.ranges.get(scheme.axis)
     for stack in s.stacks:
         x = s.read(stack)
         x_hat = _x_hat(s, scheme, stack, x, ranges)
-        for sums, values in ((alive, x_hat != 0), (noise, _square(x_hat - x, s.unit)), (signal, _square(x, s.unit))):
-            for k, each in enumerate(sums):
-                part = values.any(axis=2 - k) if values.dtype == bool else values.sum(axis=2 - k, dtype=np.float64)
-                at = _indices(stack.places, k, part.shape[1])
-                each += np.bincount(at.ravel(), (part * stack.weights[:, None]).ravel(), len(each) + part.shape[1])[
-                    :len(each)]
-    size = scheme.nbytes(s.shape)
-    sqnr = decibels(float(noise[0].sum()), float(signal[0].sum()))
-    return Measured(scheme, size, 8 * size / math.prod(s.shape), sqnr, *_of_channels(s, sqnr, noise, signal, alive), s.sampled)
+        _add(alive, stack, x_hat != 0)
+        _add(noise, stack, _square(x_hat - x, s.unit))
+    size, sqnr = scheme.nbytes(s.shape), decibels(float(noise[0].sum()), float(s.signal[0].sum()))
+    return Measured(scheme, size, 8 * size / math.prod(s.shape), sqnr, *_of_channels(s, sqnr, noise, alive), s.sampled)
 
 
-def _of_channels(s: Subject, sqnr: float, noise: Sequence[Reals], signal: Sequence[Reals],
+def _of_channels(s: Subject, sqnr: float, noise: Sequence[Reals],
                  alive: Sequence[Reals]) -> tuple[float, float, tuple[int, int] | None, dict[int, int]]:
     """Channels alike, the worst, its place, and how many of each axis become all 0."""
     least = NOTHING * float(max(map(abs, s.seen.ends)))
     largest = [np.maximum(-lo, hi) for lo, hi in zip(s.seen.lo, s.seen.hi, strict=True)]
     alike, worst, place, zeroed = sqnr, sqnr, None, {}
     for axis in s.m.channels:
-        n, power, lives = (s.m.of_channels(axis, v, np.sum) for v in (noise, signal, alive))
+        n, power, lives = (s.m.of_channels(axis, v, np.sum) for v in (noise, s.signal, alive))
         real = (power > 0) & (s.m.of_channels(axis, largest, np.max) > least)
         ratio = np.where(real, n, 0) / np.where(real, power, 1)
         at = int(np.argmax(ratio))

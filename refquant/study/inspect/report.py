@@ -126,12 +126,10 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], *, bits: Sequen
     'one scale for all makes 17 channels all 0; axis 0 makes 15 channels all 0; finer scales gain less than they cost'
 
     Raises:
-        ValueError: NaN or infinities, no data, unknown names, bits out of range; what the command says of files.
-        TypeError: integers, complex or other dtypes.
+        ValueError: NaN or infinities, no floats, unknown names, bits out of range; what the command says of files.
     """
     where = "inspect_arrays"
-    options = Options(tuple(bits), None if formats is None else tuple(formats), only, exact, tuple(rules),
-                      skip_nonfinite)
+    options = Options(bits, formats, only, exact, rules, skip_nonfinite)
     if isinstance(source, str | Path):
         found, left_out = tensors(where, source)
         return inspected(where, Path(source).name, found, left_out, options, Path("."))
@@ -140,12 +138,10 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], *, bits: Sequen
 
 def _tensor(where: str, name: str, x: ArrayLike) -> Tensor:
     a = arguments.array(where, x, "x")
-    if a.dtype not in (np.float16, np.float32, np.float64):
-        raise arguments.error(TypeError, where, f"{name!r} must be float16, float32 or float64", f"dtype {a.dtype}",
-                              "convert it first, for example np.asarray(x, np.float32)")
-    if not a.size or a.ndim > 63:
-        raise arguments.error(ValueError, where, f"{name!r} must hold data, on at most 63 axes", f"shape {a.shape}",
-                              "leave empty arrays out")
+    if a.dtype not in (np.float16, np.float32, np.float64) or not a.size or a.ndim > 63:
+        raise arguments.error(ValueError, where, f"{name!r} must be float16, float32 or float64, hold data, and have "
+                              "at most 63 axes", f"{a.dtype} of shape {a.shape}",
+                              "np.asarray(x, np.float32) makes floats")
     return Tensor(name, a.shape, numpy_float(a.dtype), partial(in_memory, a))
 
 
@@ -153,12 +149,11 @@ def checked(where: str, options: Options) -> Options:
     """The options, which need no array to be judged."""
     bits = sorted({arguments.whole(where, n, "bits", 2, 16) for n in options.bits}, reverse=True)
     known = {name.lower(): name for n in bits for name in names(n)}
-    for option, given, all_names in (("formats", [name.lower() for name in options.formats or ()], known),
-                                     ("rules", options.rules, dict(zip(CLIPPING_RULES, CLIPPING_RULES, strict=True)))):
-        for name in given:
-            if name not in all_names:
-                raise arguments.error(ValueError, where, f"`{option}` must have known names, of formats with the bits "
-                                      "that are asked for", repr(name), ", ".join(all_names.values()))
+    rules = {name: name for name in CLIPPING_RULES}
+    for option, given, all_names in (("formats", options.formats or (), known), ("rules", options.rules, rules)):
+        if unknown := [name for name in given if name.lower() not in all_names]:
+            raise arguments.error(ValueError, where, f"`{option}` must have known names, of formats with the bits that "
+                                  "are asked for", repr(unknown[0]), ", ".join(all_names.values()))
     return options._replace(bits=bits, formats=options.formats and [known[name.lower()] for name in options.formats])
 
 
@@ -184,19 +179,16 @@ def inspected(where: str, file: str, found: Sequence[Tensor], left_out: dict[str
                 records.append(_record(where, tensor, matrix(raw, tensor.stored.decode, forget), options, told))
     finally:
         clear()
-    large_names = {id(t) for t in large}
-    return Report(file, options, records, {t.name: t.nbytes for t in chosen if id(t) not in large_names}, left_out)
+    return Report(file, options, records, {t.name: t.nbytes for t in chosen if t not in large}, left_out)
 
 
 def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[float], None]) -> Record:
     told(0.01)
     seen = look(m)
-    bad = int(np.sum(seen.bad))
-    if bad and not options.skip_nonfinite:
+    if seen.bad and not options.skip_nonfinite:
         hint = "--skip-nonfinite" if where.startswith("refquant") else "skip_nonfinite=True"
-        raise arguments.error(ValueError, where, f"the values of {t.name!r} must be finite", "{:,} NaN, {:,} inf and "
-                              "{:,} -inf".format(*seen.bad) + f" among {t.size:,}, the first at index {seen.first}",
-                              f"{hint} takes them as 0")
+        raise arguments.error(ValueError, where, f"the values of {t.name!r} must be finite", f"{seen.bad:,} NaN or "
+                              f"infinities among {t.size:,}", f"{hint} takes them as 0")
     subj = subject(m, t.shape, seen, options.exact)
     full = partial(measure, subject(m, t.shape, seen, True)) if subj.sampled else None
     rows: list[Measured] = []
@@ -210,4 +202,4 @@ def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[
         recommended[bits] = Best(best, reason(best, results), engines(best.scheme))
         rows += [best if r.scheme == best.scheme else r for r in results]
     lo, hi = map(float, seen.ends)
-    return Record(t.name, t.shape, t.stored.name, t.size, t.nbytes, lo, hi, bad, rows, recommended)
+    return Record(t.name, t.shape, t.stored.name, t.size, t.nbytes, lo, hi, seen.bad, rows, recommended)

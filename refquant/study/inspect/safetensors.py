@@ -84,15 +84,12 @@ def folder(where: str, path: Path) -> Found:
 
 def _inside(where: str, path: Path, part: str) -> Path:
     """A file of the folder itself; a link may lead to the blobs of a hub's cache, and nowhere else."""
-    file, real = path / part, (path / part).resolve()
-    cache = path.resolve().parent.parent / "blobs" if path.resolve().parent.name == "snapshots" else path.resolve()
-    if Path(part).name != part or "\\" in part or not part or real.parent not in (path.resolve(), cache):
-        raise arguments.error(ValueError, where, "a model's files must lie in its own folder", repr(part),
-                              "copy the file into the folder, if you trust it")
-    if not file.is_file():
-        raise arguments.error(ValueError, where, f"{INDEX} must name files that are there", repr(part),
-                              "download all files of the model")
-    return file
+    home, real = path.resolve(), (path / part).resolve()
+    homes = [home, *([home.parent.parent / "blobs"] if home.parent.name == "snapshots" else [])]
+    if Path(part).name != part or "\\" in part or real.parent not in homes or not real.is_file():
+        raise arguments.error(ValueError, where, "a model's files must be there, in its own folder", repr(part),
+                              "download all of them; a link may not lead elsewhere")
+    return real
 
 
 def _parsed(where: str, file: Path, text: bytes) -> dict[str, Any]:

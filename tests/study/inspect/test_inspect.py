@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from refquant.study.inspect.ship import shipped
 from refquant.study.inspect.table import details
 
 rng = np.random.default_rng(0)
-GAUSS = rng.normal(size=(96, 200)).astype(np.float32)
+GAUSS = rng.normal(size=(72, 96)).astype(np.float32)
 SIZES = np.exp(np.linspace(0, np.log(300), 32)).reshape(32, 1, 1, 1)
 DEPTHWISE = (np.random.default_rng(1).normal(size=(32, 1, 3, 3)) * SIZES).astype(np.float32)
 
@@ -87,15 +88,19 @@ def same(x: np.ndarray, m: Measured, tolerance: float) -> None:
             assert m.worst_channel_db == pytest.approx(min(channels), abs=tolerance)
 
 
-SHAPES = {"matrix": GAUSS, "columns first": np.asfortranarray(GAUSS[:70, :33]), "float64": GAUSS[:3].astype(np.float64),
-          "float16": GAUSS[:40, :40].astype(np.float16), "depthwise": DEPTHWISE, "vector": GAUSS[0], "scalar": GAUSS[0, 0],
-          "convolution": GAUSS.reshape(16, 100, 3, 4), "experts": GAUSS.reshape(8, 12, 200), "row": GAUSS.reshape(1, -1),
-          "columns first, three": np.asfortranarray(GAUSS.reshape(40, 12, 40)), "positive": np.abs(GAUSS[:20])}
+SHAPES = {
+    "matrix": GAUSS, "depthwise": DEPTHWISE, "vector": GAUSS[0], "scalar": GAUSS[0, 0],
+    "float16": GAUSS[:40, :40].astype(np.float16), "columns first": np.asfortranarray(GAUSS[:70, :33]),
+    "float64": GAUSS[:3].astype(np.float64), "convolution": GAUSS.reshape(16, 36, 3, 4), "row": GAUSS.reshape(1, -1),
+    "experts": GAUSS.reshape(8, 9, 96), "columns first, three": np.asfortranarray(GAUSS.reshape(12, 12, 48)),
+    "positive": np.abs(GAUSS[:20])}
 
 
-@pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("bits", [8, pytest.param(4, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.slow),
-                                  pytest.param(3, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+EVERY = [("matrix", 4), ("depthwise", 8), ("scalar", 8), *(
+    pytest.param(name, bits, marks=pytest.mark.slow) for name in SHAPES for bits in (8, 6, 4, 3, 2))]
+
+
+@pytest.mark.parametrize(("name", "bits"), EVERY)
 def test_bytes_and_sqnr_are_those_of_quantizing_that_array(name: str, bits: int) -> None:
     x = SHAPES[name]
     record = one(x, bits=[bits])
@@ -113,7 +118,7 @@ def test_every_format_group_size_and_axis_is_tried() -> None:
         assert {name, f"{name} @0", f"{name} @1"} | {f"{name}/{n} @{k}" for n in (64, 32) for k in (0, 1)} <= found
     assert {"E2M1", "E2M1 @0", "E2M1 @1"} | {f"{f} @{k}" for k in (0, 1) for f in (
         "MXFP4/32", "MXFP4 even/32", "MXFP4 RCEIL/32", "MXFP4 ceil/32", "NVFP4/16", "NF4/64")} <= found
-    assert "int4/128 @1" in found and "int4/128 @0" not in found, "96 rows are fewer than 128"
+    assert "int4/128 @1" not in found, "96 columns are fewer than 128"
 
 
 @pytest.fixture
@@ -127,9 +132,9 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "TILE", 16)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_pieces")
-@pytest.mark.parametrize("kind", ["outliers", *(pytest.param(kind, marks=pytest.mark.slow) for kind in (
-    "Gaussian", "rows", "Student"))])
+@pytest.mark.parametrize("kind", ["Gaussian", "rows", "outliers", "Student"])
 def test_a_sample_is_right_to_half_a_decibel(kind: str) -> None:
     x = np.random.default_rng(2).normal(size=(400, 400)).astype(np.float32)
     x = {"Gaussian": x, "rows": x * np.geomspace(1, 30, 400)[:, None].astype("f4"), "Student": x / np.sqrt(
@@ -148,11 +153,13 @@ def test_a_sample_is_right_to_half_a_decibel(kind: str) -> None:
         same(x, m, 1e-3)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [one(GAUSS, bits=[4]) for n in (1, 3) if not monkeypatch.setattr(os, "cpu_count", lambda n=n: n)]
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["mse_optimal", "percentile"])
 def test_a_clipping_rule_that_is_asked_for(rule: str) -> None:
     record = one(GAUSS[:40], bits=[3], rules=[rule])
@@ -172,13 +179,14 @@ def test_a_depthwise_layer_has_its_channels() -> None:
 
 
 def test_outlier_columns_have_the_other_axis() -> None:
-    x = np.random.default_rng(0).normal(size=(192, 768)).astype(np.float32)
-    x[:, :8] *= 60
+    x = np.random.default_rng(0).normal(size=(40, 96)).astype(np.float32)
+    x[:, :2] *= 60
     best = one(x, bits=[8]).recommended[8]
     assert best.found.scheme.name == "int8 @1" and best.found.channel_sqnr_db > 35
     assert "axis 0 loses" in best.reason or "axis 0 makes" in best.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("bits", [4, 2])
 def test_no_scheme_kills_a_channel_that_another_keeps_unless_it_says_so(seed: int, bits: int) -> None:
@@ -192,6 +200,7 @@ def test_no_scheme_kills_a_channel_that_another_keeps_unless_it_says_so(seed: in
         assert ("as in every scheme" in best.reason) == (keeps == best.found.dead)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_pieces")
 def test_a_channel_that_the_sample_misses_is_kept() -> None:
     x = np.random.default_rng(0).normal(size=(400, 300)).astype(np.float32)
@@ -210,6 +219,7 @@ def test_the_simplest_within_a_decibel_of_the_best() -> None:
     assert one(np.abs(GAUSS), bits=[4]).recommended[4].found.scheme.affine
 
 
+@pytest.mark.slow
 def test_formats_that_are_asked_for_are_recommended() -> None:
     record = one(GAUSS, bits=[4], formats=["nvfp4", "E2M1"])
     assert record.recommended[4].found.scheme.format in ("NVFP4", "E2M1")
@@ -220,6 +230,7 @@ def test_formats_that_are_asked_for_are_recommended() -> None:
         assert f"{best.scheme} would be better, where an engine has it" in one(x, bits=[4]).recommended[4].reason
 
 
+@pytest.mark.slow
 def test_engines_are_named() -> None:
     found = {str(m.scheme): engines(m.scheme) for bits in (8, 4, 3) for m in one(GAUSS, bits=[bits]).schemes}
     assert "LiteRT" in found["int8 @0"] and "the outputs'" in found["int8 @0"] and "gguf" in found["int8/32 @1"]
@@ -229,8 +240,9 @@ def test_engines_are_named() -> None:
 
 # ---------------------------------------------------------------------------------------------- extreme data
 
+@pytest.mark.slow
 @pytest.mark.parametrize("x", [
-    np.full((4, 50), np.float32(0.1)), np.zeros((3, 40)), np.zeros(()), np.float32([3.7]), GAUSS[:2, :40].astype(np.float64) * 1e-320,
+    np.full((4, 50), np.float32(0.1)), np.zeros((3, 40)), np.zeros(()), np.float32([3.7]), np.float64(GAUSS[:2]) * 1e-320,
     np.full((2, 40), -np.finfo(np.float64).max), np.where(GAUSS[:2] > 0, 1, -1) * np.finfo(np.float32).max,
     np.array([np.finfo(np.float64).max, 5e-324, -1]), np.float16([[65504, 1]]),
 ], ids=lambda x: f"{x.dtype} {np.ravel(x)[0]:.3g}")
@@ -243,11 +255,11 @@ def test_extreme_data_are_measured(x: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("x", "options", "kind", "said"), [
-    (np.arange(3), {}, TypeError, "dtype int64"), (np.ones((2, 0)), {}, ValueError, "shape (2, 0)"),
+    (np.arange(3), {}, ValueError, "int64 of shape (3,)"), (np.ones((2, 0)), {}, ValueError, "shape (2, 0)"),
     (GAUSS, {"bits": [1]}, ValueError, "from 2 to 16; got 1"), (GAUSS, {"bits": [2.5]}, TypeError, "got 2.5"),
-    (GAUSS, {"formats": ["E4M4"]}, ValueError, "'e4m4'"), (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "MXFP4"),
-    (GAUSS, {"rules": ["least"]}, ValueError, "mse_optimal"), (GAUSS, {"only": "v*"}, ValueError, "the first is 'w'"),
-    (np.where(GAUSS > 3, np.nan, GAUSS), {}, ValueError, "NaN, 0 inf and 0 -inf among 19,200, the first at index ("),
+    (GAUSS, {"formats": ["E4M4"]}, ValueError, "'E4M4'"), (GAUSS, {"rules": ["least"]}, ValueError, "mse_optimal"),
+    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "MXFP4"), (GAUSS, {"only": "v*"}, ValueError, "the first is 'w'"),
+    (np.where(GAUSS > 3, np.nan, GAUSS), {}, ValueError, "NaN or infinities among 6,912"),
 ])
 def test_bad_input_is_refused(x: np.ndarray, options: dict, kind: type[Exception], said: str) -> None:
     with refused(kind, said):
@@ -255,14 +267,14 @@ def test_bad_input_is_refused(x: np.ndarray, options: dict, kind: type[Exception
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_the_first_that_is_not_finite_is_found(order: str) -> None:
+def test_what_is_not_finite_is_counted(order: str) -> None:
     x = np.ones((3, 140, 50), order=order)
     x[1, 2, 33] = x[1, 132, 2] = x[2, 0, 0] = np.inf
     x[2, 1, 1] = np.nan
-    with refused(ValueError, "1 NaN, 3 inf and 0 -inf among 21,000", "(1, 2, 33)" if order == "C" else "at index"):
+    with refused(ValueError, "4 NaN or infinities among 21,000"):
         inspect_arrays({"w": x})
     record = one(x, bits=[8], skip_nonfinite=True)
-    assert record.nonfinite == 4 and record.maximum == 1
+    assert record.nonfinite == 4 and (record.minimum, record.maximum) == (0, 1)
     assert "4 NaN or infinite values counted as 0" in details(record)
 
 
@@ -273,6 +285,7 @@ MODEL = {f"model.layers.{i}.{name}.weight": rng.normal(size=shape).astype(np.flo
     "model.norm.weight": np.ones(64, np.float32), "model.tiny": np.ones((4, 4), np.float32)}
 
 
+@pytest.mark.slow
 def test_small_arrays_and_those_of_one_axis_stay_float() -> None:
     report = inspect_arrays(MODEL, bits=[8, 4])
     assert len(report.records) == 4 and report.stay == {"model.norm.weight": 256, "model.tiny": 64}
@@ -280,26 +293,30 @@ def test_small_arrays_and_those_of_one_axis_stay_float() -> None:
     assert [r.array for r in inspect_arrays(MODEL, bits=[8], only="*norm*").records] == ["model.norm.weight"]
 
 
+@pytest.mark.slow
 def test_only_takes_whole_names_or_parts() -> None:
     for only, found in (("layers.*.q_proj", 2), ("model.layers.1.*", 2), ("down", 2), ("*.weight", 4)):
         assert len(inspect_arrays(MODEL, bits=[8], only=only).records) == found, only
 
 
+@pytest.mark.slow
 def test_bytes_before_and_after() -> None:
     report = inspect_arrays(MODEL, bits=[8, 4])
     before = sum(x.nbytes for x in MODEL.values())
     for bits in (8, 4):
         after = 320 + sum(r.recommended[bits].found.bytes for r in report.records)
-        assert re.search(rf"^{bits} bits, each array its own +{after:,} +{100 * after / before:.1f} %", report.text, re.M)
+        row = rf"^{bits} bits, each array its own +{after:,} +{100 * after / before:.1f} %"
+        assert re.search(row, report.text, re.M)
     assert report.text.count("\n- ") == 4 and len(report.text.splitlines()) < 50
 
 
+@pytest.mark.slow
 def test_one_scheme_is_shipped_and_what_it_does_not_suit_is_named() -> None:
     hard = np.random.default_rng(0).normal(size=(64, 96)).astype(np.float32)
     hard[7] /= 5000
     report = inspect_arrays(MODEL | {"hard": hard, "harder": hard * hard**4}, bits=[8, 4, 2])
     ship = shipped(report, 4)
-    assert ship.bits == 4 and "hard" in ship.left or all(m.dead == 0 for m in ship.all)
+    assert ship.bits == 4 and ("hard" in ship.left or all(m.dead == 0 for m in ship.all))
     sizes = {r.array: r for r in report.records}
     assert ship.bytes == 320 + sum(
         m.bytes if r.array not in ship.left else next(
@@ -310,9 +327,10 @@ def test_one_scheme_is_shipped_and_what_it_does_not_suit_is_named() -> None:
     assert "none of these widths" in inspect_arrays(MODEL, bits=[2]).text
 
 
+@pytest.mark.slow
 def test_many_arrays_are_a_screen() -> None:
     x = np.ones((64, 64), np.float32) * np.arange(64, dtype=np.float32)
-    report = inspect_arrays({f"layers.{i}.{n}": x for i in range(10) for n in "abc"}, bits=[8])
+    report = inspect_arrays({f"layers.{i}.{n}": x for i in range(10) for n in "abc"}, bits=[12])
     assert "layers.*.b (10)" in report.text and len(report.text.splitlines()) < 40
 
 
@@ -326,6 +344,7 @@ def inspect(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, str
     return status, *capfd.readouterr()
 
 
+@pytest.mark.slow
 def test_a_file_is_measured_drawn_and_recorded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "weights.npy", GAUSS)
     out = tmp_path / "out"
@@ -341,7 +360,7 @@ def test_a_file_is_measured_drawn_and_recorded(tmp_path: Path, capfd: pytest.Cap
     expected = one(GAUSS, bits=[4])
     assert array["schemes"] == json.loads(json.dumps([*expected.rows()]))
     assert array["recommended"]["4"]["reason"] == expected.recommended[4].reason in " ".join(said.split())
-    assert (out / "trade_off.png").read_bytes().startswith(b"\x89PNG") and f"\n* 4 " in said
+    assert (out / "trade_off.png").read_bytes().startswith(b"\x89PNG") and "\n* 4 " in said
     for m in expected.schemes:
         assert str(m.scheme) in said
 
@@ -359,7 +378,7 @@ def test_a_second_run_does_not_replace_the_first(tmp_path: Path, capfd: pytest.C
 
 @pytest.mark.parametrize(("words", "said"), [
     (["--bits", "1"], "`--bits` must be a whole number from 2 to 16; got '1'"), (["--bits", "8,x"], "got 'x'"),
-    (["--formats", "E9"], "got 'e9'"), (["--rules", "best"], "got 'best'"), (["--only", "x*"], "got 'x*'"),
+    (["--formats", "E9"], "got 'E9'"), (["--rules", "best"], "got 'best'"), (["--only", "x*"], "got 'x*'"),
     (["--out", __file__], "must be a folder"), (["extra"], "extra"), (["--frobnicate"], "--frobnicate"),
 ])
 def test_bad_options_are_one_line_and_status_2(words: list[str], said: str, tmp_path: Path,
@@ -390,11 +409,12 @@ def test_progress_has_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # ---------------------------------------------------------------------------------------------- the picture
 
+@pytest.mark.slow
 def test_the_front_and_theory() -> None:
     report: Report = inspect_arrays({"w": GAUSS, "v": GAUSS.T.copy()}, bits=[8, 4])
     found = points(report.records)
     best = front(found)
-    assert all(a.bits < b.bits and a.sqnr < b.sqnr for a, b in zip(best, best[1:], strict=False))
+    assert all(a.bits < b.bits and a.sqnr < b.sqnr for a, b in pairwise(best))
     assert all(any(p.bits <= q.bits and p.sqnr >= q.sqnr for p in best) for q in found)
     bits, sqnr = theory(4, 8)
     at = {p.scheme.name: p for p in found}

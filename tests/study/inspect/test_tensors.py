@@ -256,7 +256,7 @@ def test_the_line_for_gguf_works(tmp_path: Path) -> None:
     writer.add_tensor("w", X)
     q8 = gguf.GGMLQuantizationType.Q8_0
     writer.add_tensor("q", gguf.quantize(X, q8), raw_dtype=q8)
-    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
-        write()
+    for step in ("write_header_to_file", "write_kv_data_to_file", "write_tensors_to_file", "close"):
+        getattr(writer, step)()
     found = converted("gguf", tmp_path / "m.gguf")
     assert np.array_equal(found["w"], X) and np.allclose(found["q"], X, atol=0.03)
