@@ -11,20 +11,20 @@ from ..options import Commands, echo, number
 def add(commands: Commands) -> None:
     parser = commands.add_parser("inspect", help="which width, format and granularity for your own weights", examples=(
         "refquant inspect model.safetensors", "refquant inspect folder --bits 8 4 3 --only 'layers.*.q_proj'"),
-        description="Quantize every array of a model in every way: each format, one scale, a scale for each channel of "
-        "either axis, a scale for each block. Say which to ship, what it costs, and which arrays to leave alone. "
-        "Write inspect.json, inspect.csv and pictures of bits against error. Recommended is the simplest scheme "
-        "within 1 dB of the best, where every channel counts alike, more than 40 dB (an error of 1 %) counts as 40, "
-        "each bit per value spent on scales is charged 6.02 dB, and no channel becomes all 0 that another scheme "
-        "keeps. Arrays of one axis or fewer than 4,096 values stay float. Of large arrays the recommended schemes are "
-        "measured on all values, the others on a sample, marked ~. In a notebook: "
-        "refquant.study.inspect.report.inspect_arrays.")
+        description="Quantize every array of a model in every format, with one scale, a scale for each channel of "
+        "either axis, or a scale for each block. Print what is recommended for each array, with its SQNR, its worst "
+        "channel and its bytes; the arrays that lose most, and why; one scheme to ship, what it costs, which engines "
+        "take it, and the arrays to except. Write inspect.json, inspect.csv and pictures of bits against error. "
+        "Recommended is the simplest scheme within 1 dB of the best: every channel counts alike, more than 35 dB (an "
+        "error of 1.8 %) counts as 35, a bit per value spent on scales of blocks costs 6.02 dB, and no channel becomes "
+        "all 0 that another scheme keeps. Arrays of one axis or fewer than 4,096 values stay float. In large arrays "
+        "the recommended scheme is measured on all values, others on a sample, marked ~.")
     add = parser.add_argument
     add("file", metavar="FILE", help=".safetensors, a folder with its index, .npy or .npz; for other files it prints "
         "the line that converts them")
     add("--bits", nargs="+", metavar="B", help="widths, 2 to 16 (default 8 4)")
-    add("--formats", nargs="+", metavar="F", help="recommend of these: int8, int4 affine, E4M3, MXFP4, NVFP4, NF4 and "
-        "so on, with commas between them (default: integers, while all are measured)")
+    add("--formats", nargs="+", metavar="F", help="recommend of these, with commas between: int8, int8 affine, "
+        "E4M3, MXFP8, int4, MXFP4, NVFP4, NF4 and so on (default: integers, while all are measured)")
     add("--only", metavar="PATTERN", help="arrays whose name matches: 'layers.*.q_proj'")
     add("--all", action="store_true", help="every scheme of every array, too")
     add("--exact", action="store_true", help="measure large arrays on all values")

@@ -25,13 +25,12 @@ LONG = 2**20  # values that take more than a few seconds
 
 def run(path: str, options: Options, out: str | None, every: bool, svg: bool) -> Iterator[str]:
     """What is to be printed; the files are written all or none."""
-    options = checked(WHERE, options)
-    found, left_out = tensors(WHERE, path)
+    options, found = checked(WHERE, options), tensors(WHERE, path)
     with _folder(out) as folder:
-        if (values := sum(t.size for t in found)) > LONG:
-            jobs.say(f"{results.count(len(found), 'array')} of {Path(path).name}, {values:,} values")
+        if (values := sum(t.size for t in found[0])) > LONG:
+            jobs.say(f"{results.count(len(found[0]), 'array')} of {Path(path).name}, {values:,} values")
             jobs.speak()
-        report = inspected(WHERE, Path(path).name, found, left_out, options, folder)
+        report = inspected(WHERE, Path(path).name, found, options, folder)
         yield overview(report)
         if every:
             yield from map(details, report.records)
@@ -43,10 +42,9 @@ def run(path: str, options: Options, out: str | None, every: bool, svg: bool) ->
 @contextmanager
 def _folder(out: str | None) -> Iterator[Path]:
     """The folder for the files: the first free one, unless one is named; gone again if nothing came of it."""
-    names = (DEFAULT if i == 1 else f"{DEFAULT}-{i}" for i in range(1, 10_000))
-    path = Path(next(name for name in names if not (Path(name) / "inspect.json").exists()) if out is None else out)
-    new = not path.exists()
-    folder = writable_folder(WHERE, path if out is None else out)
+    free = (name for i in range(1, 10_000) if not Path(name := DEFAULT + f"-{i}" * (i > 1), "inspect.json").exists())
+    path = Path(next(free) if out is None else out)
+    new, folder = not path.exists(), writable_folder(WHERE, path)
     if (folder / "inspect.json").exists():
         print(f"{WHERE}: {folder} holds the results of another run; this one will replace them when it ends.",
               file=sys.stderr)

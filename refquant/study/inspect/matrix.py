@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,11 +38,10 @@ class Matrix(NamedTuple):
         width = c if c < 16 else TILE * max(1, min(-(-c // TILE), TILE // min(r, TILE)))
         return r if r < 16 else TILE * max(1, min(-(-r // TILE), TILE // min(c, TILE))), width
 
-    @property
-    def tiles(self) -> list[tuple[int, int]]:
-        """The first row and column of each."""
+    def tiles(self, wide: int = 1) -> list[tuple[int, int]]:
+        """The first row and column of each, or of strips of `wide` tiles side by side."""
         return [(i, j) for i in range(0, self.cells.shape[0], self.tile[0])
-                for j in range(0, self.cells.shape[1], self.tile[1])]
+                for j in range(0, self.cells.shape[1], self.tile[1] * wide)]
 
     @property
     def channels(self) -> list[int]:
@@ -54,9 +52,10 @@ class Matrix(NamedTuple):
 
     def blocks(self, size: int) -> list[int]:
         """The axes along which blocks of this size lie, the last first."""
-        ends = ([-1] if len(self.tail) == 1 and self.tail[0] >= size else []) + (
-            [0] if len(self.lead) == len(self.tail) == 1 and self.lead[0] >= size else [])
-        return sorted((self.axes[i] for i in ends), reverse=True)
+        shape, k = self.lead + self.tail, len(self.lead)
+        rows, columns = ([i for i, n in enumerate(shape) if n > 1 and (i < k) == first] for first in (True, False))
+        ends = columns * (len(columns) == 1) + rows * (len(columns) == len(rows) == 1)
+        return sorted((self.axes[i] for i in ends if shape[i] >= size), reverse=True)
 
     def _place(self, axis: int) -> tuple[int, int, tuple[int, ...]]:
         """0 for rows or 1 for columns, the axis among those, and their shape."""
@@ -117,9 +116,8 @@ class Seen(NamedTuple):
 
 def look(m: Matrix) -> Seen:
     """One pass over all values."""
-    h, w = m.tile
-    wide = w * max(1, PIECE // (h * w))
-    strips = [(i, j) for i in range(0, m.cells.shape[0], h) for j in range(0, m.cells.shape[1], wide)]
+    wide = max(1, PIECE // math.prod(m.tile))
+    strips = m.tiles(wide)
     dtype = m.decode(m.cells[:1, :1]).dtype
     lo, hi = ([np.full(n, end, dtype) for n in m.cells.shape] for end in (np.inf, -np.inf))
     largest, bad = list[Reals](), 0
@@ -128,14 +126,14 @@ def look(m: Matrix) -> Seen:
         for k, start in enumerate(place):
             part = slice(start, start + len(low[k]))
             lo[k][part], hi[k][part] = np.minimum(lo[k][part], low[k]), np.maximum(hi[k][part], high[k])
-        largest.append(np.maximum.reduceat(np.maximum(-low[1], high[1]), range(0, len(low[1]), w)))
+        largest.append(np.maximum.reduceat(np.maximum(-low[1], high[1]), range(0, len(low[1]), m.tile[1])))
         bad += wrong
     return Seen(lo, hi, np.concatenate(largest), bad)
 
 
 def _strip(m: Matrix, wide: int, place: tuple[int, int]) -> tuple[list[Reals], list[Reals], int]:
     """The ranges of the rows and columns of one strip of tiles, and how many values are not finite."""
-    v = m.decode(m.cells[place[0]:place[0] + m.tile[0], place[1]:place[1] + wide])
+    v = m.decode(m.cells[place[0]:place[0] + m.tile[0], place[1]:place[1] + wide * m.tile[1]])
     m.forget()
     good = np.isfinite(v)
     v = v if good.all() else np.where(good, v, v.dtype.type(0))
@@ -143,19 +141,10 @@ def _strip(m: Matrix, wide: int, place: tuple[int, int]) -> tuple[list[Reals], l
 
 
 def side_by_side(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-    """work(task) for each task, in their order, in threads, only a few results ahead of their use.
+    """work(task) for each task, in their order, in threads: NumPy's large operations run side by side.
 
     >>> list(side_by_side(abs, [-1, 2]))
     [1, 2]
     """
-    threads = min(len(tasks), os.cpu_count() or 1, 4)
-    pool, running = ThreadPoolExecutor(max(threads, 1)), deque[Future[Result]]()
-    try:
-        for task in tasks:
-            running.append(pool.submit(work, task))
-            if len(running) > 2 * threads:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(min(len(tasks), os.cpu_count() or 1, 4)) as pool:
+        yield from pool.map(work, tasks)

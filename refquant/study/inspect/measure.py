@@ -79,7 +79,7 @@ def subject(m: Matrix, shape: tuple[int, ...], seen: Seen, exact: bool) -> Subje
     for axis in m.channels:
         ranges[axis] = (m.laid(axis, m.of_channels(axis, seen.lo, np.min)),
                         m.laid(axis, m.of_channels(axis, seen.hi, np.max)))
-    tiles, most = m.tiles, max(1, PIECE // math.prod(m.tile))
+    tiles, most = m.tiles(), max(1, PIECE // math.prod(m.tile))
     found = Subject(m, shape, seen, unit_of(*seen.ends), ranges,
                     [Stack(tiles[i:i + most], np.ones(len(tiles[i:i + most]))) for i in range(0, len(tiles), most)],
                     [np.zeros(n) for n in m.cells.shape])
@@ -195,7 +195,7 @@ def _x_hat(s: Subject, scheme: Scheme, stack: Stack, x: Reals, ranges: Range | N
     if scheme.block is None:
         lo, hi = (_part(end, stack.places, s.m.tile) for end in ranges or s.ranges[scheme.axis])
         return fake_quantize(x, scheme.fit(lo * share, hi * share, scheme.grid))
-    along = scheme.axis == s.m.axes[-1]
+    along = s.m.axes.index(scheme.axis) >= len(s.m.lead)
     turned = x if along else np.ascontiguousarray(x.swapaxes(1, 2))
     blocks = turned.reshape(*turned.shape[:2], -1, scheme.block)
     lo, hi = blocks.min(axis=-1, keepdims=True), blocks.max(axis=-1, keepdims=True)

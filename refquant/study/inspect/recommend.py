@@ -27,23 +27,25 @@ def simplest(r: Measured) -> tuple[float, ...]:
     return bool(s.block), s.affine, s.clip < 1 or s.rule != "minmax", -(s.block or 0), -axis if s.block else axis
 
 
+def asked(results: Sequence[Measured], formats: Sequence[str] | None) -> list[Measured]:
+    """Those of the formats, or of integers: if none are named, or if the array has no room for their blocks."""
+    return [r for r in results if formats and r.scheme.format in formats] or [r for r in results if r.scheme.integer]
+
+
 def choose(results: Sequence[Measured], formats: Sequence[str] | None,
            verified: Callable[[Scheme], Measured] | None = None) -> Measured:
     """The recommended one of one width; verified: measures a scheme on all values, where results are of a sample.
 
     A verified scheme that makes channels all 0 is held against the next, up to four.
     """
-    asked = [r for r in results if (r.scheme.format in formats if formats else r.scheme.integer)]
-    asked = asked or [r for r in results if r.scheme.integer]  # an array without room for the formats' blocks
-    tried: list[Measured] = []
-    while asked:
-        least = min(r.dead for r in asked)
-        keeping = [r for r in asked if r.dead == least]
+    left, tried = asked(results, formats), list[Measured]()
+    while left:
+        keeping = [r for r in left if r.dead == min(r.dead for r in left)]
         best = min((r for r in keeping if net(r) >= max(map(net, keeping)) - NEAR), key=simplest)
         tried.append(verified(best.scheme) if verified else best)
         if not verified or not tried[-1].dead or len(tried) == 4:
             break
-        asked = [r for r in asked if r.scheme != best.scheme]
+        left = [r for r in left if r.scheme != best.scheme]
     return min(tried, key=lambda r: r.dead)
 
 

@@ -20,7 +20,7 @@ from .matrix import Matrix, look, matrix, side_by_side
 from .measure import SAMPLE, Measured, measure, measured, subject
 from .recommend import choose, engines, reason
 from .schemes import names, schemes
-from .stored import Tensor, in_memory, numpy_float
+from .stored import Found, Tensor, in_memory, numpy_float
 from .tensors import tensors
 
 if TYPE_CHECKING:
@@ -102,14 +102,12 @@ class Report(NamedTuple):
         return sorted(self.records, key=lambda r: r.recommended[min(self.options.bits)].found.channel_sqnr_db)[:n]
 
 
-def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], *, bits: Sequence[int] = (8, 4),
-                   formats: Sequence[str] | None = None, only: str | None = None, exact: bool = False,
-                   rules: Sequence[str] = (), skip_nonfinite: bool = False) -> Report:
+def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any) -> Report:
     """Every scheme tried on every array, and one recommended for each at each width: `refquant inspect` in a notebook.
 
     Args:
         source: a file or a folder, as the command takes it; or arrays by name, float16, float32 or float64.
-        bits: 2 to 16 each.
+        bits: 2 to 16 each; 8 and 4 unless others are named.
         formats: names of formats to recommend of; None: of integers, while all are tried.
         only: a pattern of whole names, `model.layers.*.q_proj.weight`; where none fits, of parts, `layers.*.q_proj`.
         exact: measure large arrays on all values, not on a sample.
@@ -128,12 +126,10 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], *, bits: Sequen
     Raises:
         ValueError: NaN or infinities, no floats, unknown names, bits out of range; what the command says of files.
     """
-    where = "inspect_arrays"
-    options = Options(bits, formats, only, exact, rules, skip_nonfinite)
+    where, asked = "inspect_arrays", Options(**options)
     if isinstance(source, str | Path):
-        found, left_out = tensors(where, source)
-        return inspected(where, Path(source).name, found, left_out, options, Path("."))
-    return inspected(where, "", [_tensor(where, *item) for item in source.items()], {}, options, Path("."))
+        return inspected(where, Path(source).name, tensors(where, source), asked, Path("."))
+    return inspected(where, "", ([_tensor(where, *item) for item in source.items()], {}), asked, Path("."))
 
 
 def _tensor(where: str, name: str, x: ArrayLike) -> Tensor:
@@ -154,13 +150,13 @@ def checked(where: str, options: Options) -> Options:
         if unknown := [name for name in given if name.lower() not in all_names]:
             raise arguments.error(ValueError, where, f"`{option}` must have known names, of formats with the bits that "
                                   "are asked for", repr(unknown[0]), ", ".join(all_names.values()))
-    return options._replace(bits=bits, formats=options.formats and [known[name.lower()] for name in options.formats])
+    formats = [known[name.lower()] for name in options.formats or ()]
+    return options._replace(bits=[n for n in bits if not formats or {*formats} & {*names(n)}], formats=formats)
 
 
-def inspected(where: str, file: str, found: Sequence[Tensor], left_out: dict[str, str], options: Options,
-              scratch: Path) -> Report:
+def inspected(where: str, file: str, tensors: Found, options: Options, scratch: Path) -> Report:
     """The report of arrays; small ones and those of one axis stay float, unless nothing else is there."""
-    options = checked(where, options)
+    options, (found, left_out) = checked(where, options), tensors
     chosen = [t for t in found if fnmatchcase(t.name, options.only or "*")] or [
         t for t in found if fnmatchcase(t.name, f"*{options.only}*")]
     if not chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .measure import Measured
-from .recommend import NEAR, engines, net, simplest
+from .recommend import NEAR, asked, engines, net, simplest
 from .report import Record, Report
 
 FLOOR = 15.0  # dB, an error of 18 %
@@ -28,15 +28,12 @@ class Shipped(NamedTuple):
 
 def shipped(report: Report, bits: int) -> Shipped:
     """The simplest scheme within 1 dB of the best in the mean over all values; an array that lacks it takes its own."""
-    formats, found = report.options.formats, dict[str, list[Measured]]()
-    total = sum(r.values for r in report.records)
+    found, total = dict[str, int](), sum(r.values for r in report.records)
     for r in report.records:
-        for name, best in best_of_each(r).items():
-            if best.scheme.grid.bits == bits and (best.scheme.format in formats if formats else best.scheme.integer):
-                found.setdefault(name, []).append(best)
-    wanted = max(map(len, found.values()))
+        for best in asked([m for m in best_of_each(r).values() if m.scheme.grid.bits == bits], report.options.formats):
+            found[best.scheme.name] = found.get(best.scheme.name, 0) + r.values
     common = {name: [best_of_each(r).get(name, r.recommended[bits].found) for r in report.records]
-              for name, some in found.items() if len(some) == wanted}
+              for name, values in found.items() if values >= 0.9 * max(found.values())}
     values = {name: sum(r.values for r, m in zip(report.records, some, strict=True) if not _suits(m))
               for name, some in common.items()}
     means = {name: sum(r.values * net(m) for r, m in zip(report.records, some, strict=True)) / total

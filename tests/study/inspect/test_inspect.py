@@ -93,7 +93,7 @@ SHAPES = {
     "float16": GAUSS[:40, :40].astype(np.float16), "columns first": np.asfortranarray(GAUSS[:70, :33]),
     "float64": GAUSS[:3].astype(np.float64), "convolution": GAUSS.reshape(16, 36, 3, 4), "row": GAUSS.reshape(1, -1),
     "experts": GAUSS.reshape(8, 9, 96), "columns first, three": np.asfortranarray(GAUSS.reshape(12, 12, 48)),
-    "positive": np.abs(GAUSS[:20])}
+    "positive": np.abs(GAUSS[:20]), "1x1": GAUSS.reshape(72, 96, 1, 1)}
 
 
 EVERY = [("matrix", 4), ("depthwise", 8), ("scalar", 8), *(
@@ -223,6 +223,9 @@ def test_the_simplest_within_a_decibel_of_the_best() -> None:
 def test_formats_that_are_asked_for_are_recommended() -> None:
     record = one(GAUSS, bits=[4], formats=["nvfp4", "E2M1"])
     assert record.recommended[4].found.scheme.format in ("NVFP4", "E2M1")
+    report = inspect_arrays({"w": GAUSS, "v": GAUSS[:3, :9]}, formats=["NVFP4"])
+    assert report.options.bits == [4] and shipped(report, 4).name.startswith("NVFP4"), "no 8 bits of these formats"
+    assert "int4" in inspect_arrays({"w": GAUSS[:3, :9]}, formats=["NVFP4"]).text, "no room for blocks"
     assert "would be better" not in one(GAUSS, bits=[12]).recommended[12].reason
     x = np.random.default_rng(0).standard_t(2, size=(64, 256)).astype(np.float32)
     best = max((m for m in one(x, bits=[4]).schemes if m.scheme.integer or TAKERS.get(m.scheme.format)), key=net)
@@ -242,7 +245,8 @@ def test_engines_are_named() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("x", [
-    np.full((4, 50), np.float32(0.1)), np.zeros((3, 40)), np.zeros(()), np.float32([3.7]), np.float64(GAUSS[:2]) * 1e-320,
+    np.full((4, 50), np.float32(0.1)), np.zeros((3, 40)), np.zeros(()), np.float32([3.7]),
+    np.float64(GAUSS[:2]) * 1e-320,
     np.full((2, 40), -np.finfo(np.float64).max), np.where(GAUSS[:2] > 0, 1, -1) * np.finfo(np.float32).max,
     np.array([np.finfo(np.float64).max, 5e-324, -1]), np.float16([[65504, 1]]),
 ], ids=lambda x: f"{x.dtype} {np.ravel(x)[0]:.3g}")
@@ -258,7 +262,8 @@ def test_extreme_data_are_measured(x: np.ndarray) -> None:
     (np.arange(3), {}, ValueError, "int64 of shape (3,)"), (np.ones((2, 0)), {}, ValueError, "shape (2, 0)"),
     (GAUSS, {"bits": [1]}, ValueError, "from 2 to 16; got 1"), (GAUSS, {"bits": [2.5]}, TypeError, "got 2.5"),
     (GAUSS, {"formats": ["E4M4"]}, ValueError, "'E4M4'"), (GAUSS, {"rules": ["least"]}, ValueError, "mse_optimal"),
-    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "MXFP4"), (GAUSS, {"only": "v*"}, ValueError, "the first is 'w'"),
+    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "MXFP4"),
+    (GAUSS, {"only": "v*"}, ValueError, "the first is 'w'"),
     (np.where(GAUSS > 3, np.nan, GAUSS), {}, ValueError, "NaN or infinities among 6,912"),
 ])
 def test_bad_input_is_refused(x: np.ndarray, options: dict, kind: type[Exception], said: str) -> None:
