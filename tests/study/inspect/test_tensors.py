@@ -145,6 +145,17 @@ def test_python_2_wrote_long_integers(tmp_path: Path) -> None:
     assert read(tensor, tmp_path).tolist() == [[1], [2]]
 
 
+@pytest.mark.parametrize("descr", ["<V2", "|V2"])
+def test_bfloat16_is_two_bytes_without_a_meaning(descr: str, tmp_path: Path) -> None:
+    x = np.float32([1, -2.5, 0, 3e38])
+    upper = (x.view(np.uint32) >> 16).astype("<u2").tobytes()
+    (tmp_path / "w.npy").write_bytes(header(ENTRIES.replace("<f4", descr) % "4,") + upper)
+    [tensor], _ = tensors(WHERE, tmp_path / "w.npy")
+    found = read(tensor, tmp_path)
+    assert found[:2].tolist() == [1, -2.5] and abs(found[3] / x[3] - 1) < 2**-7
+
+
+@pytest.mark.conformance
 def test_bfloat16_of_ml_dtypes(tmp_path: Path) -> None:
     x = np.float32([[1, -2.5, 3e38], [1e-40, -0.0, 0.1]]).astype(ml_dtypes.bfloat16)
     np.save(tmp_path / "w.npy", x)
