@@ -80,18 +80,17 @@ def subject(m: Matrix, shape: tuple[int, ...], seen: Seen, exact: bool) -> Subje
         ranges[axis] = (m.laid(axis, m.of_channels(axis, seen.lo, np.min)),
                         m.laid(axis, m.of_channels(axis, seen.hi, np.max)))
     tiles, most = m.tiles(), max(1, PIECE // math.prod(m.tile))
-    found = Subject(m, shape, seen, unit_of(*seen.ends), ranges,
-                    [Stack(tiles[i:i + most], np.ones(len(tiles[i:i + most]))) for i in range(0, len(tiles), most)],
-                    [np.zeros(n) for n in m.cells.shape])
-    if not exact and len(tiles) * math.prod(m.tile) > SAMPLE:
+    weights, held = np.ones(len(tiles)), len(tiles) * math.prod(m.tile) <= SAMPLE
+    if sampled := not exact and not held:
         chance = _chances(m, seen, SAMPLE // math.prod(m.tile))
         order = np.random.default_rng(0).permutation(len(tiles))
         steps = np.cumsum(chance[order]) + 0.5
         taken = np.sort(order[np.floor(steps) > np.floor(steps - chance[order])])
-        found = found._replace(stacks=[Stack([tiles[i] for i in taken], 1 / chance[taken])], sampled=True)
-    held = found.sampled or len(tiles) * math.prod(m.tile) <= SAMPLE
-    if held:
-        found = found._replace(stacks=[s._replace(x=found.read(s)) for s in found.stacks])
+        tiles, weights = [tiles[i] for i in taken], 1 / chance[taken]
+    stacks = [Stack(tiles[i:i + most], weights[i:i + most]) for i in range(0, len(tiles), most)]
+    found = Subject(m, shape, seen, unit_of(*seen.ends), ranges, stacks, [np.zeros(n) for n in m.cells.shape], sampled)
+    if held or sampled:
+        found = found._replace(stacks=[s._replace(x=found.read(s)) for s in stacks])
     for stack in found.stacks:
         _add(found.signal, stack, _square(found.read(stack), found.unit))
     return found
