@@ -20,7 +20,7 @@ from .matrix import Matrix, look, matrix, side_by_side
 from .measure import SAMPLE, Measured, measure, measured, subject
 from .recommend import choose, engines, reason
 from .schemes import names, schemes
-from .stored import Found, Tensor, in_memory, numpy_float
+from .stored import Found, Tensor, in_memory, numpy_float, printable
 from .tensors import tensors
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def inspected(where: str, file: str, tensors: Found, options: Options, scratch: 
     try:
         for i, tensor in enumerate(large):
             def told(share: float, i: int = i) -> None:
-                show(f"{large[i].name}: array", i + 1, len(large), began,
+                show(f"{printable(large[i].name)}: array", i + 1, len(large), began,
                      (sum(works[:i]) + share * works[i]) / sum(works))
 
             with tensor.opened(scratch) as (raw, forget):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..results import count
 from .measure import Measured
 from .recommend import NEAR, asked, engines, net, simplest
 from .report import Record, Report
@@ -45,7 +46,7 @@ def shipped(report: Report, bits: int) -> Shipped:
         if _suits(m) and m.dead <= own.dead:
             size += m.bytes
         elif _suits(own):
-            left[r.array], size = f"{own.scheme}: {m.dead} channels all 0 otherwise", size + own.bytes
+            left[r.array], size = f"{own.scheme}: {count(m.dead, 'channel')} all 0 otherwise", size + own.bytes
         else:
             more = [best.found for n, best in sorted(r.recommended.items()) if n > bits and _suits(best.found)]
             left[r.array] = f"{more[0].scheme if more else 'float'}: {m.sqnr_db:.1f} dB otherwise"

@@ -85,3 +85,8 @@ def mapped(stream: IO[bytes], dtype: np.dtype[Any], offset: int, shape: tuple[in
 def in_memory(x: Reals, _: Path) -> Iterator[Opened]:
     """An array that is there already."""
     yield x, int
+
+
+def printable(name: str) -> str:
+    """The name without what would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else "?" for c in name)

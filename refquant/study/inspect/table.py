@@ -13,6 +13,7 @@ from .measure import Measured
 from .report import SMALL, Record, Report
 from .schemes import LEGEND
 from .ship import FLOOR, Shipped, shipped
+from .stored import printable
 
 SCREEN = 24  # rows of the first table; with more arrays, those whose names differ in numbers alone share a row
 
@@ -109,8 +110,3 @@ def details(r: Record) -> str:
 
 def shown(value: float) -> str:
     return f"{value:.1f}" if math.isfinite(value) else "exact" if value > 0 else "overflow"
-
-
-def printable(name: str) -> str:
-    """The name without what would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in name)

@@ -409,9 +409,10 @@ def test_progress_has_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
             return True
 
     monkeypatch.setattr(sys, "stderr", Terminal())
-    inspect_arrays({"w": GAUSS}, bits=[8])
-    assert re.search(r"w: array: 1 of 1, about \d+ s left", sys.stderr.getvalue())  # type: ignore[attr-defined]
+    inspect_arrays({"\x1b[2Jw": GAUSS}, bits=[8])
+    assert re.search(r"\[2Jw: array: 1 of 1, about \d+ s left", sys.stderr.getvalue())  # type: ignore[attr-defined]
     assert sys.stderr.getvalue().endswith("\r\x1b[K")  # type: ignore[attr-defined]
+    assert "\x1b[2J" not in sys.stderr.getvalue(), "a name moves no cursor"  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------------------------------------- the picture
