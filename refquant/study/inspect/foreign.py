@@ -45,7 +45,8 @@ def foreign(file: Path, start: bytes) -> str:
     """Which of these formats a file has, from its first bytes; '' if none."""
     if start.startswith(b"PK"):
         try:
-            names = zipfile.ZipFile(file).namelist()
+            with zipfile.ZipFile(file) as archive:
+                names = archive.namelist()
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError):
             return ""
         if not any(name.endswith("data.pkl") for name in names):
