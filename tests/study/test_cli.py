@@ -159,7 +159,7 @@ def test_output_fits_a_narrow_terminal(words: tuple[str, ...], capfd: pytest.Cap
                                        monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("w.npy", np.sin(np.arange(200, dtype=np.float32)).reshape(4, 50))
-    monkeypatch.setattr("refquant.study.inspect.job._figures", lambda *_: {})
+    monkeypatch.setattr("refquant.study.inspect.figures.trade_offs", lambda _: {})
     monkeypatch.setenv("COLUMNS", "80")
     terminal = SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("refquant.study.aligned.sys", terminal)
@@ -180,7 +180,7 @@ def test_progress_without_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_large_inspection_says_that_it_begins(tmp_path: Path, capfd: pytest.CaptureFixture[str],
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refquant.study.inspect.job._figures", lambda *_: {})
+    monkeypatch.setattr("refquant.study.inspect.figures.trade_offs", lambda _: {})
     monkeypatch.setattr("refquant.study.inspect.job.LONG", 100)
     np.savez(tmp_path / "w.npz", a=np.ones(99, np.float32), b=np.ones(2, np.float32))
     assert main(["inspect", str(tmp_path / "w.npz"), "--out", str(tmp_path / "out")]) == 0
@@ -226,7 +226,7 @@ def test_a_full_disk_leaves_none_of_the_files_and_names_one(tmp_path: Path) -> N
     end = run("inspect", "w.npy", "--out", "out", cwd=tmp_path, preexec_fn=limited,
               env=HERE)
     assert end.returncode == 2 and end.stderr.count("\n") == 1
-    assert re.fullmatch(r"refquant inspect: .*File too large: 'out/w_(error|histogram)\.png'\n", end.stderr)
+    assert re.fullmatch(r"refquant inspect: .*File too large: 'out/trade_off\.png'\n", end.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["w.npy"]
 
 
@@ -253,7 +253,7 @@ def test_git_ignores_the_folders_of_results() -> None:
     ignored = (Path(rq.__file__).parents[1] / ".gitignore").read_text(encoding="utf-8").splitlines()
     for words in ("compare", "compare --quick", "claims", "claims --quick", "inspect FILE", "vectors"):
         options = parser()[0].parse_args(words.split())
-        folder = folder_for(options) if "default_out" in options else options.out
+        folder = folder_for(options) if "default_out" in options else options.out or "inspection"
         assert f"/{folder}/" in ignored
     assert "/formats/" in ignored
 

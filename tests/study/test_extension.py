@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase
 
-from refquant import mse_optimal
+from refquant import INT4, affine_params, fake_quantize, mse_optimal, sqnr_db
 from refquant.clipping import CLIPPING_RULES, ClippingRule, minmax
 from refquant.clipping.statistics import mean_and_deviation
 from refquant.study import claims
@@ -24,9 +24,8 @@ from refquant.study.compare import command as compare_command
 from refquant.study.compare.figures import accuracy_against_bits
 from refquant.study.compare.methods import Method, groups, line_style
 from refquant.study.datasets import Data, Split, digits
-from refquant.study.inspect.figures import tensor_ranges
-from refquant.study.inspect.report import inspect_array
-from refquant.study.inspect.table import table
+from refquant.study.inspect.report import inspect_arrays
+from refquant.study.inspect.table import details
 from refquant.study.plots.style import figure, rule_style
 from refquant.study.records import summarize
 from refquant.testing import LAWS, holds
@@ -80,14 +79,14 @@ def test_a_rule_is_a_method_of_compare(rule: str, capsys: pytest.CaptureFixture[
     assert rule_style(rule)["label"] == rule
 
 
-def test_a_rule_is_in_the_table_of_inspect(rule: str) -> None:
+def test_a_rule_is_tried_by_inspect(rule: str) -> None:
     x = np.linspace(-1, 3, 64, dtype=np.float32)
-    report = inspect_array(x, name="w", bits=4)
-    found = {(s["fit"], s["granularity"]): s["range"] for s in report.record["schemes"] if s["rule"] == rule}
-    assert set(found) == {(fit, granularity) for fit in ("symmetric", "affine") for granularity in ("tensor", "block")}
-    assert found["affine", "tensor"] == tuple(float(end) for end in one_deviation(x))
-    assert table(report.record).count(rule) >= len(found)
-    assert rule in [label.get_text() for label in tensor_ranges(report).axes[1].get_yticklabels()]
+    [record] = inspect_arrays({"w": x}, bits=[4], rules=[rule]).records
+    found = {m.scheme.name: m.sqnr_db for m in record.schemes if m.scheme.rule == rule}
+    params = affine_params(*one_deviation(x), INT4)
+    assert found.keys() == {"int4", "int4 affine"}
+    assert found["int4 affine"] == pytest.approx(sqnr_db(x, fake_quantize(x, params)))
+    assert f"int4 affine {rule}" in details(record)
 
 
 def test_the_laws_try_a_rule(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,7 @@ from refquant.study.compare.tasks import Finished, Plan, prepare
 from refquant.study.engines.figures import engines_around_ties
 from refquant.study.engines.table import staircases
 from refquant.study.formats import FORMATS
-from refquant.study.inspect.figures import error_against_clip, tensor_ranges
-from refquant.study.inspect.report import inspect_array
+from refquant.study.inspect.report import inspect_arrays
 from refquant.study.plots.style import png, slide
 from refquant.study.records import summarize
 
@@ -36,9 +35,8 @@ def figures() -> Iterator[Any]:
     crowd = {name: 16.0 + f.grid.bits / 4 for name, f in FORMATS.items()}
     yield sqnr_against_bits(dict.fromkeys("abcd", crowd), {name: f.grid.bits + 0.2 for name, f in FORMATS.items()})
     yield from (values_of_grids(), steps_of_grids())
-    for x, bits in ((X, 4), (OUTLIER, 2), (np.zeros(3), 8)):
-        report = inspect_array(x, name="features.0.weight", bits=bits)
-        yield from (tensor_ranges(report), error_against_clip(report))
+    for x, bits in ((X, [8, 4, 3]), (OUTLIER, [2]), (np.zeros(3), [8])):
+        yield from inspect_arrays({"features.0.weight": x}, bits=bits).figures.values()
     yield engines_around_ties(staircases())
 
 

@@ -1,87 +1,113 @@
-"""What `refquant inspect` shows of one array: where the rules end its range, and what a clip costs."""
+"""The trade-off in pictures: bits per value against SQNR, for a model and for its arrays that lose most."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from ..plots.style import BLACK, BLUE, FIT_STYLES, RED, SKY, slide, styled
-from .recommend import short
-from .report import Report
+from ...gaussian import block_gaussian_mse
+from ...grids import IntGrid
+from ...ranges import symmetric_params
+from ..plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, WINE, slide, styled
+from .measure import Measured
+from .report import Record, Report
+from .schemes import Scheme
+from .ship import best_of_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@styled
-def tensor_ranges(report: Report) -> Figure:
-    """The histogram, counts on a logarithmic scale, and below it each rule's range, per tensor, with its SQNR."""
-    record, (edges, counts, unit) = report.record, report.histogram
-    schemes = {(s["fit"], s["rule"]): s for s in record["schemes"] if s["granularity"] == "tensor"}
-    rules = list(dict.fromkeys(rule for _, rule in schemes))
-    drawn, (above, below) = slide(nrows=2, sharex=True, height_ratios=(1, 1.5))
-    factor, reals = _decimal(float(np.abs(edges).max()), unit)
-    above.stairs(np.maximum(counts, 0.5), edges * factor, baseline=0.5, fill=True, color=SKY)
-    above.set(yscale="log", ylim=(0.5, max(10, 2 * counts.max())), ylabel="values per bin\n(log scale)")
-    above.set_title(_title(report), fontsize=14)
-    for i, rule in enumerate(rules):
-        for fit, up in (("symmetric", 0.17), ("affine", -0.17)):
-            lo, hi = (end / unit * factor for end in schemes[fit, rule]["range"])
-            ends = (-max(-lo, hi), max(-lo, hi)) if fit == "symmetric" else (min(lo, 0), max(hi, 0))
-            below.plot(ends, [up - i] * 2, **{**FIT_STYLES[fit], "marker": "|", "markersize": 9, "linewidth": 3,
-                                              "label": "_" if i else f"{fit} range"})
-        below.annotate(" / ".join(short(schemes[fit, rule]) for fit in FIT_STYLES), (1.02, -i),
-                       xycoords=("axes fraction", "data"), va="center", fontsize=12)
-    below.annotate(f"SQNR, dB\n{' / '.join(FIT_STYLES)}", (1.02, 0.85), xycoords=("axes fraction", "data"), va="center",
-                   fontsize=11)
-    below.set_yticks([-i for i in range(len(rules))], [_words(rule, record["percent"]) for rule in rules])
-    below.set(ylim=(0.5 - len(rules), 0.6), xlabel=f"x, in {reals}")
-    below.grid(False, axis="y")
-    drawn.legend(*below.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return drawn
+class Point(NamedTuple):
+    """A scheme: bits per value with scales, SQNR in dB."""
+
+    scheme: Scheme
+    bits: float
+    sqnr: float
+
+
+def trade_offs(report: Report) -> dict[str, Figure]:
+    """The whole model's picture, and of a model of several arrays those that lose most."""
+    found = {"trade_off.png": trade_off(report.file or "arrays", points(report.records))}
+    for i, r in enumerate(report.worst(5) if len(report.records) > 1 else [], 1):
+        found[f"trade_off_{i}.png"] = trade_off(r.array, points([r]))
+    return found
+
+
+def points(records: Sequence[Record]) -> list[Point]:
+    """Each scheme on all arrays together, errors in the mean over values; a scheme that few arrays have is left out."""
+    found: dict[str, list[tuple[int, Measured]]] = {}
+    for r in records:
+        for name, m in best_of_each(r).items():
+            found.setdefault(name, []).append((r.values, m))
+    result = []
+    for pairs in found.values():
+        values = sum(n for n, _ in pairs)
+        error = sum(n * 10 ** (-m.sqnr_db / 10) for n, m in pairs if m.sqnr_db > -math.inf) / values
+        if values > 0.95 * sum(r.values for r in records) and error:
+            result.append(Point(pairs[0][1].scheme, 8 * sum(m.bytes for _, m in pairs) / values,
+                                -10 * math.log10(error)))
+    return result
+
+
+def front(found: Sequence[Point]) -> list[Point]:
+    """Those that no other beats with as few bits."""
+    best, kept = -math.inf, list[Point]()
+    for p in sorted(found, key=lambda p: (p.bits, -p.sqnr)):
+        if p.sqnr > best:
+            best, kept = p.sqnr, [*kept, p]
+    return kept
+
+
+def look(s: Scheme) -> dict[str, Any]:
+    """Colour by format, shape by who shares a scale; hollow on other axes than the first."""
+    color = (BLUE if s.affine else ORANGE if s.integer else GREEN if s.format.startswith("MX") else
+             WINE if s.format in ("NVFP4", "NF4") else RED)
+    return {"color": color, "marker": "o" if s.axis is None else "s" if s.block is None else "^",
+            "markerfacecolor": "white" if s.axis else color, "linestyle": "", "markersize": 8}
+
+
+def theory(first: int, last: int) -> tuple[list[float], list[float]]:
+    """Bits per value and SQNR of symmetric integers in blocks of 32 with scales in float16, on Gaussian data."""
+    widths = range(max(first, 2), min(last, 8) + 1)
+    return [n + 0.5 for n in widths], [-10 * math.log10(block_gaussian_mse(IntGrid(n, narrow=True), 32,
+                                                                           symmetric_params)) for n in widths]
 
 
 @styled
-def error_against_clip(report: Report) -> Figure:
-    """The rounding part, the clipping part and their sum against the clip, symmetric per tensor; the least marked."""
-    errors, best = report.clip_error, report.record["best_clip"]
-    drawn, axes = slide()
-    axes.set_title(_title(report) + ", symmetric per tensor", fontsize=14)
-    axes.set_ylabel("mean squared error,\nover mean(x²) (log scale)")
-    if errors is None or best is None:
-        axes.set(xlabel="clip, as a share of max|x|", xticks=[], yticks=[])
-        axes.annotate("every value is 0: no clip makes an error", (0.5, 0.5), xycoords="axes fraction", ha="center")
-        return drawn
-    for part, look in ((errors.rounding, {"color": BLUE, "linestyle": "--", "label": "rounding: values inside"}),
-                       (errors.clipping, {"color": RED, "linestyle": "-.", "label": "clipping: values beyond"}),
-                       (errors.total, {"color": BLACK, "label": "sum of both"})):
-        axes.plot(errors.share, np.where((part > 0) & np.isfinite(part), part, np.nan), **look)
-    bottom = max(errors.total[errors.total > 0].min() / 100, 1e-16)
-    axes.plot(best["share"], max(best["total"], 2 * bottom), color=BLACK, marker="o", markersize=11, linestyle="",
-              label=f"least: {best['total']:.2g}, clip at {best['share']:.3g}", clip_on=False)
-    far = best["share"] < 0.1
-    axes.set(xscale="log" if far else "linear", xlim=(errors.share[0] if far else 0, 1.02), yscale="log",
-             ylim=(bottom, 3), xlabel="clip, as a share of max|x|" + (" (log scale)" if far else ""))
-    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+def trade_off(title: str, found: Sequence[Point]) -> Figure:
+    """Every scheme, the Pareto front with its names, and what integers in blocks of 32 do to Gaussian data."""
+    drawn, (axes, side) = slide(9, ncols=2, width_ratios=(3, 1))
+    for p in found:
+        axes.plot(p.bits, p.sqnr, **look(p.scheme))
+    best = front(found)
+    axes.plot([p.bits for p in best], [p.sqnr for p in best], color=BLACK, linewidth=1.5, zorder=1,
+              label="Pareto front, numbered where it gains 1 dB")
+    named = [p for p, before in zip(best, [None, *best]) if before is None or p.sqnr >= before.sqnr + 1]
+    for i, p in enumerate(named, 1):
+        axes.annotate(str(i), (p.bits, p.sqnr), (-5, 5), textcoords="offset points", ha="right", fontsize=13)
+    bits = [p.scheme.grid.bits for p in found] or [8]
+    axes.plot(*theory(min(bits), max(bits)), color=GREY, linestyle="--", zorder=0, marker=".",
+              label="theory: Gaussian data, integers in blocks of 32")
+    for mark, text in (("o", "one scale"), ("s", "a scale for each index of an axis"), ("^", "a scale for each block")):
+        axes.plot([], [], marker=mark, color=GREY, linestyle="", label=text)
+    for color, text in ((ORANGE, "integers, symmetric"), (BLUE, "integers, affine"), (RED, "floats"), (GREEN, "MX"),
+                        (WINE, "NVFP4, NF4")):
+        axes.plot([], [], marker="D", color=color, linestyle="", label=text)
+    axes.plot([], [], marker="D", color=GREY, markerfacecolor="white", linestyle="", label="hollow: not along axis 0")
+    axes.set(xlabel="bits per value, scales included", ylabel="SQNR, dB (higher is better)")
+    axes.set_title(_title(title), loc="left")
+    side.set_axis_off()
+    side.set_title("Pareto front: bits, dB", loc="left")
+    for i, p in enumerate(named[:24], 1):
+        side.annotate(f"{i}  {p.scheme.name}: {p.bits:.2f}, {p.sqnr:.1f}", (0, 1 - i / 24), fontsize=13,
+                      xycoords="axes fraction")
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=13)
     return drawn
 
 
-def _title(report: Report) -> str:
-    """The array in ASCII, which every font has, and without mathematics."""
-    record = report.record
-    name = ascii(record["array"])[1:-1].replace("$", r"\$")
-    name = name if len(name) <= 40 else f"{name[:18]} ... {name[-18:]}"
-    return f"{name}: {record['dtype']} {tuple(record['shape'])}, {record['bits']} bits"
-
-
-def _decimal(largest: float, unit: float) -> tuple[float, str]:
-    """What multiplies values in units, a power of two, to be readable, and what they are then."""
-    binary = (math.frexp(unit)[1] - 1) * math.log10(2)
-    tens = math.floor(math.log10(largest) + binary)
-    return (unit, "reals") if -4 <= tens <= 4 else (10 ** (binary - tens), f"1e{tens:+03d} reals")
-
-
-def _words(rule: str, percent: float) -> str:
-    return f"percentile {percent:g}" if rule == "percentile" else rule
+def _title(name: str) -> str:
+    """The name in ASCII, which every font has, and without mathematics."""
+    name = ascii(name)[1:-1].replace("$", r"\$")
+    return name if len(name) <= 60 else f"{name[:28]} ... {name[-28:]}"

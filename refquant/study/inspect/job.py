@@ -1,92 +1,53 @@
-"""`refquant inspect`: the arrays of a file, their table, inspect.json and figures."""
+"""`refquant inspect`: a file's report, printed, drawn and written."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from ... import __version__
-from ...clipping import POWER
-from ...files import Content, writable_folder
+from ...files import writable_folder
 from .. import jobs, results
-from .report import Record, Report, inspected
-from .settings import Options, checked, fitted
-from .table import printable, table
-from .tensors import Tensor, tensors
+from .report import Options, Report, checked, inspected
+from .ship import shipped
+from .table import details, overview
+from .tensors import tensors
 
 WHERE = "refquant inspect"
-FIGURES = 20  # arrays of one file that are drawn
-LONG = 2**18  # values that take more than a few seconds
+DEFAULT = "inspection"
+LONG = 2**20  # values that take more than a few seconds
 
 
-class Job(NamedTuple):
-    """A file's float arrays with their options, and why its other members are left out."""
-
-    file: str
-    options: Options
-    arrays: list[tuple[Tensor, Options]]
-    left_out: dict[str, str]
-
-
-def job(path: str, options: Options) -> Job:
-    """The file's headers read, and the options checked against them.
-
-    In an .npz, an axis or a block that only some arrays have is for those.
-    """
-    checked(WHERE, options)
-    found, left_out = tensors(WHERE, path)
-    return Job(Path(path).name, options, [(t, _fitted(options, t, found)) for t in found], left_out)
-
-
-def _fitted(options: Options, tensor: Tensor, others: Sequence[Tensor]) -> Options:
-    """The tensor's options, without an axis or a block that only other tensors have."""
-    without: dict[str, Any] = {}
-    for name in ("channel_axis", "block"):
-        alone = Options()._replace(**{name: getattr(options, name)})
-        if not _fits(alone, tensor) and any(_fits(alone, other) for other in others):
-            without[name] = None
-    return fitted(WHERE, options._replace(**without), tensor.shape)._replace(**without)
-
-
-def _fits(options: Options, tensor: Tensor) -> bool:
-    try:
-        return bool(fitted(WHERE, options, tensor.shape))
-    except ValueError:
-        return False
-
-
-def run(todo: Job, out: str, svg: bool = False) -> Iterator[str]:
-    """What is to be printed, array by array; then the files are written, all or none."""
+def run(path: str, options: Options, out: str | None, every: bool, svg: bool) -> Iterator[str]:
+    """What is to be printed; the files are written all or none."""
+    options, found = checked(WHERE, options), tensors(WHERE, path)
     with _folder(out) as folder:
-        records: list[Record] = []
-        figures: dict[str, Content] = {}
-        largest = sorted(todo.arrays, key=lambda a: -a[0].size)[:FIGURES]
-        if (values := sum(tensor.size for tensor, _ in todo.arrays)) > LONG:
-            jobs.say(f"{results.count(len(todo.arrays), 'array')} of {todo.file}, {values:,} values")
+        if (values := sum(t.size for t in found[0])) > LONG:
+            jobs.say(f"{results.count(len(found[0]), 'array')} of {Path(path).name}, {values:,} values")
             jobs.speak()
-        for (tensor, options), stem in zip(todo.arrays, file_names([t.name for t, _ in todo.arrays]), strict=True):
-            with tensor.opened(folder) as x:
-                report = inspected(WHERE, x, tensor.name, options)
-            records.append(report.record)
-            if any(tensor is drawn for drawn, _ in largest):
-                figures |= _figures(report, stem, svg)
-            yield table(report.record)
-        if todo.left_out:
-            yield "Left out: " + "; ".join(f"{printable(name)}, {why}" for name, why in todo.left_out.items())
-        if len(records) > FIGURES:
-            yield f"Drawn: the {FIGURES} largest of {len(records)} arrays."
-        yield str(results.save("inspect", folder, {**figures, "inspect.json": _json(todo, records)}))
+        report = inspected(WHERE, Path(path).name, found, options, folder)
+        yield overview(report)
+        if every:
+            yield from map(details, report.records)
+        pictures = results.pictures("inspect", report.figures, svg)
+        yield str(results.save("inspect", folder, {**pictures, "inspect.json": to_json(report),
+                                                   "inspect.csv": to_csv(report)}))
 
 
 @contextmanager
-def _folder(out: str) -> Iterator[Path]:
-    """The folder for the files; gone again if it is new and nothing came of it."""
-    new = not Path(out).exists()
-    folder = writable_folder(WHERE, out)
+def _folder(out: str | None) -> Iterator[Path]:
+    """The folder for the files: the first free one, unless one is named; gone again if nothing came of it."""
+    free = (name for i in range(1, 10_000) if not Path(name := DEFAULT + f"-{i}" * (i > 1), "inspect.json").exists())
+    path = Path(next(free) if out is None else out)
+    new, folder = not path.exists(), writable_folder(WHERE, path)
+    if (folder / "inspect.json").exists():
+        print(f"{WHERE}: {folder} holds the results of another run; this one will replace them when it ends.",
+              file=sys.stderr)
     try:
         yield folder
     except BaseException:
@@ -96,33 +57,23 @@ def _folder(out: str) -> Iterator[Path]:
         raise
 
 
-def _figures(report: Report, stem: str, svg: bool) -> dict[str, Content]:
-    from .figures import error_against_clip, tensor_ranges
+def to_json(report: Report) -> str:
+    """All records, and what to ship at each width."""
+    arrays = [{**r._asdict(), "schemes": [*r.rows()], "recommended": {
+        bits: {"reason": best.reason, "engines": best.engines} for bits, best in r.recommended.items()}}
+        for r in report.records]
+    ships = {bits: {key: value for key, value in shipped(report, bits)._asdict().items() if key != "all"}
+             for bits in report.options.bits}
+    return json.dumps({"refquant": __version__, "file": report.file, **report.options._asdict(),
+                       "left_out": report.left_out, "stay_float": report.stay, "ship": ships, "arrays": arrays},
+                      indent=1, allow_nan=False) + "\n"
 
-    return results.pictures("inspect", {f"{stem}_histogram.png": tensor_ranges(report),
-                                        f"{stem}_error.png": error_against_clip(report)}, svg)
 
-
-def _json(todo: Job, records: Sequence[Record]) -> str:
-    return json.dumps({"refquant": __version__, "file": todo.file, **todo.options._asdict(), "lp_optimal_p": POWER,
-                       "left_out": todo.left_out, "arrays": records}, indent=1, allow_nan=False) + "\n"
-
-
-def file_names(names: Sequence[str]) -> list[str]:
-    """Names that every file system takes, no two the same, whatever the case.
-
-    >>> file_names(["a/b", "a b", "A_B", "..", "CON"])
-    ['a_b', 'a_b-2', 'A_B-3', 'x', 'x_CON']
-    """
-    found: list[str] = []
-    taken: set[str] = set()
-    for name in names:
-        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:100].strip("._-") or "x"
-        if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", plain, re.IGNORECASE):
-            plain = f"x_{plain}"
-        stem, n = plain, 1
-        while stem.lower() in taken:
-            stem, n = f"{plain}-{n + 1}", n + 1
-        taken.add(stem.lower())
-        found.append(stem)
-    return found
+def to_csv(report: Report) -> str:
+    """A row for each scheme of each array."""
+    text = io.StringIO()
+    rows = [{"array": r.array, "shape": "x".join(map(str, r.shape)), **row} for r in report.records for row in r.rows()]
+    writer = csv.DictWriter(text, [*rows[0]], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

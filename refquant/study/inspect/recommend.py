@@ -1,76 +1,112 @@
-"""Which scheme is recommended, and why."""
+"""Which scheme is recommended, why, and which engines take it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Callable, Sequence
+
+from ..results import count
+from .measure import Measured
+from .schemes import Scheme
 
 NEAR = 1.0  # dB within which the simpler scheme is preferred
-DB_PER_BIT = 20 * math.log10(2)
+ENOUGH = 35.0  # dB, an error of 1.8 %: more counts as this
+DB_PER_BIT = 6.02
 
 
-class Scheme(TypedDict):
-    """One way to quantize an array, and what it does to it; None is infinite: no error at all, or an overflow.
+def net(r: Measured) -> float:
+    """min(SQNR with all channels alike, 35 dB), less 6.02 dB for each bit per value that scales of blocks take."""
+    spent = r.bits_per_value - r.scheme.grid.bits if r.scheme.block else 0.0
+    return min(r.channel_sqnr_db, ENOUGH) - DB_PER_BIT * spent
 
-    fit is symmetric or affine, on integers, or the name of another format.
 
-    range is in reals, from the least lo to the largest hi of all slices; clipped is a share, from 0 to 1; overflowed
-    counts reals beyond the dtype's largest; values is the number of values that were measured, scales that of slices.
+def simplest(r: Measured) -> tuple[float, ...]:
+    """Channels before blocks, symmetric before affine, whole ranges before cut ones; one scale, the first axis, large
+    blocks along the last."""
+    s = r.scheme
+    axis = -1 if s.axis is None else s.axis
+    return bool(s.block), s.affine, s.clip < 1 or s.rule != "minmax", -(s.block or 0), -axis if s.block else axis
+
+
+def asked(results: Sequence[Measured], formats: Sequence[str] | None) -> list[Measured]:
+    """Those of the formats, or of integers: if none are named, or if the array has no room for their blocks."""
+    return [r for r in results if formats and r.scheme.format in formats] or [r for r in results if r.scheme.integer]
+
+
+def choose(results: Sequence[Measured], formats: Sequence[str] | None,
+           verified: Callable[[Scheme], Measured] | None = None) -> Measured:
+    """The recommended one of one width; verified: measures a scheme on all values, where results are of a sample.
+
+    A verified scheme that makes channels all 0 is held against the next, up to four.
     """
-
-    fit: str
-    granularity: str
-    rule: str
-    range: tuple[float, float]
-    sqnr_db: float | None
-    net_db: float | None
-    largest_error: float | None
-    clipped: float
-    overflowed: int
-    values: int
-    scales: int
-    bytes: int
-    compression: float
+    left, tried = asked(results, formats), list[Measured]()
+    while left:
+        keeping = [r for r in left if r.dead == min(r.dead for r in left)]
+        best = min((r for r in keeping if net(r) >= max(map(net, keeping)) - NEAR), key=simplest)
+        tried.append(verified(best.scheme) if verified else best)
+        if not verified or not tried[-1].dead or len(tried) == 4:
+            break
+        left = [r for r in left if r.scheme != best.scheme]
+    return min(tried, key=lambda r: r.dead)
 
 
-def recommend(schemes: Sequence[Scheme]) -> tuple[Scheme, str]:
-    """The first scheme of integers whose net SQNR lies within 1 dB of their best, the simplest standing first; and why.
+def reason(chosen: Measured, results: Sequence[Measured]) -> str:
+    """Why, in one sentence."""
+    s = chosen.scheme
 
-    Other formats ask for an engine that has them; if one is better than all integers, the reason names it.
+    def best(fits: Callable[[Scheme], bool]) -> list[Measured]:
+        found = [r for r in results if r.scheme.integer == s.integer and fits(r.scheme)]
+        return [max(found, key=lambda r: r.channel_sqnr_db)] if found else []
 
-    net dB = SQNR - 6.02 dB for each bit per value spent on scales and zero points: one more bit buys 6.02 dB. An SQNR
-    beyond the precision of the data's own dtype counts as that precision.
-    """
-    def net(scheme: Scheme) -> float:
-        return -math.inf if scheme["net_db"] is None else scheme["net_db"]
+    def losing(what: str, others: Sequence[Measured]) -> list[str]:
+        return [f"{what} makes {count(r.dead, 'channel')} all 0" if r.dead > chosen.dead else
+                f"{what} loses {chosen.channel_sqnr_db - r.channel_sqnr_db:.1f} dB" for r in others
+                if r.dead > chosen.dead or chosen.channel_sqnr_db - r.channel_sqnr_db > 0.5]
 
-    integers = [s for s in schemes if s["fit"] in ("symmetric", "affine")]
-    best, over_all = max(integers, key=net), max(schemes, key=net)
-    chosen = next(s for s in integers if net(s) >= net(best) - NEAR)
-    net_of = f"net dB (SQNR - {DB_PER_BIT:.2f} dB for each bit per value spent on scales)"
-    here = f"{named(chosen)}: {decibels(chosen)} in {chosen['bytes']:,} bytes"
-    more = "" if net(over_all) <= net(best) else (
-        f"; of all formats {named(over_all)} is the best, where an engine has it: {decibels(over_all)} in "
-        f"{over_all['bytes']:,} bytes")
-    if chosen is best:
-        return chosen, f"{here}; the best {net_of}{more}"
-    return chosen, (f"{here}; the simplest within {NEAR:g} dB of the best ({named(best)}: {decibels(best)} in "
-                    f"{best['bytes']:,} bytes), by {net_of}{more}")
-
-
-def named(scheme: Scheme) -> str:
-    """The scheme in words."""
-    return f"{scheme['fit']} per {scheme['granularity']}, {scheme['rule']}"
-
-
-def short(scheme: Scheme) -> str:
-    """Its SQNR in dB; `exact` where there is no error."""
-    if scheme["sqnr_db"] is None:
-        return "overflow" if scheme["overflowed"] else "exact"
-    return f"{scheme['sqnr_db']:.1f}"
+    why = losing("one scale for all", best(lambda t: t.axis is None)) if s.axis is not None else []
+    others = best(lambda t: t.axis is not None and t.block is None and (s.block is not None or t.axis != s.axis))
+    why += losing("a scale for each channel" if s.block else f"axis {others[0].scheme.axis}" if others else "", others)
+    if s.clip < 1:
+        why += losing("the whole range", best(lambda t: t == s._replace(clip=1.0)))
+    if s.affine:
+        why += losing("symmetric", best(lambda t: (t.axis, t.block) == (s.axis, s.block) and not t.affine))
+    other = max((r for r in results if r.scheme.integer or known(r.scheme)), key=net)
+    if net(chosen) < net(other) - NEAR:
+        why += [f"{other.scheme} would be better, where an engine has it: {other.sqnr_db:.1f} dB in {other.bytes:,} "
+                "bytes"]
+    elif s.block is None:
+        why += ["finer scales gain less than they cost"]
+    if chosen.dead:
+        keeps = min(results, key=lambda r: r.dead)
+        why += [f"{count(chosen.dead, 'channel')} all 0, " + (
+            f"which {keeps.scheme} keeps" if keeps.dead < chosen.dead else "as in every scheme")]
+    return "; ".join(why or ["it is the simplest of the best"])
 
 
-def decibels(scheme: Scheme) -> str:
-    """Its SQNR in a sentence."""
-    return short(scheme) if scheme["sqnr_db"] is None else f"SQNR {short(scheme)} dB"
+_ORT, _VLLM = "ONNX Runtime", "vLLM (compressed-tensors)"
+#: Format -> who takes it with one scale, a scale for each channel, a scale for each block; as far as it is known.
+TAKERS: dict[str, tuple[str, str, str]] = {
+    "int8": (f"{_ORT}, LiteRT, PyTorch", f"{_ORT}, LiteRT, PyTorch, {_VLLM}",
+             f"{_ORT} (MatMulNBits), gguf (Q8_0: blocks of 32), {_VLLM}"),
+    "int8 affine": (f"{_ORT}, PyTorch", f"{_ORT}, PyTorch", f"{_ORT} (MatMulNBits)"),
+    "int4": (f"{_ORT} (opset 21)", f"{_ORT} (opset 21), LiteRT, {_VLLM}, torchao",
+             f"{_ORT} (MatMulNBits), {_VLLM}, torchao"),
+    "int4 affine": (f"{_ORT} (opset 21)", f"{_ORT} (opset 21)", f"{_ORT} (MatMulNBits), vLLM (AWQ, GPTQ), torchao"),
+    "int2": (f"{_ORT} (opset 25)", f"{_ORT} (opset 25)", f"{_ORT} (MatMulNBits)"),
+    "int16": (f"{_ORT} (opset 21)",) * 3,
+    "E4M3": (f"{_ORT} (opset 19), vLLM, torchao", "vLLM, torchao", ""), "E5M2": (f"{_ORT} (opset 19)", "", ""),
+    "MXFP8": ("", "", "vLLM, torchao"), "MXFP4": ("", "", "vLLM, torchao, gguf"), "NVFP4": ("", "", "vLLM, torchao"),
+    "NF4": ("", "", "bitsandbytes, torchao")}
+
+
+def known(s: Scheme) -> str:
+    """Who takes the scheme."""
+    return TAKERS.get(s.format, ("",) * 3)[0 if s.axis is None else 1 if s.block is None else 2]
+
+
+def engines(s: Scheme) -> str:
+    """Who takes the scheme, and what it asks of them."""
+    wider = next((n for n in (4, 8, 16) if n > s.grid.bits), None)
+    if not known(s):
+        return "no common engine" + f"; stored as int{wider} it runs wherever that does" * bool(s.integer and wider)
+    return known(s) + "; for integer products the axis must be the outputs'" * (
+        s.integer and s.axis is not None and s.block is None)

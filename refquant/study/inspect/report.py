@@ -1,190 +1,201 @@
-"""People's own tensors: every way to quantize them, measured, and one recommended."""
+"""Arrays inspected: what each scheme does to each, and one recommended at each width."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypedDict
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import arguments
-from ...arguments import Reals
-from ...blocks import scale_bits
-from ...clipping import Clip, minmax
-from ...clipping.statistics import unit_of
-from ...grids import Grid
-from ...ranges import Fit
-from ..formats import Format
-from .curves import ClipError, ClipPoint, Histogram, clip_error, distinct, histogram, least
-from .measure import Measure, Sums, stride
-from .passes import Scan, scan
-from .recommend import DB_PER_BIT, Scheme, recommend
-from .schemes import Key, clips, fits, formats
-from .settings import Options, checked, fitted, option
-from .slices import Slices, slices
+from ...clipping import CLIPPING_RULES
+from ..jobs import clear, show
+from .matrix import Matrix, look, matrix, side_by_side
+from .measure import SAMPLE, Measured, measure, measured, subject
+from .recommend import choose, engines, reason
+from .schemes import names, schemes
+from .stored import Found, Tensor, in_memory, numpy_float, printable
+from .tensors import tensors
 
-BINS = 2048  # of entropy's histogram
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SMALL = 4096  # arrays of fewer values stay float
 
 
-class Record(TypedDict):
-    """All that is known of one array."""
+class Options(NamedTuple):
+    """What is asked; formats None: all are tried, integers recommended."""
+
+    bits: Sequence[int] = (8, 4)
+    formats: Sequence[str] | None = None
+    only: str | None = None
+    exact: bool = False
+    rules: Sequence[str] = ()
+    skip_nonfinite: bool = False
+
+
+class Best(NamedTuple):
+    """What is recommended at one width, why, and who takes it."""
+
+    found: Measured
+    reason: str
+    engines: str
+
+
+class Record(NamedTuple):
+    """One array: what it is, what each scheme does to it, and what is recommended at each number of bits."""
 
     array: str
-    shape: list[int]
+    shape: tuple[int, ...]
     dtype: str
     values: int
     bytes: int
     minimum: float
     maximum: float
-    nan: int
-    inf: int
-    minus_inf: int
-    first_nonfinite: list[int] | None
-    bits: int
-    channel_axis: int | None
-    block: int | None
-    percent: float
-    one_sided: bool
-    schemes: list[Scheme]
-    recommended: Scheme
-    reason: str
-    best_clip: ClipPoint | None
-    notes: list[str]
+    nonfinite: int
+    schemes: list[Measured]
+    recommended: dict[int, Best]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Each scheme as plain values; dB None: no error at all, or with overflow true an error beyond all numbers."""
+        chosen = [id(best.found) for best in self.recommended.values()]
+        for r in self.schemes:
+            s = r.scheme
+            found = {"recommended": id(r) in chosen, "bits": s.grid.bits, "format": s.format, "axis": s.axis,
+                     "block": s.block, "clip": s.clip, "rule": s.rule, "overflow": r.sqnr_db == -math.inf,
+                     **r._asdict(), "scheme": str(s)}
+            yield {key: None if v in (math.inf, -math.inf) else v for key, v in found.items()}
 
 
 class Report(NamedTuple):
-    """What is known of one array, and what is drawn of it."""
+    """The records of a model, the bytes of arrays that stay float, and why others are left out.
 
-    record: Record
-    histogram: Histogram
-    clip_error: ClipError | None
+    text is what the command prints; figures are those that it draws, by their file's name.
+    """
+
+    file: str
+    options: Options
+    records: list[Record]
+    stay: dict[str, int]
+    left_out: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        from .table import overview
+
+        return overview(self)
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        from .figures import trade_offs
+
+        return trade_offs(self)
+
+    def worst(self, n: int) -> list[Record]:
+        """The arrays that lose most at the fewest bits."""
+        return sorted(self.records, key=lambda r: r.recommended[min(self.options.bits)].found.channel_sqnr_db)[:n]
 
 
-def inspect_array(x: ArrayLike, *, name: str = "x", bits: int = 8, channel_axis: int | None = None,
-                  block: int | None = None, percent: float = 99.9, skip_nonfinite: bool = False) -> Report:
-    """Every scheme (symmetric or affine; per tensor, channel or block; each rule) tried on x, and one recommended; with
-    4, 6 and 8 bits every other format of that width beside them.
+def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any) -> Report:
+    """Every scheme tried on every array, and one recommended for each at each width: `refquant inspect` in a notebook.
 
     Args:
-        x: (*S) float16, float32 or float64; a memory-mapped array is read piece by piece.
-        bits: 2 to 16.
-        channel_axis: the axis that is KEPT: each of its indices has a scale. None is the first of two axes or more.
-        block: values along the last axis that share a scale; None is 32 where the axis is longer.
-        percent: percentile's.
-        skip_nonfinite: leave NaN and infinities out, instead of refusing them.
+        source: a file or a folder, as the command takes it; or arrays by name, float16, float32 or float64.
+        bits: 2 to 16 each; 8 and 4 unless others are named.
+        formats: names of formats to recommend of; None: of integers, while all are tried.
+        only: a pattern of whole names, `model.layers.*.q_proj.weight`; where none fits, of parts, `layers.*.q_proj`.
+        exact: measure large arrays on all values, not on a sample.
+        rules: names of refquant.clipping.CLIPPING_RULES, tried besides on arrays of at most 524,288 values.
+        skip_nonfinite: NaN and infinities count as 0, instead of being refused.
 
-    Recommended is the simplest scheme of integers within 1 dB of their best, after each has paid 6.02 dB, what one more
-    bit buys, for every bit per value that its scales take. Weights whose channels differ want a scale for each:
+    Weights whose columns differ want a scale for each column:
 
-    >>> x = np.sin(np.arange(256)) * 2.0 ** np.arange(16)[:, None]
-    >>> best = inspect_array(x).record["recommended"]
-    >>> best["fit"], best["granularity"], best["rule"]
-    ('symmetric', 'channel', 'minmax')
+    >>> x = np.sin(np.arange(4096)).reshape(64, 64) * 2.0 ** np.arange(64)
+    >>> best = inspect_arrays({"w": x}, bits=[8]).records[0].recommended[8]
+    >>> str(best.found.scheme), best.found.zeroed
+    ('int8 @1', {0: 0, 1: 0})
+    >>> best.reason
+    'one scale for all makes 17 channels all 0; axis 0 makes 15 channels all 0; finer scales gain less than they cost'
 
     Raises:
-        ValueError: NaN or infinities, no data, options out of range, an axis or a block that x does not have.
-        TypeError: integers, complex or other dtypes.
+        ValueError: NaN or infinities, no floats, unknown names, bits out of range; what the command says of files.
     """
-    where = "inspect_array"
-    a = x if type(x) is np.ndarray else arguments.array(where, x, "x")
-    if a.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
-        raise arguments.error(TypeError, where, "`x` must be float16, float32 or float64", f"dtype {a.dtype}",
-                              "convert it first, for example np.asarray(x, np.float32)")
-    if not a.size:
-        raise arguments.error(ValueError, where, "`x` must hold data", f"shape {a.shape}", "leave empty arrays out")
-    if a.ndim > 63:
-        raise arguments.error(ValueError, where, "`x` must have at most 63 axes", str(a.ndim), "reshape it")
-    options = checked(where, Options(bits, channel_axis, block, percent, skip_nonfinite))
-    return inspected(where, a, name, fitted(where, options, a.shape))
+    where, asked = "inspect_arrays", Options(**options)
+    if isinstance(source, str | Path):
+        return inspected(where, Path(source).name, tensors(where, source), asked, Path("."))
+    return inspected(where, "", ([_tensor(where, *item) for item in source.items()], {}), asked, Path("."))
 
 
-def inspected(where: str, x: Reals, name: str, options: Options) -> Report:
-    """The report of an array whose options are fitted."""
-    seen = scan(x, f"inspect {name}: first look")
-    _refuse_nonfinite(where, name, x, seen, options)
-    lo, hi = (float(end) for end in seen.state[:2])
-    unit = unit_of(*np.array([lo, hi]))
-    others = formats(options.bits, *seen.state[:2])
-    measure = Measure(clips(options.bits, options.percent, lo >= 0), fits(options.bits) | {
-        name: (f.fit, f.grid) for name, f in others.items()}, unit)
-    schemes, notes = _measured(measure, x, name, seen, options, others)
-    best, reason = recommend(schemes)
-    notes += [text for text, there in (
-        ("not per channel: too few axes", options.channel_axis is None),
-        ("not per block: the last axis is too short", options.block is None),
-        ("data from 0 up: affine percentile, aciq and octav in their one-sided form", lo >= 0),
-        ("floats, NF4: min-max ranges, scales as `refquant compare --formats` has them; integers: scales in float32",
-         bool(others))) if there]
-    values, counts = distinct(x, seen)
-    errors = clip_error(values, counts, options.bits)
-    record = Record(
-        array=name, shape=list(x.shape), dtype=x.dtype.name, values=x.size, bytes=x.nbytes, minimum=lo, maximum=hi,
-        nan=seen.nan, inf=seen.inf, minus_inf=seen.minus_inf,
-        first_nonfinite=None if seen.first is None else list(seen.first), bits=options.bits,
-        channel_axis=options.channel_axis, block=options.block, percent=options.percent, one_sided=lo >= 0,
-        schemes=schemes, recommended=best, reason=reason, best_clip=least(errors), notes=notes)
-    return Report(record, histogram(values / np.float64(unit), counts, float(unit)), errors)
+def _tensor(where: str, name: str, x: ArrayLike) -> Tensor:
+    a = arguments.array(where, x, "x")
+    if a.dtype not in (np.float16, np.float32, np.float64) or not a.size or a.ndim > 63:
+        raise arguments.error(ValueError, where, f"{name!r} must be float16, float32 or float64, hold data, and have "
+                              "at most 63 axes", f"{a.dtype} of shape {a.shape}",
+                              "np.asarray(x, np.float32) makes floats")
+    return Tensor(name, a.shape, numpy_float(a.dtype), partial(in_memory, a))
 
 
-def _measured(measure: Measure, x: Reals, name: str, seen: Scan, options: Options,
-              others: dict[str, Format]) -> tuple[list[Scheme], list[str]]:
-    """Every scheme, the simpler first: by fit, then granularity, then rule; and notes on them."""
-    found: list[Scheme] = []
-    notes: list[str] = []
-    for granularity, (cut, tried) in _asked(measure, x, options, others).items():
-        if granularity in ("channel", "block") and cut.size < BINS:
-            tried = {key: clip for key, clip in tried.items() if key[1] != "entropy"}
-            notes.append(f"per {granularity} without entropy: {cut.size:,} values fill no histogram of {BINS:,} bins")
-        if stride(cut) > 1 and len({rule for _, rule in tried}) > 1:
-            notes.append(f"per {granularity}, rules other than minmax: chosen and measured on one {granularity} in "
-                         f"{stride(cut):,}")
-        sums = measure._replace(clips=tried).of(cut, seen.state, f"inspect {name}: per {granularity}")
-        found += [_scheme(fit, granularity, rule, s, x, measure.fits[fit], cut.scales)
-                  for (fit, rule), s in sums.items()]
-    return sorted(found, key=lambda s: list(measure.fits).index(s["fit"])), notes
+def checked(where: str, options: Options) -> Options:
+    """The options, which need no array to be judged."""
+    bits = sorted({arguments.whole(where, n, "bits", 2, 16) for n in options.bits}, reverse=True)
+    known = {name.lower(): name for n in bits for name in names(n)}
+    rules = {name: name for name in CLIPPING_RULES}
+    for option, given, all_names in (("formats", options.formats or (), known), ("rules", options.rules, rules)):
+        if unknown := [name for name in given if name.lower() not in all_names]:
+            raise arguments.error(ValueError, where, f"`{option}` must have known names, of formats with the bits that "
+                                  "are asked for", repr(unknown[0]), ", ".join(all_names.values()))
+    formats = [known[name.lower()] for name in options.formats or ()]
+    return options._replace(bits=[n for n in bits if not formats or {*formats} & {*names(n)}], formats=formats)
 
 
-def _asked(measure: Measure, x: Reals, options: Options,
-           others: dict[str, Format]) -> dict[str, tuple[Slices, dict[Key, Clip]]]:
-    """Granularity -> its slices and what is tried on them; formats with blocks have their own."""
-    def of(size: int | None) -> dict[Key, Clip]:
-        return {(name, "minmax"): minmax for name, f in others.items() if f.block == size}
+def inspected(where: str, file: str, tensors: Found, options: Options, scratch: Path) -> Report:
+    """The report of arrays; small ones and those of one axis stay float, unless nothing else is there."""
+    options, (found, left_out) = checked(where, options), tensors
+    chosen = [t for t in found if fnmatchcase(t.name, options.only or "*")] or [
+        t for t in found if fnmatchcase(t.name, f"*{options.only}*")]
+    if not chosen:
+        raise arguments.error(ValueError, where, "`only` must match an array's name", repr(options.only),
+                              f"the first is {found[0].name!r}" if found else "give arrays")
+    large = [t for t in chosen if len(t.shape) > 1 and t.size >= SMALL] or chosen
+    works = [min(t.size, SAMPLE) * 400 + t.size * (40 if options.exact else 1) * 13 for t in large]
+    records, began = [], time.perf_counter()
+    try:
+        for i, tensor in enumerate(large):
+            def told(share: float, i: int = i) -> None:
+                show(f"{printable(large[i].name)}: array", i + 1, len(large), began,
+                     (sum(works[:i]) + share * works[i]) / sum(works))
 
-    asked = {name: (cut, measure.clips if name == "block" else measure.clips | of(None))
-             for name, cut in slices(x, options.channel_axis, options.block).items()}
-    sizes = sorted({f.block for f in others.values() if f.block is not None}) if x.ndim else []
-    return asked | {f"block of {size}": (Slices(x, min(size, x.shape[-1])), of(size)) for size in sizes}
-
-
-def _refuse_nonfinite(where: str, name: str, x: Reals, seen: Scan, options: Options) -> None:
-    bad = seen.nan + seen.inf + seen.minus_inf
-    if bad and not options.skip_nonfinite:
-        hint = f"{option(where, 'skip_nonfinite')}{'' if where.startswith('refquant') else '=True'} leaves"
-        raise arguments.error(ValueError, where, f"the values of {name!r} must be finite", f"{seen.nan:,} NaN, "
-                              f"{seen.inf:,} inf and {seen.minus_inf:,} -inf among {x.size:,}, the first at index "
-                              f"{seen.first}", f"{hint} them out")
-    if bad == x.size:
-        raise arguments.error(ValueError, where, f"{name!r} must hold a finite value", f"none among {x.size:,}",
-                              "check what wrote it")
-
-
-def _scheme(fit: str, granularity: str, rule: str, sums: Sums, x: Reals, by: tuple[Fit, Grid], scales: int) -> Scheme:
-    """The sums as what people ask for; scales are stored in their format, float32 if it has none, zero points in as
-    many bits as codes."""
-    (of_range, grid), one = by, np.ones((), np.float32)
-    bits, each = grid.bits, scale_bits(of_range(-one, one, grid))
-    size = -(-x.size * bits // 8) + -(-scales * each // 8) + (-(-scales * bits // 8) if fit == "affine" else 0)
-    if sums.noise == 0 or sums.signal == 0:
-        sqnr = math.inf if sums.noise == 0 else -math.inf
-    else:
-        sqnr = 10 * (math.log10(sums.signal) - math.log10(sums.noise)) if sums.noise < math.inf else -math.inf
-    net = min(sqnr, DB_PER_BIT * np.finfo(x.dtype).nmant) - DB_PER_BIT * (8 * size / x.size - bits)
-    return Scheme(fit=fit, granularity=granularity, rule=rule, range=(sums.lo, sums.hi), sqnr_db=_finite(sqnr),
-                  net_db=_finite(net), largest_error=_finite(sums.largest), clipped=sums.clipped / sums.values,
-                  overflowed=sums.overflowed, values=sums.values, scales=scales, bytes=size,
-                  compression=x.nbytes / size)
+            with tensor.opened(scratch) as (raw, forget):
+                records.append(_record(where, tensor, matrix(raw, tensor.stored.decode, forget), options, told))
+    finally:
+        clear()
+    return Report(file, options, records, {t.name: t.nbytes for t in chosen if t not in large}, left_out)
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[float], None]) -> Record:
+    told(0.01)
+    seen = look(m)
+    if seen.bad and not options.skip_nonfinite:
+        hint = "--skip-nonfinite" if where.startswith("refquant") else "skip_nonfinite=True"
+        raise arguments.error(ValueError, where, f"the values of {t.name!r} must be finite", f"{seen.bad:,} NaN or "
+                              f"infinities among {t.size:,}", f"{hint} takes them as 0")
+    subj = subject(m, t.shape, seen, options.exact)
+    full = partial(measure, subject(m, t.shape, seen, True)) if subj.sampled else None
+    rows: list[Measured] = []
+    recommended: dict[int, Best] = {}
+    for k, bits in enumerate(options.bits):
+        tried, results = [*schemes(m, bits, *seen.ends)], list[Measured]()
+        for i, found in enumerate(side_by_side(partial(measured, subj, options.rules), tried), 1):
+            told((k + 0.8 * i / len(tried)) / len(options.bits))
+            results += found
+        best = choose(results, options.formats, full)
+        recommended[bits] = Best(best, reason(best, results), engines(best.scheme))
+        rows += [best if r.scheme == best.scheme else r for r in results]
+    lo, hi = map(float, seen.ends)
+    return Record(t.name, t.shape, t.stored.name, t.size, t.nbytes, lo, hi, seen.bad, rows, recommended)

@@ -1,102 +1,112 @@
-"""Float arrays in .npy and .npz files, opened without reading them: a header, then a memory map.
+"""Float arrays in files, opened without reading them: a header, then a memory map. .npy and .npz here.
 
 Nothing is unpickled, and nothing that a header claims is believed before the file's size confirms it.
 """
 
 from __future__ import annotations
 
-import ast
+import io
 import math
-import re
 import shutil
 import struct
 import tempfile
+import tokenize
+import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from ... import arguments
-from ...arguments import Reals
+from . import safetensors
+from .foreign import FOREIGN, foreign, line
+from .stored import BFLOAT16, Found, Opened, Stored, Tensor, mapped, numpy_float
 
-Index: TypeAlias = tuple[int | slice, ...]
-MAGIC, ZIP = b"\x93NUMPY", b"PK"
+MAGIC, ZIP, HEADER = b"\x93NUMPY", b"PK", 10_012  # NumPy's limit of a header, and what stands before it
 try:
     from lzma import LZMAError
 except ImportError:  # Python in a browser may have no lzma: zipfile then raises a RuntimeError
     LZMAError = zipfile.BadZipFile  # type: ignore[misc, assignment]
 BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error,
           ValueError, IndexError)
+KINDS = {"O": "Python objects, which are never unpickled", "c": "complex values", "b": "booleans", "i": "integers",
+         "u": "integers", "V": "raw bytes (a float8, perhaps: .npy does not say which) or records"}
 
 
 class Header(NamedTuple):
-    """What a .npy begins with: the dtype as it is written, whether columns come first, the shape; its own bytes."""
+    """What a .npy begins with, and how many bytes that takes."""
 
-    descr: str
+    dtype: np.dtype[Any]
     fortran: bool
     shape: tuple[int, ...]
     offset: int
 
     @property
-    def nbytes(self) -> int:
-        """What a file of this header holds, header included; for floats."""
-        return self.offset + math.prod(self.shape) * int(self.descr[-1])
-
-
-class Tensor(NamedTuple):
-    """A float array in a file; `with tensor.opened(scratch) as x` maps it, an .npz's by way of the folder scratch."""
-
-    name: str
-    shape: tuple[int, ...]
-    opened: Callable[[Path], AbstractContextManager[Reals]]
+    def stored(self) -> Stored:
+        """The dtype; ml_dtypes' bfloat16 is written as two bytes without a meaning."""
+        return BFLOAT16 if self.dtype == np.dtype("V2") else numpy_float(self.dtype)
 
     @property
-    def size(self) -> int:
-        """How many values."""
-        return math.prod(self.shape)
+    def nbytes(self) -> int:
+        """What a file of this header holds, header included."""
+        return self.offset + math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def unfit(self) -> str:
+        """Why the array cannot be inspected."""
+        if self.dtype != np.dtype("V2") and self.dtype.newbyteorder("=") not in (np.float16, np.float32, np.float64):
+            return KINDS.get(self.dtype.kind, f"dtype {self.dtype}")
+        return "" if math.prod(self.shape) and len(self.shape) < 64 else f"an array of shape {self.shape}"
 
 
-def tensors(where: str, path: str | Path) -> tuple[list[Tensor], dict[str, str]]:
-    """The file's float arrays, and why its other members are left out.
+def tensors(where: str, path: str | Path) -> Found:
+    """The float arrays of a file or a folder, and why others are left out.
 
     Raises:
         ValueError: no such file, an empty, truncated or damaged one, of another format, without a float array.
-        TypeError: a .npy whose dtype is not float16, float32 or float64.
-    Source: the formats of numpy.lib.format, versions 1.0 to 3.0, and numpy.savez.
+    Source: the formats of numpy.lib.format, versions 1.0 to 3.0, and numpy.savez; safetensors.py.
     """
     file = Path(path)
+    found, left_out = safetensors.folder(where, file) if file.is_dir() else _of_file(where, file)
+    if not found:
+        first = "; ".join(f"{name!r}: {why}" for name, why in list(left_out.items())[:3])
+        raise arguments.error(ValueError, where, f"{file.name!r} must hold an array of floats",
+                              first or "no array", "np.asarray(x, np.float32) makes floats, np.savez('w.npz', w=x) "
+                              "saves them")
+    return found, left_out
+
+
+def _of_file(where: str, file: Path) -> Found:
+    rule = "FILE must be a .safetensors, .npy or .npz file"
     if not file.is_file():
-        what = "is a folder" if file.is_dir() else "is no file" if file.exists() else "does not exist"
-        raise arguments.error(ValueError, where, "FILE must be a .npy or .npz file", f"{str(path)!r}, which {what}",
-                              "np.save('w.npy', w) makes one")
+        raise arguments.error(ValueError, where, rule, f"{str(file)!r}, which "
+                              f"{'is no file' if file.exists() else 'does not exist'}", "np.save('w.npy', w) makes one")
     with file.open("rb") as stream:
-        start = stream.read(len(MAGIC))
+        start = stream.read(4096)
         stream.seek(0)
-        if start == MAGIC:
-            return [_single(where, file, stream)], {}
+        if start.startswith(MAGIC):
+            header = read_header(where, file.name, stream)
+            if header.unfit:
+                return [], {file.stem: header.unfit}
+            _whole(where, file.name, header, file.stat().st_size)
+            return [Tensor(file.stem, header.shape, header.stored, partial(_mapped, file, header))], {}
+    if (kind := foreign(file, start)):
+        raise arguments.error(ValueError, where, rule, f"{file.name!r}, {FOREIGN[kind].name}", "this line converts it: "
+                              f"{line(kind, file)}  # needs {FOREIGN[kind].needs}")
     if start.startswith(ZIP):
         return _members(where, file)
-    raise arguments.error(ValueError, where, "FILE must be a .npy or .npz file", f"{file.name!r}, which "
-                          + (f"begins with {start!r}" if start else "is empty"), "np.save('w.npy', w) makes one; other "
-                          "formats are converted first, torch's tensors by tensor.float().numpy()")
+    if start[8:9] == b"{" or file.suffix == ".safetensors":
+        return safetensors.single(where, file)
+    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which "
+                          + (f"begins with {start[:6]!r}" if start else "is empty"), "convert it to one of these first")
 
 
-def _single(where: str, file: Path, stream: IO[bytes]) -> Tensor:
-    header = read_header(where, file.name, stream)
-    unfit = _unfit(header)
-    if unfit:
-        kind = ValueError if unfit == _unfit(header._replace(descr="f4")) else TypeError
-        raise arguments.error(kind, where, f"{file.name!r} must hold float16, float32 or float64 values", *unfit)
-    _whole(where, file.name, header, file.stat().st_size)
-    return Tensor(file.stem, header.shape, partial(_mapped, file, header))
-
-
-def _members(where: str, file: Path) -> tuple[list[Tensor], dict[str, str]]:
+def _members(where: str, file: Path) -> Found:
     found: list[Tensor] = []
     left_out: dict[str, str] = {}
     with readable(where, file.name), zipfile.ZipFile(file) as archive:
@@ -107,16 +117,11 @@ def _members(where: str, file: Path) -> tuple[list[Tensor], dict[str, str]]:
                 continue
             with archive.open(info) as stream:
                 header = read_header(where, info.filename, stream)
-            unfit = _unfit(header)
-            if unfit:
-                left_out[name] = unfit[0]
+            if header.unfit:
+                left_out[name] = header.unfit
             else:
                 _whole(where, info.filename, header, info.file_size)
-                found.append(Tensor(name, header.shape, partial(_extracted, where, file, info, header)))
-    if not found:
-        first = "; ".join(f"{name!r}: {why}" for name, why in list(left_out.items())[:3])
-        raise arguments.error(ValueError, where, f"{file.name!r} must hold an array of float16, float32 or float64",
-                              first or "an archive without members", "np.savez('w.npz', w=w) makes one of floats")
+                found.append(Tensor(name, header.shape, header.stored, partial(_extracted, where, file, info, header)))
     return found, left_out
 
 
@@ -132,52 +137,21 @@ def readable(where: str, name: str) -> Iterator[None]:
                               "it is truncated, damaged or encrypted; write it again with np.savez") from cause
 
 
-# ---------------------------------------------------------------------------------------------- headers
-
 def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
-    """The header, parsed as a Python literal of at most 10,000 bytes, as NumPy's."""
-    start = stream.read(12)
-    wide = start[6:7] in (b"\x02", b"\x03")
-    length = int.from_bytes(start[8:12] if wide else start[8:10], "little")
-    offset = (12 if wide else 10) + length
-    if not start.startswith(MAGIC):
-        raise arguments.error(ValueError, where, f"{name!r} must be in the .npy format",
-                              f"{start[:6]!r} at its beginning", "np.save makes such files")
-    text = (start + stream.read(length))[12 if wide else 10:offset] if length <= 10_000 else b""
-    if len(start) < 12 or len(text) < length <= 10_000:
-        raise arguments.error(ValueError, where, f"{name!r} must hold a whole header",
-                              f"{len(start) + len(text)} bytes", "it is truncated; write it again")
+    """The header, which NumPy parses as a literal; no more of the file is read than a header may take."""
+    start = io.BytesIO(stream.read(HEADER))
     try:
-        words = text.decode("utf-8" if start[6] == 3 else "latin-1").strip()
-        entries = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", words))  # Python 2 wrote 3L
-        descr, fortran, shape = (entries[key] for key in ("descr", "fortran_order", "shape"))
-        if not (isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape) and len(shape) <= 64):
-            raise ValueError("no valid shape")
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as cause:
-        raise arguments.error(ValueError, where, f"{name!r} must have a header that NumPy can read", repr(text[:40]),
-                              "it is damaged; write it again") from cause
-    return Header(descr if isinstance(descr, str) else "", bool(fortran), shape, offset)
-
-
-KINDS = {"O": ("Python objects, which are never unpickled", "np.save(file, np.asarray(x, np.float32)) saves numbers"),
-         "c": ("complex values", "inspect x.real and x.imag, each by itself"),
-         "b": ("booleans", "there is nothing to quantize; np.asarray(x, np.float32) makes floats"),
-         "i": ("integers", "quantization begins with reals; np.asarray(x, np.float32) makes them"),
-         "V": ("raw bytes (bfloat16, perhaps)", "np.asarray(x, np.float32) makes floats"),
-         "": ("records of several fields", "save each field by itself")}
-KINDS["u"] = KINDS["i"]
-
-
-def _unfit(header: Header) -> tuple[str, str] | None:
-    """Why the array cannot be inspected, and what to do."""
-    if not re.fullmatch("[<>=|]?f[248]", header.descr):
-        kind = header.descr.lstrip("<>=|")[:1]
-        return KINDS.get(kind, (f"dtype {header.descr!r}", "np.asarray(x, np.float32) makes floats"))
-    if math.prod(header.shape) == 0:
-        return f"an empty array of {len(header.shape)} axes", "there is nothing to inspect"
-    if len(header.shape) > 63:
-        return f"{len(header.shape)} axes", "NumPy holds 64, and blocks need one: reshape it"
-    return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python 2 wrote 3L
+            version, _ = np.lib.format.read_magic(start)
+            read = np.lib.format.read_array_header_1_0 if version == 1 else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = read(start)
+        if not all(type(n) is int and n >= 0 for n in shape):
+            raise ValueError(f"the shape {shape}")
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError, tokenize.TokenError) as cause:
+        raise arguments.error(ValueError, where, f"{name!r} must have a .npy header that NumPy can read",
+                              arguments.shown(str(cause)), "it is truncated or damaged; write it again") from cause
+    return Header(dtype, fortran, shape, start.tell())
 
 
 def _whole(where: str, name: str, header: Header, size: int) -> None:
@@ -187,16 +161,14 @@ def _whole(where: str, name: str, header: Header, size: int) -> None:
                               f"{size:,} bytes", "it is truncated; write it again")
 
 
-# ---------------------------------------------------------------------------------------------- opening
-
 @contextmanager
-def _mapped(file: Path, header: Header, _: Path) -> Iterator[Reals]:
+def _mapped(file: Path, header: Header, _: Path) -> Iterator[Opened]:
     with file.open("rb") as stream:
-        yield _map(stream, header)
+        yield mapped(stream, header.stored.raw, header.offset, header.shape, header.fortran)
 
 
 @contextmanager
-def _extracted(where: str, file: Path, info: zipfile.ZipInfo, header: Header, scratch: Path) -> Iterator[Reals]:
+def _extracted(where: str, file: Path, info: zipfile.ZipInfo, header: Header, scratch: Path) -> Iterator[Opened]:
     """The member as a file without a name, which vanishes with the process, whatever ends it."""
     if info.file_size > (free := shutil.disk_usage(scratch).free):
         raise arguments.error(ValueError, where, f"{info.filename!r} needs {info.file_size:,} bytes of room, unpacked",
@@ -206,28 +178,4 @@ def _extracted(where: str, file: Path, info: zipfile.ZipInfo, header: Header, sc
             shutil.copyfileobj(stream, unpacked, 2**20)
         unpacked.flush()
         _whole(where, info.filename, header, unpacked.tell())
-        yield _map(unpacked, header)
-
-
-def _map(stream: IO[bytes], header: Header) -> Reals:
-    mapped = np.memmap(stream, np.dtype(header.descr), "r", header.offset, header.shape,
-                       "F" if header.fortran else "C")
-    return mapped.view(np.ndarray)
-
-
-# ---------------------------------------------------------------------------------------------- cutting
-
-def cuts(shape: tuple[int, ...], size: int, unit: int = 1) -> Iterator[Index]:
-    """Indices of pieces of at most `size` values, in C order; the last axis is cut at multiples of `unit` only.
-
-    >>> list(cuts((2, 3), 2))
-    [(0, slice(0, 2, None)), (0, slice(2, 4, None)), (1, slice(0, 2, None)), (1, slice(2, 4, None))]
-    """
-    inner = math.prod(shape[1:])
-    if math.prod(shape) <= size:
-        yield ()
-    elif inner > size:
-        yield from ((i, *rest) for i in range(shape[0]) for rest in cuts(shape[1:], size, unit))
-    else:
-        rows = size // inner if len(shape) > 1 else max(1, size // unit) * unit
-        yield from ((slice(i, i + rows),) for i in range(0, shape[0], rows))
+        yield mapped(unpacked, header.stored.raw, header.offset, header.shape, header.fortran)

@@ -1,327 +1,344 @@
+"""What inspect promises: bytes and SQNR are those of quantizing that array, and no channel dies without a word."""
+
+import csv
 import io
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers import hears_interrupts, refused
 
 import refquant as rq
+from refquant.clipping import CLIPPING_RULES
 from refquant.study.cli import main
-from refquant.study.formats import FORMATS
-from refquant.study.inspect import measure, passes, schemes, slice_ranges
-from refquant.study.inspect.curves import clip_error
-from refquant.study.inspect.figures import error_against_clip, tensor_ranges
-from refquant.study.inspect.job import file_names
-from refquant.study.inspect.report import Record, Report, inspect_array
-from refquant.study.inspect.table import table
+from refquant.study.formats import FORMATS, half, half_affine
+from refquant.study.inspect import matrix, measure
+from refquant.study.inspect.figures import front, points, theory, trade_off
+from refquant.study.inspect.measure import Measured
+from refquant.study.inspect.recommend import TAKERS, engines, net
+from refquant.study.inspect.report import Record, Report, inspect_arrays
+from refquant.study.inspect.schemes import names
+from refquant.study.inspect.ship import shipped
+from refquant.study.inspect.table import details
 
-RULES = ("minmax", "percentile", "mse_optimal", "lp_optimal", "entropy", "aciq_gaussian", "aciq_laplace", "octav")
-FEW_RULES = ("minmax", "percentile", "entropy", "octav")
 rng = np.random.default_rng(0)
-GAUSS = rng.normal(size=(4, 40)).astype(np.float32)
-HOLED = np.where(rng.random((3, 40)) < 0.1, np.nan, rng.normal(size=(3, 40)))
-HOLED[0, :3], HOLED[1, 5:7], HOLED[2] = (0, 1, np.nan), (np.inf, -np.inf), np.nan
-FLT, DBL = np.finfo(np.float32), np.finfo(np.float64)
+GAUSS = rng.normal(size=(72, 96)).astype(np.float32)
+SIZES = np.exp(np.linspace(0, np.log(300), 32)).reshape(32, 1, 1, 1)
+DEPTHWISE = (np.random.default_rng(1).normal(size=(32, 1, 3, 3)) * SIZES).astype(np.float32)
 
 
-@pytest.fixture
-def few_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the quick ones, where the test is of something else."""
-    monkeypatch.setattr("refquant.study.inspect.report.clips", lambda *options: {
-        key: clip for key, clip in schemes.clips(*options).items() if key[1] in FEW_RULES})
-
-
-@pytest.fixture
-def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty files instead of figures."""
-    monkeypatch.setattr("refquant.study.inspect.job._figures", lambda _, stem, __: {
-        f"{stem}_histogram.png": b"", f"{stem}_error.png": b""})
+def one(x: Any, **options: Any) -> Record:
+    [record] = inspect_arrays({"w": x}, **options).records
+    return record
 
 
 # ---------------------------------------------------------------------------------------------- the figures are true
 
-def slices_of(x: np.ndarray, record: Record, granularity: str) -> Iterator[np.ndarray]:
-    """The finite values of each slice; a slice without any has one 0."""
-    if granularity == "tensor":
-        parts = [x.ravel()]
-    elif granularity == "channel":
-        parts = [part.ravel() for part in np.moveaxis(x, record["channel_axis"], 0)]
+def quantized(x: np.ndarray, m: Measured) -> tuple[np.ndarray, int]:
+    """x_hat and bytes by the public functions alone, the whole array at once."""
+    s, ends = m.scheme, (np.min(x), np.max(x))
+    fit: Any = {True: rq.affine_params, False: rq.symmetric_params}[s.affine]
+    if s.integer:
+        grid, fit = rq.IntGrid(m.scheme.grid.bits, narrow=not s.affine), fit if s.block is None else (
+            half_affine if s.affine else half)
     else:
-        rows, size = x.reshape(-1, x.shape[-1]), record["block"]
-        parts = [row[i:i + size] for row in rows for i in range(0, rows.shape[1], size)]
-    for part in parts:
-        yield part[np.isfinite(part)] if np.isfinite(part).any() else np.zeros(1, x.dtype)
+        f = FORMATS[s.format if s.format in FORMATS else f"{s.format}/64"]
+        grid, fit = f.grid, f.over(*ends).fit
+    if s.block is not None:
+        blocks = rq.split_blocks(x, s.block, axis=s.axis)
+        params = cut(blocks, grid, s.axis + 1, fit, s)
+        x_hat = rq.join_blocks(rq.fake_quantize(blocks, params), axis=s.axis, length=x.shape[s.axis])
+    else:
+        axis = None if s.axis is None else tuple(k for k in range(x.ndim) if k != s.axis)
+        params = cut(x, grid, axis, fit, s)
+        x_hat = rq.fake_quantize(x, params)
+    return x_hat, math.ceil(x.size * grid.bits / 8) + math.ceil(
+        params.scale.size * (32 if params.scale_grid is None else params.scale_grid.bits) / 8) + math.ceil(
+        params.scale.size * grid.bits * s.affine / 8)
 
 
-def naive_format(x: np.ndarray, record: Record, scheme: dict) -> dict:
-    """The same figures of a format that is no integer, of the whole array at once."""
-    def laid(a: np.ndarray) -> np.ndarray:
-        if scheme["granularity"] == "channel":
-            return np.moveaxis(a, record["channel_axis"], 0).reshape(a.shape[record["channel_axis"]], -1)
-        return a.reshape(1, -1) if scheme["granularity"] == "tensor" else a
-
-    f, good = FORMATS[scheme["fit"]], laid(np.isfinite(x))
-    rows = laid(np.where(np.isfinite(x), x, x.dtype.type(0)))
-    params, split = f.params(rows), f.split(rows)
-    inside = np.abs(params.grid.round((split / params.scale).astype(params.scale.dtype))) <= params.grid.qmax
-    xs, x_hat = (a.astype(np.float64).ravel() for a in (rows, f.fake_quantize(rows)))
-    n, each = params.scale.size, 32 if params.scale_grid is None else params.scale_grid.bits
-    size = -(-x.size * record["bits"] // 8) + -(-n * each // 8)
-    return {"range": (float(xs.min()), float(xs.max())), "sqnr_db": rq.sqnr_db(xs, x_hat), "bytes": size,
-            "scales": n, "largest_error": rq.max_abs_error(xs, x_hat), "clipped": (~inside).sum() / good.sum(),
-            "compression": x.nbytes / size}
+def cut(x: np.ndarray, grid: Any, axis: Any, fit: Any, s: Any) -> rq.AffineParams:
+    if s.rule != "minmax":
+        return rq.dynamic_params(x, grid, axis, fit=fit, clip=CLIPPING_RULES[s.rule].on(grid, fit))
+    return rq.dynamic_params(x, grid, axis, fit=fit, clip=lambda x, axis: tuple(
+        (x.dtype.type(s.clip) * end) for end in rq.minmax(x, axis)))
 
 
-def naive(x: np.ndarray, record: Record, scheme: dict) -> dict:
-    """The same figures, slice by slice, with the public functions alone."""
-    if scheme["fit"] in FORMATS:
-        return naive_format(x, record, scheme)
-    fit, grid = {"symmetric": (rq.symmetric_params, rq.IntGrid(record["bits"], narrow=True)),
-                 "affine": (rq.affine_params, rq.IntGrid(record["bits"]))}[scheme["fit"]]
-    side = {"one_sided": True} if record["one_sided"] and scheme["fit"] == "affine" else {}
-    rule = {"minmax": rq.minmax, "percentile": partial(rq.percentile, percent=record["percent"], **side),
-            "mse_optimal": partial(rq.mse_optimal, grid=grid, fit=fit), "entropy": partial(rq.entropy, grid=grid),
-            "lp_optimal": partial(rq.lp_optimal, grid=grid, fit=fit, p=3),
-            **{f.__name__: partial(f, grid=grid, **side) for f in (rq.aciq_gaussian, rq.aciq_laplace, rq.octav)},
-            }[scheme["rule"]]
-    los, his, xs, hats, clipped = [], [], [], [], 0
-    for values in slices_of(x, record, scheme["granularity"]):
-        lo, hi = rule(values)
-        params = fit(lo, hi, grid)
-        codes = np.rint(values.astype(params.scale.dtype) / params.scale) + params.zero_point
-        clipped += int(((codes < grid.qmin) | (codes > grid.qmax)).sum())
-        los, his, xs = [*los, float(lo)], [*his, float(hi)], [*xs, *values.tolist()]
-        hats += rq.fake_quantize(values, params).tolist()
-    n = len(los)
-    size = -(-x.size * record["bits"] // 8) + 4 * n + (-(-n * record["bits"] // 8) if scheme["fit"] == "affine" else 0)
-    return {"range": (min(los), max(his)), "sqnr_db": rq.sqnr_db(xs, hats), "bytes": size, "scales": n,
-            "largest_error": rq.max_abs_error(xs, hats), "clipped": clipped / np.isfinite(x).sum(),
-            "compression": x.nbytes / size}
+def same(x: np.ndarray, m: Measured, tolerance: float) -> None:
+    x_hat, size = quantized(x, m)
+    assert m.bytes == size and m.bits_per_value == 8 * size / x.size, str(m.scheme)
+    assert m.sqnr_db == pytest.approx(rq.sqnr_db(x, x_hat), abs=tolerance), str(m.scheme)
+    if tolerance < 0.2:
+        for axis, zeroed in m.zeroed.items():
+            live = [(np.moveaxis(a, axis, 0).reshape(x.shape[axis], -1) != 0).any(axis=1) for a in (x, x_hat)]
+            assert zeroed == (live[0] & ~live[1]).sum(), str(m.scheme)
+        if m.worst_channel is not None:
+            channels = [rq.sqnr_db(np.take(x, i, axis), np.take(x_hat, i, axis))
+                        for axis in m.zeroed for i in range(x.shape[axis]) if np.take(x, i, axis).any()]
+            assert m.worst_channel_db == pytest.approx(min(channels), abs=tolerance)
 
 
-ALL = [(GAUSS[:2], {"block": 40}), (GAUSS[0, :10], {"bits": 2, "block": 7}),
-       (GAUSS[0].astype(np.float16), {"bits": 4}), (HOLED[1:], {"bits": 4, "block": 25, "skip_nonfinite": True})]
-FEW = [(np.asfortranarray(GAUSS.astype(">f8")), {"bits": 12, "channel_axis": -1, "percent": 90, "block": 4}),
-       (np.maximum(GAUSS, 0), {"bits": 3}), (GAUSS.reshape(2, 2, 40), {"channel_axis": 1, "block": 40, "bits": 5}),
-       (np.float64(3.7), {}), (rng.normal(size=(1, 3000)), {"bits": 4, "block": 2100}), (GAUSS[0], {"channel_axis": 0})]
+SHAPES = {
+    "matrix": GAUSS, "depthwise": DEPTHWISE, "vector": GAUSS[0], "scalar": GAUSS[0, 0],
+    "float16": GAUSS[:40, :40].astype(np.float16), "columns first": np.asfortranarray(GAUSS[:70, :33]),
+    "float64": GAUSS[:3].astype(np.float64), "convolution": GAUSS.reshape(16, 36, 3, 4), "row": GAUSS.reshape(1, -1),
+    "experts": GAUSS.reshape(8, 9, 96), "columns first, three": np.asfortranarray(GAUSS.reshape(12, 12, 48)),
+    "positive": np.abs(GAUSS[:20]), "1x1": GAUSS.reshape(72, 96, 1, 1)}
 
 
-@pytest.mark.parametrize(("x", "options"), ALL, ids=["default", "2 bits", "float16", "holes"])
-def test_every_scheme_is_as_computed_slice_by_slice(x: np.ndarray, options: dict) -> None:
-    compare_with_naive(x, options, RULES)
+EVERY = [("matrix", 4), ("depthwise", 8), ("scalar", 8), *(
+    pytest.param(name, bits, marks=pytest.mark.slow) for name in SHAPES for bits in (8, 6, 4, 3, 2))]
+
+
+@pytest.mark.parametrize(("name", "bits"), EVERY)
+def test_bytes_and_sqnr_are_those_of_quantizing_that_array(name: str, bits: int) -> None:
+    x = SHAPES[name]
+    record = one(x, bits=[bits])
+    assert {m.scheme.format for m in record.schemes} >= set(names(bits)[:2])
+    for m in record.schemes:
+        assert not m.sampled
+        same(x, m, 0.1 if name == "float16" else 1e-3)
+    best = record.recommended[bits].found
+    assert best in record.schemes and best.scheme.integer
+
+
+def test_every_format_group_size_and_axis_is_tried() -> None:
+    found = {str(m.scheme.name) for m in one(GAUSS, bits=[4]).schemes}
+    for name in ("int4", "int4 affine"):
+        assert {name, f"{name} @0", f"{name} @1"} | {f"{name}/{n} @{k}" for n in (64, 32) for k in (0, 1)} <= found
+    assert {"E2M1", "E2M1 @0", "E2M1 @1"} | {f"{f} @{k}" for k in (0, 1) for f in (
+        "MXFP4/32", "MXFP4 even/32", "MXFP4 RCEIL/32", "MXFP4 ceil/32", "NVFP4/16", "NF4/64")} <= found
+    assert "int4/128 @1" not in found, "96 columns are fewer than 128"
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays of more than 256 tiles of 16 rows and columns are large."""
+    monkeypatch.setattr(matrix, "PIECE", 2**15)
+    monkeypatch.setattr(measure, "PIECE", 2**15)
+    monkeypatch.setattr(measure, "SAMPLE", 2**16)
+    monkeypatch.setattr("refquant.study.inspect.schemes.BLOCKS", (16,))
+    monkeypatch.setattr("refquant.study.inspect.schemes.FORMATS", {n: FORMATS[n] for n in ("E4M3", "E2M1", "NVFP4")})
+    monkeypatch.setattr(matrix, "TILE", 16)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_rules")
-@pytest.mark.parametrize(("x", "options"), FEW, ids=["12 bits", "relu", "3 axes", "one value", "long blocks", "1 axis"])
-def test_every_layout_is_as_computed_slice_by_slice(x: np.ndarray, options: dict) -> None:
-    compare_with_naive(x, options, FEW_RULES)
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("kind", ["Gaussian", "rows", "outliers", "Student"])
+def test_a_sample_is_right_to_half_a_decibel(kind: str) -> None:
+    x = np.random.default_rng(2).normal(size=(400, 400)).astype(np.float32)
+    x = {"Gaussian": x, "rows": x * np.geomspace(1, 30, 400)[:, None].astype("f4"), "Student": x / np.sqrt(
+        np.random.default_rng(3).chisquare(5, x.shape) / 5).astype("f4"), "outliers": x + 0}[kind]
+    if kind == "outliers":
+        x[5, 7], x[100, 200] = 90, -60
+    record = one(x, bits=[8, 4])
+    assert sum(m.sampled for m in record.schemes) > 20
+    for m in record.schemes:
+        same(x, m, 0.5 if m.sampled else 1e-3)
+    for best in record.recommended.values():
+        assert not best.found.sampled, "what is recommended is measured on all values"
+    exact = one(x, bits=[8, 4], exact=True)
+    assert not any(m.sampled for m in exact.schemes)
+    for m in exact.schemes[::5]:
+        same(x, m, 1e-3)
 
 
-def compare_with_naive(x: np.ndarray, options: dict, rules: tuple[str, ...]) -> None:
-    record = inspect_array(x, **options).record
-    found = [(s["fit"], s["granularity"], s["rule"]) for s in record["schemes"]]
-    axis = record["channel_axis"]
-    sizes = {"tensor": x.size, "channel": axis is not None and x.size / x.shape[axis], "block": record["block"]}
-    assert found == [(fit, granularity, rule) for fit in ("symmetric", "affine") for granularity, n in sizes.items()
-                     if n for rule in rules if rule != "entropy" or granularity == "tensor" or n >= 2048] + [
-        (name, granularity, "minmax") for name, f in FORMATS.items()
-        if f.grid.bits == record["bits"] and not f.grid.equal_steps
-        for granularity in ([g for g in ("tensor", "channel") if sizes[g]] if f.block is None else
-                            [f"block of {f.block}"] * (np.ndim(x) > 0))]
-    for scheme in record["schemes"]:
-        for key, value in naive(np.asarray(x), record, scheme).items():
-            got = np.inf if scheme[key] is None else scheme[key]
-            assert got == pytest.approx(value, rel=1e-9), (scheme, key)
-        assert scheme["values"] == np.isfinite(x).sum() and scheme["overflowed"] == 0
+@pytest.mark.slow
+def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [one(GAUSS, bits=[4]) for n in (1, 3) if not monkeypatch.setattr(os, "cpu_count", lambda n=n: n)]
+    assert found[0] == found[1]
 
 
-@pytest.mark.usefixtures("few_rules")
-def test_pieces_and_threads_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = rng.normal(size=(4, 4, 60)).astype(np.float32)
-    whole = inspect_array(x, bits=4, channel_axis=1).record
-    monkeypatch.setattr(passes, "PIECE", 250)  # a channel is nearly a piece, the tensor several
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    one = inspect_array(x, bits=4, channel_axis=1).record
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    assert inspect_array(x, bits=4, channel_axis=1).record == one
-    for a, b in zip(whole["schemes"], one["schemes"], strict=True):
-        if a["granularity"] != "tensor" or a["rule"] == "minmax":  # a tensor beyond a piece is searched by histogram
-            assert {**a, "sqnr_db": 0, "net_db": 0} == {**b, "sqnr_db": 0, "net_db": 0}
-        assert a["sqnr_db"] == pytest.approx(b["sqnr_db"], abs=1e-9 if a["granularity"] != "tensor" else 0.3)
-
-
-@pytest.mark.usefixtures("few_rules")
-def test_slices_larger_than_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges come from histograms; what is measured is that of the ranges, and min-max is exact."""
-    monkeypatch.setattr(passes, "PIECE", 128)
-    monkeypatch.setattr(slice_ranges, "LONG", 64)
-    x = rng.normal(size=(2, 500)) * [[1], [5]]
-    x[1, 499] = np.nan
-    record = inspect_array(x, bits=4, block=300, skip_nonfinite=True).record
-    for scheme in record["schemes"]:
-        expected = naive(x, record, scheme)
-        if scheme["rule"] == "minmax":
-            assert all(scheme[key] == pytest.approx(value, rel=1e-9) for key, value in expected.items())
-        assert scheme["sqnr_db"] == pytest.approx(expected["sqnr_db"], abs=0.2)
-        assert scheme["values"] == 999
-
-
-@pytest.mark.usefixtures("few_rules")
-def test_rules_that_search_see_a_sample_of_much_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "BUDGET", 1000)
-    monkeypatch.setattr(passes, "PIECE", 2048)
-    x = rng.normal(size=(100, 80))
-    report = inspect_array(x)
-    values = {(s["granularity"], s["rule"]): s["values"] for s in report.record["schemes"]}
-    assert {n for (granularity, rule), n in values.items() if granularity == "tensor" or rule == "minmax"} == {8000}
-    assert 800 <= values["channel", "octav"] <= 1200 and 700 <= values["block", "percentile"] <= 1200
-    notes = report.record["notes"]
-    assert "per channel, rules other than minmax: chosen and measured on one channel in 8" in notes
-    assert "~ measured on a sample" in table(report.record)
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["mse_optimal", "percentile"])
+def test_a_clipping_rule_that_is_asked_for(rule: str) -> None:
+    record = one(GAUSS[:40], bits=[3], rules=[rule])
+    tried = [m for m in record.schemes if m.scheme.rule == rule]
+    assert {m.scheme.name for m in tried} == {f"int3{a}{k}" for a in ("", " affine") for k in ("", " @0", " @1")}
+    for m in tried:
+        same(GAUSS[:40], m, 1e-3)
 
 
 # ---------------------------------------------------------------------------------------------- what is recommended
 
-def recommended(x: np.ndarray, **options: object) -> tuple[str, str, str]:
-    best = inspect_array(x, **options).record["recommended"]
-    return best["fit"], best["granularity"], best["rule"]
+def test_a_depthwise_layer_has_its_channels() -> None:
+    for bits in (8, 4):
+        best = one(DEPTHWISE, bits=[bits]).recommended[bits]
+        assert best.found.scheme.axis == 0 and best.found.dead == 0
+        assert re.search(r"one scale for all makes \d+ channels? all 0", best.reason)
 
 
-@pytest.mark.usefixtures("few_rules")
-def test_the_recommended_is_sensible() -> None:
-    x = np.random.default_rng(1).normal(size=(8, 100))
-    x = np.hstack([x, -x])
-    assert recommended(x[:1])[:2] == ("symmetric", "tensor")
-    assert recommended(x * 4.0 ** np.arange(8)[:, None]) == ("symmetric", "channel", "minmax")
-    assert recommended(np.maximum(x[:1], 0), bits=6)[:2] == ("affine", "tensor")  # half of the symmetric codes are idle
-    assert recommended(x, bits=2)[2] != "minmax"
-    assert recommended(np.r_[300.0, x.ravel()])[1] == "block"  # one outlier spoils 32 values instead of 1,600
-    for flat in (np.full((4, 50), np.float32(0.1)), np.zeros(3), np.float32(7), np.full((3, 40), FLT.tiny / 4)):
-        assert recommended(flat) == ("symmetric", "tensor", "minmax")
+def test_outlier_columns_have_the_other_axis() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 96)).astype(np.float32)
+    x[:, :2] *= 60
+    best = one(x, bits=[8]).recommended[8]
+    assert best.found.scheme.name == "int8 @1" and best.found.channel_sqnr_db > 35
+    assert "axis 0 loses" in best.reason or "axis 0 makes" in best.reason
 
 
-def test_at_the_largest_floats_ranges_that_do_not_overflow_are_recommended() -> None:
-    record = inspect_array(np.where(GAUSS[0] > 0, FLT.max, -FLT.max)).record
-    assert record["recommended"]["overflowed"] == 0 and record["recommended"]["sqnr_db"] > 40
-    assert record["schemes"][0]["overflowed"] == 40 and record["schemes"][0]["sqnr_db"] is None
-    assert "overflow" in table(record)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("bits", [4, 2])
+def test_no_scheme_kills_a_channel_that_another_keeps_unless_it_says_so(seed: int, bits: int) -> None:
+    r = np.random.default_rng(seed)
+    x = r.normal(size=(40, 60)) * np.exp(r.normal(size=(40, 1)) * 2) * np.exp(r.normal(size=60) * r.choice([0, 2]))
+    record = one(x, bits=[bits])
+    best, keeps = record.recommended[bits], min(m.dead for m in record.schemes)
+    assert best.found.dead == min(m.dead for m in record.schemes if m.scheme.integer)
+    if best.found.dead:
+        assert f"{best.found.dead} channel" in best.reason
+        assert ("as in every scheme" in best.reason) == (keeps == best.found.dead)
 
 
-@pytest.mark.usefixtures("few_rules")
-def test_integers_are_recommended_and_a_better_format_is_named() -> None:
-    x = np.random.default_rng(0).standard_t(3, size=(4, 256)).astype(np.float32)
-    x[:, ::32] *= 20
-    record = inspect_array(x, bits=4).record
-    best = max(record["schemes"], key=lambda s: s["net_db"])
-    assert best["fit"] == "NVFP4" and record["recommended"]["fit"] in ("symmetric", "affine")
-    assert ("; of all formats NVFP4 per block of 16, minmax is the best, where an engine has it: "
-            f"SQNR {best['sqnr_db']:.1f} dB in {best['bytes']:,} bytes") in record["reason"]
-    assert "of all formats" not in inspect_array(x, bits=12).record["reason"]
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("row", [5, 100, 200, 300, 390])
+def test_a_channel_that_the_sample_misses_is_kept(row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "SAMPLE", 2**12)  # 16 of 475 tiles: some of these rows are not among them
+    x = np.random.default_rng(0).normal(size=(400, 300)).astype(np.float32)
+    x[row] /= 2000
+    best = one(x, bits=[8]).recommended[8].found
+    assert best.dead == 0 and best.scheme.axis == 0 and not best.sampled
 
 
-@pytest.mark.usefixtures("few_rules")
-def test_the_reason_says_what_was_weighed() -> None:
-    for bits in (2, 8):
-        record = inspect_array(GAUSS, bits=bits).record
-        integers = [s for s in record["schemes"] if s["fit"] in ("symmetric", "affine")]
-        best = max(integers, key=lambda s: s["net_db"])
-        near = [s for s in integers if s["net_db"] >= best["net_db"] - 1]
-        assert record["recommended"] == near[0]
-        assert ("the best net dB" if near[0] == best else "within 1 dB of the best (") in record["reason"]
-        assert f"SQNR {near[0]['sqnr_db']:.1f} dB in {near[0]['bytes']:,} bytes" in record["reason"]
-        for s in record["schemes"]:
-            spent = 8 * s["bytes"] / record["values"] - bits
-            assert s["net_db"] == pytest.approx(s["sqnr_db"] - 20 * np.log10(2) * spent)
+def test_the_simplest_within_a_decibel_of_the_best() -> None:
+    record = one(GAUSS, bits=[8])
+    assert str(record.recommended[8].found.scheme) == "int8", "38 dB are enough"
+    for bits in (3, 2):
+        record = one(GAUSS, bits=[bits])
+        integers = [m for m in record.schemes if m.scheme.integer and m.dead == 0]
+        assert net(record.recommended[bits].found) >= max(map(net, integers)) - 1
+    assert one(np.abs(GAUSS), bits=[4]).recommended[4].found.scheme.affine
+
+
+@pytest.mark.slow
+def test_formats_that_are_asked_for_are_recommended() -> None:
+    record = one(GAUSS, bits=[4], formats=["nvfp4", "E2M1"])
+    assert record.recommended[4].found.scheme.format in ("NVFP4", "E2M1")
+    report = inspect_arrays({"w": GAUSS, "v": GAUSS[:3, :9]}, formats=["NVFP4"])
+    assert report.options.bits == [4] and shipped(report, 4).name.startswith("NVFP4"), "no 8 bits of these formats"
+    assert "int4" in inspect_arrays({"w": GAUSS[:3, :9]}, formats=["NVFP4"]).text, "no room for blocks"
+    assert "would be better" not in one(GAUSS, bits=[12]).recommended[12].reason
+    x = np.random.default_rng(0).standard_t(2, size=(64, 256)).astype(np.float32)
+    best = max((m for m in one(x, bits=[4]).schemes if m.scheme.integer or TAKERS.get(m.scheme.format)), key=net)
+    if not best.scheme.integer:
+        assert f"{best.scheme} would be better, where an engine has it" in one(x, bits=[4]).recommended[4].reason
+
+
+@pytest.mark.slow
+def test_engines_are_named() -> None:
+    found = {str(m.scheme): engines(m.scheme) for bits in (8, 4, 3) for m in one(GAUSS, bits=[bits]).schemes}
+    assert "LiteRT" in found["int8 @0"] and "the outputs'" in found["int8 @0"] and "gguf" in found["int8/32 @1"]
+    assert found["int3 @0"].endswith("stored as int4 it runs wherever that does") and "bits" in found["NF4/64 @1"]
+    assert set(TAKERS) <= {name for bits in range(2, 17) for name in names(bits)}, "a name without a format"
 
 
 # ---------------------------------------------------------------------------------------------- extreme data
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_rules")
 @pytest.mark.parametrize("x", [
-    np.full((40, 50), np.float32(0.1)), np.zeros((3, 40)), np.float32(3.7), np.array([-3.7]), np.float16([65504, 1]),
-    rng.normal(size=(2, 40)) * 1e-320, np.float32([1e-45, -1e-45]), np.full((2, 40), -DBL.max),
-    np.where(GAUSS > 0, FLT.max, -FLT.max), np.array([DBL.max, 5e-324, -1]),
+    np.full((4, 50), np.float32(0.1)), np.zeros((3, 40)), np.zeros(()), np.float32([3.7]),
+    np.float64(GAUSS[:2]) * 1e-320,
+    np.full((2, 40), -np.finfo(np.float64).max), np.where(GAUSS[:2] > 0, 1, -1) * np.finfo(np.float32).max,
+    np.array([np.finfo(np.float64).max, 5e-324, -1]), np.float16([[65504, 1]]),
 ], ids=lambda x: f"{x.dtype} {np.ravel(x)[0]:.3g}")
-def test_extreme_data_are_measured_and_drawn(x: np.ndarray) -> None:
-    report = inspect_array(x)
-    json.dumps(report.record, allow_nan=False)
-    for scheme in report.record["schemes"]:
-        assert (scheme["sqnr_db"] is None) == (scheme["largest_error"] in (None, 0))
-        assert (scheme["largest_error"] is None) == (scheme["overflowed"] > 0)
-    assert table(report.record)
-    assert tensor_ranges(report).axes and error_against_clip(report).axes
+def test_extreme_data_are_measured(x: np.ndarray) -> None:
+    report = inspect_arrays({"w": x})
+    json.dumps([*report.records[0].rows()], allow_nan=False)
+    assert report.text and details(report.records[0])
+    if np.abs(x).max() > 1e-300:  # subnormal steps are as coarse as the data (R11)
+        assert report.records[0].recommended[8].found.sqnr_db >= 20
 
-
-# ---------------------------------------------------------------------------------------------- rounding, clipping
-
-@pytest.mark.usefixtures("few_rules")
-@pytest.mark.parametrize("bits", [2, 8, 16])
-@pytest.mark.parametrize("n", [1000, 100_000])
-def test_rounding_and_clipping_add_up(bits: int, n: int) -> None:
-    x = np.random.default_rng(1).normal(size=n).astype(np.float32)
-    report = inspect_array(x, bits=bits, block=n)
-    share, rounding, clipping, total = report.clip_error
-    assert np.allclose(rounding + clipping, total, rtol=1e-12, atol=0)
-    assert share[-1] == 1 and clipping[-1] == 0 and (np.diff(clipping) <= 1e-15).all()
-    best = report.record["best_clip"]
-    assert best["total"] == total.min() and best["rounding"] + best["clipping"] == pytest.approx(best["total"], 1e-12)
-    direct = rq.fake_quantize(x, rq.symmetric_params(0.0, np.abs(x).max() * np.float32(best["share"]),
-                                                     rq.IntGrid(bits, narrow=True)))
-    assert 10 * np.log10(best["total"]) == pytest.approx(-rq.sqnr_db(x, direct), abs=0.5)
-
-
-def test_no_error_has_no_least() -> None:
-    assert clip_error(np.zeros(1), np.array([3]), 8) is None
-    assert inspect_array(np.zeros(3)).record["best_clip"] is None
-
-
-# ---------------------------------------------------------------------------------------------- refusals
 
 @pytest.mark.parametrize(("x", "options", "kind", "said"), [
-    (np.arange(3), {}, TypeError, "got dtype int64"), (np.ones(3, complex), {}, TypeError, "complex128"),
-    (np.ones((2, 0)), {}, ValueError, "got shape (2, 0)"), (GAUSS, {"bits": 1}, ValueError, "from 2 to 16; got 1"),
-    (GAUSS, {"bits": 17}, ValueError, "got 17"), (GAUSS, {"bits": 2.5}, TypeError, "got 2.5"),
-    (GAUSS, {"channel_axis": 2}, ValueError, "one of 2 axes; got 2 for shape (4, 40)"),
-    (GAUSS, {"channel_axis": 0.5}, TypeError, "`channel_axis` must be an integer"),
-    (GAUSS, {"channel_axis": -3}, ValueError, "got -3"), (np.float64(1), {"channel_axis": 0}, ValueError, "0 axes"),
-    (GAUSS, {"block": 41}, ValueError, "no larger than the last axis; got 41 for shape (4, 40)"),
-    (GAUSS, {"block": 0}, ValueError, "`block` must be an integer at least 1; got 0"),
-    (np.float64(1), {"block": 1}, ValueError, "got 1 for shape ()"),
-    (GAUSS, {"percent": 50}, ValueError, "above 50 and at most at 100; got 50"), (GAUSS, {"percent": 100.1},
-                                                                                  ValueError, "got 100.1"),
-    (GAUSS, {"percent": float("nan")}, ValueError, "got nan"),
-    (HOLED, {}, ValueError, f"{np.isnan(HOLED).sum()} NaN, 1 inf and 1 -inf among 120, the first at index (0, 2)"),
-    (np.array([np.nan]), {"skip_nonfinite": True}, ValueError, "none among 1"),
-    (np.ma.masked_array([1.0]), {}, TypeError, "masked"),
+    (np.arange(3), {}, ValueError, "int64 of shape (3,)"), (np.ones((2, 0)), {}, ValueError, "shape (2, 0)"),
+    (GAUSS, {"bits": [1]}, ValueError, "from 2 to 16; got 1"), (GAUSS, {"bits": [2.5]}, TypeError, "got 2.5"),
+    (GAUSS, {"formats": ["E4M4"]}, ValueError, "'E4M4'"), (GAUSS, {"rules": ["least"]}, ValueError, "mse_optimal"),
+    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "MXFP4"),
+    (GAUSS, {"only": "v*"}, ValueError, "the first is 'w'"),
+    (np.where(GAUSS > 3, np.nan, GAUSS), {}, ValueError, "NaN or infinities among 6,912"),
 ])
 def test_bad_input_is_refused(x: np.ndarray, options: dict, kind: type[Exception], said: str) -> None:
     with refused(kind, said):
-        inspect_array(x, **options)
+        inspect_arrays({"w": x}, **options)
 
 
-@pytest.mark.usefixtures("few_rules")
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_the_first_that_is_not_finite_is_found(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "PIECE", 64)
-    x = np.ones((3, 4, 50), order=order)
-    x[1, 2, 33] = x[1, 3, 2] = x[2, 0, 0] = np.inf
+def test_what_is_not_finite_is_counted(order: str) -> None:
+    x = np.ones((3, 140, 50), order=order)
+    x[1, 2, 33] = x[1, 132, 2] = x[2, 0, 0] = np.inf
     x[2, 1, 1] = np.nan
-    with refused(ValueError, "1 NaN, 3 inf and 0 -inf among 600, the first at index (1, 2, 33)"):
-        inspect_array(x)
-    record = inspect_array(x, skip_nonfinite=True).record
-    assert (record["nan"], record["inf"], record["minus_inf"], record["first_nonfinite"]) == (1, 3, 0, [1, 2, 33])
-    assert "4 NaN or infinite values left out" in table(record)
+    with refused(ValueError, "4 NaN or infinities among 21,000"):
+        inspect_arrays({"w": x})
+    record = one(x, bits=[8], skip_nonfinite=True)
+    assert record.nonfinite == 4 and (record.minimum, record.maximum) == (0, 1)
+    assert "4 NaN or infinite values counted as 0" in details(record)
+
+
+# ---------------------------------------------------------------------------------------------- a whole model
+
+MODEL = {f"model.layers.{i}.{name}.weight": rng.normal(size=shape).astype(np.float32) * 0.02
+         for i in range(2) for name, shape in (("q_proj", (64, 64)), ("down", (64, 96)))} | {
+    "model.norm.weight": np.ones(64, np.float32), "model.tiny": np.ones((4, 4), np.float32)}
+
+
+@pytest.mark.slow
+def test_small_arrays_and_those_of_one_axis_stay_float() -> None:
+    report = inspect_arrays(MODEL, bits=[8, 4])
+    assert len(report.records) == 4 and report.stay == {"model.norm.weight": 256, "model.tiny": 64}
+    assert "Stay float: 2 arrays of one axis or fewer than 4,096 values, 320 bytes." in report.text
+    assert [r.array for r in inspect_arrays(MODEL, bits=[8], only="*norm*").records] == ["model.norm.weight"]
+
+
+@pytest.mark.slow
+def test_only_takes_whole_names_or_parts() -> None:
+    for only, found in (("layers.*.q_proj", 2), ("model.layers.1.*", 2), ("down", 2), ("*.weight", 4)):
+        assert len(inspect_arrays(MODEL, bits=[8], only=only).records) == found, only
+
+
+@pytest.mark.slow
+def test_bytes_before_and_after() -> None:
+    report = inspect_arrays(MODEL, bits=[8, 4])
+    before = sum(x.nbytes for x in MODEL.values())
+    for bits in (8, 4):
+        after = 320 + sum(r.recommended[bits].found.bytes for r in report.records)
+        row = rf"^{bits} bits, each array its own +{after:,} +{100 * after / before:.1f} %"
+        assert re.search(row, report.text, re.M)
+    assert report.text.count("\n- ") == 4 and len(report.text.splitlines()) < 50
+
+
+@pytest.mark.slow
+def test_one_scheme_is_shipped_and_what_it_does_not_suit_is_named() -> None:
+    hard = np.random.default_rng(0).normal(size=(64, 96)).astype(np.float32)
+    hard[7] /= 5000
+    plain = {name: np.tile(x, (3, 3)) for name, x in MODEL.items() if x.size > 4000}
+    report = inspect_arrays(plain | {"hard": hard}, bits=[8, 2])
+    [eight, two] = [shipped(report, bits) for bits in (8, 2)]
+    assert eight.name == "int8" and [*eight.left] == ["hard"] and eight.share_left == 0
+    own = {r.array: r.recommended[8].found for r in report.records}
+    assert eight.bytes == sum(
+        own[r.array].bytes if r.array in eight.left else r.values + 4 for r in report.records)
+    assert eight.left["hard"].startswith(f"{own['hard'].scheme}: ") and own["hard"].scheme.axis == 0
+    assert two.share_left > 0.5 and "int8" in two.left["hard"]
+    assert "To ship: int8, " in report.text and "Except 1 array," in report.text and "Engines: " in report.text
+    assert "none of these widths" in inspect_arrays(MODEL, bits=[2]).text
+
+
+@pytest.mark.slow
+def test_many_arrays_are_a_screen() -> None:
+    x = np.ones((64, 64), np.float32) * np.arange(64, dtype=np.float32)
+    report = inspect_arrays({f"layers.{i}.{n}": x for i in range(10) for n in "abc"}, bits=[12])
+    assert "layers.*.b (10)" in report.text and len(report.text.splitlines()) < 40
 
 
 # ---------------------------------------------------------------------------------------------- the command
@@ -334,64 +351,42 @@ def inspect(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, str
     return status, *capfd.readouterr()
 
 
+@pytest.mark.slow
 def test_a_file_is_measured_drawn_and_recorded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "weights.npy", GAUSS)
     out = tmp_path / "out"
-    status, said, err = inspect(capfd, tmp_path / "weights.npy", "--bits", 4, "--channel-axis", "-1", "--block", 10,
-                                "--out", out)
+    status, said, err = inspect(capfd, tmp_path / "weights.npy", "--bits", 4, "--all", "--out", out)
     assert (status, err) == (0, "")
-    assert sorted(path.name for path in out.iterdir()) == ["inspect.json", "weights_error.png", "weights_histogram.png"]
+    assert sorted(path.name for path in out.iterdir()) == ["inspect.csv", "inspect.json", "trade_off.png"]
     found = json.loads((out / "inspect.json").read_text(), parse_constant=pytest.fail)
-    assert {key: value for key, value in found.items() if key != "arrays"} == {
-        "refquant": rq.__version__, "file": "weights.npy", "bits": 4, "channel_axis": -1, "block": 10, "percent": 99.9,
-        "skip_nonfinite": False, "lp_optimal_p": 3, "left_out": {}}
-    [record] = found["arrays"]
-    expected = inspect_array(GAUSS, name="weights", bits=4, channel_axis=1, block=10)
-    assert record == json.loads(json.dumps(expected.record))
-    assert (out / "weights_error.png").read_bytes().startswith(b"\x89PNG")
-    assert table(expected.record) in said and said.count("\n*  ") == 1
-    assert f"Recommended (*): {record['reason']}." in said and "Written: " in said
-    for scheme in record["schemes"]:
-        assert re.search(rf"^\*? +{scheme['fit']} +{scheme['granularity']} +{scheme['rule']} .*x$", said, re.MULTILINE)
+    assert (found["file"], found["bits"], found["refquant"]) == ("weights.npy", [4], rq.__version__)
+    [array] = found["arrays"]
+    rows = [*csv.DictReader(io.StringIO((out / "inspect.csv").read_text()))]
+    assert len(rows) == len(array["schemes"]) and [row["scheme"] for row in rows if row["recommended"] == "True"] == [
+        row["scheme"] for row in array["schemes"] if row["recommended"]]
+    expected = one(GAUSS, bits=[4])
+    assert array["schemes"] == json.loads(json.dumps([*expected.rows()]))
+    assert array["recommended"]["4"]["reason"] == expected.recommended[4].reason in " ".join(said.split())
+    assert (out / "trade_off.png").read_bytes().startswith(b"\x89PNG") and "\n* 4 " in said
+    for m in expected.schemes:
+        assert str(m.scheme) in said
 
 
-@pytest.mark.usefixtures("few_rules", "no_drawing")
-def test_an_npz_array_by_array(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Options are for the arrays that they fit; integers are left out; one name is a file only once."""
-    np.savez_compressed(tmp_path / "net.npz", **{"l/w": GAUSS, "L w": GAUSS[:, :38], "b": GAUSS[0, :6],
-                                                 "$x$ \u4e2d\n": np.float16(1)}, steps=np.int64(7))
-    status, said, err = inspect(capfd, tmp_path / "net.npz", "--channel-axis", "1", "--block", "39", "--out",
-                                tmp_path / "out")
-    assert (status, err) == (0, "") and "Left out: steps, integers" in said and "$x$ \u4e2d?: float16 ()" in said
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
-        ["inspect.json", *(f"{name}_{kind}.png" for name in ("l_w", "L_w-2", "b", "x") for kind in (
-            "error", "histogram"))])
-    found = json.loads((tmp_path / "out" / "inspect.json").read_text())
-    assert found["left_out"] == {"steps": "integers"}
-    assert [(r["array"], r["channel_axis"], r["block"]) for r in found["arrays"]] == [
-        ("l/w", 1, 39), ("L w", 1, None), ("b", None, None), ("$x$ \u4e2d\n", None, None)]
-    assert "not per block: the last axis is too short" in found["arrays"][1]["notes"]
-
-
-@pytest.mark.usefixtures("few_rules", "no_drawing")
-def test_of_many_arrays_the_largest_are_drawn(tmp_path: Path, capfd: pytest.CaptureFixture[str],
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refquant.study.inspect.job.FIGURES", 1)
-    np.savez(tmp_path / "w.npz", a=GAUSS[0, :2], b=GAUSS[0, :3], c=GAUSS[0, :1])
-    status, said, _ = inspect(capfd, tmp_path / "w.npz", "--out", tmp_path / "out")
-    assert status == 0 and "Drawn: the 1 largest of 3 arrays." in said
-    assert len(json.loads((tmp_path / "out" / "inspect.json").read_text())["arrays"]) == 3
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b_error.png", "b_histogram.png", "inspect.json"]
+def test_a_second_run_does_not_replace_the_first(tmp_path: Path, capfd: pytest.CaptureFixture[str],
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("refquant.study.inspect.figures.trade_offs", lambda _: {})
+    np.save("w.npy", GAUSS[:8])
+    for folder in ("inspection", "inspection-2", "inspection-3"):
+        assert inspect(capfd, "w.npy", "--bits", 8)[1].endswith(f"Written: 2 files in {folder}{os.sep}\n")
+    status, _, err = inspect(capfd, "w.npy", "--bits", 8, "--out", "inspection")
+    assert status == 0 and "inspection holds the results of another run; this one will replace them" in err
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["--bits", "1"], "`--bits` must be a whole number from 2 to 16; got '1'"), (["--bits", "x"], "got 'x'"),
-    (["--block", "0"], "`--block` must be a whole number at least 1; got '0'"), (["--block", "41"], "got 41 for shape"),
-    (["--channel-axis", "2"], "`--channel-axis` must name one of 2 axes; got 2"),
-    (["--channel-axis", "1.5"], "`--channel-axis` must be a whole"),
-    (["--channel-axis", "-3"], "got -3"), (["--percent", "50"], "got 50.0"), (["--percent", "101"], "got 101.0"),
-    (["--percent", "x"], "got 'x'"), (["--percent", "nan"], "got nan"), (["--out", __file__], "must be a folder"),
-    (["extra"], "extra"), (["--frobnicate"], "--frobnicate"),
+    (["--bits", "1"], "`--bits` must be a whole number from 2 to 16; got '1'"), (["--bits", "8,x"], "got 'x'"),
+    (["--formats", "E9"], "got 'E9'"), (["--rules", "best"], "got 'best'"), (["--only", "x*"], "got 'x*'"),
+    (["--out", __file__], "must be a folder"), (["extra"], "extra"), (["--frobnicate"], "--frobnicate"),
 ])
 def test_bad_options_are_one_line_and_status_2(words: list[str], said: str, tmp_path: Path,
                                                capfd: pytest.CaptureFixture[str]) -> None:
@@ -401,75 +396,43 @@ def test_bad_options_are_one_line_and_status_2(words: list[str], said: str, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["w.npy"]
 
 
-@pytest.mark.usefixtures("few_rules", "no_drawing")
-def test_bad_files_leave_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    np.save(tmp_path / "nan.npy", HOLED)
-    np.savez(tmp_path / "nan.npz", good=GAUSS, bad=HOLED)
-    np.save(tmp_path / "cut.npy", GAUSS)
-    os.truncate(tmp_path / "cut.npy", 500)
-    np.savez(tmp_path / "cut.npz", GAUSS)
-    os.truncate(tmp_path / "cut.npz", 500)
-    np.save(tmp_path / "object.npy", np.array([{}]))
-    before = sorted(tmp_path.iterdir())
-    for name, text in (("nan.npy", "'nan' must be finite; got"), ("nan.npz", "--skip-nonfinite leaves them out"),
-                       ("cut.npy", "as its header says; got 500 bytes"), ("cut.npz", "must be a whole .npz archive"),
-                       ("object.npy", "never unpickled"), ("none.npy", "does not exist")):
-        status, _, err = inspect(capfd, tmp_path / name, "--out", tmp_path / "out")
-        assert status == 2 and text in err and err.count("\n") == 1 and err.startswith("refquant inspect: ")
-        assert sorted(tmp_path.iterdir()) == before
-    assert inspect(capfd, tmp_path / "nan.npz", "--out", tmp_path / "out", "--skip-nonfinite")[0] == 0
+def test_bad_data_leave_nothing_behind(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "nan.npz", good=GAUSS, bad=np.full((90, 90), np.nan))
+    status, _, err = inspect(capfd, tmp_path / "nan.npz", "--out", tmp_path / "out")
+    assert status == 2 and "--skip-nonfinite takes them as 0" in err and err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["nan.npz"]
 
 
-def test_without_a_file_it_says_so(capfd: pytest.CaptureFixture[str]) -> None:
-    status, out, err = inspect(capfd)
-    assert status == 2 and out == "" and "FILE" in err and err.count("\n") == 1
-
-
-def test_names_of_files() -> None:
-    names = file_names(["w", "W", "w-2", "../../etc/passwd", "", "nul.txt", "x" * 300])
-    assert names[:3] == ["w", "W-2", "w-2-2"] and names[3:6] == ["etc_passwd", "x", "x_nul.txt"]
-    assert len(names[6]) == 100 and len({name.lower() for name in names}) == 7
-
-
-@pytest.mark.usefixtures("few_rules")
-def test_progress_is_shown_to_who_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_has_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr(passes, "PIECE", 64)
     monkeypatch.setattr(sys, "stderr", Terminal())
-    inspect_array(GAUSS, name="w")
-    shown = sys.stderr.getvalue()
-    assert "inspect w: first look: 2 of 4, about" in shown and "inspect w: per block, searching: 1 of" in shown
-    assert shown.endswith("\r\x1b[K")
+    inspect_arrays({"\x1b[2Jw": GAUSS}, bits=[8])
+    assert re.search(r"\[2Jw: array: 1 of 1, about \d+ s left", sys.stderr.getvalue())  # type: ignore[attr-defined]
+    assert sys.stderr.getvalue().endswith("\r\x1b[K")  # type: ignore[attr-defined]
+    assert "\x1b[2J" not in sys.stderr.getvalue(), "a name moves no cursor"  # type: ignore[attr-defined]
 
 
-# ---------------------------------------------------------------------------------------------- figures
+# ---------------------------------------------------------------------------------------------- the picture
 
-def test_figures_say_what_they_show() -> None:
-    report = inspect_array(GAUSS, name="w", bits=4)
-    above, below = tensor_ranges(report).axes
-    assert above.get_yscale() == "log" and above.get_title() == "w: float32 (4, 40), 4 bits"
-    assert [t.get_text() for t in below.get_yticklabels()] == ["percentile 99.9" if r == "percentile" else r
-                                                               for r in RULES]
-    drawn = {tuple(np.float32(line.get_xdata())) for line in below.get_lines()}
-    affine = {s["rule"]: s["range"] for s in report.record["schemes"] if (s["fit"], s["granularity"]) == (
-        "affine", "tensor")}
-    assert all(tuple(np.float32(ends)) in drawn for ends in affine.values())
-    [axes] = error_against_clip(report).axes
-    assert axes.get_yscale() == "log" and "max|x|" in axes.get_xlabel()
-    point = axes.get_lines()[-1].get_xydata()[0]
-    assert point == pytest.approx([report.record["best_clip"][key] for key in ("share", "total")])
-
-
-@pytest.mark.usefixtures("few_rules")
-def test_a_far_outlier_has_a_logarithmic_axis() -> None:
-    x = np.random.default_rng(0).normal(size=100_000)
-    x[0] = 50
-    report: Report = inspect_array(x, bits=2, block=1000)
-    assert report.record["best_clip"]["share"] < 0.1
-    assert error_against_clip(report).axes[0].get_xscale() == "log"
+@pytest.mark.slow
+def test_the_front_and_theory() -> None:
+    report: Report = inspect_arrays({"w": GAUSS, "v": GAUSS.T.copy()}, bits=[8, 4])
+    found = points(report.records)
+    best = front(found)
+    assert all(a.bits < b.bits and a.sqnr < b.sqnr for a, b in pairwise(best))
+    assert all(any(p.bits <= q.bits and p.sqnr >= q.sqnr for p in best) for q in found)
+    bits, sqnr = theory(4, 8)
+    at = {p.scheme.name: p for p in found}
+    assert bits[0] == 4.5 and sqnr[0] == pytest.approx(20.264, abs=0.01), "formats.md's constant"
+    assert at["int4/32 @1"].sqnr == pytest.approx(sqnr[0], abs=0.4), "it is Gaussian data"
+    axes = trade_off("w", found).axes[0]
+    assert "bits per value" in axes.get_xlabel() and "dB" in axes.get_ylabel()
+    drawn = {tuple(line.get_xydata()[0]) for line in axes.get_lines() if len(line.get_xydata()) == 1}
+    assert {(p.bits, p.sqnr) for p in found} <= drawn
+    assert set(report.figures) == {"trade_off.png", "trade_off_1.png", "trade_off_2.png"}
 
 
 # ---------------------------------------------------------------------------------------------- large files
@@ -483,16 +446,13 @@ def sparse(path: Path, shape: tuple[int, ...], dtype: type) -> None:
 LIMITED = """
 import re, resource, sys, threading
 from refquant.study import cli
-from refquant.study.inspect import job, measure, passes, report, schemes
-every, files = schemes.clips, sys.argv[1:3]
-report.clips = lambda *options: {
-    key: clip for key, clip in every(*options).items() if key[1] in ("minmax", "percentile")}
-job._figures = lambda *_: {}
-passes.PIECE, measure.BUDGET = 2**15, 2**15
+from refquant.study.inspect import figures, matrix, measure
+figures.trade_offs = lambda _: {}
+matrix.PIECE = measure.PIECE = measure.SAMPLE = 2**15
 threading.stack_size(2**18)
 used = 1024 * int(re.search(r"VmData:\\s+(\\d+)", open("/proc/self/status").read())[1])
 resource.setrlimit(resource.RLIMIT_DATA, (used + 12_000_000,) * 2)
-sys.exit(sum(cli.main(["inspect", file, "--out", "out"]) for file in files))
+sys.exit(sum(cli.main(["inspect", file, "--bits", "4", "--out", file + "-out"]) for file in sys.argv[1:]))
 """
 
 
@@ -504,7 +464,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "w.npz", w=np.load(tmp_path / "w.npy", mmap_mode="r"))
     end = subprocess.run([sys.executable, "-c", LIMITED, "w.npy", "w.npz"], text=True, capture_output=True, timeout=100,
                          cwd=tmp_path)
-    assert end.returncode == 0 and "Error" not in end.stderr and (tmp_path / "out" / "inspect.json").exists()
+    assert end.returncode == 0 and "Error" not in end.stderr, end.stderr
+    assert (tmp_path / "w.npz-out" / "inspect.json").exists()
 
 
 @pytest.mark.large
@@ -520,8 +481,9 @@ def test_a_gigabyte_within_500_megabytes(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path) -> None:
-    sparse(tmp_path / "w.npy", (4096, 10_000), np.float64)
-    words = [sys.executable, "-m", "refquant", "inspect", str(tmp_path / "w.npy"), "--out", str(tmp_path / "out")]
+    sparse(tmp_path / "w.npy", (8192, 10_000), np.float64)
+    words = [sys.executable, "-m", "refquant", "inspect", str(tmp_path / "w.npy"), "--exact", "--out",
+             str(tmp_path / "out")]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                           preexec_fn=hears_interrupts) as process:
         while process.poll() is None and not (tmp_path / "out").exists():
