@@ -17,6 +17,7 @@ from ..grids import Grid
 from . import choices
 from .choices import flushed_reciprocal, half_away, through_int32, through_int64
 from .conventions import Convention
+from .exact import sum_once
 
 F32, F64 = np.float32, np.float64
 ONE = F32(1)
@@ -68,15 +69,6 @@ def _code(convention: Convention, x: Any, scale: Any, zero_point: int, grid: Gri
     return np.nan if code is None else float(code)
 
 
-def _sum(v: Any, a: Any) -> Any:
-    """v + a, rounded once to float32: float64 is rounded to odd on the way."""
-    total = v + a
-    part = total - v
-    rest = (v - (total - part)) + (a - part)
-    odd = (total.view(np.int64) & 1).astype(bool) | (rest == 0) | ~np.isfinite(total)
-    return np.where(odd, total, np.nextafter(total, np.copysign(np.inf, rest))).astype(F32).astype(F64)
-
-
 def _half_up(v: Any) -> Any:
     return np.floor(v) + (v - np.floor(v) >= 0.5)
 
@@ -86,7 +78,7 @@ def _half_down(v: Any) -> Any:
 
 
 def _half_added(v: Any) -> Any:
-    total = _sum(v, 0.5)
+    total = sum_once(v, np.float64(0.5)).astype(F64)
     return np.where(np.isfinite(total), np.floor(total), _half_up(v))
 
 
@@ -118,7 +110,7 @@ DIVISIONS: Table = {
 ZERO_POINTS: Table = {
     choices.after_rounding: lambda v, z: (v, z),
     choices.offset_first: lambda v, z: (v, z),
-    choices.before_rounding: lambda v, z: (_sum(v, z.astype(F64)), np.zeros_like(z)),
+    choices.before_rounding: lambda v, z: (sum_once(v, z.astype(F64)).astype(F64), np.zeros_like(z)),
     choices.before_rounding_in_float64: lambda v, z: (v + z, np.zeros_like(z)),
 }
 ROUNDINGS: Table = {
