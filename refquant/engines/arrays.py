@@ -78,7 +78,7 @@ def _half_down(v: Any) -> Any:
 
 
 def _half_added(v: Any) -> Any:
-    total = sum_once(v, np.float64(0.5)).astype(F64)
+    total = sum_once(v, np.asarray(0.5)).astype(F64)
     return np.where(np.isfinite(total), np.floor(total), _half_up(v))
 
 

@@ -140,6 +140,22 @@ def unsigned_e4m3_ggml(x: ArrayLike) -> Codes:
 
 
 @arguments.quiet
+def nvfp4_ggml(x: ArrayLike) -> tuple[Codes, Codes]:
+    """(codes of s, codes): s = unsigned_e4m3_ggml(max|x| / 6), q by ties_toward_zero; 0 where s is 0.
+
+    >>> scales, codes = nvfp4_ggml(np.float32([0.05, 0.03, 0.01]))
+    >>> (E4M3.decode(scales) * E2M1.decode(codes)).tolist()
+    [0.046875, 0.03125, 0.01171875]
+
+    Source: ggml-quants.c, quantize_row_nvfp4_ref.
+    """
+    blocks, largest = _blocks(x)
+    scale = unsigned_e4m3_ggml(largest / SINGLE(6))
+    step = E4M3.decode(scale)
+    return scale, ties_toward_zero(np.where(step > 0, blocks / step, 0))
+
+
+@arguments.quiet
 def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = nearest(clip(max|x| / 6 / second, 2**-6, 448)), q = encode(x * (1 / second / s)).
 
