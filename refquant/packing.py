@@ -125,7 +125,7 @@ def _filled(where: str, count: int, grid: Grid, layout: Layout) -> None:
     arguments.instance(where, layout, Layout, "`layout` must be a Layout", "refquant.engines.layouts has some")
     word = np.dtype(layout.dtype).itemsize
     if count % len(layout.order) or (word > 1 and count * grid.bits % (8 * word)):
-        raise arguments.error(ValueError, where, f"the codes must fill groups of {len(layout.order)} and words of {word} "
+        raise arguments.error(ValueError, where, f"codes must fill groups of {len(layout.order)} and words of {word} "
                               "bytes", f"{count} codes of {grid.bits} bits", "pad them with zeros")
 
 

@@ -82,7 +82,7 @@ def test_gguf_stores_halves() -> None:
 
 
 def test_other_numbers_of_codes_are_refused() -> None:
-    with refused(ValueError, "pack", "groups of 2 codes and words of 1 bytes", "3 codes of 4 bits"):
+    with refused(ValueError, "pack", "groups of 2 and words of 1 bytes", "3 codes of 4 bits"):
         rq.pack([1, 2, 3], rq.UINT4, layouts.high_first(4))
     with refused(ValueError, "unpack", "words of 4 bytes", "6 codes of 4 bits"):
         rq.unpack(np.zeros(1, np.int32), rq.UINT4, 6, layouts.GPTQ)
