@@ -46,6 +46,26 @@ def codes(convention: Convention, x: Any, scale: Any, zero_point: Any, grid: Gri
 
 
 @quiet
+def values(convention: Convention, x: Any, scale: Any, grid: Grid) -> Any:
+    """The value that each number's code means, on a grid without equal steps; NaN and infinities are among them.
+
+    >>> from refquant import E4M3
+    >>> to_nan = Convention(cast=choices.overflow_to_nan, nan=choices.stays)
+    >>> values(to_nan, np.float32([464, 464.00003, np.inf, np.nan]), np.float32(1), E4M3)
+    array([448.,  nan,  nan,  nan], dtype=float32)
+    """
+    v, every = DIVISIONS[convention.division](x, scale).astype(F64), grid.values
+    i = np.searchsorted(every, v, side="right").clip(1, len(every) - 1)
+    zero, low, gap = np.searchsorted(every, 0), every[i - 1], every[i] - every[i - 1]
+    k = ROUNDINGS[convention.rounding](i - 1 - zero + (v - low) / gap) + zero
+    i = np.nan_to_num(k).clip(1, len(every) - 1).astype(int)
+    n = every[i] + (k - i) * (every[i] - every[i - 1])
+    q = VALUE_CASTS[convention.cast](np.where(n == 0, np.copysign(0, v) + grid.zero, n), grid)
+    nan = convention.nan(grid)
+    return np.where(np.isnan(v), np.nan if nan is None else nan, q).astype(F32)
+
+
+@quiet
 def quotients(convention: Convention, x: Any, scale: Any, z: Any, grid: Grid) -> tuple[Any, Any]:
     """What is rounded to an integer, and what is added after that."""
     if convention.zero_point is choices.offset_first:
@@ -106,6 +126,9 @@ DIVISIONS: Table = {
     flushed_reciprocal: flushed_reciprocal,
     choices.in_float16: lambda x, s: x.astype(np.float16) / s.astype(np.float16),
     choices.in_bfloat16: choices.in_bfloat16,
+    choices.in_float32: choices.in_float32,
+    choices.cut_from_480: choices.cut_from_480,
+    choices.nan_from_61440: choices.nan_from_61440,
 }
 ZERO_POINTS: Table = {
     choices.after_rounding: lambda v, z: (v, z),
@@ -125,5 +148,11 @@ CASTS: Table = {
     through_int64: lambda n, rest, _: _fitting(n, 64) + rest,
     choices.sum_through_int64: lambda n, rest, _: _fitting(n + rest, 64),
     choices.wrapping: _wrapping,
+}
+VALUE_CASTS: Table = {
+    choices.saturating: lambda n, grid: np.clip(n, grid.qmin, grid.qmax),
+    choices.overflow_to_nan: lambda n, grid: np.where(np.abs(n) > grid.qmax, np.nan, n),
+    choices.overflow_to_infinity: lambda n, grid: np.where(np.abs(n) > grid.qmax, np.copysign(np.inf, n), n),
+    choices.no_negative_zero: lambda n, grid: np.clip(n, grid.qmin, grid.qmax) + 0.0,
 }
 KNOWN = {*DIVISIONS, *ZERO_POINTS, *ROUNDINGS, *CASTS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arguments import Reals, quiet
+from ..grids import Grid
 
 Scalar: TypeAlias = np.floating[Any]
 Exact: TypeAlias = "Fraction | float"  # a float only where it is infinite or NaN
@@ -42,6 +44,37 @@ def nearest(v: Fraction, dtype: type[Scalar]) -> Scalar:
     if dtype != np.float64 and near != v and near.view(np.int64) % 2 == 0:
         near = np.nextafter(near, math.inf if v > near else -math.inf)
     return dtype(near)
+
+
+def place_of(v: Exact, grid: Grid) -> Exact:
+    """Where v lies among the grid's values, counted from 0: an integer at a value, a half at a tie.
+
+    >>> from refquant import E2M1
+    >>> place_of(Fraction(-3, 4), E2M1), place_of(Fraction(5), E2M1)
+    (Fraction(-3, 2), Fraction(13, 2))
+    """
+    if not isinstance(v, Fraction):
+        return v
+    values = grid.values.tolist()
+    i = min(max(bisect_right(values, v), 1), len(values) - 1)
+    low, high = map(Fraction, values[i - 1:i + 1])
+    return i - 1 - bisect_left(values, 0) + (v - low) / (high - low)
+
+
+def value_at(place: int | float, grid: Grid, like: Any) -> float:
+    """The value there; beyond the ends with their gap. Zero has the sign of `like` where the grid has -0.
+
+    >>> from refquant import E4M3
+    >>> value_at(1, E4M3, 1.0) == 2**-9, value_at(127, E4M3, 1.0), value_at(0, E4M3, -1.0)
+    (True, 480.0, -0.0)
+    """
+    if not math.isfinite(place):
+        return place
+    values = grid.values.tolist()
+    k = int(place) + bisect_left(values, 0)
+    i = min(max(k, 1), len(values) - 1)
+    value = values[i] + (k - i) * (values[i] - values[i - 1])
+    return float(value or math.copysign(0.0, like) + grid.zero)
 
 
 @quiet

@@ -66,6 +66,26 @@ def ceil_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
 
 
 @arguments.quiet
+def e8m0_ties_up(x: ArrayLike) -> Reals:
+    """The nearest power of two from 2**-127 to 2**127, ties up; NaN where x is not positive, or 1.5 * 2**127 and more.
+
+    Departs from R4 (here ties go to the lower value, as in all codebooks) and R6. All between 2**-127 and 2**-126
+    becomes 2**-126, whether nearest or not.
+
+    >>> e8m0_ties_up(np.float32([1.5, 3, 2.9, 0])).tolist(), e8m0_ties_up(np.float32(1.01 * 2**-127)) == 2**-126
+    ([2.0, 4.0, 2.0, nan], np.True_)
+
+    Source: ml_dtypes, float8_e8m0fnu; torch, which takes |x|, and 0 for 2**-127.
+    """
+    x = np.asarray(x, SINGLE)
+    fraction, exponent = np.frexp(x)
+    exponent = exponent - (fraction < 0.75)
+    exponent = np.where(x < 2.0**-126, np.where(x > 2.0**-127, -126, -127), exponent)
+    near = np.ldexp(SINGLE(1), np.minimum(exponent, 127))
+    return np.where((x > 0) & (exponent <= 127) & np.isfinite(x), near, SINGLE(np.nan))
+
+
+@arguments.quiet
 def to_mx(x: ArrayLike, grid: Grid, fit: Fit, least: float = 2.0**-126) -> tuple[Codes, Codes]:
     """(log2 scale + 127, codes): scale = fit(max|x|), q = encode(x / scale); a scale of 2**-127 divides as `least`.
 
