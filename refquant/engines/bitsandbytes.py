@@ -103,7 +103,7 @@ def double_quantize(largest: ArrayLike, offset: float | None = None) -> tuple[Co
         largest: (n,) float32, the scales of n blocks; n a multiple of 256.
         offset: the mean, if it is known; float32 sums differ in their last bits by the order of summing.
     Returns:
-        (n / 256, 256) uint8, (n / 256, 1) float32, () float32. The scales are dynamic_levels()[codes] * scales + offset.
+        (n / 256, 256) uint8, (n / 256, 1) float32, () float32: dynamic_levels()[codes] * scales + offset.
 
     >>> largest = np.linspace(1, 2, 256, dtype=np.float32)
     >>> codes, scales, offset = double_quantize(largest)

@@ -272,8 +272,8 @@ def cut_from_480(x: Any, scale: Any) -> Any:
     return np.where((np.abs(v) >= 480) & (np.abs(v) < 496), np.copysign(np.float32(448), v), v)[()]
 
 
-@described("x / scale, cut", lambda x, scale, v: f"x / scale = {show(x / scale)}" + "; it rounds up to infinity's code, and "
-           "becomes NaN" * bool(np.isnan(v)), "it makes NaN of what rounds to infinity's code")
+@described("x / scale, cut", lambda x, scale, v: f"x / scale = {show(x / scale)}" + "; rounded up, it is NaN" * bool(
+           np.isnan(v)), "it makes NaN of what rounds to infinity's code")
 def nan_from_61440(x: Any, scale: Any) -> Any:
     """x / scale, of numbers or arrays, but NaN from 61440 to 65536: ONNX Runtime's E5M2 with saturate=0.
 

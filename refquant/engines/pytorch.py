@@ -25,8 +25,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
+from ..affine import AffineParams
 from ..arguments import Codes, Reals
 from ..grids import INT8, INT32, UINT8, UINT16, Grid, IntGrid, known
+from ..integer import integer_matmul
 from .exact import fused_multiply_add
 from .inputs import take_channels, take_reals, take_zero_points
 
@@ -164,6 +166,39 @@ def _quantizable(where: str, x: ArrayLike, grid: Grid) -> Reals:
 def _saturated(v: Reals, grid: Grid, of_nan: int) -> Codes:
     q = np.clip(np.rint(v.astype(np.float64)), grid.qmin, grid.qmax)
     return np.asarray(np.where(np.isnan(q), of_nan, q).astype(grid.dtype))
+
+
+@arguments.quiet
+def quantized_linear(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, x_params: AffineParams,
+                     w_params: AffineParams, y_params: AffineParams) -> Codes:
+    """y = clip(round((acc + bias / s) * (s / scale_y)) + zero_point_y, 0, 255), s = scale_x * scale_w, in float32.
+
+    Args:
+        x: (*S, depth) uint8 codes.
+        w: (units, depth) int8 codes.
+        bias: (units,) float32; None is none.
+        x_params, y_params: one scale, UINT8. w_params: INT8, one scale or (units, 1).
+    Returns:
+        (*S, units) uint8.
+
+    Departs from R14: acc, the bias in steps and their sum are float32, the bias is not rounded to a step. acc is exact
+    only with VNNI, or where can_saturate of refquant.engines.onnxruntime says so.
+
+    >>> from refquant import AffineParams
+    >>> x, w, y = (AffineParams(scale=np.float32(s), zero_point=z, grid=g) for s, z, g in (
+    ...     (0.5, 10, UINT8), (0.5, 0, INT8), (0.5, 3, UINT8)))
+    >>> quantized_linear(np.uint8([[11]]), np.int8([[1]]), np.float32([0.01]), x, w, y)  # 0.52 steps
+    array([[4]], dtype=uint8)
+
+    Raises:
+        ValueError, TypeError: as integer_matmul.
+    Source: torch.ops.quantized.linear with the engines x86 and fbgemm in PyTorch 2.13.0; FBGEMM, ReQuantizeOutput.
+    """
+    codes, weights = np.asarray(x, np.int64) - x_params.zero_point, np.asarray(w, np.int64) - w_params.zero_point
+    s, y_step = (p.astype(np.float32) for p in (x_params.scale * w_params.scale.ravel(), y_params.scale))
+    acc = integer_matmul(codes.astype(np.int16), weights.astype(np.int16).T).astype(np.float32)
+    v = (acc if bias is None else acc + np.asarray(bias, np.float32) / s) * (s / y_step)
+    return np.asarray(np.clip(np.rint(v) + y_params.zero_point, 0, 255).astype(np.uint8))
 
 
 # -------------------------------------------------------------------------------------------------- fake quantization

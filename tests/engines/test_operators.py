@@ -14,6 +14,7 @@ from refquant.engines.exact import exact, show
 from refquant.engines.operators import OPERATORS, RULE, Operator, rule_of
 from refquant.engines.steps import Choice, sentence
 
+
 def one_of(grid: rq.Grid) -> rq.AffineParams:
     return rq.AffineParams(scale=np.float32(1), zero_point=0, grid=grid)
 

@@ -70,8 +70,9 @@ def test_compressed_tensors_nvfp4(second: float) -> None:
     torch = needs("torch", "quantizers")
     quantization = needs("compressed_tensors.quantization", "quantizers")
     helpers = needs("compressed_tensors.quantization.utils", "quantizers")
-    args = quantization.QuantizationArgs(num_bits=4, type="float", strategy="tensor_group", group_size=16, symmetric=True,
-                                         scale_dtype=torch.float8_e4m3fn, zp_dtype=torch.float8_e4m3fn)
+    args = quantization.QuantizationArgs(
+        num_bits=4, type="float", strategy="tensor_group", group_size=16, symmetric=True,
+        scale_dtype=torch.float8_e4m3fn, zp_dtype=torch.float8_e4m3fn)
     x = blocks(rq.E2M1.values / 6, 16, 3)
     largest = np.abs(x).max(axis=-1)
     x = x[(largest * second > 2.0**-6) & (largest * second < 2000)]
