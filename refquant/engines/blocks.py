@@ -70,10 +70,12 @@ def truncated(added: Fraction) -> Choice[[Fraction], int]:
     def total(v: Fraction) -> Exact:
         return exact(nearest(v + added, np.float32))
     return Choice(lambda v: math.trunc(total(v)), f"+ {show(added)} in float32, cut off", lambda v, n:
-                  f", + {show(added)} = {show(total(v))} in float32, truncated: {n}")
+                  f", + {show(added)} = {show(total(v))} in float32, truncated: {n}",
+                  f"it adds {show(added)} in float32 and drops the fraction")
 
 
-@described("4 bits, - 8", lambda n, *others: ", at most 15" * (n > 15) + f", - 8 = {others[-1]}")
+@described("4 bits, - 8", lambda n, *others: ", at most 15" * (n > 15) + f", - 8 = {others[-1]}",
+           "it stores 8 more, in 4 bits")
 def four_bits(n: Whole, *_: Any) -> Whole:
     """min(n, 15) - 8."""
     return min(n, 15) - 8

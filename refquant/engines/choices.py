@@ -258,8 +258,8 @@ def in_float32(x: Any, scale: Any) -> Any:
     return np.float32(x) / np.float32(scale)
 
 
-@described("x / scale, cut", lambda x, scale, v: f"x / scale = {show(x / scale)}" + "; cut off, its code is NaN's, and "
-           "the one below is taken: 448" * bool(v != x / scale), "it looks for NaN's code before it rounds")
+@described("x / scale, cut", lambda x, scale, v: f"x / scale = {show(x / scale)}" + "; cut off, it is NaN's code: 448 "
+           "instead" * bool(np.abs(v) < np.abs(x / scale)), "it looks for NaN's code before it rounds")
 def cut_from_480(x: Any, scale: Any) -> Any:
     """x / scale, of numbers or arrays, but 448 from 480 to 496: ONNX Runtime's E4M3 with saturate=0.
 
@@ -449,7 +449,7 @@ def wrapping(n: Whole, rest: int, grid: Grid) -> Whole:
 
 def _instead(what: str) -> Words:
     """Of a cast of floats: what a value beyond the ends becomes."""
-    return lambda n, _, grid, q: "" if q == n else f"; beyond {grid.qmax:g}: {what}"
+    return lambda n, _, grid, q: "" if q == n or math.isnan(n) else f"; beyond {grid.qmax:g}: {what}"
 
 
 @described("overflow", _instead("NaN"), "it overflows to NaN")

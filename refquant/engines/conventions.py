@@ -90,10 +90,10 @@ class Convention(NamedTuple):
         clipped = np.float32(choices.clip(q, grid) if self.cast is choices.saturating else q)
         said = choice(self.rounding).words(place, k).removesuffix(str(k)).replace("even", "even code,")
         return [Step.of(self.division, x, scale, value=v),
-                Step(choice(self.rounding).label, n, lambda: said and said + show(n)),
+                Step(choice(self.rounding).label, n, lambda: said and said + show(np.float32(n))),
                 Step.of(self.cast, n, -0.0, grid, value=q, label=choice(self.cast).label.strip("{}")),
                 Step.of(self.nan, grid, value=nan and np.float32(nan), label="NaN") if math.isnan(n) else
-                Step.of(choices.clip, q, grid, value=clipped, label="clip" * (self.cast is choices.saturating))]
+                Step.of(choices.clip, q, grid, value=clipped) if self.cast is choices.saturating else Step("", clipped)]
 
     def quantize(self, x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> int:
         """The code of one number, on a grid of equal steps; NaN, of x or of 0 / 0, must have one.

@@ -219,7 +219,7 @@ OPERATORS = {operator.name: operator for operator in (
     alone("torchao NVFP4", "torchao NVFP4", Convention(choices.reciprocal), grids=(E2M1,), engine="torchao"),
     alone("gguf FP4", "gguf FP4", Convention(rounding=choices.half_toward_zero, cast=choices.no_negative_zero),
           grids=(E2M1,), engine="gguf"),
-    alone("microxcaling", "microxcaling", Convention(rounding=choices.half_away), grids=(E4M3, E5M2, *SMALL),
+    alone("microxcaling", "microxcaling", Convention(rounding=choices.half_away), grids=SMALL,
           engine="microxcaling"),
 )}
 
