@@ -126,6 +126,7 @@ DIVISIONS: Table = {
     flushed_reciprocal: flushed_reciprocal,
     choices.in_float16: lambda x, s: x.astype(np.float16) / s.astype(np.float16),
     choices.in_bfloat16: choices.in_bfloat16,
+    choices.of_range: choices.of_range,
     choices.in_float32: choices.in_float32,
     choices.cut_from_480: choices.cut_from_480,
     choices.nan_from_61440: choices.nan_from_61440,

@@ -284,6 +284,17 @@ def nan_from_61440(x: Any, scale: Any) -> Any:
     return np.where((np.abs(v) >= 61440) & (np.abs(v) < 65536), np.float32(np.nan), v)[()]
 
 
+@described("x / (255 * scale) * 255", _by("x / (255 * scale) * 255"), "it divides by the width of the range, times 255")
+def of_range(x: Any, scale: Any) -> Any:
+    """x / (255 * scale) * 255, of numbers or arrays: faiss, whose range is 255 * scale wide.
+
+    >>> of_range(np.float32(3), np.float32(1)), of_range(np.float32(5), np.float32(1))
+    (np.float32(3.0), np.float32(5.0))
+    """
+    steps = x.dtype.type(255)
+    return x / (steps * scale) * steps
+
+
 @described("x / scale in float16", _narrowed, "it divides in float16")
 def in_float16(x: Scalar, scale: Scalar) -> Scalar:
     """x / scale, both rounded to float16 and divided there: ONNX Runtime's QuantizeLinear with precision=float16.

@@ -135,4 +135,6 @@ NAMED: dict[str, tuple[Callable[..., Any], ...]] = {
              choices.wrapping),
 }
 #: What occurs in this combination alone.
-PECULIAR = (Convention(choices.flushed_reciprocal), Convention(choices.in_float16))
+PECULIAR = (Convention(choices.flushed_reciprocal), Convention(choices.in_float16),
+            Convention(choices.flushed_reciprocal, choices.before_rounding),
+            Convention(choices.of_range, choices.offset_first, choices.downward))

@@ -64,9 +64,6 @@ class Operator(NamedTuple):
             ValueError: a number or parameters that the operator does not take.
             RuntimeError: a convention that is not the function's.
         """
-        if self.grids and not params.grid.equal_steps and params.grid not in self.grids:
-            raise arguments.error(ValueError, self.name, f"the grid must be one of {', '.join(map(repr, self.grids))}",
-                                  params.grid, "other grids have other operators")
         code = self.function(x.reshape(1), params)[0]
         dtype = self.dtypes[x.dtype.type]
         steps = self.convention.steps(dtype(x), dtype(params.scale), int(params.zero_point), params.grid)
@@ -75,8 +72,8 @@ class Operator(NamedTuple):
         return steps
 
 
-@arguments.quiet
-def alone(name: str, short: str, convention: Convention, **more: Any) -> Operator:
+def alone(name: str, short: str, convention: Convention, grids: tuple[Grid, ...] = (INT8, UINT8),
+          **more: Any) -> Operator:
     """The record of an operator that its convention says whole.
 
     >>> from refquant import INT8
@@ -84,13 +81,17 @@ def alone(name: str, short: str, convention: Convention, **more: Any) -> Operato
     >>> away.function(np.float32([2.5, np.nan]), AffineParams(scale=np.float32(1), zero_point=3, grid=INT8))
     array([6, 0], dtype=int8)
     """
+    @arguments.quiet
     def function(x: Any, p: AffineParams) -> Any:
+        if p.grid not in grids:
+            raise arguments.error(ValueError, name, f"the grid must be one of {', '.join(map(repr, grids))}", p.grid,
+                                  "other grids have other operators")
         if not p.grid.equal_steps:
             return arrays.values(convention, x, p.scale.astype(x.dtype), p.grid)
         q = arrays.codes(convention, x, p.scale, p.zero_point, p.grid)
         arguments.none(name, np.isnan(q), q, "NaN has no code (R7)", "leave it out")
         return q.astype(p.grid.dtype)
-    return Operator(name, short, function, convention, **more)
+    return Operator(name, short, function, convention, grids, **more)
 
 
 # ---------------------------------------------------------------------------------------------- called in one way
@@ -199,7 +200,7 @@ OPERATORS = {operator.name: operator for operator in (
     alone("qwix quantize_with_scale_zero_point", "qwix", EARLY._replace(division=choices.flushed_reciprocal),
           engine="qwix"),
     alone("sentence-transformers quantize_embeddings", "sentence-transformers", FLOOR, engine="sentence-transformers"),
-    alone("faiss QT_8bit_uniform", "faiss", FLOOR, grids=(UINT8,), engine="faiss"),
+    alone("faiss QT_8bit_uniform", "faiss", FLOOR._replace(division=choices.of_range), grids=(UINT8,), engine="faiss"),
     alone("torch.Tensor.to, E4M3", "torch E4M3", NARROWED, grids=(E4M3,), dtypes=KEPT, engine="pytorch"),
     alone("torch.Tensor.to, E5M2", "torch E5M2", TO_INFINITY, grids=(E5M2,), dtypes=KEPT, engine="pytorch"),
     alone("torch.Tensor.to, FNUZ", "torch FNUZ", TO_NAN, grids=FNUZ, dtypes=KEPT, engine="pytorch"),
