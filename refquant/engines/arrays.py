@@ -56,8 +56,9 @@ def values(convention: Convention, x: Any, scale: Any, grid: Grid) -> Any:
     """
     v, every = DIVISIONS[convention.division](x, scale).astype(F64), grid.values
     i = np.searchsorted(every, v, side="right").clip(1, len(every) - 1)
-    zero, low, gap = np.searchsorted(every, 0), every[i - 1], every[i] - every[i - 1]
-    k = ROUNDINGS[convention.rounding](i - 1 - zero + (v - low) / gap) + zero
+    near, zero = i - (v >= 0), np.searchsorted(every, 0)  # of the two around v the one nearer to 0
+    odd = np.fmod(near - zero, 2)  # small, so that the sum is exact
+    k = near - odd + ROUNDINGS[convention.rounding](odd + (v - every[near]) / (every[i] - every[i - 1]))
     i = np.nan_to_num(k).clip(1, len(every) - 1).astype(int)
     n = every[i] + (k - i) * (every[i] - every[i - 1])
     q = VALUE_CASTS[convention.cast](np.where(n == 0, np.copysign(0, v) + grid.zero, n), grid)
