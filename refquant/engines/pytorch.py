@@ -181,8 +181,9 @@ def quantized_linear(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, x_param
     Returns:
         (*S, units) uint8.
 
-    Departs from R14: acc, the bias in steps and their sum are float32, the bias is not rounded to a step. acc is exact
-    only with VNNI, or where can_saturate of refquant.engines.onnxruntime says so.
+    Departs from R14: acc, the bias in steps and their sum are float32, the bias is not rounded to a step; with one
+    scale for all weights acc + bias * (1 / s) is rounded once, in a fused multiply-add. acc is exact only
+    with VNNI, or where can_saturate of refquant.engines.onnxruntime is False.
 
     >>> from refquant import AffineParams
     >>> x, w, y = (AffineParams(scale=np.float32(s), zero_point=z, grid=g) for s, z, g in (
@@ -197,7 +198,8 @@ def quantized_linear(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, x_param
     codes, weights = np.asarray(x, np.int64) - x_params.zero_point, np.asarray(w, np.int64) - w_params.zero_point
     s, y_step = (p.astype(np.float32) for p in (x_params.scale * w_params.scale.ravel(), y_params.scale))
     acc = integer_matmul(codes.astype(np.int16), weights.astype(np.int16).T).astype(np.float32)
-    v = (acc if bias is None else acc + np.asarray(bias, np.float32) / s) * (s / y_step)
+    offset = np.float32(0) if bias is None else np.asarray(bias, np.float32)
+    v = (acc + offset / s if s.size > 1 else fused_multiply_add(offset, 1 / s, acc)) * (s / y_step)
     return np.asarray(np.clip(np.rint(v) + y_params.zero_point, 0, 255).astype(np.uint8))
 
 
