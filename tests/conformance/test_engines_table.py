@@ -152,7 +152,7 @@ def test_the_table_is_what_the_engines_give(expected: tuple[Any, Any], called: s
 
 
 def test_the_staircases_are_the_engines(expected: tuple[Any, Any], called: set[str]) -> None:
-    assert staircases() == expected[1] and len(called) == 11, "each quantizer"
+    assert staircases() == expected[1] and len(called) == 10, "each quantizer"
 
 
 @pytest.mark.parametrize("name", EXPECTED)

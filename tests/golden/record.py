@@ -10,13 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "numpy", "CI": "1"}  # CI: what is missing raises
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "conformance")]
-
 import numpy as np
 
 import refquant as rq
 
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "numpy", "CI": "1"}  # CI: what is missing raises
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "conformance")]
 PATH = Path(__file__).with_name("engines.npz")
 Results = dict[str, dict[str, Any]]
 rng = np.random.default_rng(0)
@@ -114,8 +113,8 @@ def layers() -> Results:
 
 def quantizers() -> Results:
     import bitsandbytes.functional as bnb
-    import torch
     import test_blocks_of_others as others
+    import torch
 
     from refquant.engines import bitsandbytes as ours
 

@@ -95,8 +95,12 @@ def ask_offset(x: Any, scale: Any, zero_point: int) -> Case:
 
 
 def ask_pairs() -> list[Case]:
-    """Two products of uint8 and int8 in 16 bits."""
-    a, b = np.array([[255, 255]], np.uint8), np.array([[127], [127]], np.int8)
+    """Two products of uint8 and int8 in 16 bits; the second pair stands in pytorch/pytorch#44939."""
+    return [_pair((255, 255), (127, 127)), _pair((211, 171), (71, 107))]
+
+
+def _pair(x: tuple[int, int], w: tuple[int, int]) -> Case:
+    a, b = np.array([x], np.uint8), np.array([w], np.int8).T
     right, saturated = (int(f(a, b)[0, 0]) for f in (integer_matmul, onnxruntime.saturating_matmul))
-    return [Case("255 * 127 + 255 * 127, uint8 times int8", Outcome(str(right), "in int32"), {
-        "ONNX Runtime and FBGEMM without VNNI": Outcome(str(saturated), f"{right} saturates at int16")})]
+    return Case(f"{x[0]} * {w[0]} + {x[1]} * {w[1]}, uint8 times int8", Outcome(str(right), "in int32"), {
+        "ONNX Runtime and FBGEMM without VNNI": Outcome(str(saturated), f"{right} saturates at int16")})

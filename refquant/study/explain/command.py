@@ -43,12 +43,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from .side_by_side import engines, side_by_side
 
-    if options.dtype != "float32":
+    if options.dtype != "float32" and params.grid.equal_steps:
         raise arguments.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
                               f"--dtype {options.dtype}", "drop --dtype")
     found = engines()
     names = known("explain", "--engine", [options.engine], found, f"X --engine {','.join(found)} shows all")
-    echo(fitted(side_by_side(options.x, params, names)))
+    echo(fitted(side_by_side(options.x, params, names, options.dtype)))
     return 0
 
 

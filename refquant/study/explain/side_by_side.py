@@ -10,6 +10,7 @@ from itertools import combinations, zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ... import arguments
 from ...affine import AffineParams
@@ -52,14 +53,16 @@ def why(convention: Convention, p: Point, right: float) -> str:
 
 
 @arguments.quiet
-def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[str]) -> str:
+def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[str],
+                 dtype: DTypeLike = np.float32) -> str:
     """x's steps to its code by the rules and in each engine, as columns, and why a code differs.
 
     Args:
-        x: as explain takes it, rounded to float32, in which the engines compute.
-        params: one scale in reals per step and one zero point; the scale is cast to float32. A grid of integers or
+        x: as explain takes it, rounded to the dtype.
+        params: one scale in reals per step and one zero point; the scale is cast to the dtype. A grid of integers or
             of floats.
         names: of engines, from engines().
+        dtype: float32, in which the engines compute; or float64, which casts to small floats take, too.
 
     >>> from refquant import INT8
     >>> print(side_by_side(2.5, AffineParams(scale=1.0, zero_point=1, grid=INT8), ["litert"]))
@@ -79,10 +82,11 @@ def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[
         ValueError: as explain; parameters that none of the engines takes; no engine, an unknown one.
         TypeError: as explain.
     """
-    operators = _known(params, names)
-    params = AffineParams(scale=np.asarray(params.scale, np.float32), zero_point=params.zero_point, grid=params.grid)
-    trace = explain(x, params, np.float32)
-    p = Point(np.float32(trace.x), np.float32(params.scale), int(params.zero_point), params.grid)
+    kind: Any = np.dtype(dtype).type
+    operators = _known(params, names, kind)
+    params = AffineParams(scale=np.asarray(params.scale, kind), zero_point=params.zero_point, grid=params.grid)
+    trace = explain(x, params, kind)
+    p = Point(kind(trace.x), kind(params.scale), int(params.zero_point), params.grid)
     own = rule_of(p.grid).steps(p.x, params)
     columns, lines, refusals, right = [_column("refquant", own, p)], [], [], own[-1].value
     for operator in operators:
@@ -101,7 +105,7 @@ def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[
     return "\n".join([f"{p} from {p.grid.qmin:g} to {p.grid.qmax:g}", "", *_beside(columns), *lines])
 
 
-def _known(params: Any, names: Sequence[str]) -> list[Operator]:
+def _known(params: Any, names: Sequence[str], dtype: type[Any]) -> list[Operator]:
     """The operators of the engines, which must be known, as must be the parameters."""
     arguments.instance("side_by_side", params, AffineParams, "`params` must be AffineParams",
                        "affine_params makes them")
@@ -117,11 +121,12 @@ def _known(params: Any, names: Sequence[str]) -> list[Operator]:
     if params.grid.equal_steps:
         taking = [operator for operator in operators if operator.grids[0].equal_steps]
     else:
-        taking = [operator for operator in operators if params.grid in operator.grids]
+        taking = [operator for operator in operators if params.grid in operator.grids and dtype in operator.dtypes]
     if not taking:
         others = [name for name in known if any(params.grid in operator.grids for operator in known[name])]
-        raise arguments.error(ValueError, "side_by_side", f"one of the engines must have the grid {params.grid!r}",
-                              ", ".join(names), f"it is of {', '.join(others) or 'none of those known'}")
+        raise arguments.error(ValueError, "side_by_side", f"one of the engines must have the grid {params.grid!r} and "
+                              f"{dtype.__name__} data", ", ".join(names),
+                              f"the grid is of {', '.join(others) or 'none of those known'}")
     return taking
 
 

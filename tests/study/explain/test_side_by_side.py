@@ -111,7 +111,7 @@ def test_bad_input_is_refused() -> None:
             side_by_side(1.0, step(1), names)
     with refused(ValueError, "side_by_side: `params` must have at most 16 bits"):
         side_by_side(1.0, step(1, 0, rq.INT32), ["litert"])
-    with refused(ValueError, "side_by_side: one of the engines must have the grid E4M3; got litert", "ml_dtypes"):
+    with refused(ValueError, "side_by_side: one of the engines must have the grid E4M3 and float32 data", "ml_dtypes"):
         side_by_side(1.0, rq.AffineParams(scale=1.0, zero_point=0, grid=rq.E4M3), ["litert"])
     with refused(TypeError, "side_by_side: `params` must be AffineParams"):
         side_by_side(1.0, 0.1, ["litert"])  # type: ignore[arg-type]
