@@ -15,7 +15,7 @@ import numpy as np
 from ..arguments import quiet
 from ..grids import Grid
 from . import choices
-from .choices import flushed_reciprocal, half_away, through_int32, through_int64
+from .choices import half_away, through_int32, through_int64
 from .conventions import Convention
 from .exact import sum_once
 
@@ -34,8 +34,8 @@ def codes(convention: Convention, x: Any, scale: Any, zero_point: Any, grid: Gri
     if x.dtype == np.float16:  # widened (R3)
         x, scale = x.astype(F32), scale.astype(F32)
     if not grid.equal_steps:  # what is rounded there is no integer: of the choices, the division alone counts
-        division = DIVISIONS.get(convention.division) if x.dtype == scale.dtype == F32 else None
-        v = division(x, scale).astype(F64) if division else np.array(
+        v = divided(convention.division, x, scale) if x.dtype == scale.dtype == F32 and (
+            convention.division in KNOWN) else np.array(
             [convention.division(*of) for of in zip(x.ravel(), scale.ravel(), strict=True)], F64).reshape(x.shape)
         return grid.encode(np.clip(grid.round(v), grid.qmin, grid.qmax)).astype(F64)
     if type(convention) is not Convention or x.dtype != F32 or not set(convention[:4]) <= KNOWN:
@@ -54,14 +54,15 @@ def values(convention: Convention, x: Any, scale: Any, grid: Grid) -> Any:
     >>> values(to_nan, np.float32([464, 464.00003, np.inf, np.nan]), np.float32(1), E4M3)
     array([448.,  nan,  nan,  nan], dtype=float32)
     """
-    v, every = DIVISIONS[convention.division](x, scale).astype(F64), grid.values
+    v, every = divided(convention.division, x, scale), grid.values
     i = np.searchsorted(every, v, side="right").clip(1, len(every) - 1)
     near, zero = i - (v >= 0), np.searchsorted(every, 0)  # of the two around v the one nearer to 0
     odd = np.fmod(near - zero, 2)  # small, so that the sum is exact
     k = near - odd + ROUNDINGS[convention.rounding](odd + (v - every[near]) / (every[i] - every[i - 1]))
     i = np.nan_to_num(k).clip(1, len(every) - 1).astype(int)
     n = every[i] + (k - i) * (every[i] - every[i - 1])
-    q = VALUE_CASTS[convention.cast](np.where(n == 0, np.copysign(0, v) + grid.zero, n), grid)
+    q = convention.cast(np.where(n == 0, np.copysign(0, v) + grid.zero, n), -0.0, grid)
+    q = np.clip(q, grid.qmin, grid.qmax) if convention.cast is choices.saturating else q
     nan = convention.nan(grid)
     return np.where(np.isnan(v), np.nan if nan is None else nan, q).astype(F32)
 
@@ -71,7 +72,7 @@ def quotients(convention: Convention, x: Any, scale: Any, z: Any, grid: Grid) ->
     """What is rounded to an integer, and what is added after that."""
     if convention.zero_point is choices.offset_first:
         x, z = choices.above_lowest(x, scale, z, grid), np.full(x.shape, grid.qmin)
-    v = DIVISIONS[convention.division](x, scale).astype(F64)
+    v = divided(convention.division, x, scale)
     total, rest = ZERO_POINTS[convention.zero_point](v, z)
     return total, rest
 
@@ -83,6 +84,13 @@ def cast(convention: Convention, v: Any, rest: Any, grid: Grid) -> Any:
     q = np.clip(CASTS[convention.cast](n, rest, grid).astype(F64), grid.qmin, grid.qmax)
     nan = convention.nan(grid)
     return q if nan is None else np.where(np.isnan(q), nan, q)
+
+
+def divided(division: Any, x: Any, scale: Any) -> Any:
+    """The quotients in float64: exact, as two significands of 24 bits have a product of 48."""
+    if division is choices.fused_reciprocal:
+        return x.astype(F64) * (ONE / scale).astype(F64)
+    return np.asarray(division(x, scale)).astype(F64)
 
 
 def _code(convention: Convention, x: Any, scale: Any, zero_point: int, grid: Grid) -> float:
@@ -118,20 +126,11 @@ def _wrapping(n: Any, rest: Any, grid: Grid) -> Any:
 
 
 Table = dict[Callable[..., Any], Callable[..., Any]]
-DIVISIONS: Table = {
-    choices.true_division: lambda x, s: x / s,
-    choices.reciprocal: lambda x, s: x * (ONE / s),
-    choices.fused_reciprocal: lambda x, s: x.astype(F64) * (ONE / s).astype(F64),
-    choices.in_float64: lambda x, s: x.astype(F64) / s.astype(F64),
-    choices.reciprocal_in_float64: lambda x, s: x.astype(F64) * (1 / s.astype(F64)),
-    flushed_reciprocal: flushed_reciprocal,
-    choices.in_float16: lambda x, s: x.astype(np.float16) / s.astype(np.float16),
-    choices.in_bfloat16: choices.in_bfloat16,
-    choices.of_range: choices.of_range,
-    choices.in_float32: choices.in_float32,
-    choices.cut_from_480: choices.cut_from_480,
-    choices.nan_from_61440: choices.nan_from_61440,
-}
+#: Which divide arrays as they divide numbers; fused_reciprocal gives fractions.
+DIVISIONS = {
+    choices.true_division, choices.reciprocal, choices.in_float64, choices.reciprocal_in_float64, choices.in_float32,
+    choices.in_float16, choices.in_bfloat16, choices.flushed_reciprocal, choices.of_range, choices.cut_from_480,
+    choices.nan_from_61440}
 ZERO_POINTS: Table = {
     choices.after_rounding: lambda v, z: (v, z),
     choices.offset_first: lambda v, z: (v, z),
@@ -151,10 +150,4 @@ CASTS: Table = {
     choices.sum_through_int64: lambda n, rest, _: _fitting(n + rest, 64),
     choices.wrapping: _wrapping,
 }
-VALUE_CASTS: Table = {
-    choices.saturating: lambda n, grid: np.clip(n, grid.qmin, grid.qmax),
-    choices.overflow_to_nan: lambda n, grid: np.where(np.abs(n) > grid.qmax, np.nan, n),
-    choices.overflow_to_infinity: lambda n, grid: np.where(np.abs(n) > grid.qmax, np.copysign(np.inf, n), n),
-    choices.no_negative_zero: lambda n, grid: np.clip(n, grid.qmin, grid.qmax) + 0.0,
-}
-KNOWN = {*DIVISIONS, *ZERO_POINTS, *ROUNDINGS, *CASTS}
+KNOWN = {choices.fused_reciprocal, *DIVISIONS, *ZERO_POINTS, *ROUNDINGS, *CASTS}

@@ -196,7 +196,7 @@ def reciprocal(x: Scalar, scale: Scalar) -> Scalar:
     >>> reciprocal(np.float32(3.9499998), np.float32(0.1))
     np.float32(39.5)
     """
-    return x * (type(x)(1) / scale)
+    return x * (x.dtype.type(1) / scale)
 
 
 @described("x * (1 / scale), exactly", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
@@ -464,31 +464,31 @@ def _instead(what: str) -> Words:
 
 
 @described("overflow", _instead("NaN"), "it overflows to NaN")
-def overflow_to_nan(n: Whole, _: int, grid: Grid) -> Whole:
+def overflow_to_nan(n: Any, _: Any, grid: Grid) -> Any:
     """NaN beyond the ends: ml_dtypes, onnx's reference with saturate=0, torch's FNUZ.
 
     >>> from refquant import E4M3
     >>> overflow_to_nan(448.0, 0, E4M3), overflow_to_nan(480.0, 0, E4M3), overflow_to_infinity(-480.0, 0, E4M3)
-    (448.0, nan, -inf)
+    (np.float64(448.0), np.float64(nan), np.float64(-inf))
     """
-    return n if abs(n) <= grid.qmax else math.nan
+    return np.where(np.abs(n) <= grid.qmax, n, np.nan)[()]
 
 
 @described("overflow", _instead("infinity"), "it overflows to infinity")
-def overflow_to_infinity(n: Whole, _: int, grid: Grid) -> Whole:
+def overflow_to_infinity(n: Any, _: Any, grid: Grid) -> Any:
     """Infinity beyond the ends: IEEE 754; E5M2 in ml_dtypes and torch."""
-    return n if abs(n) <= grid.qmax else math.copysign(math.inf, n)
+    return np.where(np.abs(n) <= grid.qmax, n, np.copysign(np.inf, n))[()]
 
 
 @described("no -0", lambda n, *_: "; -0 is 0 there" * (n == 0 and math.copysign(1, n) < 0), "it has no -0")
-def no_negative_zero(n: Whole, _: int, grid: Grid) -> Whole:
+def no_negative_zero(n: Any, _: Any, grid: Grid) -> Any:
     """Clipped, and 0 for -0: ggml.
 
     >>> from refquant import E2M1
     >>> no_negative_zero(-0.0, 0, E2M1), no_negative_zero(8.0, 0, E2M1)
-    (0.0, 6.0)
+    (np.float64(0.0), np.float64(6.0))
     """
-    return float(clip(n, grid) + 0.0)
+    return np.clip(n, grid.qmin, grid.qmax) + 0.0
 
 
 def _fitting(n: Whole, bits: int) -> int:

@@ -1,8 +1,8 @@
-"""Floats in blocks as engines compute them: MX of torchao and gguf, NVFP4 of torchao and compressed-tensors.
+"""Floats in blocks as engines compute them: MX of torchao and gguf, NVFP4 of torchao, compressed-tensors and ggml.
 
 Each takes blocks, (*S, block size) finite reals, read as float32, and gives the scales of the blocks and the codes of
-the values. Where a block is zero, its scale is the least: R11 would have 1. microxcaling and compressed-tensors are
-not among the packages that the tests install; what is said of them was read off runs made once.
+the values. Where a block is zero, its scale is the least: R11 would have 1. The rules FLOOR, CEIL and EVEN of MX are
+mx_params, mx_ceil_params and mx_even_params of the core; torchao's RCEIL is ceil_of_float32_log2.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from ..arguments import Codes, Reals
 from ..grids import INT8, INT16, UINT8, UINT16, Grid, IntGrid, known
 from ..integer import integer_matmul
 from ..packing import unpack
+from .inputs import take_reals
 
 
 @arguments.quiet
@@ -348,12 +349,9 @@ def percentile(x: ArrayLike, percent: float = 99.999) -> tuple[Reals, Reals]:
     return clipping.percentile(x, percent=50 + percent / 2)
 
 
-def _reals(where: str, x: ArrayLike, name: str, *dtypes: DTypeLike) -> Reals:
-    """`x` in one of the dtypes, float32 and float16 if none are given; without a dtype it is taken as float32."""
-    a = arguments.array(where, x, name)
-    a = a.astype(np.float32) if a.dtype == np.float64 and not hasattr(x, "dtype") else a
-    _typed(where, a, name, dtypes or (np.float32, np.float16), "convert it first, for example to float32")
-    return a
+def _reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[Any]]) -> Reals:
+    """`x` in one of the dtypes, float32 and float16 if none are given."""
+    return take_reals(where, x, name, *(dtypes or (np.float32, np.float16)))
 
 
 def _codes(where: str, q: ArrayLike, name: str, *dtypes: DTypeLike) -> Codes:
