@@ -243,12 +243,7 @@ def flushed_reciprocal(x: Any, scale: Any) -> Any:
     return _flushed(x) * _flushed(x.dtype.type(1) / scale)
 
 
-def _to_float32(x: Scalar, scale: Scalar, v: Scalar) -> str:
-    return (f"x in float32 is {show(np.float32(x))}; " if np.float32(x) < x or np.float32(x) > x else "") + _by(
-        "x / scale")(np.float32(x), scale, v)
-
-
-@described("x / scale in float32", _to_float32, "it rounds float64 to float32 first")
+@described("x / scale in float32", _by("float32(x) / scale"), "it rounds float64 to float32 first")
 def in_float32(x: Any, scale: Any) -> Any:
     """x / scale in float32: what is float64 is rounded twice; ml_dtypes and torch, casts to small floats.
 
