@@ -15,12 +15,11 @@ import numpy as np
 from .. import arguments
 from ..affine import AffineParams
 from ..arguments import Codes, Reals
-from ..grids import Grid
 from . import gguf
 from .choices import Whole, half_away, reciprocal
 from .conventions import Convention
-from .exact import Exact, Scalar, exact, nearest, quotient, show
-from .steps import Choice, Step, described
+from .exact import Exact, Scalar, exact, multiply_add, nearest, show
+from .steps import Choice, described
 
 
 @arguments.quiet
@@ -39,21 +38,12 @@ def q8_0(x: Reals, params: AffineParams) -> Codes:
 
 
 @arguments.quiet
-def q4_0(x: Reals, params: AffineParams) -> Codes:
+def q4_0(x: Reals, params: AffineParams, multiply_add: Any = multiply_add) -> Codes:
     """A block whose first value is -8 steps: as q8_0, of 4 bits."""
     first = np.float32(-8) * params.scale
-    stored = gguf.quantize_q4_0(_blocks(x, params, first, 0, first / np.float32(-8), -7.5, 7.5))
+    blocks = _blocks(x, params, first, 0, first / np.float32(-8), -7.5, 7.5)
+    stored = gguf.quantize_q4_0(blocks, multiply_add)
     return (stored[:, 3] & 15).astype(np.int8) - 8
-
-
-@arguments.quiet
-def q4_1(x: Reals, params: AffineParams) -> Codes:
-    """A block from 0 to 15 steps, or from -8 to 7 where x is negative: as q4_0."""
-    low = np.where(x < 0, np.float32(-8), np.float32(0))
-    first, last = (low + 15) * params.scale, low * params.scale
-    scale = np.where(first / (low + 15) == params.scale, (first - last) / np.float32(15), 0)
-    stored = gguf.quantize_q4_1(_blocks(x, params, first, last, scale, low, low + 15))
-    return (stored[:, 5] & 15).astype(np.int8) + low.astype(np.int8)
 
 
 def _blocks(x: Reals, params: AffineParams, first: Any, last: Any, scale: Any, least: Any, most: Any) -> Reals:
@@ -75,37 +65,22 @@ def no_zero_point(v: Scalar | Exact, *_: Any) -> tuple[Scalar | Exact, int]:
     return v, 0
 
 
-@described("(x - min) * (1 / scale)", lambda x, scale, v: f"(x - min) * (1 / scale), min = -8 steps, = "
-           f"{quotient(v, x + 8 * scale, scale)}")
-def above_min(x: Scalar, scale: Scalar) -> Scalar:
-    """(x - min) * (1 / scale), min being -8 steps."""
-    return (x + 8 * scale) * (1 / scale)
-
-
 def truncated(added: Fraction) -> Choice[[Fraction], int]:
     """trunc(v + added), the sum in float32."""
     def total(v: Fraction) -> Exact:
         return exact(nearest(v + added, np.float32))
     return Choice(lambda v: math.trunc(total(v)), f"+ {show(added)} in float32, cut off", lambda v, n:
-                  f", + {show(added)} = {show(total(v))} in float32, truncated: {n}")
+                  f", + {show(added)} = {show(total(v))} in float32, truncated: {n}",
+                  f"it adds {show(added)} in float32 and drops the fraction")
 
 
-def four_bits(low: int) -> Choice[[Whole, int, Grid], Whole]:
-    """min(n, 15) + low."""
-    return Choice(lambda n, *_: min(n, 15) + low, "4 bits", lambda n, *others:
-                  ", at most 15" * (n > 15) + f", - {-low} = {others[-1]}" * (low < 0))
-
-
-class FromMin(Convention):
-    """Blocks from 0 up; those of a negative x from -8 steps up."""
-
-    def steps(self, x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> list[Step]:
-        """As Convention does."""
-        below = Convention(above_min, no_zero_point, self.rounding, four_bits(-8))
-        return below.steps(x, scale, zero_point, grid) if x < 0 else super().steps(x, scale, zero_point, grid)
+@described("4 bits, - 8", lambda n, *others: ", at most 15" * (n > 15) + f", - 8 = {others[-1]}",
+           "it stores 8 more, in 4 bits")
+def four_bits(n: Whole, *_: Any) -> Whole:
+    """min(n, 15) - 8."""
+    return min(n, 15) - 8
 
 
 HALF = Fraction(1, 2)
 Q8_0 = Convention(reciprocal, no_zero_point, half_away)
-Q4_0 = Convention(reciprocal, no_zero_point, truncated(8 + HALF), four_bits(-8))
-Q4_1 = FromMin(reciprocal, no_zero_point, truncated(HALF), four_bits(0))
+Q4_0 = Convention(reciprocal, no_zero_point, truncated(8 + HALF), four_bits)

@@ -27,8 +27,8 @@ Whole: TypeAlias = "int | float"  # a float only where it is infinite or NaN
 Rounding: TypeAlias = Callable[[Fraction], int]
 Division: TypeAlias = "Callable[[Scalar, Scalar], Scalar | Exact]"
 ZeroPoint: TypeAlias = "Callable[[Scalar | Exact, int, type[Scalar]], tuple[Scalar | Exact, int]]"
-Cast: TypeAlias = Callable[[Whole, int, Grid], Whole]
-Nan: TypeAlias = "Callable[[Grid], int | None]"
+Cast: TypeAlias = Callable[[Whole, Any, Grid], Whole]
+Nan: TypeAlias = "Callable[[Grid], float | None]"
 
 
 # ---------------------------------------------------------------------------------------------- rounding
@@ -196,7 +196,7 @@ def reciprocal(x: Scalar, scale: Scalar) -> Scalar:
     >>> reciprocal(np.float32(3.9499998), np.float32(0.1))
     np.float32(39.5)
     """
-    return x * (type(x)(1) / scale)
+    return x * (x.dtype.type(1) / scale)
 
 
 @described("x * (1 / scale), exactly", _by("x * (1 / scale)"), "it multiplies by 1 / scale, rounded")
@@ -241,6 +241,53 @@ def flushed_reciprocal(x: Any, scale: Any) -> Any:
     (np.float32(0.5), np.float32(0.0))
     """
     return _flushed(x) * _flushed(x.dtype.type(1) / scale)
+
+
+@described("x / scale in float32", _by("float32(x) / scale"), "it rounds float64 to float32 first")
+def in_float32(x: Any, scale: Any) -> Any:
+    """x / scale in float32: what is float64 is rounded twice; ml_dtypes and torch, casts to small floats.
+
+    >>> in_float32(np.float64(1.0625 + 2**-40), np.float64(1))
+    np.float32(1.0625)
+    """
+    return np.float32(x) / np.float32(scale)
+
+
+@described("x / scale, cut", lambda x, scale, v: f"x / scale = {show(x / scale)}" + "; cut off, it is NaN's code: 448 "
+           "instead" * bool(np.abs(v) < np.abs(x / scale)), "it looks for NaN's code before it rounds")
+def cut_from_480(x: Any, scale: Any) -> Any:
+    """x / scale, of numbers or arrays, but 448 from 480 to 496: ONNX Runtime's E4M3 with saturate=0.
+
+    So 464 becomes 448, 470 NaN, 480 and 495.99997 448, and 496 NaN: it is not monotone.
+
+    >>> cut_from_480(np.float32([470, 480, 485, 496]), np.float32(1)).tolist()
+    [470.0, 448.0, 448.0, 496.0]
+    """
+    v = x / scale
+    return np.where((np.abs(v) >= 480) & (np.abs(v) < 496), np.copysign(np.float32(448), v), v)[()]
+
+
+@described("x / scale, cut", lambda x, scale, v: f"x / scale = {show(x / scale)}" + "; rounded up, it is NaN" * bool(
+           np.isnan(v)), "it makes NaN of what rounds to infinity's code")
+def nan_from_61440(x: Any, scale: Any) -> Any:
+    """x / scale, of numbers or arrays, but NaN from 61440 to 65536: ONNX Runtime's E5M2 with saturate=0.
+
+    >>> nan_from_61440(np.float32([61439.996, 61440, 65536]), np.float32(1)).tolist()
+    [61439.99609375, nan, 65536.0]
+    """
+    v = x / scale
+    return np.where((np.abs(v) >= 61440) & (np.abs(v) < 65536), np.float32(np.nan), v)[()]
+
+
+@described("x / (255 * scale) * 255", _by("x / (255 * scale) * 255"), "it divides by the width of the range, times 255")
+def of_range(x: Any, scale: Any) -> Any:
+    """x / (255 * scale) * 255, of numbers or arrays: faiss, whose range is 255 * scale wide.
+
+    >>> of_range(np.float32(3), np.float32(1)), of_range(np.float32(5), np.float32(1))
+    (np.float32(3.0), np.float32(5.0))
+    """
+    steps = x.dtype.type(255)
+    return x / (steps * scale) * steps
 
 
 @described("x / scale in float16", _narrowed, "it divides in float16")
@@ -406,6 +453,39 @@ def wrapping(n: Whole, rest: int, grid: Grid) -> Whole:
     return int((_fitting(n, 64) + rest - low) % 2**grid.bits + low)
 
 
+def _instead(what: str) -> Words:
+    """Of a cast of floats: what a value beyond the ends becomes."""
+    return lambda n, _, grid, q: "" if q == n or math.isnan(n) else f"; beyond {grid.qmax:g}: {what}"
+
+
+@described("overflow", _instead("NaN"), "it overflows to NaN")
+def overflow_to_nan(n: Any, _: Any, grid: Grid) -> Any:
+    """NaN beyond the ends: ml_dtypes, onnx's reference with saturate=0, torch's FNUZ.
+
+    >>> from refquant import E4M3
+    >>> overflow_to_nan(448.0, 0, E4M3), overflow_to_nan(480.0, 0, E4M3), overflow_to_infinity(-480.0, 0, E4M3)
+    (np.float64(448.0), np.float64(nan), np.float64(-inf))
+    """
+    return np.where(np.abs(n) <= grid.qmax, n, np.nan)[()]
+
+
+@described("overflow", _instead("infinity"), "it overflows to infinity")
+def overflow_to_infinity(n: Any, _: Any, grid: Grid) -> Any:
+    """Infinity beyond the ends: IEEE 754; E5M2 in ml_dtypes and torch."""
+    return np.where(np.abs(n) <= grid.qmax, n, np.copysign(np.inf, n))[()]
+
+
+@described("no -0", lambda n, *_: "; -0 is 0 there" * (n == 0 and math.copysign(1, n) < 0), "it has no -0")
+def no_negative_zero(n: Any, _: Any, grid: Grid) -> Any:
+    """Clipped, and 0 for -0: ggml.
+
+    >>> from refquant import E2M1
+    >>> no_negative_zero(-0.0, 0, E2M1), no_negative_zero(8.0, 0, E2M1)
+    (np.float64(0.0), np.float64(6.0))
+    """
+    return np.clip(n, grid.qmin, grid.qmax) + 0.0
+
+
 def _fitting(n: Whole, bits: int) -> int:
     return int(n) if -(2.0 ** (bits - 1)) <= n < 2.0 ** (bits - 1) else -(2 ** (bits - 1))
 
@@ -415,15 +495,16 @@ def _wrapped(n: int, bits: int) -> int:
     return (n + half) % (2 * half) - half
 
 
-@described("clip", lambda n, _, code: "" if code == n else f"; clipped to {code}")
-def clip(n: Whole, grid: Grid) -> int:
-    """min(max(n, qmin), qmax).
+@described("clip", lambda n, _, code: "" if code == n else f"; clipped to {show(code)}")
+def clip(n: Whole, grid: Grid) -> Any:
+    """min(max(n, qmin), qmax); an integer where steps are equal.
 
-    >>> from refquant import INT8
-    >>> clip(300, INT8), clip(-math.inf, INT8)
-    (127, -128)
+    >>> from refquant import E4M3, INT8
+    >>> clip(300, INT8), clip(-math.inf, INT8), clip(464.0, E4M3)
+    (127, -128, 448.0)
     """
-    return int(min(max(n, grid.qmin), grid.qmax))
+    clipped = min(max(n, grid.qmin), grid.qmax)
+    return int(clipped) if grid.equal_steps else float(clipped)
 
 
 # ---------------------------------------------------------------------------------------------- NaN
@@ -458,3 +539,15 @@ def highest(grid: Grid) -> int:
 def zero(_: Grid) -> int:
     """NaN becomes code 0, whatever the zero point: NaN passes the clip, and its cast gives 0."""
     return 0
+
+
+@described("", lambda *_: "; NaN stays NaN", "NaN stays NaN")
+def stays(_: Grid) -> float:
+    """NaN stays NaN, which is no value (R17): casts to floats that have it."""
+    return math.nan
+
+
+@described("", _unseen("-0"), "NaN becomes -0")
+def negative_zero(_: Grid) -> float:
+    """NaN becomes -0: ml_dtypes' FP6 and FP4, which have none."""
+    return -0.0

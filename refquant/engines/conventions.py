@@ -13,11 +13,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..arguments import error, quiet
 from ..grids import Grid
 from . import choices
 from .choices import Cast, Division, Nan, Rounding, ZeroPoint
-from .exact import Scalar, exact
+from .exact import Scalar, exact, place_of, show, value_at
 from .steps import Step, choice
 
 OWN = "refquant's own"
@@ -52,7 +54,15 @@ class Convention(NamedTuple):
         [('x / scale', 1.5), ('+ zero point', 2.5), ('round, ties to even', 2.0), ('clip', 2.0)]
         >>> sentence(steps)
         'x / scale = 1.5, + 1 = 2.5, a tie: to the even 2'
+
+        On other grids the place among the values is rounded, and the last is the value:
+
+        >>> from refquant import E2M1
+        >>> sentence(Convention(rounding=choices.half_toward_zero).steps(np.float32(0.75), np.float32(1), 0, E2M1))
+        'x / scale = 0.75, a tie: toward zero 0.5'
         """
+        if not grid.equal_steps:
+            return self._among_values(x, scale, grid)
         if self.zero_point is choices.offset_first:
             above = choices.above_lowest(x, scale, zero_point, grid)
             return [Step.of(choices.offset_first, x, above, value=above), *self._replace(
@@ -70,8 +80,23 @@ class Convention(NamedTuple):
                 Step.of(self.nan, grid, value=self.nan(grid), label="clip") if math.isnan(q) else
                 Step.of(choices.clip, q, grid, value=choices.clip(q, grid))]
 
+    def _among_values(self, x: Scalar, scale: Scalar, grid: Grid) -> list[Step]:
+        """steps, on a grid whose values are not one apart."""
+        v = self.division(x, scale)
+        place = place_of(exact(v), grid)
+        k = self.rounding(place) if isinstance(place, Fraction) else place
+        n = value_at(k, grid, v)
+        q, nan = self.cast(n, -0.0, grid), self.nan(grid)
+        clipped = np.float32(choices.clip(q, grid) if self.cast is choices.saturating else q)
+        said = choice(self.rounding).words(place, k).removesuffix(str(k)).replace("even", "even code,")
+        return [Step.of(self.division, x, scale, value=v),
+                Step(choice(self.rounding).label, n, lambda: said and said + show(np.float32(n))),
+                Step.of(self.cast, n, -0.0, grid, value=q, label=choice(self.cast).label.strip("{}")),
+                Step.of(self.nan, grid, value=nan and np.float32(nan), label="NaN") if math.isnan(n) else
+                Step.of(choices.clip, q, grid, value=clipped) if self.cast is choices.saturating else Step("", clipped)]
+
     def quantize(self, x: Scalar, scale: Scalar, zero_point: int, grid: Grid) -> int:
-        """The code of one number; NaN, of x or of 0 / 0, must have one.
+        """The code of one number, on a grid of equal steps; NaN, of x or of 0 / 0, must have one.
 
         Raises:
             ValueError: NaN where `nan` refuses it.
@@ -110,4 +135,6 @@ NAMED: dict[str, tuple[Callable[..., Any], ...]] = {
              choices.wrapping),
 }
 #: What occurs in this combination alone.
-PECULIAR = (Convention(choices.flushed_reciprocal), Convention(choices.in_float16))
+PECULIAR = (Convention(choices.flushed_reciprocal), Convention(choices.in_float16),
+            Convention(choices.flushed_reciprocal, choices.before_rounding),
+            Convention(choices.of_range, choices.offset_first, choices.downward))

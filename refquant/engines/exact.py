@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..arguments import quiet
+from ..arguments import Reals, quiet
+from ..grids import Grid
 
 Scalar: TypeAlias = np.floating[Any]
 Exact: TypeAlias = "Fraction | float"  # a float only where it is infinite or NaN
@@ -43,6 +46,37 @@ def nearest(v: Fraction, dtype: type[Scalar]) -> Scalar:
     return dtype(near)
 
 
+def place_of(v: Exact, grid: Grid) -> Exact:
+    """Where v lies among the grid's values, counted from 0: an integer at a value, a half at a tie.
+
+    >>> from refquant import E2M1
+    >>> place_of(Fraction(-3, 4), E2M1), place_of(Fraction(5), E2M1)
+    (Fraction(-3, 2), Fraction(13, 2))
+    """
+    if not isinstance(v, Fraction):
+        return v
+    values = grid.values.tolist()
+    i = min(max(bisect_right(values, v), 1), len(values) - 1)
+    low, high = map(Fraction, values[i - 1:i + 1])
+    return i - 1 - bisect_left(values, 0) + (v - low) / (high - low)
+
+
+def value_at(place: int | float, grid: Grid, like: Any) -> float:
+    """The value there; beyond the ends with their gap. Zero has the sign of `like` where the grid has -0.
+
+    >>> from refquant import E4M3
+    >>> value_at(1, E4M3, 1.0) == 2**-9, value_at(127, E4M3, 1.0), value_at(0, E4M3, -1.0)
+    (True, 480.0, -0.0)
+    """
+    if not math.isfinite(place):
+        return place
+    values = grid.values.tolist()
+    k = int(place) + bisect_left(values, 0)
+    i = min(max(k, 1), len(values) - 1)
+    value = values[i] + (k - i) * (values[i] - values[i - 1])
+    return float(value or math.copysign(0.0, like) + grid.zero)
+
+
 @quiet
 def coarse(x: Any, precision: int | None) -> Any:
     """x rounded to numbers of so many significant bits, in its dtype: float32 has 24, bfloat16 8, powers of two 1.
@@ -58,6 +92,47 @@ def coarse(x: Any, precision: int | None) -> Any:
     even = (bits >> drop & 1) + (1 << (drop - 1)) - 1
     rounded = np.asarray((bits + even) >> drop << drop).view(a.dtype)
     return rounded if isinstance(x, np.ndarray) else rounded[()]
+
+
+@quiet
+def sum_once(v: Reals, c: Reals) -> Reals:
+    """float32(v + c), rounded once, for arrays of float64: on the way float64 is rounded to odd.
+
+    >>> sum_once(np.float64(2**-30), np.float64(1 + 2**-24)), np.float32(2**-30 + (1 + 2**-24))
+    (array(1.0000001, dtype=float32), np.float32(1.0000001))
+    """
+    total = v + c
+    back = total - v
+    rest = (v - (total - back)) + (c - back)
+    even = (np.abs(rest) > 0) & (total.view(np.int64) % 2 == 0)
+    return np.asarray(np.where(even, np.nextafter(total, np.copysign(np.inf, rest)), total).astype(np.float32))
+
+
+def multiply_add(a: Reals, b: Reals, c: Reals) -> Reals:
+    """a * b + c, product and sum each rounded."""
+    return a * b + c
+
+
+def fused_multiply_add(a: ArrayLike, b: ArrayLike, c: ArrayLike) -> Reals:
+    """float32(a * b + c), rounded once, for float32 numbers a, b and c.
+
+    Proof. The product of two 24-bit significands has 48 bits and an exponent float64 holds, so it is exact in float64;
+    the sum is not. Rounding it to float64 and then to float32 is rounding twice, and wrong where the first rounding
+    lands on a tie of the second. So what the first rounding dropped is found (Knuth's two-sum is exact), and where it
+    is not 0 the sum is made odd: of the two float64 neighbours of the exact sum, the one whose last bit is 1. No tie
+    of float32 is odd, and 53 >= 24 + 2 bits, so rounding that to float32 is rounding the exact sum (Boldo and
+    Melquiond 2008, "Emulation of FMA and correctly rounded sums"). Infinite and NaN sums pass unchanged.
+
+    The case occurs: 0.720255 * (1 / 1.4404881) + 128 lies above the tie between 128.5 and the next float32 by less
+    than float64 sees. Rounded twice it is 128.5 and so code 128, in PyTorch and here it is 129.
+
+    >>> x, inverse = np.float32(0.720255), 1 / np.float32(1.4404881)
+    >>> fused_multiply_add(x, inverse, 128), np.float32(np.float64(x) * np.float64(inverse) + 128)
+    (array(128.50002, dtype=float32), np.float32(128.5))
+
+    Source: IEEE 754-2008, fusedMultiplyAdd; the vfmadd instructions.
+    """
+    return sum_once(np.multiply(a, b, dtype=np.float64), np.asarray(c, np.float64))
 
 
 @quiet

@@ -1,17 +1,26 @@
-"""gguf-py 0.19.0 (llama.cpp's format): blocks of 32 values along the last axis, as bytes, float16 scale first.
+"""gguf 0.19.0 (llama.cpp's format): blocks of values along the last axis, as bytes, the scales first.
 
-    Q8_0, 34 bytes: d, 32 int8            x_hat = d * q
-    Q4_0, 18 bytes: d, 16 bytes           x_hat = d * (q - 8)
-    Q4_1, 20 bytes: d, m, 16 bytes        x_hat = d * q + m
+                values    bytes
+    Q8_0        32        34: d, 32 int8                         x_hat = d * q
+    Q4_0        32        18: d, 16 bytes                        x_hat = d * (q - 8)
+    Q4_1        32        20: d, m, 16 bytes                     x_hat = d * q + m
+    MXFP4       32        17: e, 16 bytes                        x_hat = 2**(e - 127) * value of q
+    NVFP4       4 * 16    36: 4 s, 32 bytes                      x_hat = value of s * value of q
+    Q4_K        8 * 32    144: d, m, 12 bytes, 128 bytes         x_hat = d * s * q - m * t
 
-Byte j of the sixteen holds value j in its low four bits and value j + 16 in its high four. All departs from the rules
-in three ways: x is multiplied by 1 / d, not divided (R3); codes are chosen with d in float32 and read with d in
-float16, so the error can pass half a step, d / 2 (R16); and NaN is taken (R7): a code that would come from NaN or from
-an infinite product is 0, as NumPy on x86 converts.
+d and m are float16; s of NVFP4 is unsigned E4M3, q of both float formats E2M1; s and t of Q4_K have 6 bits. Codes of 4
+bits lie in halves: the first half of the values (of 32; 16 in NVFP4, 64 in Q4_K) in the low bits of the bytes, the
+second in the high bits.
+
+Q8_0, Q4_0 and Q4_1 depart from the rules in three ways: x is multiplied by 1 / d, not divided (R3); codes are chosen
+with d in float32 and read with d in float16, so the error can pass half a step, d / 2 (R16); and NaN is taken (R7): a
+code that would come from NaN or from an infinite product is 0, as NumPy on x86 converts. gguf-py writes all but NVFP4
+and Q4_K, which the C reference alone writes; the others of the family are left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +28,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
 from ..arguments import Codes, Reals
+from ..grids import E2M1, E4M3
+from . import mx
 from .choices import half_away
+from .exact import multiply_add
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -77,11 +89,13 @@ def dequantize_q8_0(stored: ArrayLike) -> Reals:
 
 
 @arguments.quiet
-def quantize_q4_0(x: ArrayLike) -> Bytes:
+def quantize_q4_0(x: ArrayLike, multiply_add: Callable[..., Reals] = multiply_add) -> Bytes:
     """d = x* / -8, x* the first value of the largest |x|; q = min(floor(x * (1 / d) + 8.5), 15).
 
     Args:
         x: (*S, 32 * n) reals, taken as float32.
+        multiply_add: how x * (1 / d) + 8.5 is rounded: twice (gguf-py, C without contraction); or once,
+            exact.fused_multiply_add, as C compilers contract it where the processor has FMA (gcc -mfma).
     Returns:
         (*S, 18 * n) uint8: of each block d as float16, then 32 codes of 4 bits.
 
@@ -93,6 +107,13 @@ def quantize_q4_0(x: ArrayLike) -> Bytes:
     [8.0, -7.0, -0.0, 1.0, -1.0]
     [-8.0, 7.0, 1.0, 2.0, 0.0]
 
+    A build with FMA gives another code where the product, unrounded, lies just below a tie:
+
+    >>> from refquant.engines.exact import fused_multiply_add
+    >>> block = np.float32([float.fromhex(h) for h in ("-0x1.a30fecp+2", "0x1.05e9fp+1")] + 30 * [0])
+    >>> [int(quantize_q4_0(block, f)[3] & 15) for f in (multiply_add, fused_multiply_add)]
+    [11, 10]
+
     Raises:
         ValueError: a last axis that is no multiple of 32.
         TypeError: no reals.
@@ -100,7 +121,7 @@ def quantize_q4_0(x: ArrayLike) -> Bytes:
     """
     x = _blocks("quantize_q4_0", x)
     d = np.take_along_axis(x, np.abs(x).argmax(axis=-1, keepdims=True), axis=-1) / np.float32(-8)
-    q = _whole(np.trunc(x * _inverse(d) + np.float32(8.5)))
+    q = _whole(np.trunc(multiply_add(x, _inverse(d), np.float32(8.5))))
     return _joined(_half(d), _nibbles(q))
 
 
@@ -174,11 +195,224 @@ def dequantize_q4_1(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * _halves(q) + _single(m))
 
 
-def _blocks(where: str, x: ArrayLike) -> Reals:
+@arguments.quiet
+def quantize_mxfp4(x: ArrayLike) -> Bytes:
+    """e = floor(log2 max|x|) - 2 + 127, the logarithm in float32; q = the nearest of E2M1 to x / 2**(e - 127).
+
+    Args:
+        x: (*S, 32 * n) reals, taken as float32; finite, max|x| 0 or at least 2**-124.
+    Returns:
+        (*S, 17 * n) uint8: of each block e, then 32 codes of E2M1.
+
+    Departs from R18 as mx.floor_of_float32_log2 does, and from R4 (ties go toward zero; no -0).
+
+    >>> below = np.nextafter(np.float32(32), np.float32(0))  # its logarithm, in float32, is 5
+    >>> stored = quantize_mxfp4(np.float32([below, 3] + 30 * [0]))
+    >>> stored[:3].tolist(), dequantize_mxfp4(stored)[:2].tolist()
+    ([130, 6, 1], [32.0, 4.0])
+
+    Raises:
+        ValueError: a last axis that is no multiple of 32.
+        TypeError: no reals.
+    Source: gguf-py, gguf/quants.py, MXFP4; ggml-quants.c, quantize_row_mxfp4_ref.
+    """
+    scale, q = mx.mxfp4_gguf(_blocks("quantize_mxfp4", x))
+    return _joined(scale, _nibbles(q))
+
+
+@arguments.quiet
+def dequantize_mxfp4(stored: ArrayLike) -> Reals:
+    """x_hat = 2**(e - 127) * value of q.
+
+    Args:
+        stored: (*S, 17 * n) uint8, as quantize_mxfp4 gives it.
+    Returns:
+        (*S, 32 * n) float32.
+
+    >>> dequantize_mxfp4(np.uint8([128, 0x7F] + 15 * [0]))[[0, 16]]  # -6 and 6, times 2
+    array([-12.,  12.], dtype=float32)
+
+    Raises:
+        ValueError: a last axis that is no multiple of 17.
+        TypeError: other than uint8.
+    Source: as quantize_mxfp4.
+    """
+    e, q = np.split(_stored("dequantize_mxfp4", stored, 17), [1], axis=-1)
+    return _joined(E2M1.decode(_halves(q)) * np.ldexp(np.float32(1), e.astype(int) - 127))
+
+
+@arguments.quiet
+def quantize_nvfp4(x: ArrayLike) -> Bytes:
+    """s = unsigned E4M3 of max|x| / 6, q = the nearest of E2M1 to x / s; 16 values share a scale, a block has four.
+
+    Args:
+        x: (*S, 64 * n) finite reals, taken as float32.
+    Returns:
+        (*S, 36 * n) uint8: of each block four scales, then 64 codes of E2M1.
+
+    Departs from R18 as mx.unsigned_e4m3_ggml does, and from R4 (ties go toward zero; no -0). All is 0 where s is 0. No
+    second scale stands in the block.
+
+    >>> dequantize_nvfp4(quantize_nvfp4(np.float32([1800, 900, -200] + 61 * [0])))[:3].tolist()  # 1800 / 6 = 300
+    [1792.0, 896.0, -224.0]
+
+    Raises:
+        ValueError: a last axis that is no multiple of 64.
+        TypeError: no reals.
+    Source: ggml-quants.c, quantize_row_nvfp4_ref.
+    """
+    scale, q = mx.nvfp4_ggml(_split(_blocks("quantize_nvfp4", x, 64), 4))
+    return _joined(scale[..., 0], _flat(_nibbles(q)))
+
+
+@arguments.quiet
+def dequantize_nvfp4(stored: ArrayLike) -> Reals:
+    """x_hat = value of s * value of q.
+
+    Args:
+        stored: (*S, 36 * n) uint8, as quantize_nvfp4 gives it.
+    Returns:
+        (*S, 64 * n) float32; 0 where s is 0x7F, which is no value.
+
+    >>> dequantize_nvfp4(np.uint8([0x38, 0x40, 0, 0, 0x7F] + 31 * [0]))[[0, 8]]  # 0x38 means 1
+    array([-6.,  6.], dtype=float32)
+
+    Raises:
+        ValueError: a last axis that is no multiple of 36.
+        TypeError: other than uint8.
+    Source: as quantize_nvfp4; gguf-py, gguf/quants.py, NVFP4.
+    """
+    s, q = np.split(_stored("dequantize_nvfp4", stored, 36), [4], axis=-1)
+    values = E2M1.decode(_halves(_split(q, 4)))
+    return _joined(_flat(values * np.nan_to_num(E4M3.decode(s & 127))[..., np.newaxis]))
+
+
+@arguments.quiet
+def quantize_q4_k(x: ArrayLike) -> Bytes:
+    """q = clip(round((x + m * t) / (d * s)), 0, 15); s and t of 32 values, d and m of eight times 32.
+
+    Args:
+        x: (*S, 256 * n) finite reals, taken as float32.
+    Returns:
+        (*S, 144 * n) uint8: of each block d and m as float16, 8 times s and t in 6 bits, 256 codes of 4 bits.
+
+    The scale and the offset of 32 values are searched: 21 times 1 / scale is tried, from 14 to 16 steps across the
+    range; least squares, weighted by |x| + sqrt(mean(x**2)), gives each trial's scale and offset; and what has the
+    least error stays. All are rounded to 6 bits, in steps of d = max(scales) / 63 and m = max(offsets) / 63. Then x
+    gets its code anew, ties to even.
+
+    Departs from R8 (0 need not be exact) and from R16: nothing bounds the error of one value by half a step. The sums
+    are float32, from left to right; and what stays moves the offset from which later trials start, which other ports
+    miss.
+
+    >>> x = np.random.default_rng(0).standard_normal(2**16).astype(np.float32)  # 4.5 bits a value, both
+    >>> for quantize, dequantize in ((quantize_q4_k, dequantize_q4_k), (quantize_q4_0, dequantize_q4_0)):
+    ...     print(f"{np.mean((x - dequantize(quantize(x))) ** 2):.4f}")
+    0.0051
+    0.0074
+
+    Raises:
+        ValueError: a last axis that is no multiple of 256.
+        TypeError: no reals.
+    Source: ggml-quants.c, quantize_row_q4_K_ref and make_qkx2_quants, built without contraction.
+    """
+    x = _split(_blocks("quantize_q4_k", x, 256), 8)
+    scale, offset, found = _searched(x)
+    (d, s), (m, t) = _six_bits(scale), _six_bits(offset)
+    step, least = (_single(a)[..., np.newaxis] * b for a, b in ((d, s), (m, t)))
+    q = np.where(step == 0, found, np.clip(np.rint((x + least) / step), 0, 15))
+    return _joined(d, m, _twelve_bytes(s[..., 0], t[..., 0]), _flat(_nibbles(_split(_flat(q), 4))))
+
+
+@arguments.quiet
+def dequantize_q4_k(stored: ArrayLike) -> Reals:
+    """x_hat = float32(d) * s * q - float32(m) * t, each operation rounded.
+
+    Args:
+        stored: (*S, 144 * n) uint8, as quantize_q4_k gives it.
+    Returns:
+        (*S, 256 * n) float32.
+
+    >>> stored = np.uint8([0x00, 0x38, 0x00, 0x3C, 2] + 3 * [0] + [3] + 7 * [0] + [0x0F] + 127 * [0])
+    >>> dequantize_q4_k(stored)[:2]  # d = 0.5, s = 2, m = 1, t = 3
+    array([12., -3.], dtype=float32)
+
+    Raises:
+        ValueError: a last axis that is no multiple of 144.
+        TypeError: other than uint8.
+    Source: as quantize_q4_k; gguf-py, gguf/quants.py, Q4_K.
+    """
+    d, m, scales, q = np.split(_stored("dequantize_q4_k", stored, 144), [2, 4, 16], axis=-1)
+    low, mid, high = np.split(scales, 3, axis=-1)
+    s = np.concatenate([low & 63, high & 15 | low >> 6 << 4], axis=-1)
+    t = np.concatenate([mid & 63, high >> 4 | mid >> 6 << 4], axis=-1)
+    step, least = ((_single(a) * b.astype(np.float32))[..., np.newaxis] for a, b in ((d, s), (m, t)))
+    codes = _split(_flat(_halves(_split(q, 4))), 8)
+    return _joined(_flat(step * codes - least))
+
+
+def _searched(x: Reals) -> tuple[Reals, Reals, Reals]:
+    """(scale, offset, codes) of (*S, 32): the best of 21 trials by weighted least squares, x_hat = scale * q - offset.
+
+    Source: ggml-quants.c, make_qkx2_quants, with nmax 15, rmin -1, rdelta 0.1, nstep 20.
+    """
+    w = np.sqrt(_sum(x * x) / np.float32(32)) + np.abs(x)
+    low, high = np.minimum(x.min(axis=-1, keepdims=True), 0), x.max(axis=-1, keepdims=True)
+    flat, all_w, all_x = high == low, _sum(w), _sum(w * x)
+    q, scale = _trial(x, low, high, np.float32(15)), 1 / (np.float32(15) / (high - low))
+    error = _sum(w * (scale * q + low - x) ** 2)
+    for i in range(21):
+        trial = _trial(x, low, high, np.float32(-1) + np.float32(0.1) * np.float32(i) + np.float32(15))
+        of_q, of_qq, of_qx = _sum(w * trial), _sum(w * trial * trial), _sum(w * trial * x)
+        d = all_w * of_qq - of_q * of_q
+        step, least = (all_w * of_qx - all_x * of_q) / d, (of_qq * all_x - of_q * of_qx) / d
+        step, least = np.where(least > 0, of_qx / of_qq, step), np.minimum(least, 0)
+        off = _sum(w * (step * trial + least - x) ** 2)
+        better = (d > 0) & (off < error)
+        q, scale, low, error = (np.where(better, new, old) for new, old in (
+            (trial, q), (step, scale), (least, low), (off, error)))
+    return np.where(flat, 0, scale), -low, np.where(flat, 0, q)
+
+
+def _trial(x: Reals, low: Reals, high: Reals, steps: Any) -> Reals:
+    """Codes from 0 to 15 with so many steps from low to high."""
+    return np.asarray(np.clip(np.rint(steps / (high - low) * (x - low)), 0, 15))
+
+
+def _sum(terms: Reals) -> Reals:
+    """The sum along the last axis in float32, from left to right, as a loop in C has it."""
+    return np.cumsum(terms, axis=-1, dtype=np.float32)[..., -1:]
+
+
+def _six_bits(v: Reals) -> tuple[Bytes, Reals]:
+    """(*S, 8, 1) reals -> the largest / 63 as bytes of float16, and v in 63 steps of the largest; 0 where none is > 0.
+    """
+    largest = np.maximum(v.max(axis=-2), 0)
+    steps = np.where(largest > 0, np.float32(63) / largest, 0)[..., np.newaxis]
+    return _half(largest / np.float32(63)), np.minimum(np.rint(steps * v), 63)
+
+
+def _twelve_bytes(s: Reals, t: Reals) -> Bytes:
+    """Sixteen numbers of 6 bits: the first four of each in bytes 0 to 7, whose upper 2 bits are the others'."""
+    (a, b), (c, d) = (np.split(v.astype(np.uint8), 2, axis=-1) for v in (s, t))
+    return np.concatenate([a | b >> 4 << 6, c | d >> 4 << 6, b & 15 | d << 4], axis=-1)
+
+
+def _split(a: NDArray[Any], parts: int) -> NDArray[Any]:
+    """(*S, n) -> (*S, parts, n / parts)."""
+    return a.reshape(*a.shape[:-1], parts, a.shape[-1] // parts)
+
+
+def _flat(a: NDArray[Any]) -> NDArray[Any]:
+    """(*S, m, n) -> (*S, m * n)."""
+    return a.reshape(*a.shape[:-2], a.shape[-2] * a.shape[-1])
+
+
+def _blocks(where: str, x: ArrayLike, size: int = 32) -> Reals:
     a = arguments.array(where, x, "x")
     if a.dtype.kind != "f":
         raise arguments.error(TypeError, where, "`x` must be reals", f"dtype {a.dtype}", "np.asarray(x, np.float32)")
-    return _cut(where, a.astype(np.float32), 32, "values")
+    return _cut(where, a.astype(np.float32), size, "values")
 
 
 def _stored(where: str, stored: ArrayLike, size: int) -> Bytes:
@@ -220,11 +454,10 @@ def _nibbles(q: Codes) -> Bytes:
     return np.asarray(low | high << 4)
 
 
-def _halves(q: Bytes) -> Reals:
-    return np.concatenate([q & 15, q >> 4], axis=-1).astype(np.float32)
+def _halves(q: Bytes) -> Codes:
+    return np.concatenate([q & 15, q >> 4], axis=-1)
 
 
 def _joined(*parts: NDArray[Any]) -> NDArray[Any]:
     """The parts of all blocks, (*S, n, size) each -> (*S, n * sizes)."""
-    blocks = np.concatenate(parts, axis=-1)
-    return blocks.reshape(*blocks.shape[:-2], blocks.shape[-2] * blocks.shape[-1])
+    return _flat(np.concatenate(parts, axis=-1))

@@ -20,6 +20,7 @@ from ..arguments import Codes, Reals
 from ..grids import INT4, INT8, INT16, UINT8, Grid, known
 from ..integer import integer_matmul
 from .choices import flushed_reciprocal, half_away
+from .inputs import take_reals
 
 
 @arguments.quiet
@@ -204,7 +205,7 @@ def requantize_xnnpack(acc: ArrayLike, m: ArrayLike, zero_point: ArrayLike, grid
     """
     where = "requantize_xnnpack"
     acc, zero_point = _accumulators(where, acc, zero_point, grid)
-    scale = _float32(where, m, "m")
+    scale = take_reals(where, m, "m", np.float32)
     arguments.none(where, ~((scale >= 0) & (scale < 256)), scale, "`m` must be at least 0 and below 256",
                    "m is scale_x * scale_w / scale_y; take a larger scale_y")
     arguments.broadcastable(where, scale.shape, acc.shape)
@@ -302,14 +303,6 @@ def _high(acc: Codes, mantissa: Codes, shift: Codes) -> Codes:
     return np.asarray((shifted * mantissa + 2**30) >> 31)
 
 
-def _float32(where: str, x: ArrayLike, name: str) -> Reals:
-    a = arguments.array(where, x, name)
-    if a.dtype != np.float32:
-        raise arguments.error(TypeError, where, f"`{name}` must be float32", f"dtype {a.dtype}",
-                              f"np.asarray({name}, np.float32)")
-    return a
-
-
 def _one_of(where: str, params: AffineParams, grids: tuple[Grid, ...]) -> AffineParams:
     if parameters(where, params).grid not in grids:
         raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(map(repr, grids))}",
@@ -319,7 +312,7 @@ def _one_of(where: str, params: AffineParams, grids: tuple[Grid, ...]) -> Affine
 
 def _quantization(where: str, x: ArrayLike, params: AffineParams,
                   grids: tuple[Grid, ...]) -> tuple[Reals, Reals, Codes]:
-    a, scale = _float32(where, x, "x"), _one_of(where, params, grids).scale
+    a, scale = take_reals(where, x, "x", np.float32), _one_of(where, params, grids).scale
     arguments.broadcastable(where, scale.shape, a.shape)
     return a, arguments.float32(where, scale, "scale"), params.zero_point.astype(np.int32)
 

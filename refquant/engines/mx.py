@@ -1,8 +1,8 @@
-"""Floats in blocks as engines compute them: MX of torchao and gguf, NVFP4 of torchao and compressed-tensors.
+"""Floats in blocks as engines compute them: MX of torchao and gguf, NVFP4 of torchao, compressed-tensors and ggml.
 
 Each takes blocks, (*S, block size) finite reals, read as float32, and gives the scales of the blocks and the codes of
-the values. Where a block is zero, its scale is the least: R11 would have 1. microxcaling and compressed-tensors are
-not among the packages that the tests install; what is said of them was read off runs made once.
+the values. Where a block is zero, its scale is the least: R11 would have 1. The rules FLOOR, CEIL and EVEN of MX are
+mx_params, mx_ceil_params and mx_even_params of the core; torchao's RCEIL is ceil_of_float32_log2.
 """
 
 from __future__ import annotations
@@ -63,6 +63,26 @@ def ceil_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     """
     quotient = np.maximum(np.abs(lo), np.abs(hi)) / SINGLE(grid.qmax)
     return _power_of_two(grid, np.ceil(np.log2(quotient)))
+
+
+@arguments.quiet
+def e8m0_ties_up(x: ArrayLike) -> Reals:
+    """The nearest power of two from 2**-127 to 2**127, ties up; NaN where x is not positive, or 1.5 * 2**127 and more.
+
+    Departs from R4 (here ties go to the lower value, as in all codebooks) and R6. All between 2**-127 and 2**-126
+    becomes 2**-126, whether nearest or not.
+
+    >>> e8m0_ties_up(np.float32([1.5, 3, 2.9, 0])).tolist(), e8m0_ties_up(np.float32(1.01 * 2**-127)) == 2**-126
+    ([2.0, 4.0, 2.0, nan], np.True_)
+
+    Source: ml_dtypes, float8_e8m0fnu; torch, which takes |x|, and 0 for 2**-127.
+    """
+    x = np.asarray(x, SINGLE)
+    fraction, exponent = np.frexp(x)
+    exponent = exponent - (fraction < 0.75)
+    exponent = np.where(x < 2.0**-126, np.where(x > 2.0**-127, -126, -127), exponent)
+    near = np.ldexp(SINGLE(1), np.minimum(exponent, 127))
+    return np.where((x > 0) & (exponent <= 127) & np.isfinite(x), near, SINGLE(np.nan))
 
 
 @arguments.quiet
@@ -137,6 +157,22 @@ def unsigned_e4m3_ggml(x: ArrayLike) -> Codes:
     near = (x.view(np.int32) + 2**19 >> 20) - (120 << 3)  # the upper bits, rounded half up
     near = np.where(x < 2.0**-6, np.minimum(np.floor(x * SINGLE(512) + SINGLE(0.5)), 7), near)
     return np.where(near >= 15 << 3, 0x7E, near).astype(np.uint8)
+
+
+@arguments.quiet
+def nvfp4_ggml(x: ArrayLike) -> tuple[Codes, Codes]:
+    """(codes of s, codes): s = unsigned_e4m3_ggml(max|x| / 6), q by ties_toward_zero; 0 where s is 0.
+
+    >>> scales, codes = nvfp4_ggml(np.float32([0.05, 0.03, 0.01]))
+    >>> (E4M3.decode(scales) * E2M1.decode(codes)).tolist()
+    [0.046875, 0.03125, 0.01171875]
+
+    Source: ggml-quants.c, quantize_row_nvfp4_ref.
+    """
+    blocks, largest = _blocks(x)
+    scale = unsigned_e4m3_ggml(largest / SINGLE(6))
+    step = E4M3.decode(scale)
+    return scale, ties_toward_zero(np.where(step > 0, blocks / step, 0))
 
 
 @arguments.quiet

@@ -4,12 +4,14 @@
     dequantize_linear        x_hat = scale * (q - zero_point)
     dynamic_quantize_linear  the range of this very tensor, then quantize_linear to uint8
     matmul_integer           acc = (a - a_zero_point) @ (b - b_zero_point), modulo 2**32
+    saturating_matmul        acc of processors without VNNI, whose pairs of products saturate at int16
     qlinear_matmul           y = clip(round(acc * m) + zero_point, qmin, qmax), acc * m in float32
     dynamic_linear           y = acc * (x_scale * w_scale) + bias: the usual graph of five operators
+    nbits_weight             w = scale * (q - zero_point): what MatMulNBits multiplies by
+    percentile               the calibration tool's range
 
 Arguments are the operators' inputs and attributes; numbers and lists without a dtype are taken as float32. What the
-engine leaves to chance (NaN in dynamic_quantize_linear, sums of no terms) is refused. On x86 processors without VNNI
-the engine may saturate the sum of two products with int8 weights at int16; weights within [-64, 63] never get there.
+engine leaves to chance (NaN in dynamic_quantize_linear, sums of no terms) is refused.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .. import arguments
+from .. import arguments, clipping
 from ..arguments import Codes, Reals
-from ..grids import INT8, INT16, UINT8, UINT16, Grid, known
+from ..grids import INT8, INT16, UINT8, UINT16, Grid, IntGrid, known
 from ..integer import integer_matmul
+from ..packing import unpack
+from .inputs import take_reals
 
 
 @arguments.quiet
@@ -167,6 +171,51 @@ def matmul_integer(a: ArrayLike, b: ArrayLike, a_zero_point: ArrayLike | None = 
     return integer_matmul(*wide).astype(np.int32)
 
 
+def saturating_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
+    """acc = sum over pairs of neighbours along K of clip(a1 * b1 + a2 * b2, -2**15, 2**15 - 1), in int32.
+
+    Args:
+        a: (*S, M, K) uint8.
+        b: (K, N) int8.
+    Returns:
+        (*S, M, N) int32: the products of codes alone; zero points are taken off afterwards.
+
+    Departs from R13. x86's vpmaddubsw, which processors without VNNI have, adds two products in int16. Weights within
+    [-64, 63] never get there (reduce_range), nor do activations up to 127:
+
+    >>> a, b = np.uint8([[255, 255, 1]]), np.int8([[127], [127], [5]])
+    >>> saturating_matmul(a, b), matmul_integer(a, b), can_saturate(b), can_saturate(b // 2)
+    (array([[32772]], dtype=int32), array([[64775]], dtype=int32), True, False)
+
+    Raises:
+        TypeError: other dtypes.
+        ValueError: shapes that do not fit.
+    Source: Intel's manual, VPMADDUBSW; onnxruntime issue 6004, pytorch issue 44939 (FBGEMM).
+    """
+    a, b = _codes("saturating_matmul", a, "a", np.uint8), _codes("saturating_matmul", b, "b", np.int8)
+    if b.ndim != 2 or a.shape[-1:] != b.shape[:1]:
+        raise arguments.error(ValueError, "saturating_matmul", "`a` must be (*S, M, K) and `b` (K, N)",
+                              f"shapes {a.shape} and {b.shape}", "transpose the weights")
+    pairs = (integer_matmul(a[..., k:k + 2], b[k:k + 2]) for k in range(0, len(b), 2))
+    return np.asarray(sum(np.clip(pair, -(2**15), 2**15 - 1) for pair in pairs))
+
+
+def can_saturate(b: ArrayLike, largest: int = 255) -> bool:
+    """Whether saturating_matmul saturates for some activations from 0 to `largest`: a pair of products beyond int16.
+
+    Args:
+        b: (K, N) int8 weights.
+        largest: of the activations; 127 with reduce_range.
+
+    >>> can_saturate(np.int8([[64], [65]])), can_saturate(np.int8([[-64], [-64]])), can_saturate(np.int8([[127]]))
+    (True, False, False)
+    """
+    q = _codes("can_saturate", b, "b", np.int8).astype(int)
+    pairs = np.pad(q, [(0, len(q) % 2), (0, 0)]).reshape(-1, 2, q.shape[1])
+    up, down = largest * pairs.clip(0).sum(axis=1), largest * pairs.clip(None, 0).sum(axis=1)
+    return bool((up >= 2**15).any() or (down < -(2**15)).any())
+
+
 @arguments.quiet
 def qlinear_matmul(a: ArrayLike, a_scale: ArrayLike, a_zero_point: ArrayLike, b: ArrayLike, b_scale: ArrayLike,
                    b_zero_point: ArrayLike, y_scale: ArrayLike, y_zero_point: ArrayLike) -> Codes:
@@ -252,12 +301,57 @@ def dynamic_linear(x: ArrayLike, w: ArrayLike, w_scale: ArrayLike, w_zero_point:
     return y + offset
 
 
-def _reals(where: str, x: ArrayLike, name: str, *dtypes: DTypeLike) -> Reals:
-    """`x` in one of the dtypes, float32 and float16 if none are given; without a dtype it is taken as float32."""
-    a = arguments.array(where, x, name)
-    a = a.astype(np.float32) if a.dtype == np.float64 and not hasattr(x, "dtype") else a
-    _typed(where, a, name, dtypes or (np.float32, np.float16), "convert it first, for example to float32")
-    return a
+def nbits_weight(b: ArrayLike, scales: ArrayLike, zero_points: ArrayLike | None = None, *, bits: int = 4) -> Reals:
+    """w = (q - zero_point) * scale, of blocks along the inputs: the weight by which MatMulNBits multiplies.
+
+    Args:
+        b: (N, blocks, block size * bits / 8) uint8, packed as ONNX packs, the first code lowest.
+        scales: (N, blocks) float32.
+        zero_points: (N, ceil(blocks * bits / 8)) uint8, packed row by row; None is 2**(bits - 1) for all.
+        bits: 2, 4 or 8.
+    Returns:
+        (N, blocks * block size) float32: y = a @ w.T. The order of that sum is not followed, nor is accuracy_level 4,
+        which quantizes a too.
+
+    >>> nbits_weight(np.uint8([[[0x98, 0x0F]]]), np.float32([[0.5]]))
+    array([[ 0. ,  0.5,  3.5, -4. ]], dtype=float32)
+
+    Raises:
+        TypeError: other dtypes.
+        ValueError: shapes that do not fit.
+    Source: ONNX Runtime contrib operator com.microsoft.MatMulNBits.
+    """
+    where, grid = "nbits_weight", IntGrid(bits, signed=False)
+    b, steps = _codes(where, b, "b", np.uint8), _reals(where, scales, "scales", np.float32)
+    if b.ndim != 3 or steps.shape != b.shape[:2]:
+        raise arguments.error(ValueError, where, "`b` must be (N, blocks, bytes) and `scales` (N, blocks)",
+                              f"shapes {b.shape} and {steps.shape}", "reshape what the model holds")
+    q = unpack(b.ravel(), grid, b.size * 8 // bits).reshape(*b.shape[:2], -1)
+    z: Any = 2 ** (bits - 1)
+    if zero_points is not None:
+        packed = _codes(where, zero_points, "zero_points", np.uint8)
+        z = unpack(packed.ravel(), grid, packed.size * 8 // bits).reshape(len(b), -1)[:, :b.shape[1], np.newaxis]
+    return np.asarray((q.astype(np.float32) - z) * steps[..., np.newaxis], np.float32).reshape(len(b), -1)
+
+
+def percentile(x: ArrayLike, percent: float = 99.999) -> tuple[Reals, Reals]:
+    """[lo, hi] without (100 - percent) / 2 percent of the values at each end: refquant's 50 + percent / 2.
+
+    The calibration tool finds the ends in a histogram, so up to one of its bins beside these.
+
+    >>> from refquant import percentile as own
+    >>> x = np.arange(1001.0)
+    >>> percentile(x, 99), own(x, percent=99), own(x, percent=99.5)
+    ((np.float64(5.0), np.float64(995.0)), (np.float64(10.0), np.float64(990.0)), (np.float64(5.0), np.float64(995.0)))
+
+    Source: onnxruntime.quantization.calibrate, HistogramCollector.compute_percentile.
+    """
+    return clipping.percentile(x, percent=50 + percent / 2)
+
+
+def _reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[Any]]) -> Reals:
+    """`x` in one of the dtypes, float32 and float16 if none are given."""
+    return take_reals(where, x, name, *(dtypes or (np.float32, np.float16)))
 
 
 def _codes(where: str, q: ArrayLike, name: str, *dtypes: DTypeLike) -> Codes:

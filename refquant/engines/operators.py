@@ -4,11 +4,14 @@ The disagreement table, `refquant explain --engine` and `identify` read OPERATOR
 one record:
 
     OPERATORS["mine"] = Operator("mine", "mine", my_function, Convention(rounding=choices.half_away), engine="mine")
+
+Where a convention says it whole, the record has no function of its own: alone().
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,9 +19,10 @@ import numpy as np
 from .. import arguments
 from ..affine import AffineParams, quantize
 from ..arguments import Codes, Reals
-from ..grids import INT8, INT16, UINT8, Grid
-from . import blocks, choices, litert, onnxruntime, pytorch, torchao
+from ..grids import E2M1, E2M3, E3M2, E4M3, E4M3FNUZ, E5M2, E5M2FNUZ, INT4, INT8, INT16, UINT8, Grid
+from . import arrays, blocks, choices, litert, onnxruntime, pytorch, torchao
 from .conventions import Convention
+from .exact import fused_multiply_add, show
 from .steps import Step, sentence
 
 Dtypes: TypeAlias = Mapping[type[Any], type[Any]]
@@ -32,12 +36,12 @@ class Operator(NamedTuple):
     Args:
         name: as `identify` and the JSON of `refquant engines` call it.
         short: as lists and pictures do; no comma.
-        function: (x, params) -> codes, for params of one scale and one zero point.
+        function: (x, params) -> codes, for params of one scale and one zero point; of grids without equal steps it
+            gives the values that the codes mean, NaN and infinity among them.
         convention: the choices that give these codes, and tell the steps.
-        grids: what it takes.
+        grids: what it takes; () for all.
         dtypes: of the data it takes, and for each the dtype in which it computes.
-        engine: what `refquant explain --engine` calls it by; "" where a code does not mean scale * (q - zero_point),
-            or where it is no engine's default.
+        engine: what `refquant explain --engine` calls it by; "" where it is no engine's default.
     """
 
     name: str
@@ -60,12 +64,34 @@ class Operator(NamedTuple):
             ValueError: a number or parameters that the operator does not take.
             RuntimeError: a convention that is not the function's.
         """
-        code = int(self.function(x.reshape(1), params)[0])
+        code = self.function(x.reshape(1), params)[0]
         dtype = self.dtypes[x.dtype.type]
         steps = self.convention.steps(dtype(x), dtype(params.scale), int(params.zero_point), params.grid)
-        if steps[-1].value != code:
+        if show(steps[-1].value) != show(code):
             raise RuntimeError(f"{self.name} gives {code}, its steps {steps[-1].value}: {sentence(steps)}")
         return steps
+
+
+def alone(name: str, short: str, convention: Convention, grids: tuple[Grid, ...] = (INT8, UINT8),
+          **more: Any) -> Operator:
+    """The record of an operator that its convention says whole.
+
+    >>> from refquant import INT8
+    >>> away = alone("away", "away", Convention(rounding=choices.half_away, nan=choices.zero))
+    >>> away.function(np.float32([2.5, np.nan]), AffineParams(scale=np.float32(1), zero_point=3, grid=INT8))
+    array([6, 0], dtype=int8)
+    """
+    @arguments.quiet
+    def function(x: Any, p: AffineParams) -> Any:
+        if p.grid not in grids:
+            raise arguments.error(ValueError, name, f"the grid must be one of {', '.join(map(repr, grids))}", p.grid,
+                                  "other grids have other operators")
+        if not p.grid.equal_steps:
+            return arrays.values(convention, x, p.scale.astype(x.dtype), p.grid)
+        q = arrays.codes(convention, x, p.scale, p.zero_point, p.grid)
+        arguments.none(name, np.isnan(q), q, "NaN has no code (R7)", "leave it out")
+        return q.astype(p.grid.dtype)
+    return Operator(name, short, function, convention, grids, **more)
 
 
 # ---------------------------------------------------------------------------------------------- called in one way
@@ -112,15 +138,42 @@ def _torchao(x: Reals, params: AffineParams) -> Codes:
 
 # ---------------------------------------------------------------------------------------------- the records
 
+def _values(x: Any, p: AffineParams) -> Any:
+    return p.grid.decode(quantize(x, p))
+
+
 THREE = (INT8, UINT8, INT16)
+FNUZ = (E4M3FNUZ, E5M2FNUZ)
+SMALL = (E2M3, E3M2, E2M1)
+FLOOR = Convention(zero_point=choices.offset_first, rounding=choices.downward)
+EARLY = Convention(zero_point=choices.before_rounding, nan=choices.zero)
+NARROWED = Convention(choices.in_float32, nan=choices.stays)
+TO_NAN, TO_INFINITY = (NARROWED._replace(cast=cast) for cast in (choices.overflow_to_nan, choices.overflow_to_infinity))
+KEPT: Dtypes = {**SINGLE, np.float64: np.float64}
 #: The formula itself.
 RULE = Operator("refquant", "refquant", quantize, Convention(), THREE, {**WIDENED, np.float64: np.float64})
+FLOAT_RULE = RULE._replace(function=_values, grids=())
+CODEBOOK_RULE = FLOAT_RULE._replace(convention=Convention(rounding=choices.half_down))
+
+
+def rule_of(grid: Grid) -> Operator:
+    """The formula itself on this grid: of a codebook a tie goes to the lower value, elsewhere to the even code (R4).
+
+    >>> from refquant import NF4
+    >>> [rule_of(g).convention.rounding for g in (INT8, E2M1, NF4)]
+    [half_even, half_even, half_down]
+    """
+    return RULE if grid.equal_steps else FLOAT_RULE if len(grid.fields) > 1 else CODEBOOK_RULE
+
+
 #: Name -> operator. More may be entered.
 OPERATORS = {operator.name: operator for operator in (
     Operator("ONNX Runtime QuantizeLinear", "ONNX Runtime", _linear(), Convention(nan=choices.lowest), THREE, WIDENED,
              "onnxruntime"),
     Operator("ONNX Runtime QuantizeLinear, precision=float16", "ONNX Runtime float16", _linear(precision=np.float16),
              Convention(choices.in_float16, nan=choices.lowest), dtypes=WIDENED),
+    alone("onnx.reference QuantizeLinear", "onnx.reference", Convention(cast=choices.through_int32), grids=THREE,
+          engine="onnx"),
     Operator("torch.quantize_per_tensor", "torch tensor", _per_tensor,
              Convention(choices.fused_reciprocal, choices.before_rounding, nan=choices.highest), engine="pytorch"),
     Operator("torch.quantize_per_channel", "torch channel", _per_channel,
@@ -129,15 +182,46 @@ OPERATORS = {operator.name: operator for operator in (
              Convention(choices.reciprocal, nan=choices.lowest), THREE, WIDENED, "pytorch"),
     Operator("torch.fake_quantize_per_channel_affine", "torch fake channel", _fake_per_channel,
              Convention(choices.reciprocal, cast=choices.sum_through_int64), THREE, WIDENED, "pytorch"),
+    alone("torch.export (PT2E) quantize_per_tensor", "torch PT2E", Convention(choices.reciprocal, nan=choices.zero),
+          grids=THREE, engine="pytorch"),
     Operator("torchao quantize_affine", "torchao", _torchao, Convention(choices.reciprocal, nan=choices.zero), THREE,
              {**SINGLE, np.float16: np.float16}, "torchao"),
     Operator("LiteRT QUANTIZE, reference", "LiteRT reference", litert.quantize_reference,
              Convention(rounding=choices.half_away, cast=choices.through_int32), THREE, engine="litert"),
     Operator("LiteRT QUANTIZE, XNNPACK", "LiteRT XNNPACK", litert.quantize_xnnpack,
              Convention(choices.flushed_reciprocal, nan=choices.highest), engine="litert"),
-    Operator("gguf Q8_0", "gguf Q8_0", blocks.q8_0, blocks.Q8_0, (INT8,)),
-    Operator("gguf Q4_0", "gguf Q4_0", blocks.q4_0, blocks.Q4_0, (INT8,)),
-    Operator("gguf Q4_1", "gguf Q4_1", blocks.q4_1, blocks.Q4_1, (INT8,)),
+    Operator("gguf Q8_0", "gguf Q8_0", blocks.q8_0, blocks.Q8_0, (INT8,), engine="gguf"),
+    Operator("gguf Q4_0", "gguf Q4_0", blocks.q4_0, blocks.Q4_0, (INT8, INT4), engine="gguf"),
+    Operator("gguf Q4_0, FMA", "gguf Q4_0 FMA", partial(blocks.q4_0, multiply_add=fused_multiply_add),
+             blocks.Q4_0._replace(division=choices.fused_reciprocal), (INT8, INT4), engine="gguf"),
+    *(alone(name, name.split()[0], EARLY, grids=(INT8, UINT8, INT4), engine=name.split()[0]) for name in (
+        "compressed-tensors quantize", "brevitas IntQuant", "keras quantize_with_zero_point",
+        "ai-edge-quantizer uniform_quantize")),
+    alone("qwix quantize_with_scale_zero_point", "qwix", EARLY._replace(division=choices.flushed_reciprocal),
+          engine="qwix"),
+    alone("sentence-transformers quantize_embeddings", "sentence-transformers", FLOOR, engine="sentence-transformers"),
+    alone("faiss QT_8bit_uniform", "faiss", FLOOR._replace(division=choices.of_range), grids=(UINT8,), engine="faiss"),
+    alone("torch.Tensor.to, E4M3", "torch E4M3", NARROWED, grids=(E4M3,), dtypes=KEPT, engine="pytorch"),
+    alone("torch.Tensor.to, E5M2", "torch E5M2", TO_INFINITY, grids=(E5M2,), dtypes=KEPT, engine="pytorch"),
+    alone("torch.Tensor.to, FNUZ", "torch FNUZ", TO_NAN, grids=FNUZ, dtypes=KEPT, engine="pytorch"),
+    alone("ml_dtypes astype, E4M3 and FNUZ", "ml_dtypes", TO_NAN, grids=(E4M3, *FNUZ), dtypes=KEPT, engine="ml_dtypes"),
+    alone("ml_dtypes astype, E5M2", "ml_dtypes E5M2", TO_INFINITY, grids=(E5M2,), dtypes=KEPT, engine="ml_dtypes"),
+    alone("ml_dtypes astype, FP6 and FP4", "ml_dtypes FP6 and FP4", NARROWED._replace(nan=choices.negative_zero),
+          grids=SMALL, dtypes=KEPT, engine="ml_dtypes"),
+    alone("ONNX Runtime QuantizeLinear, float8", "ONNX Runtime float8", Convention(nan=choices.stays),
+          grids=(E4M3, E5M2, *FNUZ), engine="onnxruntime"),
+    alone("ONNX Runtime QuantizeLinear, E4M3, saturate=0", "ONNX Runtime E4M3 saturate=0", Convention(
+        choices.cut_from_480, cast=choices.overflow_to_nan, nan=choices.stays), grids=(E4M3,), engine="onnxruntime"),
+    alone("ONNX Runtime QuantizeLinear, E5M2, saturate=0", "ONNX Runtime E5M2 saturate=0", Convention(
+        choices.nan_from_61440, cast=choices.overflow_to_infinity, nan=choices.stays), grids=(E5M2,),
+        engine="onnxruntime"),
+    alone("onnx.reference Cast, saturate=0", "onnx.reference saturate=0", TO_NAN._replace(
+        division=choices.true_division), grids=(E4M3, *FNUZ), engine="onnx"),
+    alone("torchao NVFP4", "torchao NVFP4", Convention(choices.reciprocal), grids=(E2M1,), engine="torchao"),
+    alone("gguf FP4", "gguf FP4", Convention(rounding=choices.half_toward_zero, cast=choices.no_negative_zero),
+          grids=(E2M1,), engine="gguf"),
+    alone("microxcaling", "microxcaling", Convention(rounding=choices.half_away), grids=SMALL,
+          engine="microxcaling"),
 )}
 
 

@@ -165,7 +165,7 @@ def _unclipped(seen: Seen) -> Iterable[tuple[Convention, Any]]:
         for rounding in NAMED["rounding"]:
             c = Convention(division, zero_point, rounding)
             yield c, arrays.cast(c, v, rest, INT32)
-    yield from ((c, arrays.codes(c, *seen.points, INT32)) for c in PECULIAR)
+    yield from ((c, arrays.cast(c, *arrays.quotients(c, *seen.points, seen.ends), INT32)) for c in PECULIAR)
 
 
 def _casts(c: Convention) -> list[Convention]:

@@ -105,7 +105,7 @@ def codes_of(way: Way, seen: Seen) -> Any:
         v = (x * _inverse(seen, grid, way.inverse)).astype(np.float64)
     else:
         wide = convention.division in (choices.in_float64, choices.reciprocal_in_float64)
-        v = arrays.DIVISIONS[convention.division](x, scale if wide else scale.astype(np.float32)).astype(np.float64)
+        v = arrays.divided(convention.division, x, scale if wide else scale.astype(np.float32))
     if not grid.equal_steps:
         return grid.encode(np.clip(grid.round(v), grid.qmin, grid.qmax))
     if convention.zero_point is with_half_added:

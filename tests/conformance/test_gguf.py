@@ -102,6 +102,33 @@ def test_dequantize(name: str) -> None:
         compared += x_hat.size
 
 
+@pytest.mark.parametrize(("name", "size"), {"mxfp4": 17, "nvfp4": 36, "q4_k": 144}.items())
+def test_dequantize_floats_and_superblocks(name: str, size: int) -> None:
+    rng, compared = np.random.default_rng(6), 0
+    while compared < 4 * MILLION:
+        data = rng.integers(0, 256, (8192, size), np.uint8)
+        if name == "mxfp4":
+            data[:, 0] = np.minimum(data[:, 0], 252)  # what lies beyond overflows in one of the two
+        if name == "nvfp4":
+            data[:, :4] &= 127  # a scale has no sign
+        x_hat, expected = getattr(ours, f"dequantize_{name}")(data), engine("dequantize", name, data)
+        assert x_hat.dtype == expected.dtype and x_hat.shape == expected.shape
+        same = (x_hat == expected) | (np.isnan(x_hat) & np.isnan(expected))
+        assert same.all(), (np.argwhere(~same)[0], x_hat[~same][0], expected[~same][0])
+        compared += x_hat.size
+
+
+def test_quantize_mxfp4() -> None:
+    rng, compared = np.random.default_rng(7), 0
+    while compared < 2 * MILLION:
+        x = beside((rng.integers(-24, 25, (8192, 32)) / 4).astype(np.float32), rng)
+        x = x * np.exp2(rng.integers(-40, 40, (8192, 1))).astype(np.float32)
+        x[:, 0] = beside(np.exp2(rng.integers(-40, 40, 8192)).astype(np.float32) * 8, rng)
+        x[::50] = 0
+        assert (ours.quantize_mxfp4(x) == engine("quantize", "mxfp4", x)).all()
+        compared += x.size
+
+
 def test_rows_that_are_no_blocks_are_refused_by_both() -> None:
     for name, (size, _) in FORMATS.items():
         for direction, data in (("quantize", np.zeros(33, np.float32)), ("dequantize", np.zeros(size + 1, np.uint8))):

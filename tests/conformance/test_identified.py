@@ -62,12 +62,14 @@ FUSED = ("fused_reciprocal", "before_rounding", "half_even", "saturating")
 
 
 @pytest.mark.parametrize(("make", "grid", "names", "alike"), [
-    (onnx_reference, rq.INT8, INT32, ""), (onnx_reference, rq.UINT8, INT32, ""),
+    (onnx_reference, rq.INT8, INT32, "As in: onnx.reference QuantizeLinear."),
+    (onnx_reference, rq.UINT8, INT32, "As in: onnx.reference QuantizeLinear."),
     (onnxruntime_array, rq.INT8, OWN, "As in, except for NaN: ONNX Runtime QuantizeLinear."),
     (onnxruntime_array, rq.UINT8, OWN, "This is refquant's own convention, except for NaN."),
     (torch_tensor, rq.UINT8, FUSED, "As in: torch.quantize_per_tensor."),
-    (torch_exported, rq.INT8, RECIPROCAL, "As in: torchao quantize_affine."),
-    (torchao_affine, rq.INT8, RECIPROCAL, "As in: torchao quantize_affine."), (torchao_affine, rq.INT4, RECIPROCAL, ""),
+    (torch_exported, rq.INT8, RECIPROCAL, "As in: torch.export (PT2E) quantize_per_tensor; torchao quantize_affine."),
+    (torchao_affine, rq.INT8, RECIPROCAL, "As in: torch.export (PT2E) quantize_per_tensor; torchao quantize_affine."),
+    (torchao_affine, rq.INT4, RECIPROCAL, ""),
 ])
 @pytest.mark.filterwarnings("ignore")
 def test_identify_names_it(make: Any, grid: rq.IntGrid, names: tuple[str, ...], alike: str) -> None:

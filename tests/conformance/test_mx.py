@@ -12,6 +12,8 @@ from helpers import Extra, needs
 
 import refquant as rq
 from refquant.engines import mx as theirs
+from refquant.engines.layouts import high_first
+from refquant.study.engines.encoders import FOUR_DIGITS
 
 pytestmark = [pytest.mark.conformance,
               pytest.mark.filterwarnings("ignore")]  # torchao's import warns, no data do
@@ -215,3 +217,24 @@ def near_tie(v: Any, values: Any) -> Any:
     at = np.searchsorted(middles, v).clip(1, len(middles) - 1)
     gap = np.minimum(np.abs(v - middles[at - 1]), np.abs(v - middles[at]))
     return gap <= np.abs(v) * 2.0**-22
+
+
+# ---------------------------------------------------------------------------------------------- NF4
+
+@quiet
+def test_torchao_has_nf4_to_four_digits() -> None:
+    """Its codes are the nearest of NF4 rounded to four digits, x divided by max|x|, ties to the lower; two a byte, the
+    first in the high bits. (Its scales are quantized a second time, which these codes do not see.)"""
+    module = needs("torchao.quantization.quantize_.workflows.nf4.nf4_tensor", "conformance")
+    rng, levels = np.random.default_rng(7), FOUR_DIGITS.values.astype(np.float32)
+    middles = (levels[1:] + levels[:-1]) / np.float32(2)
+    largest = np.exp2(rng.uniform(-10, 10, (2**14, 1))).astype(np.float32)
+    x = np.where(rng.random((2**14, 64)) < 0.5, beside(rng.choice(middles, (2**14, 64)) * largest, rng, 3),
+                 rng.uniform(-1, 1, (2**14, 64)) * largest).astype(np.float32)
+    x[:, 0] = largest[:, 0]
+    stored = module.NF4Tensor.from_tensor(torch.from_numpy(x), 64, 256).quantized_data.numpy().ravel()
+    codes = FOUR_DIGITS.encode(x / largest)
+    packed = rq.pack(codes, rq.UINT4, high_first(4))
+    parted = np.argwhere(np.stack([packed >> 4, packed & 15], -1) != np.stack([stored >> 4, stored & 15], -1))
+    v = (x / largest).reshape(-1, 2)[tuple(parted.T)]
+    assert near_tie(v, FOUR_DIGITS.values).all() and len(parted) < 1e-3 * x.size, "argmin of |x - level| in float32"

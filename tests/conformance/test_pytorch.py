@@ -22,7 +22,6 @@ from recorded import GOLDEN, decoded, differing, encoded, named, outputs
 import refquant as rq
 from refquant.engines import pytorch as ours
 from refquant.engines import torchao as ours_ao
-from refquant.engines.pytorch import observers
 
 pytestmark = [pytest.mark.conformance,
               pytest.mark.filterwarnings("ignore")]  # quantized tensors and reduce_range are deprecated, no data warns
@@ -380,7 +379,7 @@ def crossed(arguments: tuple[Any, ...]) -> bool:
         return False
     batches, ch_axis = arguments[0], arguments[3] if len(arguments) == 5 else None
     with np.errstate(all="ignore"):
-        lo, hi = observers._moved([observers._channel_ends(x.astype(np.float32), ch_axis) if ch_axis is not None else
+        lo, hi = ours._moved([ours._channel_ends(x.astype(np.float32), ch_axis) if ch_axis is not None else
                                    (x.min(), x.max()) for x in batches], arguments[-1])
     return bool((lo > hi).any())
 

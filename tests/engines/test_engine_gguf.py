@@ -11,7 +11,12 @@ from helpers import refused
 from refquant.engines import gguf
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "gguf.json").read_text(encoding="utf-8"))
+#: What ggml's C reference makes of blocks (ggml d99724f of 2026-08-21, gcc -O2 -ffp-contract=off, x86-64): NAME_x and
+#: NAME_bytes. A fifth of the blocks lies on quarters; a fifth has its largest value on or beside a power of two, or 1.5
+#: or 1.75 times one; the last are zeros, a constant, and tiny.
+BLOCKS = np.load(Path(__file__).parents[1] / "golden" / "gguf-blocks.npz")
 FORMATS = {"q8_0": 34, "q4_0": 18, "q4_1": 20}
+SIZES = {"mxfp4": (32, 17), "nvfp4": (64, 36), "q4_k": (256, 144)}  # values and bytes
 
 
 def reals(hexes: list[str]) -> Any:
@@ -63,6 +68,40 @@ def test_codes_of_dequantized_blocks_with_exact_scales_are_fixed_points(name: st
     codes[:, :2] = low, high - 1
     x = (codes * np.exp2(rng.integers(-10, 4, (50, 1)))).astype(np.float32)
     assert (dequantize(quantize(x)) == x).all()
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_bytes_of_the_reference_in_c(name: str) -> None:
+    x, expected = BLOCKS[f"{name}_x"], BLOCKS[f"{name}_bytes"]
+    assert (x.shape[1], expected.shape[1]) == SIZES[name] and len(x) >= 48
+    assert (halves(name)[0](x) == expected).all()
+    for shape in ((-1,), (3, -1)):
+        assert (halves(name)[0](x.reshape(shape)) == expected.reshape(shape)).all(), "shapes are kept"
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_blocks_go_there_and_back(name: str) -> None:
+    """What dequantizing gives is quantized to itself, and lies as near as the steps are fine."""
+    quantize, dequantize = halves(name)
+    x = np.random.default_rng(3).normal(size=(2, 3 * SIZES[name][0])).astype(np.float32)
+    x_hat = dequantize(quantize(x))
+    assert x_hat.shape == x.shape and x_hat.dtype == np.float32
+    error = np.abs(x_hat - x).max()
+    assert error < (0.2 if name == "q4_k" else 0.5 * np.abs(x).max() / 3)
+    assert name == "q4_k" or (dequantize(quantize(x_hat)) == x_hat).all()
+    for shape in ((0,), (3, 0)):
+        assert dequantize(quantize(np.zeros(shape, np.float32))).shape == shape
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_other_blocks_are_refused(name: str) -> None:
+    (values, size), (quantize, dequantize) = SIZES[name], halves(name)
+    with refused(ValueError, f"quantize_{name}", f"blocks of {values} values"):
+        quantize(np.zeros(values + 1, np.float32))
+    with refused(TypeError, f"quantize_{name}", "`x` must be reals", "int64"):
+        quantize(np.zeros(values, np.int64))
+    with refused(ValueError, f"dequantize_{name}", f"blocks of {size} bytes"):
+        dequantize(np.zeros(size + 1, np.uint8))
 
 
 def test_a_scale_that_float16_does_not_hold() -> None:

@@ -111,7 +111,7 @@ def test_what_the_engine_rejects_is_refused() -> None:
     small = rq.AffineParams(scale=np.float32(1e-40), zero_point=0, grid=rq.INT8)
     for f in (litert.quantize_reference, litert.quantize_xnnpack):
         with refused(TypeError, f.__name__, "`x` must be float32", "float64"):
-            f([1.0], ONE)
+            f(np.float64([1.0]), ONE)
         with refused(ValueError, f.__name__, "the grid must be one of INT8", "INT32"):
             f(x, wide)
         with refused(ValueError, f.__name__, "R12"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from black_boxes import EXPECTED, INT32_ENDS, named_rightly
+from black_boxes import ALONE, EXPECTED, INT32_ENDS, named_rightly
 from helpers import needs, refused
 from strange import STRANGE, clipped
 
@@ -60,9 +60,9 @@ def test_codes_of_arrays_are_those_of_the_scalar_choices() -> None:
         assert [None if np.isnan(q) else int(q) for q in found] == each, (convention, grid)
 
 
-def test_the_points_tell_181_of_222_ways_apart_on_int8() -> None:
+def test_the_points_tell_182_of_224_ways_apart_on_int8() -> None:
     found = classes(ordinary(rq.INT8, zeros(rq.INT8, False)), rq.INT8)
-    assert (len(WAYS), len(found), CALLS * LENGTH) == (222, 181, 24_000)
+    assert (len(WAYS), len(found), CALLS * LENGTH) == (224, 182, 24_000)
     for same in (same for same in found if not one_function(same, rq.INT8, False)):
         flushed = {c.division.__name__ for c in same} == {"reciprocal", "flushed_reciprocal"}
         assert flushed or {c.rounding.__name__ for c in same} <= {
@@ -150,19 +150,31 @@ def test_a_name_of_a_flush_needs_every_subnormal_number() -> None:
 # ---------------------------------------------------------------------------------------------- engines
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", [*EXPECTED, *ALONE])
 def test_each_engine_s_conventions_are_named(name: str) -> None:
     named_rightly(name)
 
 
 def test_every_engine_with_a_zero_point_is_there() -> None:
-    assert [name for name in OPERATORS if not name.startswith("gguf")] == list(EXPECTED)
+    integers = {name for name, operator in OPERATORS.items() if operator.grids[0].equal_steps}
+    assert {name for name in integers if not name.startswith("gguf")} == {
+        *EXPECTED, *ALONE, "faiss QT_8bit_uniform", "sentence-transformers quantize_embeddings"}
     quantizers = {f"{m.__name__}.{name}" for m in (litert, onnxruntime, pytorch, torchao) for name in vars(m)
                   if "quantize" in name and not any(part in name for part in ("dequantize", "dynamic", "requantize",
-                                                                              "multiplier", "fake"))}
+                                                                              "multiplier", "fake", "quantized"))}
     assert {name.removeprefix("refquant.engines.") for name in quantizers} == {
         "litert.quantize_reference", "litert.quantize_xnnpack", "onnxruntime.quantize_linear",
         "pytorch.quantize_per_channel", "pytorch.quantize_per_tensor", "torchao.quantize_affine"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "division"), [("faiss QT_8bit_uniform", "of_range"),
+                                                ("sentence-transformers quantize_embeddings", "true_division")])
+def test_codes_that_are_rounded_down_are_named(name: str, division: str) -> None:
+    """What is above the lowest real is not negative: down is toward 0."""
+    found = identify(OPERATORS[name].function, grid=rq.UINT8)
+    assert found.named["division"] == (division,) and "downward" in found.named["rounding"]
+    assert str(found).splitlines()[-1] == f"As in: {name}."
 
 
 def test_two_roundings_are_no_fma_but_no_int8_code_tells() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ...affine import AffineParams
 from ...engines.exact import Scalar, hexadecimal, show
-from ...engines.operators import OPERATORS, RULE, Operator
+from ...engines.operators import OPERATORS, Operator, rule_of
 from ...engines.steps import sentence
 from ...grids import INT8, Grid
 
@@ -31,7 +31,8 @@ class Point(NamedTuple):
 
     def __str__(self) -> str:
         scale, data = ("" if self.x.dtype == np.float32 else f" ({self.x.dtype})"), exactly(self.x)
-        return f"x = {data}, scale = {show(self.scale)}{scale}, zero point {self.zero_point}, {name_of(self.grid)}"
+        zero = f", zero point {self.zero_point}" if self.grid.equal_steps else ""
+        return f"x = {data}, scale = {show(self.scale)}{scale}{zero}, {name_of(self.grid)}"
 
 
 class Outcome(NamedTuple):
@@ -62,19 +63,33 @@ def ask(p: Point) -> Case:
     ('2', ['3'])
     """
     found = {operator.name: outcome(operator, p) for operator in OPERATORS.values()}
-    return Case(str(p), outcome(RULE, p) or Outcome("refused", "NaN has no code"),
+    return Case(str(p), outcome(rule_of(p.grid), p) or Outcome("refused", "NaN has no code"),
                 {name: each for name, each in found.items() if each is not None})
 
 
 def outcome(operator: Operator, p: Point) -> Outcome | None:
     """What an operator gives, and how; None if it does not take such a number or such parameters."""
-    if p.x.dtype.type not in operator.dtypes or p.grid not in operator.grids:
+    if p.x.dtype.type not in operator.dtypes or (operator.grids and p.grid not in operator.grids):
         return None
     try:
         steps = operator.steps(p.x, p.params)
     except ValueError:
         return None
-    return Outcome(str(steps[-1].value), sentence(steps))
+    refused = steps[-1].value is None  # NaN
+    return None if refused else Outcome(shown(steps[-1].value, p.grid), sentence(steps))
+
+
+def shown(value: Any, grid: Grid) -> str:
+    """A code; where codes are not their values, the value and its code.
+
+    >>> from refquant import E4M3
+    >>> shown(3, INT8), shown(np.float32(448), E4M3), shown(np.float32(np.nan), E4M3)
+    ('3', '448 (0x7E)', 'NaN')
+    """
+    if grid.equal_steps:
+        return str(value)
+    code = f" (0x{int(grid.encode(np.asarray(value))):0{-(-grid.bits // 4)}X})"
+    return f"{show(value)}{code}" if np.isfinite(value) else show(value).replace("nan", "NaN")
 
 
 def agreed(name: str, given: T, computed: T, how: str = "") -> T:
@@ -89,8 +104,8 @@ def agreed(name: str, given: T, computed: T, how: str = "") -> T:
 
 
 def name_of(grid: Grid) -> str:
-    """int8, uint4."""
-    return f"{'' if grid.qmin < 0 else 'u'}int{grid.bits}"
+    """int8, uint4, E4M3."""
+    return f"{'' if grid.qmin < 0 else 'u'}int{grid.bits}" if grid.equal_steps else repr(grid)
 
 
 def exactly(v: Scalar) -> str:

@@ -16,6 +16,7 @@ from ...engines import pytorch
 from ...engines.exact import quotient, show
 from ...gradients import lsq, straight_through
 from ...grids import INT4, INT8, UINT4, UINT8
+from . import floats
 from .cases import Case, Outcome, Point, agreed, ask
 from .ranges import Range, ask_range, ask_stored_scale, ask_symmetric, ask_zero, ask_zero_block
 from .sums import Sum, ask_meaning, ask_multiplier, ask_overflow, ask_sum
@@ -31,6 +32,7 @@ class Question(NamedTuple):
     asks: str
     rules: tuple[str, ...]
     cases: Callable[[], Iterable[Case]]
+    formats: tuple[str, ...] = ()  # that it concerns, of those of `--format`
 
 
 # ---------------------------------------------------------------------------------------------- one number
@@ -81,6 +83,8 @@ def _passes(x_hat: Any, gradient: Any, inside: Any, how: str) -> Outcome:
 
 # ---------------------------------------------------------------------------------------------- the questions
 
+FP4 = ("mxfp4", "nvfp4")
+
 QUESTIONS = (
     Question("ties", "Where does a tie go?", ("R4",), points(
         (f32(2.5), f32(1), 0), (f32(-2.5), f32(1), 0))),
@@ -128,4 +132,23 @@ QUESTIONS = (
     Question("gradient-edge", "Where the code is decided by 1 / scale, what of its gradient?", ("R3", "R15"),
              lambda: [ask_gradient(f32(38.25), f32(0.3))]),
     Question("gradient-nan", "What does training make of NaN?", ("R7",), lambda: [ask_gradient(NAN, f32(1))]),
+    Question("offset-first", "Is the lowest real of the range subtracted before x is scaled?", ("R4", "R5"), lambda: [
+        floats.ask_offset(0.5, 1, 7), *points((f32(1.7), f32(1), 100, UINT8))()]),
+    Question("pairs", "Is the sum of two products kept in 16 bits?", ("R13",), floats.ask_pairs),
+    Question("float-ties", "Where does a tie between two float values go?", ("R4",), floats.ask_ties, FP4),
+    Question("float-overflow", "What becomes of what lies beyond the largest float value?", ("R6",),
+             floats.ask_overflow, ("mxfp8",)),
+    Question("float-nan", "What becomes of NaN, and has zero a sign?", ("R7", "R17"), floats.ask_signs,
+             (*FP4, "mxfp8")),
+    Question("float64", "Is float64 rounded once?", ("R4",), floats.ask_float64, ("mxfp8",)),
+    Question("shared-exponent", "Which power of two does a block share?", ("R18",), floats.ask_exponents,
+             ("mxfp4", "mxfp6", "mxfp8")),
+    Question("powers", "Where does a tie between two powers of two go?", ("R4",), lambda: [
+        floats.ask_powers(f32(1.5)), floats.ask_powers(f32(3))], ("mxfp4", "mxfp6", "mxfp8")),
+    Question("small-scales", "How small may the scale of a block be?", ("R18",), floats.ask_small_scales, ("nvfp4",)),
+    Question("scale-ties", "Where do ties between two scales go, and which scales are there?", ("R18",),
+             floats.ask_scale_ties, ("nvfp4",)),
+    Question("block-reciprocal", "Is a value divided by its block's scale, or multiplied by the inverse?", ("R3", "R4"),
+             floats.ask_block_ties, ("nvfp4",)),
+    Question("levels", "Which values do four bits have?", ("R17",), floats.ask_levels, ("nf4", "fp4")),
 )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...engines.choices import before_rounding
+from ...engines.choices import before_rounding, downward
 from ...engines.exact import Scalar, show
 from ...engines.operators import OPERATORS, short
 from ...files import writable_folder
@@ -25,20 +25,26 @@ from .. import results
 from ..aligned import room
 from ..numbers import parameters, read
 from .cases import Case, Point, ask
+from .encoders import ask_block
 from .figures import engines_around_ties
 from .questions import QUESTIONS, Question
 
 WIDTH, NO_BREAK = 112, "\N{NO-BREAK SPACE}"
 #: The engines whose formulas refquant.engines has, by the packages that its conformance tests install.
 VERSIONS = {"onnxruntime": "1.32.0", "torch": "2.13.0", "torchao": "0.18.0", "ai-edge-litert": "2.3.0",
-            "gguf": "0.19.0"}
+            "gguf": "0.19.0", "ml_dtypes": "0.6.0", "onnx": "1.23.2"}
+#: Those of the environment of quantizers.
+OTHERS = {"bitsandbytes": "0.50.2", "compressed-tensors": "0.20.1", "brevitas": "0.13.4", "keras": "3.15.1",
+          "ai-edge-quantizer": "0.10.0", "qwix": "0.1.8", "faiss-cpu": "1.15.1"}
 HEAD = ("The rule is refquant's: code = clip(round(x / scale) + zero_point, qmin, qmax), in float32, ties to the "
-        "even integer; the rules R2 to R16 stand in refquant.RULES. An engine departs where it gives something "
-        "else. What an engine gives is computed by its formula in refquant.engines, proven on x86-64 against "
-        + ", ".join(f"{name} {version}" for name, version in VERSIONS.items()) + ".")
+        "even integer, of floats to the even code; the rules R2 to R18 stand in refquant.RULES. An engine departs "
+        "where it gives something else. What an engine gives is computed by its formula in refquant.engines, proven "
+        "on x86-64 against " + ", ".join(f"{name} {version}" for name, version in {**VERSIONS, **OTHERS}.items())
+        + "; microxcaling, sentence-transformers, TensorFlow and ggml's C encoders were run once and recorded.")
 NOTE = ("An engine that is not named was not asked: it has no such operator, or does not take this input; gguf's "
         "blocks have no zero point and are asked at 0. A decimal is the shortest that means the float32 (or float16) "
-        "at hand; products called unrounded, and acc * m, are exact, to ten digits.")
+        "at hand; products called unrounded, and acc * m, are exact, to ten digits. Of floats the value is shown with "
+        "its code; of a block its scale, and the reals that its codes mean; emax is floor(log2 qmax).")
 
 
 class Answered(NamedTuple):
@@ -48,15 +54,16 @@ class Answered(NamedTuple):
     cases: tuple[Case, ...]
 
 
-def table(names: Iterable[str] = ()) -> list[Answered]:
-    """The questions of these names, of none all; every answer computed here and now.
+def table(names: Iterable[str] = (), formats: Iterable[str] = ()) -> list[Answered]:
+    """The questions of these names and on these formats, of none all; every answer computed here and now.
 
     >>> answered, = table(["zero-point"])
-    >>> sorted(answered.cases[0].departing)
-    ['torch.quantize_per_channel', 'torch.quantize_per_tensor']
+    >>> list(answered.cases[0].departing)[:2]
+    ['torch.quantize_per_tensor', 'torch.quantize_per_channel']
     """
-    asked = set(names)
-    return [Answered(q, tuple(q.cases())) for q in QUESTIONS if not asked or q.name in asked]
+    asked, concerned = set(names), set(formats)
+    return [Answered(q, tuple(q.cases())) for q in QUESTIONS
+            if (not asked or q.name in asked) and (not concerned or concerned & set(q.formats))]
 
 
 def grouped(case: Case) -> list[tuple[str, str, list[str]]]:
@@ -86,6 +93,18 @@ def ask_text(x: str, scale: str, zero_point: str, unsigned: bool = False) -> Cas
     return ask(Point(np.float32(value), np.float32(params.scale), int(params.zero_point), params.grid))
 
 
+def block_text(x: Sequence[str], format: str) -> Case:
+    """What every engine that has the format makes of a block, from the words of a command line.
+
+    >>> block_text(["90", "37.5"], "nvfp4").rule.gives
+    'scale 15: 90, 30'
+
+    Raises:
+        ValueError: text that is no number; as ask_block.
+    """
+    return ask_block(np.array([read("refquant engines", "--x", each, np.dtype(np.float32))[1] for each in x]), format)
+
+
 # ---------------------------------------------------------------------------------------------- in words
 
 def to_text(answered: Sequence[Answered]) -> str:
@@ -102,11 +121,15 @@ def case_text(case: Case) -> str:
     >>> print(case_text(ask(Point(np.float32(1.5), np.float32(1), 1))))
       x = 1.5, scale = 1, zero point 1, int8
         the rule   3: x / scale = 1.5, a tie: to the even 2; + 1 = 3
-        the same   ONNX Runtime, ONNX Runtime float16, torch fake tensor, torch fake channel, torchao,
-                   LiteRT reference, LiteRT XNNPACK
+        the same   ONNX Runtime, ONNX Runtime float16, onnx.reference, torch fake tensor, torch fake channel,
+                   torch PT2E, torchao, LiteRT reference, LiteRT XNNPACK
       * departs    2 (torch tensor): x * (1 / scale) = 1.5, unrounded; + 1, rounded once, = 2.5, a tie: to the even
                    2
-      * departs    2 (torch channel): x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
+      * departs    2 (torch channel, qwix): x * (1 / scale) = 1.5, + 1 = 2.5, a tie: to the even 2
+      * departs    2 (compressed-tensors, brevitas, keras, ai-edge-quantizer): x / scale = 1.5, + 1 = 2.5, a tie: to
+                   the even 2
+      * departs    2 (sentence-transformers): x - lo = 130.5, which takes the place of x; x / scale = 130.5, a tie:
+                   down 130; + -128 = 2
     """
     same = agreeing(case)
     lines = [f"  {case.given}", *_lines("    the rule", f"{case.rule.gives}: {case.rule.how}")]
@@ -171,7 +194,7 @@ def to_markdown(answered: Sequence[Answered]) -> str:
 def page(answered: Sequence[Answered]) -> str:
     """engines.md: what it shows, the picture, the tables."""
     departing = sum(bool(questions) for questions in departures(answered).values())
-    summary = (f"{len(answered)} questions about rounding, scales and ranges. {departing} of "
+    summary = (f"{len(answered)} questions about rounding, scales, ranges, floats and blocks. {departing} of "
                f"{len(departures(answered))} operators of production engines depart from a rule on some input. The "
                "picture shows four ties: each lane is a group of engines that agree, and its step shows at which float "
                "the code goes up. Blue is the rule, orange departs. `refquant engines --out DIR` writes this page.")
@@ -227,7 +250,8 @@ def staircase(name: str, x: np.float32, scale: np.float32, zero_point: int, reac
     cases = [ask(Point(_beside(x, ulp), scale, zero_point)) for ulp in ulps]
     curves = {"the rule": tuple(int(case.rule.gives) for case in cases),
               **{engine: tuple(int(case.engines[engine].gives) for case in cases)
-                 for engine in cases[0].engines if "float16" not in engine}}
+                 for engine in cases[0].engines if OPERATORS[engine].convention.rounding is not downward
+                 and "float16" not in engine}}
     groups: dict[tuple[int, ...], list[str]] = {}
     for engine, codes in curves.items():
         groups.setdefault(codes, []).append(engine)
@@ -237,7 +261,7 @@ def staircase(name: str, x: np.float32, scale: np.float32, zero_point: int, reac
 
 def _coarse(names: Sequence[str], x: Scalar, scale: Scalar, zero_point: int) -> str:
     """Why a step is floats away from the tie: a sum that is rounded first, to numbers farther apart than those of x."""
-    added = {"gguf Q4_0": 8.5, **{name: zero_point for name, operator in OPERATORS.items()
+    added = {"gguf Q4_0": 8.5, "gguf Q4_0, FMA": 8.5, **{name: zero_point for name, operator in OPERATORS.items()
                                   if operator.convention.zero_point is before_rounding}}
     total = {float(x / scale) + added.get(name, 0) for name in names}
     apart = float(np.spacing(np.float32(abs(max(total))))) / float(np.spacing(abs(x)) / scale)

@@ -13,7 +13,7 @@ from ..options import Commands, echo, given, known, number
 
 def add(commands: Commands) -> None:
     parser = commands.add_parser("explain", help="one value's steps to its code and back", examples=(
-        "refquant explain 17 --scale 1 --grid E4M3",
+        "refquant explain 480 --scale 1 --grid E4M3 --engine ml_dtypes",
         "refquant explain 2.5 --scale 1 --zero-point 1 --engine litert,pytorch"),
         description="Print each step of x -> q = encode(clip(round(x / scale) + zero_point, qmin, qmax)) -> scale * "
         "(decode(q) - zero_point), exactly, with the rule it follows.")
@@ -43,15 +43,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from .side_by_side import engines, side_by_side
 
-    if not params.grid.equal_steps:
-        raise arguments.error(ValueError, "refquant explain", "`--engine` goes with integers", f"--grid {params.grid}",
-                              "drop --engine")
-    if options.dtype != "float32":
+    if options.dtype != "float32" and params.grid.equal_steps:
         raise arguments.error(ValueError, "refquant explain", "`--engine` goes with float32, in which engines compute",
                               f"--dtype {options.dtype}", "drop --dtype")
     found = engines()
     names = known("explain", "--engine", [options.engine], found, f"X --engine {','.join(found)} shows all")
-    echo(fitted(side_by_side(options.x, params, names)))
+    echo(fitted(side_by_side(options.x, params, names, options.dtype)))
     return 0
 
 

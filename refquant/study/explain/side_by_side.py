@@ -10,15 +10,16 @@ from itertools import combinations, zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ... import arguments
 from ...affine import AffineParams
 from ...engines.conventions import Convention
 from ...engines.exact import Scalar, show
-from ...engines.operators import OPERATORS, RULE, Operator
+from ...engines.operators import OPERATORS, Operator, rule_of
 from ...engines.steps import Step
 from ..aligned import room
-from ..engines.cases import Point
+from ..engines.cases import Point, shown
 from .trace import explain
 
 
@@ -35,30 +36,33 @@ def engines() -> dict[str, list[Operator]]:
     return found
 
 
-def why(convention: Convention, p: Point, right: int) -> str:
-    """Which choices must be the rule's for the rule's code: the fewest, found by trying.
+def why(convention: Convention, p: Point, right: float) -> str:
+    """Which choices must be the rule's for the rule's code, of floats its value: the fewest, found by trying.
 
     >>> from ...engines.choices import before_rounding, reciprocal
     >>> why(Convention(reciprocal, before_rounding), Point(np.float32(2.5), np.float32(1), 1), 3)
     'it adds the zero point before it rounds (R5)'
     """
-    departs = convention.departs
+    departs, own = convention.departs, rule_of(p.grid).convention
     for count in range(1, len(departs) + 1):
-        found = [kinds for kinds in combinations(departs, count) if right == convention._replace(
-            **{kind: getattr(Convention(), kind) for kind in kinds}).steps(*p)[-1].value]
+        found = [kinds for kinds in combinations(departs, count) if show(right) == show(convention._replace(
+            **{kind: getattr(own, kind) for kind in kinds}).steps(*p)[-1].value)]
         if found:
             return ", and ".join(dict.fromkeys(departs[kind] for kinds in found for kind in kinds))
     raise RuntimeError(f"no choice of {convention} explains the code of {p}")
 
 
 @arguments.quiet
-def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[str]) -> str:
+def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[str],
+                 dtype: DTypeLike = np.float32) -> str:
     """x's steps to its code by the rules and in each engine, as columns, and why a code differs.
 
     Args:
-        x: as explain takes it, rounded to float32, in which the engines compute.
-        params: one scale in reals per step and one zero point; the scale is cast to float32.
+        x: as explain takes it, rounded to the dtype.
+        params: one scale in reals per step and one zero point; the scale is cast to the dtype. A grid of integers or
+            of floats.
         names: of engines, from engines().
+        dtype: float32, in which the engines compute; or float64, which casts to small floats take, too.
 
     >>> from refquant import INT8
     >>> print(side_by_side(2.5, AffineParams(scale=1.0, zero_point=1, grid=INT8), ["litert"]))
@@ -78,11 +82,13 @@ def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[
         ValueError: as explain; parameters that none of the engines takes; no engine, an unknown one.
         TypeError: as explain.
     """
-    operators = _known(params, names)
-    params = AffineParams(scale=np.asarray(params.scale, np.float32), zero_point=params.zero_point, grid=params.grid)
-    trace = explain(x, params, np.float32)
-    p = Point(np.float32(trace.x), np.float32(params.scale), int(params.zero_point), params.grid)
-    columns, lines, refusals = [_column("refquant", RULE.steps(p.x, params), p)], [], []
+    kind: Any = np.dtype(dtype).type
+    operators = _known(params, names, kind)
+    params = AffineParams(scale=np.asarray(params.scale, kind), zero_point=params.zero_point, grid=params.grid)
+    trace = explain(x, params, kind)
+    p = Point(kind(trace.x), kind(params.scale), int(params.zero_point), params.grid)
+    own = rule_of(p.grid).steps(p.x, params)
+    columns, lines, refusals, right = [_column("refquant", own, p)], [], [], own[-1].value
     for operator in operators:
         try:
             steps = operator.steps(p.x, params)
@@ -91,21 +97,18 @@ def side_by_side(x: str | float | Scalar, params: AffineParams, names: Sequence[
             lines.append(f"{operator.name} does not take this: {complaint}")
             continue
         columns.append(_column(operator.name, steps, p))
-        code, right = steps[-1].value, trace.code
-        other = f", not {right}: {why(operator.convention, p, right)}" if code != right else " too"
-        lines.append(f"{operator.name} gives {code}{other}.")
+        given, expected = (shown(v, p.grid) for v in (steps[-1].value, right))
+        other = f", not {expected}: {why(operator.convention, p, right)}" if given != expected else " too"
+        lines.append(f"{operator.name} gives {given}{other}.")
     if len(refusals) == len(operators):
         raise refusals[0]
-    return "\n".join([f"{p} from {p.grid.qmin} to {p.grid.qmax}", "", *_beside(columns), *lines])
+    return "\n".join([f"{p} from {p.grid.qmin:g} to {p.grid.qmax:g}", "", *_beside(columns), *lines])
 
 
-def _known(params: Any, names: Sequence[str]) -> list[Operator]:
+def _known(params: Any, names: Sequence[str], dtype: type[Any]) -> list[Operator]:
     """The operators of the engines, which must be known, as must be the parameters."""
     arguments.instance("side_by_side", params, AffineParams, "`params` must be AffineParams",
                        "affine_params makes them")
-    if not params.grid.equal_steps:
-        raise arguments.error(ValueError, "side_by_side", "`params` must have a grid of integers", params.grid,
-                              "explain shows refquant's steps alone")
     if params.grid.bits > 16:
         raise arguments.error(ValueError, "side_by_side",
                               "`params` must have at most 16 bits: beyond, engines compute in dtypes of their own",
@@ -114,15 +117,28 @@ def _known(params: Any, names: Sequence[str]) -> list[Operator]:
     if not names or not set(names) <= set(known):
         raise arguments.error(ValueError, "side_by_side", "`names` must hold engines that are known, one at least",
                               repr(list(names)), ", ".join(known))
-    return [operator for name in dict.fromkeys(names) for operator in known[name]]
+    operators = [operator for name in dict.fromkeys(names) for operator in known[name]]
+    if params.grid.equal_steps:
+        taking = [operator for operator in operators if operator.grids[0].equal_steps]
+    else:
+        taking = [operator for operator in operators if params.grid in operator.grids and dtype in operator.dtypes]
+    if not taking:
+        others = [name for name in known if any(params.grid in operator.grids for operator in known[name])]
+        raise arguments.error(ValueError, "side_by_side", f"one of the engines must have the grid {params.grid!r} and "
+                              f"{dtype.__name__} data", ", ".join(names),
+                              f"the grid is of {', '.join(others) or 'none of those known'}")
+    return taking
 
 
 def _column(name: str, steps: Sequence[Step], p: Point) -> list[str]:
-    back = Step("x_hat", np.float32(steps[-1].value - p.zero_point) * p.scale)
-    shown = [(step.label, show(step.value)) for step in (*steps, back) if step.label]
-    left, right = (max(map(len, texts)) for texts in zip(*shown, strict=True))
+    value = steps[-1].value
+    back = Step("x_hat", np.float32(value - p.zero_point) * p.scale)
+    rows = [(step.label, show(step.value)) for step in (*steps, back) if step.label]
+    if not p.grid.equal_steps and np.isfinite(value):
+        rows.insert(-1, ("code", shown(value, p.grid).split("(")[1].rstrip(")")))
+    left, right = (max(map(len, texts)) for texts in zip(*rows, strict=True))
     left = max(left, len(name) - right - 2)
-    return [name, *(f"{label:<{left}}  {value:>{right}}" for label, value in shown)]
+    return [name, *(f"{label:<{left}}  {value:>{right}}" for label, value in rows)]
 
 
 def _beside(columns: list[list[str]]) -> list[str]:

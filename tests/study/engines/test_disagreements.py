@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import refquant as rq
 from refquant import arguments
 from refquant.engines import choices
+from refquant.engines.choices import before_rounding
 from refquant.engines.conventions import Convention
 from refquant.engines.exact import show
 from refquant.engines.operators import OPERATORS, Operator, short
@@ -56,7 +57,8 @@ FAMILIES = ("ONNX Runtime QuantizeLinear", "ONNX Runtime DynamicQuantizeLinear",
             "torch.quantize_per_tensor", "torch.quantize_per_channel", "torch.fake_quantize_per_tensor_affine",
             "torch.fake_quantize_per_channel_affine", "torch observers", "torchao quantize_affine",
             "torchao symmetric", "torchao asymmetric", "LiteRT QUANTIZE, reference", "LiteRT FULLY_CONNECTED, ruy",
-            "LiteRT QUANTIZE, XNNPACK", "gguf Q8_0", "gguf Q4_0", "gguf Q4_1")
+            "LiteRT QUANTIZE, XNNPACK", "gguf Q8_0", "gguf Q4_0", "gguf Q4_1", "gguf MXFP4", "gguf NVFP4", "torchao MX",
+            "compressed-tensors NVFP4", "bitsandbytes FP4", "TensorFlow fake_quant")
 
 
 # ---------------------------------------------------------------------------------------------- the table
@@ -72,7 +74,8 @@ def test_every_engine_is_there_and_every_one_departs_somewhere() -> None:
     for family in FAMILIES:
         assert any(name.startswith(family) for name in found), family
     assert set(OPERATORS) <= set(found), "each quantizer that identify knows, and the blocks"
-    assert all(found.values())
+    agree = {"torchao MX FLOOR", "bitsandbytes NF4", "compressed-tensors NVFP4"}
+    assert {name for name in found if not found[name]} <= agree
 
 
 @pytest.mark.parametrize(("name", "case"), CASES, ids=IDS)
@@ -89,19 +92,28 @@ def test_the_departures_are_the_known_ones() -> None:
     def of(question: str) -> list[set[str]]:
         return [set(case.departing) for name, case in CASES if name == question]
 
-    litert, gguf = "LiteRT QUANTIZE, reference", {"gguf Q8_0", "gguf Q4_0", "gguf Q4_1"}
+    litert, gguf = "LiteRT QUANTIZE, reference", {"gguf Q8_0", "gguf Q4_0", "gguf Q4_0, FMA"}
     classic = {"torch.quantize_per_tensor", "torch.quantize_per_channel"}
     fake = {"torch.fake_quantize_per_tensor_affine", "torch.fake_quantize_per_channel_affine"}
-    assert of("ties") == [{litert, *gguf}, {litert, "gguf Q8_0"}]
-    assert of("zero-point") == [classic]
-    assert of("fma") == [{"torch.quantize_per_tensor"}]
-    assert of("reciprocal") == [{*classic, *fake, *gguf, "torchao quantize_affine", "LiteRT QUANTIZE, XNNPACK",
-                                 "ONNX Runtime QuantizeLinear, precision=float16"}]
-    assert of("infinities")[0] == {litert, "torch.fake_quantize_per_channel_affine"}
-    assert of("nan")[0] == set(OPERATORS) - gguf
+    early = {"compressed-tensors quantize", "brevitas IntQuant", "keras quantize_with_zero_point",
+             "ai-edge-quantizer uniform_quantize"}
+    qwix, down, exported = "qwix quantize_with_scale_zero_point", "sentence-transformers quantize_embeddings", (
+        "torch.export (PT2E) quantize_per_tensor")
+    assert of("ties") == [{litert, *gguf}, {litert, "gguf Q8_0", down}]
+    assert of("zero-point") == [{*classic, *early, qwix, down}]
+    assert of("fma")[0] >= {"torch.quantize_per_tensor"}
+    assert of("reciprocal") == [{*classic, *fake, *gguf, "torchao quantize_affine", "LiteRT QUANTIZE, XNNPACK", qwix,
+                                 exported, "ONNX Runtime QuantizeLinear, precision=float16"}]
+    assert of("infinities")[0] == {litert, "torch.fake_quantize_per_channel_affine", "onnx.reference QuantizeLinear"}
+    on_int8 = {name for name, operator in OPERATORS.items() if rq.INT8 in operator.grids}
+    assert of("nan")[0] == on_int8 - gguf - {down}
+    assert of("float-ties") == [{"gguf FP4"}, {"microxcaling"}, {"microxcaling"}]
+    assert of("float64") == [{"torch.Tensor.to, E4M3", "ml_dtypes astype, E4M3 and FNUZ"}]
+    assert of("small-scales") == [{"torchao NVFP4"}] == of("block-reciprocal")
+    assert of("scale-ties") == 2 * [{"gguf NVFP4"}]
     assert of("all-zero")[0] == {"torch observers, affine", "torchao asymmetric"}
     assert of("all-zero")[1] == {"torch observers, symmetric", "torchao symmetric", "torchao symmetric_no_clipping_err"}
-    assert of("subnormal") == [{"LiteRT QUANTIZE, XNNPACK"}]
+    assert of("subnormal") == [{"LiteRT QUANTIZE, XNNPACK", qwix, down}]
     assert of("gradient") == 2 * [{"LSQ, as published (refquant.lsq)"}]
 
 
@@ -254,7 +266,7 @@ def test_numbers_are_shown_so_that_they_can_be_typed_again() -> None:
     ("LiteRT QUANTIZE, reference", Point(np.float16(0.25), np.float16(0.1), 0)),
     ("gguf Q8_0", Point(np.float16(0.25), np.float16(0.1), 0)),
     ("gguf Q4_0", Point(np.float32(9), np.float32(1), 0)),  # beyond its codes
-    ("gguf Q4_1", Point(np.float32(2), np.float32(1), 1)),  # no zero point
+    ("gguf Q4_0, FMA", Point(np.float32(2), np.float32(1), 1)),  # no zero point
     ("gguf Q8_0", Point(np.float32(2), np.float32(1), 0, rq.UINT8)),
     ("LiteRT QUANTIZE, XNNPACK", Point(np.float32(1), np.float32(1e-40), 0)),
     ("torch.quantize_per_tensor", Point(np.float32(1), np.float32(1), 0, rq.INT16))])
@@ -341,11 +353,11 @@ def test_the_staircases_are_the_engines_codes() -> None:
 
 def test_the_notes_say_why_a_step_is_beside_the_tie() -> None:
     notes = {(s.title.split(":")[0], lane.names): lane for s in staircases() for lane in s.lanes if lane.note}
-    assert {key[0]: key[1] for key in notes} == {
-        "ties": ("gguf Q4_0",), "zero-point": ("torch.quantize_per_tensor", "torch.quantize_per_channel"),
-        "reciprocal": ("gguf Q4_0",)}
+    early = tuple(name for name, operator in OPERATORS.items() if operator.convention.zero_point is before_rounding)
+    both = ("gguf Q4_0", "gguf Q4_0, FMA")
+    assert {key[0]: key[1] for key in notes} == {"ties": both, "zero-point": early, "reciprocal": both[:1]}
     x, added = np.float32(2.5), np.float32(8.5)
-    assert notes["ties", ("gguf Q4_0",)].note == "+ 8.5 is rounded first: sums are 4 steps of x apart"
+    assert notes["ties", both].note == "+ 8.5 is rounded first: sums are 4 steps of x apart"
     assert np.spacing(x + added) == 4 * np.spacing(x)
 
 

@@ -376,7 +376,7 @@ def test_options_of_the_command(words: list[str], params: rq.AffineParams, dtype
     *((["1", "--grid", "E4M3", *more], f"got --grid E4M3 and {more[0]}. Hint: drop {more[0]}")
       for more in (["--bits", "8"], ["--signed"], ["--unsigned"], ["--narrow"])),
     (["1", "--grid", "E4M3", "--zero-point", "3"], "`--zero-point` goes with integers, whose steps are equal (R5)"),
-    (["1", "--grid", "NF4", "--engine", "litert"], "`--engine` goes with integers; got --grid NF4"),
+    (["1", "--grid", "NF4", "--engine", "litert"], "one of the engines must have the grid NF4 and float32 data; got"),
     (["1", "--grid", "INT4", "--zero-point", "8"], "from -8 to 7; got '8'"),
     (["1", "--dtype", "f4,,"], "got 'f4,,'"), (["1", "--frobnicate"], "--frobnicate"),
 ])
