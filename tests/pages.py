@@ -28,7 +28,7 @@ FOLDER = ROOT / ".readme"
 CLAIMS, SHIPPED = FOLDER / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
 VERDICTS = ("dynamic-accuracy.MSE.8", "dynamic-always.channels.4", "qat-labels.100.3", "ptq-fast.strong",
             "activations-harder.3")
-ROWS = ("zero-point", "reciprocal", "overflow", "nan")
+ROWS = ("block-reciprocal", "scale-ties", "float-overflow", "pairs")
 computed, measured = cache(table), cache(lambda: published(CLAIMS))
 
 
