@@ -59,8 +59,7 @@ def read(path: str | Path) -> str:
         return Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as cause:
         why = f"{str(path)!r} ({getattr(cause, 'strerror', None) or cause})"
-        raise arguments.error(ValueError, "read", "the text must be a readable file in UTF-8", why,
-                              "convert it: iconv -t UTF-8") from cause
+        raise arguments.error(ValueError, "read", "a text must be a readable UTF-8 file", why, "try iconv") from cause
 
 
 def split(text: str, seed: int, context: int = 64) -> Split:

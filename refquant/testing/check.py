@@ -117,14 +117,19 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
     quantize, run = in_arrays(quantize, arrays), partial(_try, examples, random)
     takes("check_quantizer", quantize, np.zeros(max(2, multiple), dtypes[0]),
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
-    no_zero_point = symmetric or not any(grid.equal_steps for grid in own or [first])
-    left_out = [channels] * per_tensor + [odd_zero_points] * no_zero_point
-    rungs = [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
+    always_zero = symmetric or not any(grid.equal_steps for grid in own or [first])
+    rungs = _rungs(made, per_tensor, always_zero)
     others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize), made)
     for rule, cases in rungs:
         run(cases, partial(_compare, rule, quantize, convention, minus_zero, others))
     if dequantize is not None:
         run(codes_and_values(made), partial(_compare_reals, in_arrays(dequantize, arrays)))
+
+
+def _rungs(made: Made, per_tensor: bool, always_zero: bool) -> list[tuple[str, Any]]:
+    """The ladder's rules with their cases, without those that the quantizer has no parameters for."""
+    left_out = [channels] * per_tensor + [odd_zero_points] * always_zero
+    return [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
 
 
 def _grids(grids: Sequence[Grid] | Grid | None, dtypes: Sequence[DTypeLike], bits: int,

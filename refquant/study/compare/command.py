@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,10 +33,7 @@ def add(commands: Commands) -> None:
         "training and train it again with quantization; print the table, write records and figures.")
     add = parser.add_argument
     add_runs(parser, seeds=10, quick=2, out="comparison")
-    add("--task", metavar="T", help="what the network does: digits, reading them (default), or text, "
-        "predicting the next character with a small language model (folder comparison-text)")
-    add("--text", metavar="FILE", help="with --task text: a text of yours, UTF-8 (default: the one in the package)")
-    add("--generate", metavar="N", help="with --task text: print N characters that each model of seed 0 writes")
+    _add_text(add)
     add("--bits", nargs="+", metavar="B", help="widths of weights and activations, 2 to 16 (default 8 4 3 2, or none "
         "with --grids)")
     add("--grids", nargs="+", metavar="G", help="grids for both weights and activations: E4M3, E2M1, NF4 and so on")
@@ -56,6 +54,14 @@ def add(commands: Commands) -> None:
     add("--export", metavar="DIR", help="folder for the same networks as ONNX models, compared in ONNX Runtime; needs "
         "the extra `onnx`")
     parser.set_defaults(run=run)
+
+
+def _add_text(add: Callable[..., object]) -> None:
+    """The options of the language model."""
+    add("--task", metavar="T", help="what the network does: digits, reading them (default), or text, "
+        "predicting the next character with a small language model (folder comparison-text)")
+    add("--text", metavar="FILE", help="with --task text: a text of yours, UTF-8 (default: the one in the package)")
+    add("--generate", metavar="N", help="with --task text: print N characters that each model of seed 0 writes")
 
 
 def run(options: argparse.Namespace) -> int:

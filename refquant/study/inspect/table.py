@@ -77,7 +77,7 @@ def _costs(report: Report) -> list[str]:
 
 
 def _verdict(ships: Sequence[Shipped], before: int) -> list[str]:
-    """The fewest bits that nine tenths of the values bear."""
+    """The fewest bits at which nine tenths of the values lie in arrays above the floor."""
     good = [ship for ship in ships if ship.share_left <= 0.1]
     caution = "SQNR says what weights lose, not what the network loses: test it on your data."
     if not good:

@@ -72,7 +72,7 @@ def test_one_seed_tells_nothing_and_three_may(mean: float, said: str) -> None:
 
 @pytest.mark.parametrize(("words", "complaint"), [
     ("--task text --bits 4", "--bits"), ("--text alice.txt", "--task text"), ("--generate 5", "--task text"),
-    ("--task text --text missing.txt", "readable file"), ("--task text --generate 0", "--generate"),
+    ("--task text --text missing.txt", "readable"), ("--task text --generate 0", "--generate"),
     ("--task text --formats", "--formats")])
 def test_bad_options_leave_no_folder(words: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                      monkeypatch: pytest.MonkeyPatch) -> None:
