@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, dequantize, fake_quantize, quantize
 from ..arguments import Codes, Reals
-from ..methods import bias_correction
+from ..methods import bias_correction, gptq
 from .model import Net, layer_inputs
 from .ptq import quantize_net
 from .quantized import QuantizedLayer, QuantizedNet, linear
 
 
 class Rounding(Protocol):
-    """How a layer's weights become codes: nearest here, methods.adaround, or a partial of it."""
+    """How a layer's weights become codes: nearest and by_gptq here, methods.adaround, or a partial of it."""
 
     def __call__(self, w: Reals, params: AffineParams, x: Reals, x_hat: Reals, bias: Reals, *, relu: bool) -> Codes: ...
 
@@ -26,6 +26,12 @@ class Rounding(Protocol):
 def nearest(w: Reals, params: AffineParams, *_: Any, **__: Any) -> Codes:
     """quantize(w, params), whatever the inputs."""
     return quantize(w, params)
+
+
+def by_gptq(w: Reals, params: AffineParams, x: Reals, x_hat: Reals, *_: Any, **__: Any) -> Codes:
+    """gptq(w, x_hat.T @ x_hat, params): for the inputs that the quantized layers so far give; if all are 0, nearest."""
+    h = x_hat.T.astype(np.float64) @ x_hat
+    return gptq(w, h, params) if h.any() else quantize(w, params)
 
 
 def reconstruct(net: Net, batches: Iterable[ArrayLike], weights: Sequence[AffineParams],
