@@ -28,9 +28,9 @@ def nearest(w: Reals, params: AffineParams, *_: Any, **__: Any) -> Codes:
     return quantize(w, params)
 
 
-def by_gptq(w: Reals, params: AffineParams, x: Reals, x_hat: Reals, *_: Any, **__: Any) -> Codes:
-    """gptq(w, x_hat.T @ x_hat, params): for the inputs that the quantized layers so far give; if all are 0, nearest."""
-    h = x_hat.T.astype(np.float64) @ x_hat
+def by_gptq(w: Reals, params: AffineParams, *inputs: Any, **__: Any) -> Codes:
+    """gptq(w, x_hat.T @ x_hat, params), inputs being (x, x_hat, ...); the nearest codes where all of x_hat is 0."""
+    h = inputs[1].T.astype(np.float64) @ inputs[1]
     return gptq(w, h, params) if h.any() else quantize(w, params)
 
 
@@ -75,8 +75,7 @@ def reconstruct(net: Net, batches: Iterable[ArrayLike], weights: Sequence[Affine
         raise arguments.error(ValueError, "reconstruct", "`batches` must hold data",
                               f"{len(parts)} batches without rows", "pass a list of arrays, one row per sample")
     seen = [np.concatenate(of_layer) for of_layer in zip(*parts)]
-    layers: list[QuantizedLayer] = []
-    y = seen[0]
+    layers, y = list[QuantizedLayer](), seen[0]
     for i, (x, w, b, step, at) in enumerate(zip(seen, net.weights, net.biases, weights, inputs)):
         x_hat = fake_quantize(y, at)
         w_hat = dequantize(rounding(w, step, x, x_hat, b, relu=i + 1 < len(seen)), step)
