@@ -36,7 +36,8 @@ MARGINS = (
     "lies beyond the margin or reaches into it. Each sentence has one primary reading a task, named in advance: at "
     "4 bits, with the first rival that its text names. All others are details: their word has a direction only if q "
     f"is at most {FALSE_DISCOVERIES}, Benjamini and Hochberg's q of the two-sided p of no effect over all details "
-    "shown.")
+    "shown. Primary readings are not corrected for their number: where nothing differs, one in twenty has a direction "
+    "by chance.")
 WORDS = (
     "PTQ is quantization after training, QAT training with quantization. Min-max PTQ: ranges from the smallest to "
     "the largest value, one for all weights of a layer. Least MSE: ranges of least mean square error, those of "
