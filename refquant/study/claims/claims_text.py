@@ -83,7 +83,7 @@ LANGUAGE = (
         "outlier: the channel that collects the mean.",
         "With outliers, yes; the papers rotate the residual stream, whose mean is near 0.", (QUAROT,)),
     Sentence(
-        "cache-four-bits", "The key-value cache bears four bits.", "text", tuple(
+        "cache-four-bits", "The key-value cache tolerates four bits.", "text", tuple(
             _text(f"cache-four-bits.{bits}", f"KV{bits}, a range for each token and head: against float",
                   _at("cache", cache=bits), _at("float"), "quantization", rule=SAME) for bits in (4, 8, 3, 2)),
         "Keys and values are rounded as they enter the cache; everything else is float32.",

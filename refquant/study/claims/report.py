@@ -25,7 +25,7 @@ MEANINGS = {
     "small": "the interval excludes 0, but the mean is less than what is enough: better, or worse, by less than "
              "matters.",
     "null": "the interval includes 0 and lies within the margin: the same, for all that matters.",
-    "inconclusive": "none of the others: these data cannot tell; beside it stands the least effect that they could "
+    "inconclusive": "anything else: these data cannot tell; beside it stands the least effect that they could "
                     "have told, half the interval.",
     "refuted": "the interval excludes 0 the other way, and the mean is at least what is enough.",
 }
@@ -252,7 +252,7 @@ ADVICE = (
 def seeds(found: Report) -> str:
     """What was trained, on what, and how often."""
     s = found.settings
-    fewer = " and ".join(f"{n} for {name}" for name, n in SEEDS.items() if n < s["seeds"])
+    fewer = ", ".join(f"{name}: {n}" for name, n in SEEDS.items() if n < s["seeds"])
     return (
         f"{s['seeds']} seeds{f' ({fewer})' if fewer else ''}: each is another split of the digits into "
         f"{s['training_images']:,} images to train and {s['test_images']:,} to test, and another initialisation, "
