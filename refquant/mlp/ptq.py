@@ -98,8 +98,7 @@ def input_params(net: Net, batches: Iterable[ArrayLike], grid: Grid, observer: O
     arguments.batches("ptq_static", batches)
     states = [observer.empty] * len(net.weights)
     for batch in batches:
-        seen = layer_inputs(net, batch)[:-1]
-        states = [observer.merge(s, observer.observe(a)) for s, a in zip(states, seen)]
+        states = [observer.merge(s, observer.observe(a)) for s, a in zip(states, layer_inputs(net, batch))]
     return [fit(*observer.range(state), grid) for state in states]
 
 

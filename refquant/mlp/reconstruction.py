@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 from .. import arguments
 from ..affine import AffineParams, dequantize, fake_quantize, quantize
 from ..arguments import Codes, Reals
-from ..methods import bias_correction
+from ..methods import bias_correction, gptq
 from .model import Net, layer_inputs
 from .ptq import quantize_net
 from .quantized import QuantizedLayer, QuantizedNet, linear
 
 
 class Rounding(Protocol):
-    """How a layer's weights become codes: nearest here, methods.adaround, or a partial of it."""
+    """How a layer's weights become codes: nearest and by_gptq here, methods.adaround, or a partial of it."""
 
     def __call__(self, w: Reals, params: AffineParams, x: Reals, x_hat: Reals, bias: Reals, *, relu: bool) -> Codes: ...
 
@@ -26,6 +26,12 @@ class Rounding(Protocol):
 def nearest(w: Reals, params: AffineParams, *_: Any, **__: Any) -> Codes:
     """quantize(w, params), whatever the inputs."""
     return quantize(w, params)
+
+
+def by_gptq(w: Reals, params: AffineParams, *inputs: Any, **__: Any) -> Codes:
+    """gptq(w, x_hat.T @ x_hat, params), inputs being (x, x_hat, ...); the nearest codes where all of x_hat is 0."""
+    h = inputs[1].T.astype(np.float64) @ inputs[1]
+    return gptq(w, h, params) if h.any() else quantize(w, params)
 
 
 def reconstruct(net: Net, batches: Iterable[ArrayLike], weights: Sequence[AffineParams],
@@ -69,8 +75,7 @@ def reconstruct(net: Net, batches: Iterable[ArrayLike], weights: Sequence[Affine
         raise arguments.error(ValueError, "reconstruct", "`batches` must hold data",
                               f"{len(parts)} batches without rows", "pass a list of arrays, one row per sample")
     seen = [np.concatenate(of_layer) for of_layer in zip(*parts)]
-    layers: list[QuantizedLayer] = []
-    y = seen[0]
+    layers, y = list[QuantizedLayer](), seen[0]
     for i, (x, w, b, step, at) in enumerate(zip(seen, net.weights, net.biases, weights, inputs)):
         x_hat = fake_quantize(y, at)
         w_hat = dequantize(rounding(w, step, x, x_hat, b, relu=i + 1 < len(seen)), step)

@@ -34,6 +34,31 @@ def estimate(values: Sequence[float], overlap: float = 0.0) -> Estimate:
     return Estimate(mean, t_quantile(n - 1) * math.sqrt(variance * (1 / n + overlap)), n)
 
 
+def p_value(e: Estimate) -> float:
+    """The probability of a mean as far from 0, if the truth were 0: two-sided, from the interval.
+
+    >>> round(p_value(Estimate(2.093, 2.093, 20)), 4), p_value(Estimate(0.0, 0.0, 20)), p_value(Estimate(1.0, None, 1))
+    (0.05, 1.0, 1.0)
+    """
+    if not e.half_width:
+        return float(e.half_width is None or e.mean == 0)
+    return 1 - _within(abs(e.mean) / e.half_width * t_quantile(e.n - 1), e.n - 1)
+
+
+def q_values(p: Sequence[float]) -> list[float]:
+    """min over p_j >= p_i of p_j * m / rank_j: reject what is at most 0.05, and 5 % of what is rejected is false.
+
+    >>> q_values([0.01, 0.04, 0.03])
+    [0.03, 0.04, 0.04]
+
+    Source: Y. Benjamini and Y. Hochberg 1995, "Controlling the False Discovery Rate".
+    """
+    found, least = [1.0] * len(p), 1.0
+    for rank, i in sorted(enumerate(sorted(range(len(p)), key=p.__getitem__), 1), reverse=True):
+        found[i] = least = min(least, p[i] * len(p) / rank)
+    return found
+
+
 def t_quantile(df: int, coverage: float = 0.95) -> float:
     """t such that Student's t with df degrees of freedom lies in -t..t with the given probability.
 

@@ -45,18 +45,20 @@ WRONG_RULES: dict[str, tuple[Callable[..., Any], str]] = {
     "nothing": (lambda *_: None, "Not answered yet: your function returns None. The case: effect 2, interval [1, 3]"),
     "raises": (lambda *_: 1 / 0, "your function raised ZeroDivisionError"),
     "one seed raises": (lambda m, h, *a: ruled(m, h, *a) if h > -1 else "", "no interval (one seed), kind 'more', mar"),
-    "no word": (lambda *_: "yes", "'yes' is no verdict. Return confirmed, null, inconclusive or refuted"),
+    "no word": (lambda *_: "yes", "'yes' is no verdict. Return confirmed, small, null, inconclusive or refuted"),
     "sign": (lambda m, *_: "confirmed" if m > 0 else "refuted", "It leaves the sign open: inconclusive"),
     "absence": (significant, "effect 2, interval [-1, 5], kind 'more', margin 0.5: null? It leaves the sign open"),
     "one seed": (lambda m, h, *a: ruled(m, h or 0.0, *a), "One seed shows no spread, so nothing follows: incon"),
-    "significance first": (spoiled("more", lambda c: c.lo > 0 and c.hi <= c.margin, "confirmed"),
-                           "lies within the margin, its ends included: the difference is too small to matter: null"),
-    "no margin": (spoiled("more", lambda c: c.lo > 0 and c.hi > c.margin, "confirmed"),
-                  "effect is not larger than the margin: inconclusive"),
-    "no margin below": (spoiled("more", lambda c: c.hi < 0 and c.lo < -c.margin, "refuted"),
-                        "effect -0.5, interval [-0.625, -0.375], kind 'more', margin 0.5: refuted? The interval ex"),
+    "equivalence first": (spoiled("more", lambda c: c.lo > 0 and c.hi <= c.margin, "null"),
+                          "null? The interval excludes 0, and the effect is less than the margin: small"),
+    "no margin": (spoiled("more", lambda c: c.lo > 0 and c.mean < c.margin, "confirmed"),
+                  "the effect is less than the margin: small"),
+    "beyond the margin": (spoiled("more", lambda c: c.lo > 0 and c.mean == c.margin, "small"),
+                          "the effect is at least the margin: confirmed"),
+    "no margin below": (spoiled("more", lambda c: c.hi < 0 and c.mean > -c.margin, "refuted"),
+                        "refuted? The interval excludes 0, and the effect is less than the margin: small"),
     "open band": (spoiled("more", lambda c: c.margin in (-c.lo, c.hi), "inconclusive"),
-                  "lies within the margin, its ends included"),
+                  "It holds 0 and lies within the margin, its ends included: null"),
     "from 0": (spoiled("more", lambda c: c.lo == 0 and c.mean > c.margin, "confirmed"),
                "effect 2, interval [0, 4], kind 'more', margin 0.5: confirmed? It leaves the sign open: inconclusive"),
     "to 0": (spoiled("more", lambda c: c.hi == 0 and c.mean < -c.margin, "refuted"), "effect -2, interval [-4, 0]"),
@@ -85,12 +87,12 @@ def test_wrong_rule(name: str) -> None:
 def test_right_rule() -> None:
     def by_hand(mean: float, half: float | None, kind: str, margin: float) -> str:
         lo, hi = (-math.inf, math.inf) if half is None else (mean - half, mean + half)
-        if -margin <= lo and hi <= margin:
-            return "null" if kind == "more" else "confirmed"
+        within = -margin <= lo and hi <= margin
         if kind == "same":
-            return "refuted" if lo > margin or hi < -margin else "inconclusive"
-        return ("confirmed" if lo > 0 and mean > margin else "refuted" if hi < 0 and mean < -margin else
-                "inconclusive")
+            return "confirmed" if within else "refuted" if lo > margin or hi < -margin else "inconclusive"
+        if lo <= 0 <= hi:
+            return "null" if within else "inconclusive"
+        return "small" if abs(mean) < margin else "confirmed" if lo > 0 else "refuted"
 
     assert decided(ruled).startswith("Right: ") and decided(by_hand).startswith("Right: ")
     assert decided(lambda *a: np.str_(ruled(*a))).startswith("Right: ")

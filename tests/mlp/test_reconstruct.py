@@ -9,8 +9,8 @@ import pytest
 from helpers import refused
 
 import refquant as rq
-from refquant.methods import adaround
-from refquant.mlp.reconstruction import nearest, reconstruct
+from refquant.methods import adaround, gptq
+from refquant.mlp.reconstruction import by_gptq, nearest, reconstruct
 from refquant.study.compare import after_training as methods
 from refquant.study.compare import tasks
 from refquant.study.compare.network import logits
@@ -68,6 +68,26 @@ def test_correction_equals_the_means_of_each_layer(task: tasks.Task) -> None:
         wanted = np.mean(x @ task.net.weights[i] + task.net.biases[i], axis=0)
         step = np.ravel(inputs[i].scale * layer.weight.scale)
         assert (np.abs(y.mean(axis=0) - wanted) <= 0.5 * step + 1e-5 * np.abs(wanted).max()).all()
+
+
+def test_gptq_is_given_the_inputs_of_the_quantized_layers(task: tasks.Task) -> None:
+    static, weights, inputs = parts(task, 2)
+    qnet: Any = methods.ptq_gptq(task, *GRIDS[2])
+    y = np.concatenate(task.calibration)
+    for i, (layer, plain) in enumerate(zip(qnet.layers, static.layers, strict=True)):
+        x = rq.fake_quantize(y, inputs[i]).astype(np.float64)
+        assert (layer.codes == gptq(task.net.weights[i], x.T @ x, weights[i])).all() and layer.weight == plain.weight
+        assert (layer.bias == plain.bias).all() and layer.activation == plain.activation, "it moves weights alone"
+        error, nearest_error = (np.square(x @ (q.reals - task.net.weights[i])).sum() for q in (layer, plain))
+        assert error < 0.8 * nearest_error
+        y = np.maximum(rq.mlp.linear(layer, y), 0)
+
+
+def test_gptq_leaves_a_layer_of_dead_inputs_to_the_nearest_codes(task: tasks.Task) -> None:
+    static, weights, inputs = parts(task, 2)
+    dark = [np.zeros((4, 64), np.float32)]
+    layer = reconstruct(task.net, dark, weights, inputs, rounding=by_gptq).layers[0]
+    assert (layer.codes == static.layers[0].codes).all()
 
 
 @pytest.mark.slow

@@ -66,19 +66,19 @@ def test_bad_claims_are_one_line_and_status_2(words: list[str], said: str, capfd
 
 @pytest.mark.slow
 def test_claims_from_the_shell(tmp_path: Path) -> None:
-    words = ["claims", "--quick", "--seeds", "2", "--jobs", "2", "--only", "channel-better", "definitions"]
+    words = ["claims", "--quick", "--seeds", "2", "--jobs", "2", "--only", "channel-better", "formats"]
     end = run(*words, "--out", str(tmp_path))
     assert end.returncode == 0 and end.stderr == "refquant claims: claims: 0 of 4\n"
     assert "A scale for each channel is better than one for the tensor." in end.stdout
     assert end.stdout.endswith(f"\nWritten: 5 files in {tmp_path}{os.sep}\n")
     claims = json.loads((tmp_path / "claims.json").read_text())["claims"]
-    assert {c["records"] for c in claims} == {"records/definitions.json", "records/granularity.json"}
+    assert {c["records"] for c in claims} == {"records/formats.json", "records/granularity.json"}
     assert main(["claims", "--seeds", "2", "--out", str(tmp_path)]) == 2, "other settings, epochs"
 
 
 def test_claims_are_listed() -> None:
     listed = run("claims", "--list").stdout
-    assert re.search(r"^labels: W3A3", listed, re.M) and "qat-labels" in listed
+    assert re.search(r"^labels: W4A4", listed, re.M) and "qat-labels" in listed
 
 
 @pytest.mark.parametrize("words", [[], ["comparr"], ["--nothing"]])

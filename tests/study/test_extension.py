@@ -16,7 +16,6 @@ from refquant.clipping.statistics import mean_and_deviation
 from refquant.study import claims
 from refquant.study.claims import run as claims_run
 from refquant.study.claims.experiments import EXPERIMENTS
-from refquant.study.claims.figures import bars
 from refquant.study.claims.verdicts import Reading, Sentence
 from refquant.study.cli import main
 from refquant.study.compare import METHODS, Plan, output, run_seed
@@ -151,25 +150,25 @@ def test_a_figure_is_drawn_and_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def half_of_the_images(task: Any) -> list[dict[str, Any]]:
     """How many images there are."""
-    return [{"seed": task.seed, "method": "float", "seconds": 1.0 + task.seed / 10}]
+    return [{"seed": task.seed, "method": method, "accuracy": accuracy + task.seed / 10}
+            for method, accuracy in (("house", 0.6), ("float", 0.1))]
 
 
 def test_a_claim_is_measured_and_on_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     sentence = Sentence(
         "house-quick", "Our house is quick.", "house", (
-            Reading("house-quick.all", "everywhere: seconds of the float network", "seconds", {}, rule=claims.Rule(
-                "always")),),
-        "Measured at home.", "No.", (("our house", "https://example.org"),),
-        partial(bars, value="seconds", title="Seconds at home"), "Seconds")
+            Reading("house-quick.all", "everywhere: our house against float", {"method": "house"}, {"method": "float"},
+                    "accuracy"),),
+        "Measured at home.", "No.", (("our house", "https://example.org"),))
     monkeypatch.setitem(claims.CLAIMS, "Our house", (sentence,))
     monkeypatch.setitem(EXPERIMENTS, "house", half_of_the_images)
     assert "house: How many images there are.\n    house-quick" in listed(capsys, "claims", "--list")
     said = listed(capsys, "claims", "--only", "house-quick", "--seeds", "2", "--quick", "--jobs", "1", "--out",
                   str(tmp_path))
-    assert "confirmed     everywhere: seconds of the float network: held in 2 of 2 seeds" in said
+    assert "confirmed     everywhere: our house against float: +50.00 [+50.00, +50.00] points" in said
     page = (tmp_path / "claims.html").read_text(encoding="utf-8")
     assert "<h2>Our house</h2>" in page and '<section class="claim" id="house-quick">' in page
     assert [c["id"] for c in json.loads((tmp_path / "claims.json").read_text())["claims"]] == ["house-quick.all"]
     assert "Our house is quick." in (tmp_path / "claims.md").read_text(encoding="utf-8")
-    assert claims_run.published(tmp_path).answers[0].sentence is sentence
+    assert claims_run.published(tmp_path).answers[0].sentence == sentence

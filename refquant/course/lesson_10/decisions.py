@@ -37,24 +37,24 @@ def decided(yours: Callable[[float, float | None, str, float], Any]) -> str:
         if message:
             return f"{message} The case: {case}."
         if word not in WORDS:
-            return f"Not yet: {case}: {word!r} is no verdict. Return {', '.join(WORDS[:3])} or {WORDS[3]}."
+            return f"Not yet: {case}: {word!r} is no verdict. Return {', '.join(WORDS[:-1])} or {WORDS[-1]}."
         right = verdict(Estimate(mean, half, 20), Rule(kind, margin if kind == "more" else 0.0, margin))
         if word != right:
-            return f"Not yet: {case}: {word}? {_reason(mean, half, kind, margin, right)}: {right}."
+            return f"Not yet: {case}: {word}? {_reason(mean, half, kind, right)}: {right}."
     return f"Right: {len(CASES):,} cases, those on the boundaries too, are decided as the library decides them."
 
 
-def _reason(mean: float, half: float | None, kind: str, margin: float, right: str) -> str:
+def _reason(mean: float, half: float | None, kind: str, right: str) -> str:
     """Why the rule gives this verdict."""
     if half is None:
         return "One seed shows no spread, so nothing follows"
     lo, hi = mean - half, mean + half
-    if -margin <= lo and hi <= margin:
+    if kind == "same" and right == "confirmed":
         return "The interval lies within the margin, its ends included: the difference is too small to matter"
     if kind == "same":
         return ("The whole interval lies outside the margin" if right == "refuted" else
                 "Part of the interval lies outside the margin, or only touches it from there")
     if lo <= 0 <= hi:
-        return "It leaves the sign open"
-    larger = "not larger" if right == "inconclusive" else "larger"
-    return f"The interval excludes 0, and the effect is {larger} than the margin"
+        return ("It holds 0 and lies within the margin, its ends included" if right == "null" else
+                "It leaves the sign open")
+    return f"The interval excludes 0, and the effect is {'less than' if right == 'small' else 'at least'} the margin"

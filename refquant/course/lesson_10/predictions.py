@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from ...study.claims import Outcome, Reading, Sentence, measured, sentences
-from ...study.claims.report import effect, unit
+from ...study.claims.report import effect
+from ...study.claims.verdicts import METRICS
 from .figures import Prediction
 
-WORDS = ("confirmed", "null", "inconclusive", "refuted")
+WORDS = ("confirmed", "small", "null", "inconclusive", "refuted")
 #: For most sentences the one comparison that many people would accept as a test of it.
 GROUPS: dict[str, tuple[str, ...]] = {
     "after training": (
-        "ptq-smaller.4", "ptq-degrades.naive.8", "ptq-few-images.minmax.A3", "ptq-little-data.10.3", "ptq-fast.strong",
-        "ptq-efficient.operations"),
+        "ptq-degrades.min-max.4", "ptq-degrades.min-max.8", "gptq-better.2", "ptq-little-data.10.2",
+        "ptq-few-images.8.A4"),
     "in training": (
-        "qat-improves.ptq-static-adaround.4", "qat-improves.ptq-static-adaround.2", "qat-improves.qat-ste-mse.2",
-        "qat-data.one.2.qat", "qat-labels.1257.3", "qat-trained-model.ptq.2"),
+        "qat-improves.ptq-static-adaround.4", "qat-improves.ptq-static-adaround.2", "qat-steps.all.4", "qat-data.one.4",
+        "qat-labels.all.4", "qat-trained-model.2"),
     "static and dynamic": (
-        "dynamic-sqnr.min-max.8", "dynamic-accuracy.min-max.8", "dynamic-always.bright.8", "dynamic-always.hot.8"),
-    "the rest": ("activations-harder.2", "channel-better.2", "lsq-better.2", "adam-better.lsq.3"),
+        "dynamic-precise.min-max.8", "dynamic-accurate.MSE.8", "dynamic-varied.gain.4", "dynamic-always.hot.4"),
+    "the rest": ("activations-harder.MSE.4", "channel-better.channel.2", "lsq-better.4", "nf4-halves.weights"),
 }
 
 
@@ -32,7 +32,7 @@ def claims(group: str) -> str:
 
     >>> print("\\n".join(claims("the rest").splitlines()[:2]))
     "Activations are harder to quantize than weights."
-       activations-harder.2: 2 bits, min-max: weights alone minus activations alone; more than 0.5 points?
+       activations-harder.MSE.4: 4 bits, least MSE: weights alone against activations alone; at least 0.02 nats?
     """
     lines = list[str]()
     for sentence, reading in map(find, GROUPS[group]):
@@ -44,22 +44,22 @@ def claims(group: str) -> str:
 def question(reading: Reading) -> str:
     """What would confirm a claim, as a question."""
     _, enough, same = reading.rule
-    start, amount = ("the same within", same) if reading.rule.kind == "same" else ("more than", enough)
-    return f"{start} × {amount:g}?" if unit(reading) == "factor" else f"{start} {amount:g} {unit(reading)}?"
+    start, amount = ("the same within", same) if reading.rule.kind == "same" else ("at least", enough)
+    return f"{start} {amount:g} {METRICS[reading.value].unit}?"
 
 
 def score(guesses: Mapping[str, str]) -> str:
     """What was measured for each claim, beside the prediction: ✓ as predicted, ✗ contradicted, ? left open by the data.
 
-    >>> score({"adam-better.lsq.3": "maybe"})
-    "Not yet: 'maybe' is no verdict. Predict confirmed, null, inconclusive or refuted."
+    >>> score({"lsq-better.4": "maybe"})
+    "Not yet: 'maybe' is no verdict. Predict confirmed, small, null, inconclusive or refuted."
     """
     found = results()
     for id, guess in guesses.items():
         if id not in found:
             return f"Not yet: there is no claim {id!r}."
         if guess not in WORDS:
-            return f"Not yet: {guess!r} is no verdict. Predict confirmed, null, inconclusive or refuted."
+            return f"Not yet: {guess!r} is no verdict. Predict confirmed, small, null, inconclusive or refuted."
     return "\n".join(f"{mark(found[id]['verdict'], guess)} {found[id]['verdict']:13s} {effect_in_words(found[id]):31s} "
                      f"{find(id)[1].says}" for id, guess in guesses.items())
 
@@ -102,20 +102,19 @@ def rows(guesses: Mapping[str, str]) -> list[Prediction]:
     """The claims beside their predictions, ready to be drawn: effects in units of what is enough to matter."""
     found, drawn = results(), []
     for id, guess in guesses.items():
-        claim, reading = found[id], find(id)[1]
-        is_same, is_ratio = reading.rule.kind == "same", unit(reading) == "factor"
+        claim, (_, reading) = found[id], find(id)
+        is_same, unit = reading.rule.kind == "same", METRICS[reading.value].unit
         enough = reading.rule.same if is_same else reading.rule.enough
-        middle, lo, hi, band = (math.log(x) / math.log(enough) if is_ratio else x / enough
-                                for x in (claim["effect"], *claim["interval"], reading.rule.same))
-        says = reading.says + " (the same?)" * is_same + ("" if unit(reading) == "points" else f", {unit(reading)}")
+        middle, lo, hi, band = (x / enough for x in (claim["effect"], *claim["interval"], reading.rule.same))
+        says = reading.says + " (the same?)" * is_same + ("" if unit == "nats" else f", {unit}")
         drawn.append(Prediction(says, middle, (lo, hi), band, claim["verdict"],
                               f"{mark(claim['verdict'], guess)} {guess}"))
     return drawn
 
 
 def results() -> dict[str, dict[str, Any]]:
-    """What was measured, by the id of the claim; without the claim that no experiment can measure."""
-    return {claim["id"]: claim for claim in measured() if claim["effect"] is not None}
+    """What was measured, by the id of the claim."""
+    return {claim["id"]: claim for claim in measured()}
 
 
 def find(id: str) -> tuple[Sentence, Reading]:
@@ -126,4 +125,5 @@ def find(id: str) -> tuple[Sentence, Reading]:
 def effect_in_words(claim: Mapping[str, Any]) -> str:
     """A claim's effect and interval, in words."""
     ends = claim["interval"] and (claim["interval"][0], claim["interval"][1])
-    return effect(find(claim["id"])[1], Outcome(claim["effect"], ends, None, claim["n"], claim["verdict"]))
+    return effect(find(claim["id"])[1], Outcome(claim["effect"], ends, None, claim["n"], claim["p"], claim["q"],
+                                                claim["verdict"], claim["note"]))

@@ -144,6 +144,6 @@ def _mended(study: Study) -> str:
         return f"Not yet: H still has a fault: {left[0]}. {FAULTS[left[0]].look}"
     if "PTQ W2A2" not in study.second:
         return "Not yet: H: the claim names PTQ, at 2 bits; the rival must be some PTQ W2A2."
-    claim = results()["qat-improves.longer-ptq-static-adaround.2"]
+    claim = results()["qat-improves.ptq-static-adaround.2"]
     return (f"Right: one fault each, F is sound, and H compares like with like. Over {claim['n']} seeds and 90 "
             f"epochs refquant found {effect_in_words(claim)}: {claim['verdict']}.")

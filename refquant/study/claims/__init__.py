@@ -10,22 +10,25 @@ from .claims_ptq import PTQ
 from .claims_qat import QAT
 from .claims_ranges import RANGES
 from .claims_rest import REST
-from .verdicts import Outcome, Reading, Rule, Sentence, outcome, verdict
+from .claims_text import LANGUAGE, TEXT
+from .verdicts import MORE, SAME, Outcome, Reading, Rule, Sentence, outcome, verdict
 
-__all__ = ["CLAIMS", "Outcome", "Reading", "Rule", "Sentence", "measured", "outcome", "sentences", "verdict"]
+__all__ = ["CLAIMS", "MORE", "SAME", "TEXT", "Outcome", "Reading", "Rule", "Sentence", "measured", "outcome",
+           "sentences", "verdict"]
 
 #: Heading on the page -> the sentences below it.
 CLAIMS: dict[str, tuple[Sentence, ...]] = {
     "Quantization after training (PTQ)": PTQ,
     "Training with quantization (QAT)": QAT,
     "Static and dynamic ranges": RANGES,
-    "Weights and activations, scales, optimisers": REST,
+    "Sides, scales and formats": REST,
+    "Language models": LANGUAGE,
 }
 
 
 def sentences() -> tuple[Sentence, ...]:
-    """All of them, in the order of the page."""
-    return tuple(sentence for group in CLAIMS.values() for sentence in group)
+    """All of them, in the order of the page, each with its readings on digits, then those on text."""
+    return tuple(s._replace(readings=(*s.readings, *TEXT.get(s.id, ()))) for group in CLAIMS.values() for s in group)
 
 
 def measured() -> list[dict[str, Any]]:

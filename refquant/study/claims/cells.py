@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import NamedTuple
 
 from ..stats import Estimate
-from .report import Answer, effect, unit
-from .verdicts import Outcome, Reading
-
-UNITS = {"points": "percentage points", "dB": "dB", "factor": "ratio"}
+from .report import effect
+from .verdicts import METRICS, Outcome, Reading
 
 
-class Compared(NamedTuple):
-    """A reading taken apart: where it was tested ("W4A4"), of which comparison ("QAT minus naive PTQ")."""
-
-    where: str
-    what: str
-    reading: Reading
-    outcome: Outcome
-
-
-def by_comparison(answer: Answer, on_top: bool = False) -> list[list[Compared]]:
-    """The readings in groups that compare the same in several places; only those for the table on top, if asked."""
-    groups: dict[tuple[str, str], list[Compared]] = {}
-    for reading, outcome in answer.outcomes:
-        if reading.on_top or not on_top:
-            where, colon, what = reading.says.partition(": ")
-            found = Compared(where, what, reading, outcome) if colon else Compared("", where, reading, outcome)
-            groups.setdefault((found.what, unit(reading)), []).append(found)
-    return list(groups.values())
+def table(kind: str, caption: str, head: Sequence[str], bodies: Iterable[str]) -> str:
+    """A table with its caption and the names of its columns; roles are written out because narrow screens show tables
+    as blocks."""
+    cells = "".join(f'<th scope="col" role="columnheader"{" class=n" * (name == "n")}>{name}</th>' for name in head)
+    return (f'<table class="{kind}" role="table"><caption>{escape(caption)}</caption>\n<thead role="rowgroup">'
+            f'<tr role="row">{cells}</tr></thead>\n' + "\n".join(bodies) + "\n</table>")
 
 
-def head(names: Iterable[str]) -> str:
-    """The row of column names; roles are written out because narrow screens show tables as blocks."""
-    cells = "".join(f'<th scope="col" role="columnheader"{" class=n" * (name == "n")}>{name}</th>' for name in names)
-    return f'<thead role="rowgroup"><tr role="row">{cells}</tr></thead>'
+def body(rows: Iterable[Iterable[str]]) -> str:
+    """Rows of cells that belong together."""
+    inner = "\n".join(f'<tr role="row">{"".join(row)}</tr>' for row in rows)
+    return f'<tbody role="rowgroup">{inner}</tbody>'
 
 
 def cell(content: str, label: str = "", kind: str = "") -> str:
@@ -45,38 +30,39 @@ def cell(content: str, label: str = "", kind: str = "") -> str:
     return f'<td role="cell"{f" class={kind}" if kind else ""}{more}>{content}</td>'
 
 
-def comparison(c: Compared) -> str:
-    """What was compared, and in which unit."""
-    unit_of = UNITS.get(unit(c.reading)) if c.outcome.n else ""
-    unit_of = f"{unit_of}; confirmed if about the same" if unit_of and c.reading.rule.kind == "same" else unit_of
-    return escape(c.what) + (f' <span class="quiet">{unit_of}</span>' if unit_of else "")
+def verdict(word: str, note: str = "") -> str:
+    """The word, with its sign and colour, and its note."""
+    more = f' <span class="quiet">{escape(note)}</span>' if note else ""
+    return f'<span class="verdict {word}">{word}</span>{more}'
 
 
-def verdict(word: str) -> str:
-    """The word, with its sign and colour."""
-    return f'<span class="verdict {word}">{word}</span>'
+def figures(r: Reading, o: Outcome) -> str:
+    """The effect and its interval, with the unit."""
+    mean, bracket, rest = minus(effect(r, o)).partition(" [")
+    ends, _, unit = rest.partition("]")
+    interval = f" <span>[{ends}]</span>" if bracket else ""
+    return f'<span class="figures"><b>{mean}</b>{interval}{unit}</span>'
 
 
-def figures(c: Compared) -> str:
-    """The effect and its interval, without the unit."""
-    mean, bracket, ends = minus(effect(c.reading, c.outcome).removesuffix(unit(c.reading))).strip().partition(" [")
-    interval = f" <span>[{ends}</span>" if bracket else ""
-    return f'<span class="figures"><b>{mean}</b>{interval}</span>'
-
-
-def uncorrected(c: Compared) -> str:
+def uncorrected(r: Reading, o: Outcome) -> str:
     """The interval without the correction."""
-    words = effect(c.reading, c.outcome._replace(interval=c.outcome.uncorrected)) if c.outcome.uncorrected else ""
-    return minus("".join(words.partition("[")[1:]).removesuffix(unit(c.reading)).strip()) if "[" in words else ""
+    words = effect(r, o._replace(interval=o.uncorrected))
+    return whole(minus("".join(words.partition("[")[1:]).removesuffix(METRICS[r.value].unit).strip())) * ("[" in words)
 
 
-def plus_minus(e: Estimate | None) -> str:
+def plus_minus(e: Estimate | None, digits: int) -> str:
     """A mean and its interval's half-width."""
     if e is None:
         return ""
-    return minus(f"{round(e.mean, 2) + 0.0:+.2f}" + ("" if e.half_width is None else f" ± {e.half_width:.2f}"))
+    half = "" if e.half_width is None else f" ± {e.half_width:.{digits}f}"
+    return whole(minus(f"{round(e.mean, digits) + 0.0:+.{digits}f}{half}"))
 
 
 def minus(text: str) -> str:
     """Figures with the minus sign of print."""
     return text.replace("-", "−")
+
+
+def whole(text: str) -> str:
+    """Text that is not broken into lines."""
+    return text and f'<span class="whole">{text}</span>'

@@ -1,93 +1,76 @@
-"""What is said of sides, granularity, gradients and optimisers."""
+"""What is said of sides, granularity and formats."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from .claims_ptq import KRISHNAMOORTHI, QUANTIZED, TRAINED, WHITE_PAPER
-from .claims_qat import ESSER
+from .claims_ptq import KRISHNAMOORTHI
 from .claims_ranges import SMOOTH
-from .experiments.after_training import NAIVE
-from .experiments.during_training import IN_FLOAT, LSQ, STE_MSE
-from .experiments.static_dynamic import P99
-from .figures import effects, lines
-from .verdicts import Reading, Sentence
+from .experiments.after_training import MSE, NAIVE
+from .verdicts import DECIBELS, Reading, Rule, Sentence
 
-PACT = ("Choi et al. 2018, arXiv:1805.06085", "https://arxiv.org/abs/1805.06085")
+KUZMIN = ("Kuzmin et al. 2022, arXiv:2208.09225", "https://arxiv.org/abs/2208.09225")
+QLORA = ("Dettmers et al. 2023, arXiv:2305.14314", "https://arxiv.org/abs/2305.14314")
+MISHRA = ("Mishra et al. 2025, arXiv:2506.08027", "https://arxiv.org/abs/2506.08027")
 CHANNEL, BLOCK = "ptq-static-channel", "ptq-static-block-16"
+HALF = Rule("more", 3.01, 1)  # decibels: half the mean square error
+
+
+def _side(bits: int, method: str) -> Reading:
+    name = "least MSE" if method == MSE else "min-max"
+    weights, activations = ({"method": method, "bits": bits, "side": side} for side in ("weights", "activations"))
+    return Reading(f"activations-harder.{name.split()[-1]}.{bits}",
+                   f"{bits} bits, {name}: weights alone against activations alone", weights, activations,
+                   differ=("bits",))
+
+
+def _share(bits: int, method: str, than: str, says: str) -> Reading:
+    return Reading(f"channel-better.{method.split('-')[2]}.{bits}", f"W{bits}A8, min-max: {says}",
+                   {"method": method, "bits": bits}, {"method": than, "bits": bits}, differ=("weight ranges",))
+
+
+def _format(id: str, better: str, than: str, says: str, rule: Rule = DECIBELS) -> Reading:
+    return Reading(id, f"trained weights, {says}: {better} against {than}",
+                   {"method": "weights", "format": better}, {"method": "weights", "format": than}, "weight_sqnr_db",
+                   rule, ("format",))
+
 
 REST = (
     Sentence(
-        "activations-harder", "Activations are harder to quantize than weights.", "sides", tuple(
-            Reading(f"activations-harder.{bits}", f"{bits} bits, min-max: weights alone minus activations alone",
-                    "accuracy", {"method": NAIVE, "bits": bits, "side": "weights"},
-                    {"method": NAIVE, "bits": bits, "side": "activations"}, differ=("bits",)) for bits in (4, 3, 2)),
-        "Only one side was cut to few bits, the other kept 8. On this network it is the weights that suffer: their "
-        "largest sets the step of all, while activations, pixels and ReLUs, have no outliers.",
+        "activations-harder", "Activations are harder to quantize than weights.", "sides", (
+            *(_side(bits, MSE) for bits in (4, 3, 2)), *(_side(bits, NAIVE) for bits in (4, 2))),
+        "Only one side was cut to few bits, the other kept 8. By min-max, 2 bits of a tensor's weights are 3 codes set "
+        "by the largest, of activations 4 codes; that is what is seen, more than a fact about sides. Pixels and ReLUs "
+        "have no outliers here.",
         "No: in large language models outliers make activations the harder side. What is hard is the range, on "
-        "whichever side it is wide.", (SMOOTH,),
-        partial(lines, x="bits", series="side", methods=(NAIVE,), xlabel="bits of that side (the other: 8)",
-                title="Which side suffers"),
-        "Accuracy with weights, activations or both at few bits"),
+        "whichever side it is wide.", (SMOOTH,)),
     Sentence(
         "channel-better", "A scale for each channel is better than one for the tensor.", "granularity", (
-            *(Reading(f"channel-better.{bits}", f"W{bits}A8, min-max: per channel minus per tensor", "accuracy",
-                      {"method": CHANNEL, "bits": bits}, {"method": NAIVE, "bits": bits}, on_top=bits != 4,
-                      differ=("weight ranges",))
-              for bits in (4, 3, 2)),
-            *(Reading(f"channel-better.block.{bits}", f"W{bits}A8, min-max: in blocks of 16 minus per channel",
-                      "accuracy", {"method": BLOCK, "bits": bits}, {"method": CHANNEL, "bits": bits}, on_top=bits == 2,
-                      differ=("weight ranges",))
-              for bits in (4, 3, 2))),
+            *(_share(bits, CHANNEL, NAIVE, "per channel against per tensor") for bits in (4, 3, 2)),
+            _share(4, BLOCK, CHANNEL, "in blocks of 16 against per channel")),
         "The same rule sets the ranges; only how many weights share one differs. Smaller groups have smaller maxima, "
         "hence finer steps, and cost a scale each.",
         "Yes, and more: networks with channels of very different size (depthwise convolutions) work per channel only.",
-        (KRISHNAMOORTHI,),
-        partial(lines, x="bits", xlabel="bits of weights (activations: 8)", title="How many weights share a scale"),
-        "Accuracy per tensor, channel and block"),
+        (KRISHNAMOORTHI,)),
     Sentence(
-        "lsq-better", "Learned steps are better than straight-through estimation.", "qat", tuple(
-            Reading(f"lsq-better.{bits}", f"W{bits}A{bits}, from ranges of least MSE: learned steps minus "
-                    "straight-through", "accuracy", {"method": LSQ, "bits": bits}, {"method": STE_MSE, "bits": bits},
-                    differ=TRAINED) for bits in (4, 3, 2)),
-        "Both start from the same ranges. Straight-through training searches those of the weights anew at each step "
-        "and keeps those of the inputs; learned steps are parameters that descend too. The fewer the codes, the more "
-        "their places matter.",
-        "Qualitatively: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER),
-        partial(lines, x="bits", methods=("float", STE_MSE, LSQ), xlabel="bits of weights and activations",
-                title="Learned steps and straight-through, from the same ranges"),
-        "Accuracy of learned steps and straight-through"),
+        "fp8-better", "FP8 is better than INT8.", "formats", (
+            _format("fp8-better.weights", "E4M3", "INT8", "one scale a matrix"),
+            Reading("fp8-better.network", "8 bits, min-max PTQ: the network in E4M3 against INT8",
+                    {"method": NAIVE, "format": "E4M3"}, {"method": NAIVE, "format": "INT8"},
+                    differ=("bits", "format"))),
+        "E4M3 has three bits of mantissa at every size, INT8 has equal steps. Values as near to a bell curve as "
+        "trained weights use INT8 better; E4M3 wins where few values are many times larger than the rest.",
+        "It depends on outliers: INT8 was found better for most networks, FP8 for language models' activations.",
+        (KUZMIN,)),
     Sentence(
-        "adam-better", "Adam trains quantized networks better than SGD.", "optimizers", tuple(
-            Reading(f"adam-better.lsq.{bits}", f"W{bits}A{bits}, learned steps: Adam minus SGD", "accuracy",
-                    {"bits": bits, "optimizer": "Adam"}, {"bits": bits, "optimizer": "SGD"}, differ=("optimizer",))
-            for bits in (4, 3, 2)),
-        "Plain SGD begins with steps of 0.1, Adam with 0.003, both falling along a cosine; neither was tuned for a "
-        "width. The learned steps' gradients are scaled as published, which is made for SGD.",
-        "Unknown: it depends on tuning. LSQ was published with SGD and momentum.", (ESSER,),
-        partial(lines, x="bits", series="optimizer", xlabel="bits of weights and activations",
-                title="Adam and SGD, learned steps"),
-        "Accuracy of Adam and SGD"),
+        "nf4-halves", "NF4 halves the error of INT4.", "formats", (
+            _format("nf4-halves.weights", "NF4", "INT4", "blocks of 64", HALF),),
+        "Half the mean square error is 3 dB. NF4's values are the quantiles of a bell curve, each used equally often, "
+        "which is not where the error is least.",
+        "Its gain over INT4 for language models was reported in perplexity, not in error.", (QLORA,)),
     Sentence(
-        "qat-fits-grid", "QAT fits the weights to the grid: run in float, they are worse.", "qat", tuple(
-            Reading(f"qat-fits-grid.{bits}", f"W{bits}A{bits}: the float network trained as long minus QAT's weights "
-                    "run in float", "accuracy", {"method": "float-longer"}, {"method": IN_FLOAT, "bits": bits},
-                    differ=TRAINED)
-            for bits in (8, 4, 3, 2)),
-        "The weights that QAT moves are kept in float while it trains; here they were run without any rounding, beside "
-        "a float network trained as long. They serve the codes that they become, not themselves.",
-        "Unknown: papers on QAT report the quantized network.", (ESSER,),
-        partial(lines, x="bits", methods=("float-longer", LSQ, IN_FLOAT), xlabel="bits of weights and activations",
-                title="QAT's weights, quantized and in float"),
-        "Accuracy of QAT's weights in float"),
-    Sentence(
-        "only-lose", "Quantization can only lose accuracy.", "shifts", tuple(
-            Reading(f"only-lose.{bits}", f"A{bits}, a hot pixel in 2 % of the images: float minus static, percentile "
-                    "99", "accuracy", {"method": "float", "place": "a hot pixel in 2 %"},
-                    {"method": P99, "bits": bits, "place": "a hot pixel in 2 %"}, differ=QUANTIZED)
-            for bits in (8, 4)),
-        "A static range cuts off what lies outside it. Where that is a fault of the sensor, the quantized network "
-        "predicts such images better than the float one, although its logits are farther from the float ones.",
-        "Qualitatively: clipping outliers of activations is a method of its own.", (PACT,),
-        partial(effects, title="Float minus static, by percentile"), "Effects on images with a hot pixel"),
+        "rceil-better", "RCEIL is better than floor for the scales of MX formats.", "formats", (
+            _format("rceil-better.8", "MXFP8, RCEIL", "MXFP8, floor", "blocks of 32"),
+            _format("rceil-better.4", "MXFP4, RCEIL", "MXFP4, floor", "blocks of 32")),
+        "Floor lets the largest of a block saturate, RCEIL wastes part of the range. With 8 bits saturating costs "
+        "more; with 4 the two are about equal.",
+        "For 8 bits: it is the rule proposed for training in MXFP8.", (MISHRA,)),
 )

@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
     add = parser.add_argument
     add("--only", nargs="+", metavar="NAME", help="pick experiments, by their names or those of their claims")
     add("--list", action="store_true", help="say what each experiment does and which claims it tests, and end")
-    add_runs(parser, seeds=20, quick=3, out="claims")
+    add_runs(parser, seeds=20, quick=2, out="claims")
     parser.set_defaults(run=run)
 
 

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from itertools import pairwise
 
 from ..plots.svg import theme
 from . import CLAIMS, sentences
-from .cells import Compared, by_comparison, cell, comparison, figures, head, verdict
-from .report import INTERVALS, MARGINS, MEANINGS, WORDS, Answer, Report, made_with, seeds
-from .section import command, section
+from .advice import points
+from .cells import body, cell, figures, table, verdict
+from .figures import curves
+from .report import ADVICE, INTERVALS, MARGINS, MEANINGS, WORDS, Answer, Report, made_with, seeds, tables
+from .section import command, picture, section
 
 FULL = {"seeds": 20, "epochs": 60}
+#: Title of a table -> the experiment that is drawn below it, what makes its points, where they stand, and the caption.
+CURVES = {
+    "Where the lines cross": ("data-size", "images", "images", "Means over seeds, of networks from the same images."),
+    "What equal quality costs": ("cost", "effort", "seconds", "Means over seeds; seconds of the processor, the least "
+                                 "of all. Along a line the effort grows: iterations of AdaRound, epochs of QAT."),
+}
 
 
 def to_html(found: Report) -> str:
-    """The verdicts on top, then a section for each sentence."""
+    """What to do and the verdicts on top, then a section for each sentence."""
     answers = {answer.sentence.id: answer for answer in found.answers}
     groups = {heading: [answers[s.id] for s in group if s.id in answers] for heading, group in CLAIMS.items()}
     return "\n".join([
         "<!doctype html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<title>What people say of quantization, tested</title>", f"<style>{theme()}\n{_stylesheet()}</style>",
-        "</head>", "<body>", *_header(found), "<main>", '<section id="verdicts">', "<h2>The verdicts</h2>",
-        *_meanings(), *(_verdicts(heading, group) for heading, group in groups.items() if group), "</section>",
+        "</head>", "<body>", *_header(found), "<main>", *_answers(found),
+        '<section id="verdicts">', "<h2>The verdicts</h2>", *_meanings(), *(
+            _verdicts(heading, group) for heading, group in groups.items() if group), "</section>",
         *_how(found), *(line for heading, group in groups.items() if group for line in (
             f"<h2>{escape(heading)}</h2>", *(section(answer, found) for answer in group))),
         "</main>", "</body>", "</html>", ""])
@@ -77,37 +86,39 @@ def _meanings() -> Iterable[str]:
     yield "</dl>"
 
 
-def _verdicts(heading: str, answers: Sequence[Answer]) -> str:
-    """A group's table: a sentence, what was compared, and a box for each place where it was."""
-    return (f'<table class="verdicts" role="table"><caption>{escape(heading)}</caption>\n'
-            + head(("what people say", "what was compared", "verdict, effect [95 % interval]", "n")) + "\n"
-            + "\n".join(map(_rows, answers)) + "\n</table>")
+def _answers(found: Report) -> Iterable[str]:
+    """What to do, where lines cross, what equal quality costs, and what is so by definition: a table each."""
+    yield '<section id="answers">'
+    for title, (head, *rows) in tables(found).items():
+        yield f"<h2>{title}</h2>"
+        yield table("answers", title, head, [body(
+            [cell(escape(text), label) for text, label in zip(row, head, strict=True)] for row in rows)])
+        if title in CURVES:
+            experiment, x, at, caption = CURVES[title]
+            yield picture(curves(points(found.records[experiment], x, at), title, at, caption))
+    yield "</section>"
 
 
-def _rows(answer: Answer) -> str:
-    groups = by_comparison(answer, on_top=True)
-    sentence = (f'<th scope="rowgroup" role="rowheader" rowspan="{len(groups)}"><a href="#{answer.sentence.id}">'
-                f"{escape(answer.sentence.says)}</a></th>")
-    return '<tbody role="rowgroup">' + "\n".join(
-        f'<tr role="row">{"" if i else sentence}{cell(comparison(group[0]))}'
-        + cell(f'<ul class="outcomes">{"".join(map(_box, group))}</ul>')
-        + cell("–".join(map(str, sorted({c.outcome.n for c in group}))), "n =", "n") + "</tr>"
-        for i, group in enumerate(groups)) + "</tbody>"
-
-
-def _box(c: Compared) -> str:
-    where = f'<span class="where">{escape(c.where)}</span>' if c.where else ""
-    return f'<li class="{c.outcome.verdict}">{where}{verdict(c.outcome.verdict)}{figures(c)}</li>'
+def _verdicts(heading: str, answers: Iterable[Answer]) -> str:
+    """A group's table: a row for each sentence and task, with its primary reading."""
+    rows = [[f'<th scope="row" role="rowheader"><a href="#{t.sentence.id}">{escape(t.sentence.says)}</a></th>',
+             cell(r.task, "task"), cell(verdict(o.verdict, o.note)), cell(escape(r.says)), cell(figures(r, o)),
+             cell(str(o.n), "n =", "n")]
+            for t in answers for r, o in t.outcomes if t.sentence.primary(r)]
+    head = "what people say", "task", "verdict", "what was compared", "effect [95 % interval]", "n"
+    return table("verdicts", heading, head, (body([row]) for row in rows))
 
 
 def _how(found: Report) -> Iterable[str]:
     yield '<section id="how">'
     yield "<h2>How it was measured</h2>"
     yield f"<p>{escape(seeds(found))}</p>"
+    yield f"<p>{escape(ADVICE)}</p>"
     yield (f"<p>{escape(INTERVALS)} The uncorrected intervals, of the tables and pictures below, say what other seeds "
            f"on the same images would give. {escape(MARGINS)}</p>")
-    yield (f"<p>{escape(WORDS)} In the tables below, lower cross-entropy is better; training on moves the logits, so "
-           "that QAT's SQNR is no measure of harm; ± is half the corrected interval. Every number follows from the "
+    yield (f"<p>{escape(WORDS)} In the tables below, what is positive speaks for the first of the two, in "
+           "cross-entropy too; training on moves the logits, so that QAT's SQNR is no measure of harm; ± is half the "
+           "corrected interval. Every number follows from the "
            'files in <a href="records/"><code>records/</code></a>, which lie beside this page. '
            "Each section has the command that measures it again; a folder that holds the records already keeps them, "
            f"so name another with <code>--out</code>. Made with {escape(made_with(found))}</p>")

@@ -19,15 +19,18 @@ from ..compare.tasks import Plan, Task, prepare
 from ..jobs import run
 from ..options import meaning
 from . import sentences
-from .experiments import EXPERIMENTS, Observation
+from .experiments import EXPERIMENTS, SEEDS, Observation
 from .experiments.observe import MADE
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
+from .verdicts import outcome
 
 Settings = dict[str, Any]
 #: How long a seed of each experiment takes beside the others: for the time left. The rest take 1.
-WEIGHTS = {"conversion": 5, "calibration": 2, "cost": 20, "qat": 16, "data-size": 6, "representative": 4,
-           "schedule": 3, "labels": 2, "steps": 3, "optimizers": 2}
+WEIGHTS = {"qat": 15, "sizes": 7, "data-size": 23, "cost": 10, "calibration": 2, "representative": 5, "labels": 2,
+           "schedule": 4}
+#: Records of `refquant compare --task text`, if they were laid here.
+TEXT = "text"
 
 
 def settings(seeds: int, epochs: int = 60) -> Settings:
@@ -42,14 +45,14 @@ def measure(folder: Path, names: Sequence[str], asked: Settings, jobs: int) -> l
     """Run those of the experiments that have no records in the folder; the files written, each when it is complete."""
     kept = _kept(folder, asked)
     missing = [name for name in names if name not in kept]
-    tasks = [(name, seed) for name in missing for seed in range(asked["seeds"])]
+    tasks = [(name, seed) for name in missing for seed in range(_seeds(name, asked))]
     found: dict[str, dict[int, list[Observation]]] = {name: {} for name in missing}
     written: list[Path] = []
 
     def collect(i: int, records: list[Observation]) -> None:
         name, seed = tasks[i]
         found[name][seed] = records
-        if len(found[name]) == asked["seeds"]:
+        if len(found[name]) == _seeds(name, asked):
             written.append(_save(folder, name, asked, [r for s in sorted(found[name]) for r in found[name].pop(s)]))
 
     if tasks:
@@ -82,8 +85,36 @@ def versions() -> dict[str, str]:
 def _report(folder: Path, asked: Settings, version: str = "") -> Report:
     kept = _kept(folder, asked, version)
     made = [file["versions"] for file in kept.values()]
-    return report(sentences(), {name: file["records"] for name, file in kept.items()}, asked,
+    return report(sentences(), {**{name: file["records"] for name, file in kept.items()}, **_text(folder)}, asked,
                   {name: " and ".join(sorted({v[name] for v in made})) for name in versions()})
+
+
+def _seeds(name: str, asked: Settings) -> int:
+    return min(int(asked["seeds"]), SEEDS.get(name, 1_000))
+
+
+def _text(folder: Path) -> dict[str, list[Observation]]:
+    """The records of `refquant compare --task text`, where they lie in the folder."""
+    path = folder / "records" / f"{TEXT}.json"
+    if not path.exists():
+        return {}
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        _readable(TEXT, records)
+    except (ValueError, TypeError, AttributeError, LookupError, OSError, RecursionError) as cause:
+        raise _not_as_written(path, cause, "`refquant compare --task text` makes it: text.json") from cause
+    return {TEXT: records}
+
+
+def _readable(name: str, records: list[Observation]) -> None:
+    """Every reading of the experiment finds what it compares."""
+    for reading in (r for s in sentences() for r in s.readings if (r.of or s.experiment) == name):
+        outcome(reading, records, 0.0)
+
+
+def _not_as_written(path: Path, cause: Exception, hint: str) -> Exception:
+    return arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
+                           f"{str(path)!r} ({type(cause).__name__}: {cause})", hint)
 
 
 def _plan(epochs: int) -> Plan:
@@ -140,7 +171,7 @@ def _kept(folder: Path, asked: Settings, version: str = "") -> dict[str, Any]:
 
 
 #: Where a record was measured; what else it holds was measured there.
-PLACE = ("method", "bits", "images", "place", "side", "data", "taught_by", "of_usual", "qat_percent", "optimizer")
+PLACE = ("method", "bits", "images", "place", "side", "data", "taught_by", "effort", "qat_percent", "hidden", "format")
 
 
 def _whole(records: list[Observation], seeds: list[int]) -> None:
@@ -168,14 +199,12 @@ def _load(path: Path, name: str, asked: Settings, version: str) -> Any:
         seeds = sorted({r["seed"] for r in records})
         "".join(itemgetter(*versions())(found["versions"]))
         _whole(records, seeds)
-        to_json(report([s for s in sentences() if s.experiment == name], {name: records}, asked, {}))
+        _readable(name, records)
     except (ValueError, TypeError, AttributeError, ZeroDivisionError, LookupError, OSError, RecursionError) as cause:
-        raise arguments.error(ValueError, "refquant claims", "a records file must be as it was written",
-                              f"{str(path)!r} ({type(cause).__name__}: {cause})",
-                              "move it away, it will be measured again") from cause
+        raise _not_as_written(path, cause, "move it away, it will be measured again") from cause
     wanted = {"experiment": name, "version": version, **asked}
     differ = [key for key in {**wanted, **made} if wanted.get(key) != made.get(key)]
-    if differ or seeds != list(range(asked["seeds"])):
+    if differ or seeds != list(range(_seeds(name, asked))):
         key = differ[0] if differ else "seeds"
         raise arguments.error(ValueError, "refquant claims",
                               f"records are kept only with the same settings and version; "

@@ -10,7 +10,7 @@ from ...affine import AffineParams
 from ...clipping import ClippingRule, mse_optimal, percentile
 from ...grids import Grid
 from ...methods import adaround, cross_layer_equalization
-from ...mlp.reconstruction import Rounding, nearest, reconstruct
+from ...mlp.reconstruction import Rounding, by_gptq, nearest, reconstruct
 from ...observers import Observer, histogram_observer
 from ...ranges import Fit, affine_params, symmetric_params
 from .network import Network
@@ -87,21 +87,26 @@ def ptq_static_cle(task: Task, weights: Grid, activations: Grid) -> Network:
 
 def ptq_static_bias_correction(task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, static: as mse, then each layer's mean error on the calibration images goes into its bias."""
-    return _corrected(task, weights, activations, nearest)
+    return reconstructed(task, weights, activations, nearest)
 
 
 def ptq_static_adaround(task: Task, weights: Grid, activations: Grid) -> Network:
     """PTQ, static: as bias-correction, but each weight is rounded to serve its layer's output (AdaRound)."""
-    return _corrected(task, weights, activations, adaround)
+    return reconstructed(task, weights, activations, adaround)
 
 
-def _corrected(task: Task, weights: Grid, activations: Grid, rounding: Rounding) -> Network:
-    """On the ranges of mse, layer by layer, biases corrected."""
+def ptq_gptq(task: Task, weights: Grid, activations: Grid) -> Network:
+    """PTQ, static: as mse, but each weight makes good what rounding others did to its layer's output (GPTQ)."""
+    return reconstructed(task, weights, activations, by_gptq, correct=False)
+
+
+def reconstructed(task: Task, weights: Grid, activations: Grid, rounding: Rounding, correct: bool = True) -> Network:
+    """On the ranges of mse, layer by layer, biases corrected if asked."""
     static = ptq_static_mse(task, weights, activations)
     assert isinstance(static, mlp.QuantizedNet)
     inputs = [layer.activation for layer in static.layers if isinstance(layer.activation, AffineParams)]
     return reconstruct(task.net, task.calibration, [layer.weight for layer in static.layers], inputs,
-                       rounding=rounding, correct=True)
+                       rounding=rounding, correct=correct)
 
 
 def _static(task: Task, weights: Grid, activations: Grid, **ranges: Any) -> mlp.QuantizedNet:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ...clipping import CLIPPING_RULES
 from ...grids import Grid
 from ..options import meaning
-from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, look, rule_style
+from ..plots.style import BLACK, BLUE, GREEN, GREY, INDIGO, ORANGE, PINK, RED, SKY, WINE, look, rule_style
 from . import after_training as after
 from . import during_training as during
 from .network import Network
@@ -85,6 +85,8 @@ METHODS: dict[str, Method] = {
     "ptq-static-adaround": Method(after.ptq_static_adaround, ("strong",), look(
         INDIGO, "s", "static, least MSE, AdaRound"), LEAST._replace(biases="corrected", rounding="AdaRound"),
         stepped=True),
+    "ptq-gptq": Method(after.ptq_gptq, ("strong",), look(WINE, "X", "static, least MSE, GPTQ"),
+                       LEAST._replace(rounding="GPTQ")),
 }
 #: The methods of clipping rules that are not named after them; the first two stand in METHODS.
 NAMES = {"minmax": "ptq-static-minmax", "percentile": "ptq-static-percentile-99.9",

@@ -40,7 +40,7 @@ def made_by(recipe: Recipe, grids: tuple[Grid, Grid] | None, epochs: int, images
     """
     weights, activations = (repr(grid) for grid in grids) if grids else ("float32", "float32")
     steps = int(recipe.epochs * epochs) * -(-images // 64)
-    calibrated = "calibration" in recipe.seen or recipe.rounding == "AdaRound" or recipe.biases == "corrected"
+    calibrated = "calibration" in recipe.seen or recipe.rounding in ("AdaRound", "GPTQ") or recipe.biases == "corrected"
     return Made(weight_grid=weights, weight_rule=recipe.weights, weight_granularity=recipe.share,
                 activation_grid=activations, activation_rule=recipe.inputs, activation_range=recipe.seen,
                 rounding=recipe.rounding, biases=recipe.biases, scales=recipe.scales, training=recipe.training,

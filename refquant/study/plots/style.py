@@ -46,7 +46,8 @@ FIT_STYLES: dict[str, dict[str, Any]] = {
     "affine": look(BLUE, "s", "affine"),
 }
 VERDICTS: dict[str, dict[str, Any]] = {
-    "confirmed": {"color": BLUE, "marker": "o"}, "null": {"color": GREY, "marker": "s"},
+    "confirmed": {"color": BLUE, "marker": "o"}, "small": {"color": SKY, "marker": "o", "markerfacecolor": "white"},
+    "null": {"color": GREY, "marker": "s"},
     "inconclusive": {"color": GREY, "marker": "D", "markerfacecolor": "white"},
     "refuted": {"color": RED, "marker": "v"},
 }

@@ -9,11 +9,13 @@ import pytest
 from helpers import refused
 
 import refquant as rq
-from refquant.study.claims import outcome, run, sentences, verdict
-from refquant.study.claims.experiments import EXPERIMENTS
+from refquant.study.claims import TEXT, advice, outcome, run, sentences, verdict
+from refquant.study.claims.checks import CHECKS
+from refquant.study.claims.experiments import EXPERIMENTS, SEEDS
+from refquant.study.claims.experiments.after_training import GPTQ, LSQ, MSE, NAIVE, STRONG
 from refquant.study.claims.report import Report, effect, report, to_json, to_markdown, to_text
-from refquant.study.claims.verdicts import ALWAYS, MORE, NEVER, SAME, UNFAIR, Outcome, Reading, Rule, beside, effects
-from refquant.study.stats import Estimate, estimate, t_quantile
+from refquant.study.claims.verdicts import MORE, POINTS, SAME, Outcome, Reading, Rule, beside, effects, note
+from refquant.study.stats import Estimate, estimate, p_value, q_values, t_quantile
 
 OVERLAP = 540 / 1257
 SETTINGS = {"seeds": 3, "epochs": 60, "calibration": 256, "sizes": [64, 10], "training_images": 1257,
@@ -23,24 +25,39 @@ SETTINGS = {"seeds": 3, "epochs": 60, "calibration": 256, "sizes": [64, 10], "tr
 # ---------------------------------------------------------------------------------------------- the verdict
 
 @pytest.mark.parametrize(("mean", "half", "rule", "expected"), [
-    (0.6, 0.5, MORE, "confirmed"), (0.6, 0.7, MORE, "inconclusive"), (0.5, 0.1, MORE, "inconclusive"),
-    (-0.6, 0.5, MORE, "refuted"), (-0.6, 0.7, MORE, "inconclusive"), (0.0, 0.5, MORE, "null"),
-    (0.1, 0.4, MORE, "null"), (0.1, 0.41, MORE, "inconclusive"), (0.45, 0.04, MORE, "null"),
-    (9, None, MORE, "inconclusive"),
-    (-0.33, 0.05, Rule("more", 1, 0.3), "refuted"), (-0.29, 0.05, Rule("more", 1, 0.3), "inconclusive"),
-    (0.9, 0.05, Rule("more", 1, 0.3), "inconclusive"), (0.0, 0.5, SAME, "confirmed"),
-    (0.0, 0.6, SAME, "inconclusive"), (1.2, 0.6, SAME, "refuted"),
-    (-1.2, 0.6, SAME, "refuted"), (-1.0, 0.5, SAME, "inconclusive"),
-    (100.0, 0.0, ALWAYS, "confirmed"), (95.0, 3.0, ALWAYS, "refuted"), (0.0, 0.0, NEVER, "refuted"),
-    (100.0, None, NEVER, "confirmed"), (9.0, 0.1, UNFAIR, "unfair"), (9.0, None, UNFAIR, "unfair"),
+    (0.6, 0.5, POINTS, "confirmed"), (0.6, 0.6, POINTS, "inconclusive"), (0.5, 0.1, POINTS, "confirmed"),
+    (-0.6, 0.5, POINTS, "refuted"), (-0.5, 0.1, POINTS, "refuted"), (0.0, 0.5, POINTS, "null"),
+    (0.1, 0.4, POINTS, "null"), (0.1, 0.41, POINTS, "inconclusive"), (0.45, 0.04, POINTS, "small"),
+    (0.45, 0.4, POINTS, "small"), (-0.45, 0.4, POINTS, "small"), (9, None, POINTS, "inconclusive"),
+    (0.015, 0.01, MORE, "small"), (0.02, 0.01, MORE, "confirmed"), (0.015, 0.02, MORE, "inconclusive"),
+    (-0.02, 0.019, MORE, "refuted"), (0.0, 0.01, MORE, "null"), (0.0, 0.0, MORE, "null"),
+    (0.0, 0.01, SAME, "confirmed"), (0.005, 0.004, SAME, "confirmed"), (0.0, 0.011, SAME, "inconclusive"),
+    (0.03, 0.019, SAME, "refuted"), (-0.03, 0.019, SAME, "refuted"), (-0.02, 0.01, SAME, "inconclusive"),
+    (0.0, None, SAME, "inconclusive"),
 ])
 def test_the_decision_rule(mean: float, half: float | None, rule: Rule, expected: str) -> None:
     assert verdict(Estimate(mean, half, 20), rule) == expected
 
 
-@pytest.mark.parametrize("rule", [MORE, SAME, ALWAYS])
-def test_without_data_nothing_is_decided(rule: Rule) -> None:
-    assert verdict(Estimate(0.0, None, 0), rule) == "inconclusive"
+def test_a_detail_has_a_direction_only_with_its_q() -> None:
+    for mean, word in ((0.05, "confirmed"), (-0.05, "refuted"), (0.015, "small")):
+        e = Estimate(mean, 0.012, 20)
+        assert verdict(e, MORE, 0.05) == word and verdict(e, MORE, 0.0501) == "inconclusive"
+    assert verdict(Estimate(0.005, 0.004, 20), MORE, 0.06) == "null"
+    assert verdict(Estimate(0.05, 0.012, 20), SAME, 0.9) == "refuted", "sameness is no direction"
+
+
+@pytest.mark.parametrize(("word", "mean", "half", "rule", "expected"), [
+    ("confirmed", 0.05, 0.03, MORE, "beyond the margin"), ("confirmed", 0.05, 0.041, MORE, "reaches into the margin"),
+    ("refuted", -0.05, 0.045, MORE, "reaches into the margin"), ("small", 0.015, 0.004, MORE, "better"),
+    ("small", -0.015, 0.01, MORE, "worse; may be enough"), ("null", 0.0, 0.01, MORE, ""),
+    ("inconclusive", 0.01, 0.03, MORE, "could tell from 0.03 nats on"),
+    ("inconclusive", 0.05, 0.03, MORE, "direction, but q > 0.05"),
+    ("inconclusive", 0.02, 0.015, SAME, "reaches across ±0.01 nats"), ("inconclusive", 1, None, MORE, "one seed"),
+])
+def test_the_note_says_how_far_the_interval_reaches(word: str, mean: float, half: float | None, rule: Rule,
+                                                    expected: str) -> None:
+    assert note(word, Estimate(mean, half, 20), rule, "nats") == expected
 
 
 def test_the_correction_is_nadeau_and_bengios() -> None:
@@ -51,105 +68,148 @@ def test_the_correction_is_nadeau_and_bengios() -> None:
     assert twenty[0].half_width / twenty[1].half_width == pytest.approx(3.10, abs=0.005)  # type: ignore[operator]
 
 
+def test_p_and_q_values() -> None:
+    """Student's t of 3 degrees of freedom has P(|T| > 3.182) = 0.05; q by the definition, in another way."""
+    assert p_value(Estimate(3.182446, 3.182446, 4)) == pytest.approx(0.05, abs=1e-6)
+    assert p_value(Estimate(-1.0, 3.182446, 4)) == pytest.approx(0.391002, abs=1e-5)
+    assert p_value(Estimate(1.0, 0.0, 4)) == 0 and p_value(Estimate(0.0, 0.0, 4)) == p_value(Estimate(3, None, 1)) == 1
+    rng = np.random.default_rng(0)
+    p = rng.random(30) ** 3
+    wanted = [min(p[j] * 30 / np.sum(p <= p[j]) for j in range(30) if p[j] >= p[i]) for i in range(30)]
+    assert q_values(p.tolist()) == pytest.approx(wanted) and q_values([]) == []
+
+
 def rows(method: str, values: list[float], **where: Any) -> list[dict[str, Any]]:
-    return [{"seed": seed, "method": method, "accuracy": v, "cross_entropy": 1 - v, "logit_sqnr_db": None, "seconds": v,
-             **where} for seed, v in enumerate(values)]
+    return [{"seed": seed, "method": method, "accuracy": v, "cross_entropy": 1 - v, "logit_sqnr_db": None, **where}
+            for seed, v in enumerate(values)]
+
+
+A_AND_B = Reading("id", "a against b", {"method": "a"}, {"method": "b"}, "accuracy", POINTS)
 
 
 def test_effects_are_paired_and_signed() -> None:
     records = rows("a", [0.9, 0.8, 0.7]) + rows("b", [0.5, 0.5, 0.5])
-    a_minus_b = Reading("id", "a minus b", "accuracy", {"method": "a"}, {"method": "b"})
-    assert effects(a_minus_b, records) == pytest.approx([40, 30, 20])
-    assert effects(a_minus_b, records[::-1]) == pytest.approx([20, 30, 40])
-    assert effects(a_minus_b._replace(less=None), records) == pytest.approx([90, 80, 70])
-    ratio = a_minus_b._replace(value="seconds")
-    assert effects(ratio, records) == pytest.approx([math.log10(v / 0.5) for v in (0.9, 0.8, 0.7)])
-    found = outcome(ratio._replace(rule=Rule("more", 1.1, 1.1)), records, 0.0)
-    assert found.effect == pytest.approx((0.9 * 0.8 * 0.7) ** (1 / 3) / 0.5) and found.verdict == "confirmed"
-    assert found.interval[0] < found.effect < found.interval[1]  # type: ignore[index, operator]
-    assert effects(a_minus_b._replace(less={"method": "c"}), records) == [], "nothing to compare with"
+    assert effects(A_AND_B, records) == pytest.approx([40, 30, 20])
+    assert effects(A_AND_B, records[::-1]) == pytest.approx([20, 30, 40])
+    assert effects(A_AND_B._replace(value="cross_entropy"), records) == pytest.approx([0.4, 0.3, 0.2]), "less is better"
+    assert effects(A_AND_B, records[1:]) == pytest.approx([30, 20]), "seeds that both have"
+    with pytest.raises(ValueError, match="no record"):
+        effects(A_AND_B._replace(less={"method": "c"}), records)
     with pytest.raises(ValueError, match="several records"):
-        effects(a_minus_b._replace(more={}), records)
+        effects(A_AND_B._replace(more={}), records)
 
 
 def test_a_control_is_taken_off() -> None:
     records = [r for name, values in (("a", [0.9, 0.8]), ("b", [0.5, 0.6]), ("c", [0.7, 0.7]), ("d", [0.6, 0.7]))
                for r in rows(name, values)]
-    a, b, c, d = ({"method": name} for name in "abcd")
-    reading = Reading("id", "a minus b, beyond c minus d", "accuracy", a, b, control=(c, d))
+    reading = A_AND_B._replace(control=({"method": "c"}, {"method": "d"}))
     assert effects(reading, records) == pytest.approx([30, 20])
-    assert beside(reading, records, "cross_entropy", 0.0).mean == pytest.approx(-0.25)  # type: ignore[union-attr]
-    assert beside(reading, records, "logit_sqnr_db", 0.0) is None
+    assert beside(reading, records, "cross_entropy", 0.0).mean == pytest.approx(0.25)  # type: ignore[union-attr]
+    assert beside(reading, records, "logit_sqnr_db", 0.0) is beside(reading, records, "accuracy", 0.0) is None
     assert effects(reading, [r for r in records if r["method"] != "d" or r["seed"]]) == pytest.approx([20])
 
 
-def test_an_unfair_comparison_is_no_claim(small: Report) -> None:
-    reading = Reading("three", "an example", "accuracy", {"method": "a"}, {"method": "b"}, UNFAIR, False)
-    answer = small.answers[0]
-    shown = small._replace(answers=[answer._replace(outcomes=[*answer.outcomes, (
-        reading, outcome(reading, answer.records, OVERLAP))])])
-    assert shown.answers[0].outcomes[-1][1].effect == pytest.approx(35)
-    assert to_json(shown) == to_json(small) and to_markdown(shown) == to_markdown(small)
-
-
-def test_a_rule_without_exception_takes_every_record_of_a_seed() -> None:
-    records = rows("a", [1, 1], flag=3) + rows("b", [1, 1], flag=0) + rows("c", [1, 1])
-    always = Reading("id", "", "flag", {}, rule=ALWAYS)
-    assert effects(always, records) == [0.0, 0.0]
-    assert effects(always._replace(more={"method": "a"}), records) == [100.0, 100.0]
-    assert effects(always._replace(more={"method": "b"}, rule=NEVER), records) == [100.0, 100.0]
-    one_seed = outcome(always._replace(more={"method": "a", "seed": 0}), records, 0.0)
-    assert one_seed.verdict == "confirmed", "a rule needs no spread"
-
-
-# ---------------------------------------------------------------------------------------------- the sentences
-
-def test_sentences_have_what_the_page_needs() -> None:
-    ids = [s.id for s in sentences()] + [r.id for s in sentences() for r in s.readings]
-    assert len(set(ids)) == len(ids)
+def test_the_sentences_are_complete() -> None:
+    readings = [r.id for s in sentences() for r in s.readings]
+    assert len(readings) == len(set(readings)) and set(TEXT) <= {s.id for s in sentences()}
     for s in sentences():
-        assert s.experiment in EXPERIMENTS and s.readings and s.text and s.caveat and s.sources and s.alt
-        assert any(r.on_top for r in s.readings)
+        assert s.experiment in {*EXPERIMENTS, "text"} and s.readings and s.text and s.caveat and s.sources
         assert all(url.startswith("https://") for _, url in s.sources)
-    assert {s.experiment for s in sentences()} == set(EXPERIMENTS)
+        assert {r.of or s.experiment for r in s.readings} <= {*EXPERIMENTS, "text"}
+        for task in {r.task for r in s.readings}:
+            assert sum(s.primary(r) for r in s.readings if r.task == task) == 1
+    assert {s.experiment for s in sentences()} | {r.of for s in sentences() for r in s.readings} >= set(EXPERIMENTS)
+    assert set(SEEDS) <= set(EXPERIMENTS)
 
 
-def words(found: Outcome, **reading: Any) -> str:
-    return effect(Reading("id", "says", **{"value": "accuracy", "more": {}, **reading}), found)
+@pytest.mark.slow
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.run.__name__)
+def test_what_holds_by_definition_holds(check: Any) -> None:
+    holds, figures = check.run()
+    assert holds and len(figures) > 20
 
 
-def test_effects_in_words() -> None:
-    assert words(Outcome(-0.5, (-1.0, 0.0), None, 3, "")) == "-0.50 [-1.00, +0.00] points"
-    assert words(Outcome(0.25, None, None, 1, "")) == "+0.25 points"
-    assert words(Outcome(3.73, (3.7, 3.8), None, 3, ""), value="model_bytes") == "× 3.73 [3.7, 3.8]"
-    assert words(Outcome(95.0, None, None, 20, ""), value="x", rule=ALWAYS) == "held in 19 of 20 seeds"
-    assert words(Outcome(None, None, None, 0, "")) == "not measured"
-
+# ---------------------------------------------------------------------------------------------- the report
 
 @pytest.fixture
-def small() -> Report:
+def small(monkeypatch: pytest.MonkeyPatch) -> Report:
+    monkeypatch.setattr("refquant.study.claims.report.executed", lambda: [(CHECKS[0].says, True, "1 of 1")])
     sentence = sentences()[0]._replace(experiment="qat", readings=(
-        Reading("one", "a | b", "accuracy", {"method": "a"}, {"method": "b"}),
-        Reading("two", "hidden", "accuracy", {"method": "b"}, {"method": "a"}, on_top=False)))
-    records = {"qat": rows("a", [0.9, 0.8, 0.85]) + rows("b", [0.5, 0.5, 0.5])}
+        A_AND_B._replace(id="one", says="a | b"), A_AND_B._replace(id="two", says="hidden", more={"method": "c"}),
+        A_AND_B._replace(id="three", says="hidden, too", more={"method": "d"}),
+        Reading("text", "a on text", {"method": "a"}, {"method": "b"}, "bits_per_character", task="text", of="text")))
+    records = {"qat": [r for name, values in (("a", [0.9, 0.8, 0.85]), ("b", [0.5, 0.5, 0.5]), ("c", [0.9, 0.5, 0.6]),
+                                              ("d", [0.8, 0.79, 0.81])) for r in rows(name, values)],
+               "text": [{"seed": seed, "method": method, "weight_bits": 4, "activation_bits": 4,
+                         "bits_per_character": 2 + 0.1 * (method == "b") + 0.01 * seed}
+                        for method in ("a", "b", "float") for seed in range(3)]}
     return report((sentence, sentence._replace(experiment="steps")), records, SETTINGS, {"refquant": "0"})
 
 
-def test_json_holds_each_claim(small: Report) -> None:
-    claims = json.loads(to_json(small))["claims"]
-    assert [c["id"] for c in claims] == ["one", "two"], "sentences without records are left out"
-    first = claims[0]
+def test_json_holds_each_claim_in_each_task(small: Report) -> None:
+    claims = {c["id"]: c for c in json.loads(to_json(small))["claims"]}
+    assert list(claims) == ["one", "two", "three", "text"], "sentences without records are left out"
+    first = claims["one"]
     assert first["effect"] == pytest.approx(35) and first["n"] == 3 and first["verdict"] == "confirmed"
     assert first["interval"][0] < first["interval_uncorrected"][0] < 35 < first["interval"][1]
     assert first["records"] == "records/qat.json" and first["metric"] == "accuracy" and first["unit"] == "points"
-    assert first["beside"]["cross_entropy"]["effect"] == pytest.approx(-0.35)
+    assert first["beside"]["cross_entropy"]["effect"] == pytest.approx(0.35)
     assert first["beside"]["logit_sqnr_db"] is None
+    assert [(c["task"], c["primary"]) for c in claims.values()] == [
+        ("digits", True), ("digits", False), ("digits", False), ("text", True)]
+    assert first["q"] is None and [claims[id]["q"] for id in ("two", "three")] == pytest.approx(
+        q_values([claims["two"]["p"], claims["three"]["p"]]))
+    assert claims["text"]["effect"] == pytest.approx(0.1) and claims["text"]["unit"] == "bits"
+    assert claims["text"]["records"] == "records/text.json" and claims["text"]["verdict"] == "confirmed"
 
 
-def test_tables_show_what_belongs_on_top(small: Report) -> None:
+def test_the_overlap_is_the_tasks_own(small: Report) -> None:
+    assert small.overlap("digits") == 540 / 1257 and small.overlap("text") == 1 / 9
+
+
+def test_tables_show_primary_readings(small: Report) -> None:
     for text in (to_markdown(small), to_text(small)):
         assert small.answers[0].sentence.says in text and "confirmed" in text and "hidden" not in text
-    assert "3 seeds" in to_markdown(small) and "refquant 0" in to_markdown(small)
+        assert "a on text" in text and CHECKS[0].says in text
+    assert "3 seeds" in to_markdown(small) and "refquant 0" in to_markdown(small) and "a \\| b" in to_markdown(small)
+
+
+def test_effects_in_words() -> None:
+    points = Outcome(-0.5, (-1.0, -0.0), None, 3, 0.0, None, "", "")
+    assert effect(A_AND_B, points) == "-0.50 [-1.00, -0.00] points"
+    assert effect(A_AND_B._replace(value="cross_entropy"), points._replace(interval=None)) == "-0.500 nats"
+
+
+def by_images(losses: dict[str, dict[int, float]], spread: float = 0.0) -> list[dict[str, Any]]:
+    return [{"seed": seed, "method": method, "bits": 4, "images": n, "cross_entropy": loss + spread * (-1) ** seed * (
+        method == LSQ)} for method, curve in losses.items() for n, loss in curve.items() for seed in range(4)] + [
+        {"seed": seed, "method": "float", "bits": 32, "cross_entropy": 0.1} for seed in range(4)]
+
+
+def test_advice_is_the_cheapest_that_is_near_the_best() -> None:
+    records = by_images({NAIVE: {10: 0.5}, MSE: {10: 0.33}, GPTQ: {10: 0.319}, STRONG: {10: 0.31}, LSQ: {10: 0.3}}, 0.1)
+    cell, = advice.advice("digits", records, OVERLAP)
+    assert (cell.method, cell.width, cell.images) == (GPTQ, "W4A4", 10) and cell.loss.mean == pytest.approx(0.219)
+    assert cell.cheaper and (cell.cheaper.over, cell.cheaper.verdict) == (MSE, "small")
+    assert cell.dearer and (cell.dearer.over, cell.dearer.verdict) == (LSQ, "inconclusive")
+    assert cell.cheaper.effect.mean == pytest.approx(0.011) and cell.dearer.effect.mean == pytest.approx(-0.019)
+
+
+def test_lines_cross_between_two_measured_numbers() -> None:
+    records = by_images({GPTQ: {10: 0.2, 100: 0.2, 1000: 0.2}, LSQ: {10: 0.4, 100: 0.3, 1000: 0.1},
+                         STRONG: {10: 0.1, 100: 0.1, 1000: 0.05}})
+    first, second = advice.crossings("digits", records)
+    assert (first.first, first.second, first.between, first.leads) == (GPTQ, LSQ, (100, 1000), LSQ)
+    assert first.at == pytest.approx(math.sqrt(100 * 1000)), "half way, in the logarithm"
+    assert (second.at, second.between, second.leads) == (None, None, STRONG)
+
+
+def test_cost_is_that_of_equal_quality() -> None:
+    records = [{"seed": seed, "method": method, "effort": effort, "bits": 4, "seconds": seconds + 0.1 * seed,
+                "cross_entropy": entropy} for method, effort, seconds, entropy in (
+        (GPTQ, "1", 0.1, 0.2), (STRONG, "30", 0.2, 0.119), (STRONG, "100", 0.5, 0.1), (LSQ, "1", 0.9, 0.11))
+        for seed in range(2)]
+    assert advice.costs(records) == {4: {STRONG: advice.Point("30", 0.2, 0.119), LSQ: advice.Point("1", 0.9, 0.11)}}
 
 
 # ---------------------------------------------------------------------------------------------- running
@@ -160,8 +220,8 @@ ONE = run.settings(seeds=2, epochs=2)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("claims")
-    written = run.measure(path, ["definitions", "granularity"], ONE, jobs=1)
-    assert [p.name for p in written] == ["definitions.json", "granularity.json"]
+    written = run.measure(path, ["formats", "granularity"], ONE, jobs=1)
+    assert [p.name for p in written] == ["formats.json", "granularity.json"]
     return path
 
 
@@ -171,16 +231,16 @@ def test_every_verdict_follows_from_its_records(folder: Path) -> None:
     assert sorted(p.name for p in pages) == ["claims.html", "claims.json", "claims.md"]
     claims = json.loads((folder / "claims.json").read_text())["claims"]
     readings = {r.id: r for s in sentences() for r in s.readings}
-    assert {c["records"] for c in claims} == {"records/definitions.json", "records/granularity.json"}
+    assert {c["records"] for c in claims} == {"records/formats.json", "records/granularity.json"}
     for claim in claims:
-        records = json.loads((folder / claim["records"]).read_text())["records"]
-        found = outcome(readings[claim["id"]], records, OVERLAP)
+        records = run.unpacked(json.loads((folder / claim["records"]).read_text()))
+        found = outcome(readings[claim["id"]], records, OVERLAP, claim["q"])
         assert (found.effect, found.verdict, found.n) == (pytest.approx(claim["effect"]), claim["verdict"], claim["n"])
 
 
 def test_a_rerun_keeps_what_is_finished(folder: Path) -> None:
     before = {p: p.read_bytes() for p in (folder / "records").iterdir()}
-    assert run.measure(folder, ["definitions", "granularity"], ONE, jobs=1) == []
+    assert run.measure(folder, ["formats", "granularity"], ONE, jobs=1) == []
     assert {p: p.read_bytes() for p in (folder / "records").iterdir()} == before
 
 
@@ -189,7 +249,6 @@ def test_a_file_says_once_how_networks_were_made(folder: Path) -> None:
     assert len(found["networks"]) == 9 < len(found["records"]), "three methods at three widths, whatever the seed"
     assert all(set(found["networks"][r["network"]].items()) <= set(whole.items())
                for r, whole in zip(found["records"], run.unpacked(found), strict=True))
-    assert json.loads((folder / "records" / "definitions.json").read_text())["networks"] == []
 
 
 @pytest.mark.slow
@@ -202,10 +261,10 @@ def test_other_settings_and_versions_are_refused(folder: Path, monkeypatch: pyte
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     for other, key in ((run.settings(3, 2), "seeds 2"), (run.settings(2, 3), "epochs 2")):
         with refused(ValueError, "refquant claims", "same settings", key, "--out"):
-            run.measure(folder, ["sides"], other, jobs=1)
+            run.measure(folder, ["dynamic"], other, jobs=1)
     monkeypatch.setattr(run, "__version__", "9.9")
     with refused(ValueError, f"version {rq.__version__}", "9.9"):
-        run.measure(folder, ["definitions"], ONE, jobs=1)
+        run.measure(folder, ["formats"], ONE, jobs=1)
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
@@ -213,7 +272,7 @@ def test_records_that_lack_what_a_claim_reads_are_refused(folder: Path, tmp_path
     made = (folder / "records" / "granularity.json").read_text()
     (tmp_path / "records").mkdir()
     first = re.search('.*"seed": 1.*\n', made).group()  # type: ignore[union-attr]
-    for broken in (made.replace('"accuracy"', '"accurate"'), made.replace('"NumPy"', '"numpy"'),
+    for broken in (made.replace('"cross_entropy"', '"entropy"'), made.replace('"NumPy"', '"numpy"'),
                    re.sub('"NumPy": "[^"]*"', '"NumPy": 3', made), made.replace('"network": 0', '"network": 9'),
                    made.replace(first, ""),
                    made.replace(first, 2 * first),
@@ -231,17 +290,20 @@ def test_damaged_records_are_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "sides.json").write_bytes(content.encode("latin-1"))
     with refused(ValueError, "as it was written", "sides.json", "move it away"):
-        run.measure(tmp_path, ["definitions"], ONE, jobs=1)
+        run.measure(tmp_path, ["granularity"], ONE, jobs=1)
+    (tmp_path / "records" / "sides.json").rename(tmp_path / "records" / "text.json")
+    with refused(ValueError, "as it was written", "text.json", "compare --task text"):
+        run.publish(tmp_path, ONE)
 
 
 def test_a_folder_in_a_files_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "records" / "sides.json").mkdir(parents=True)
     with refused(ValueError, "as it was written", "no regular file"):
-        run.measure(tmp_path, ["definitions"], ONE, jobs=1)
+        run.measure(tmp_path, ["granularity"], ONE, jobs=1)
     (tmp_path / "file").mkdir()
     (tmp_path / "file" / "records").write_text("")
     with refused(ValueError, "must be a folder"):
-        run.measure(tmp_path / "file", ["definitions"], ONE, jobs=1)
+        run.measure(tmp_path / "file", ["granularity"], ONE, jobs=1)
 
 
 def test_missing_seeds_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -250,7 +312,7 @@ def test_missing_seeds_are_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "granularity.json").write_text(json.dumps(made))
     with refused(ValueError, "granularity.json", "seeds [0]"):
-        run.measure(tmp_path, ["definitions"], ONE, jobs=1)
+        run.measure(tmp_path, ["granularity"], ONE, jobs=1)
 
 
 @pytest.mark.slow
@@ -260,5 +322,5 @@ def test_a_failing_experiment_loses_no_finished_one(tmp_path: Path, monkeypatch:
 
     monkeypatch.setitem(EXPERIMENTS, "granularity", broken)
     with pytest.raises(RuntimeError, match="no"):
-        run.measure(tmp_path, ["definitions", "granularity"], ONE, jobs=1)
-    assert [p.name for p in (tmp_path / "records").iterdir()] == ["definitions.json"]
+        run.measure(tmp_path, ["formats", "granularity"], ONE, jobs=1)
+    assert [p.name for p in (tmp_path / "records").iterdir()] == ["formats.json"]

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from html.parser import HTMLParser
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,12 @@ import numpy as np
 import pytest
 
 from refquant.study.claims import sentences
-from refquant.study.claims.experiments.after_training import MSE, NAIVE, STRONG
-from refquant.study.claims.experiments.during_training import IN_FLOAT, LSQ, MOVING, STE, STE_MSE
-from refquant.study.claims.experiments.static_dynamic import BEST, CLE, P99, PER_BATCH, PER_IMAGE
-from refquant.study.claims.experiments.static_dynamic import MSE as MSE_TENSOR
+from refquant.study.claims.advice import COLUMNS
+from refquant.study.claims.checks import CHECKS
+from refquant.study.claims.experiments import EXPERIMENTS
+from refquant.study.claims.figures import Picture, effects
 from refquant.study.claims.page import to_html
-from refquant.study.claims.picture import Picture
 from refquant.study.claims.report import Report, effect, report
-from refquant.study.claims.styles import STYLES, VARIANTS
 from refquant.study.claims.verdicts import METRICS, Reading
 from refquant.study.compare.methods import all_methods
 from refquant.study.plots.style import VERDICTS
@@ -30,58 +27,38 @@ pytestmark = pytest.mark.slow
 SETTINGS = {"seeds": 3, "epochs": 12, "calibration": 256, "sizes": [64, 32, 32, 10], "training_images": 1257,
             "test_images": 540}
 VERSIONS = {"refquant": "0", "NumPy": "2"}
+NAMES = (*EXPERIMENTS, "text")
 
 
 # ------------------------------------------------------------------------------------------------ made-up records
 
-def places(*methods: str, **where: Iterable[Any]) -> list[dict[str, Any]]:
-    """One for each combination."""
-    return [{"method": method, **dict(zip(where, values, strict=True))}
-            for method in methods for values in product(*where.values())]
-
-
-FLOAT = places("float", bits=[32])
-SHIFTS = ["1 times as bright", "2 times as bright", "4 times as bright", "0.25 times as bright",
-          "images of different gain", "a hot pixel in 2 %", "channels 100 times larger"]
-PLACES = {
-    "conversion": FLOAT + places(NAIVE, MSE, STRONG, bits=range(8, 1, -1)),
-    "calibration": places(NAIVE, MSE, images=[1, 2, 4, 8, 128, 1257, 0], bits=[8, 4, 3]),
-    "cost": places("float", NAIVE, MSE, CLE, "ptq-static-bias-correction", STRONG, STE, STE_MSE, LSQ),
-    "inference": places("float", NAIVE, PER_BATCH, PER_IMAGE),
-    "qat": FLOAT + places("float-longer", bits=[32]) + places(
-        NAIVE, STE, MSE, STE_MSE, LSQ, STRONG, MOVING, f"longer-{NAIVE}", f"longer-{MSE}", f"longer-{STRONG}", IN_FLOAT,
-        bits=[8, 4, 3, 2]),
-    "data-size": places(NAIVE, STRONG, LSQ, images=[10, 30, 100, 300, 1257], bits=[3, 2]),
-    "representative": places(NAIVE, STRONG, LSQ, "float-longer", data=["all", "one digit missing", "half as bright"],
-                             bits=[4, 2]),
-    "labels": places(LSQ, images=[100, 1257], bits=[3, 2], taught_by=["labels", "teacher"]),
-    "steps": places(STRONG, steps=[0], of_usual=["none"], bits=[3, 2]) + [
-        place for steps, of_usual in zip((20, 60, 200, 600, 2000), ("1/30", "1/10", "1/3", "1", "10/3"), strict=True)
-        for place in places(LSQ, steps=[steps], of_usual=[of_usual], bits=[3, 2])],
-    "schedule": places(STRONG, qat_percent=[0], bits=[3, 2]) + places(LSQ, qat_percent=[10, 33, 67, 100], bits=[3, 2]),
-    "optimizers": places(LSQ, optimizer=["Adam", "SGD"], bits=[4, 3, 2]),
-    "definitions": places(NAIVE, PER_BATCH, PER_IMAGE),
-    "dynamic": places(NAIVE, MSE_TENSOR, PER_BATCH, PER_IMAGE, bits=[8, 4, 3, 2]),
-    "shifts": places("float", place=SHIFTS, bits=[32]) + places(
-        NAIVE, MSE_TENSOR, P99, CLE, PER_IMAGE, BEST, place=SHIFTS, bits=[8, 4]),
-    "sides": places(NAIVE, MSE, bits=[4, 3, 2], side=["weights", "activations", "both"]),
-    "granularity": places(NAIVE, "ptq-static-channel", "ptq-static-block-16", bits=[4, 3, 2]),
-}
-FLAGS = ("network_unchanged", "loss_gradients", "labels", "one_range", "static_on_the_image_is_dynamic")
+def places(experiment: str) -> list[dict[str, Any]]:
+    """All that readings of an experiment look for, and what its table and picture need."""
+    sides = [side for s in sentences() for r in s.readings if (r.of or s.experiment) == experiment for side in r.sides]
+    if experiment == "data-size":
+        sides += [{"method": m, "bits": bits, "images": n} for m in COLUMNS["digits"].methods for bits in (8, 4, 3, 2)
+                  for n in (10, 100, 1257)]
+        sides.append({"method": "float", "bits": 32})
+    if experiment == "cost":
+        sides += [{"method": m, "bits": bits, "effort": n} for m in COLUMNS["digits"].methods for bits in (4, 2)
+                  for n in ("1/30", "1")]
+    if experiment == "text":
+        sides += [{"method": m, "weight_bits": 4, "activation_bits": 4, "cache_bits": 32, "outliers": 1}
+                  for m in COLUMNS["text"].methods]
+    return [dict(place) for place in dict.fromkeys(tuple(sorted(side.items())) for side in sides)]
 
 
 def made_up(experiment: str, seeds: int = 3) -> list[dict[str, Any]]:
     """Records of the experiment's form, their values drawn."""
     rng = np.random.default_rng(len(experiment))
-    ratios = [name for name, metric in METRICS.items() if metric.is_ratio]
-    return [{"seed": seed, **place, "accuracy": rng.uniform(0.1, 0.98), "cross_entropy": rng.uniform(0.1, 2),
-             "logit_sqnr_db": None if place["method"] == "float" else rng.uniform(0, 40),
-             "nearer_to_training_pass_db": rng.uniform(5, 20), "changed_by_batch_mates": rng.uniform(0, 0.1),
-             "ranges": int(rng.integers(1, 540)), **{name: rng.uniform(1, 100) for name in ratios},
-             **{name: int(rng.integers(2)) for name in FLAGS}} for seed in range(seeds) for place in PLACES[experiment]]
+    value = "bits_per_character" if experiment == "text" else "cross_entropy"
+    return [{"seed": seed, **place, value: rng.uniform(0.1, 2), "seconds": rng.uniform(0.1, 9),
+             **({} if experiment == "text" else {"accuracy": rng.uniform(0.1, 1), "logit_sqnr_db": rng.uniform(0, 40),
+                                                 "weight_sqnr_db": rng.uniform(10, 40)})}
+            for seed in range(seeds) for place in places(experiment)]
 
 
-def found(experiments: Iterable[str] = PLACES, **settings: Any) -> Report:
+def found(experiments: Iterable[str] = NAMES, **settings: Any) -> Report:
     asked = {**SETTINGS, **settings}
     return report(sentences(), {name: made_up(name, asked["seeds"]) for name in experiments}, asked, VERSIONS)
 
@@ -97,9 +74,9 @@ def page(full: Report) -> str:
 
 
 def test_the_made_up_records_fit_every_reading(full: Report) -> None:
-    unmeasured = {t.sentence.id for t in full.answers for _, o in t.outcomes if o.n != 3}
-    assert unmeasured == {"static-often"}
-    assert {t.sentence.id for t in full.answers} == {s.id for s in sentences()}
+    assert {o.n for t in full.answers for _, o in t.outcomes} == {3}
+    assert [t.sentence.id for t in full.answers] == [s.id for s in sentences()]
+    assert [r.id for t in full.answers for r, _ in t.outcomes] == [r.id for s in sentences() for r in s.readings]
 
 
 # ------------------------------------------------------------------------------------------------ the page
@@ -161,61 +138,66 @@ def test_it_loads_nothing(page: str) -> None:
 
 
 def test_the_same_records_give_the_same_bytes(page: str) -> None:
-    few = ("cost", "qat", "inference")
+    few = ("cost", "qat", "data-size")
     assert to_html(found(few)) == to_html(found(few))
     assert not re.search(r"20\d\d-\d\d-\d\d", page), "no date"
 
 
+def test_the_page_answers_first(page: str) -> None:
+    titles = re.findall("<h2>(.*?)</h2>", page)
+    assert titles[:5] == ["What should I do?", "Where the lines cross", "What equal quality costs",
+                          "So by definition or by counting", "The verdicts"]
+    answers = Seen(page[page.index('<section id="answers">'):page.index('<section id="verdicts">')]).text
+    assert all(check.says in answers for check in CHECKS)
+    assert all(f"{task} W4A4" in answers for task in COLUMNS) and "10 images 100 images 1,257 images" in answers
+
+
 def test_every_sentence_and_reading_is_there(full: Report, page: str) -> None:
     text = Seen(page).text
+    top = Seen(page[page.index('<section id="verdicts">'):page.index('<section id="how">')]).text
     for t in full.answers:
-        assert f"refquant claims --only {t.sentence.experiment} --quick --seeds 3" in text
+        says = "refquant compare --task text" if t.sentence.experiment == "text" else (
+            f"refquant claims --only {t.sentence.experiment} --quick --seeds 3")
+        assert says in text
         assert t.sentence.says in text and t.sentence.text in text and t.sentence.caveat in text
         below = page[page.index(f'id="{t.sentence.id}"'):].split("</section>")[0]
         seen = Seen(f"<section {below}</section>").text
         for r, o in t.outcomes:
             where, _, what = r.says.partition(": ")
-            assert where in seen and what in seen
-            figures = effect(r, o).removesuffix(" points").removesuffix(" dB").replace("-", "−")
-            assert figures in seen and o.verdict in seen
-    top = Seen(page[page.index('<section id="verdicts">'):page.index('<section id="how">')]).text
-    for t in full.answers:
-        assert t.sentence.says in top
-        for r, o in t.outcomes:
-            shown = effect(r, o).split(" [")[0].replace("-", "−")
-            assert not r.on_top or (shown in top and r.says.partition(": ")[0] in top)
+            figures = effect(r, o).replace("-", "−")
+            assert where in seen and what in seen and figures in seen and o.verdict in seen and o.note in seen
+            assert (f"{o.n} primary" in seen) if o.q is None else (f"{o.q:.2g}" in seen)
+            assert (figures in top) == t.sentence.primary(r) and (r.says in top or o.q is not None)
 
 
 def test_every_picture_is_told_in_words_and_figures(full: Report, page: str) -> None:
     images = Seen(page).all("img")
-    measured = [t for t in full.answers if t.sentence.id != "static-often"]
-    assert len(images) == len(measured) == len(pictures(page))
-    for image, told in zip(images, sorted(measured, key=lambda t: page.index(f'id="{t.sentence.id}"')), strict=True):
-        assert image["alt"].startswith(told.sentence.alt) and len(re.findall(r"\d", image["alt"])) > 3
-        assert int(image["width"]) > 0 and int(image["height"]) > 0
+    assert len(images) == len(full.answers) + 2 == len(pictures(page)), "two stand among the answers"
+    for image in images:
+        assert len(re.findall(r"\d", image["alt"])) > 3 and int(image["width"]) > 0 and int(image["height"]) > 0
 
 
 def test_what_comes_in_is_escaped() -> None:
     evil = '<script>alert("1")</script>'
-    reading = Reading("one", f"{evil}: {evil}", "accuracy", {"method": STRONG, "bits": 2, "images": 10})
-    sentence = sentences()[1]._replace(says=evil, text=evil, caveat=evil, alt=evil, sources=((evil, f'"{evil}'),),
-                                     readings=(reading,))
+    reading = Reading("one", f"{evil}: {evil}", *sentences()[2].readings[0].sides)
+    sentence = sentences()[2]._replace(says=evil, text=evil, caveat=evil, sources=((evil, f'"{evil}'),),
+                                       readings=(reading,))
     text = to_html(report((sentence,), {"data-size": made_up("data-size")}, SETTINGS, {evil: evil}))
-    assert "<script" not in text and Seen(text).text.count(evil) >= 8
+    assert "<script" not in text and Seen(text).text.count(evil) >= 7
 
 
 def test_a_first_look_and_what_is_missing_are_said(page: str) -> None:
     assert "3 seeds instead of 20 and 12 epochs instead of 60" in page and "Not tested yet" not in page
     whole = to_html(found(["cost"], seeds=20, epochs=60))
     assert "A first look" not in whole
-    note = Seen(whole).text.partition("Not tested yet:")[2].partition("The verdicts")[0]
+    note = Seen(whole).text.partition("Not tested yet:")[2].partition("What equal quality")[0]
     assert all((s.says in note) == (s.experiment != "cost") for s in sentences())
-    assert "refquant claims --only conversion data-size" in note and "--quick" not in note and " cost " not in note
+    assert "refquant claims --only qat data-size" in note and "--quick" not in note and " cost " not in note
     assert "20 seeds instead of" not in to_html(found(["cost"], seeds=20, epochs=12))
 
 
 def test_one_seed_has_no_intervals_and_none_is_made_up() -> None:
-    text = Seen(to_html(found(["cost", "labels"], seeds=1))).text
+    text = Seen(to_html(found(["sides", "labels"], seeds=1))).text
     assert "[" not in text.replace("[95 % interval]", "") and "1 seed instead of 20" in text
 
 
@@ -235,11 +217,11 @@ def test_nothing_is_wider_than_a_phone(page: str, tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------ the pictures
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sentence", [s for s in sentences() if s.id != "static-often"], ids=lambda s: s.id)
+@pytest.mark.parametrize("sentence", sentences(), ids=lambda s: s.id)
 def test_every_sentence_is_drawn_from_one_seed_too(sentence: Any) -> None:
-    told = report([sentence], {sentence.experiment: made_up(sentence.experiment, 1)}, SETTINGS, VERSIONS).answers[0]
-    picture = sentence.draw(told.records, told.outcomes)
+    names = {r.of or sentence.experiment for r in sentence.readings} | {sentence.experiment}
+    told = report([sentence], {name: made_up(name, 1) for name in names}, SETTINGS, VERSIONS).answers[0]
+    picture = effects(told.outcomes, sentence.says)
     assert isinstance(picture, Picture) and picture.alt and picture.caption
 
 
@@ -254,21 +236,17 @@ def test_pictures_follow_dark_mode_and_name_every_method(page: str) -> None:
 
 def test_styles_can_be_told_apart() -> None:
     methods = {name: method.style for name, method in all_methods().items()}
-    for styles in ({**methods, **STYLES}, VERDICTS):
+    for styles in (methods, VERDICTS):
         looks = {(s["color"], s["marker"], s.get("linestyle"), s.get("markerfacecolor")) for s in styles.values()}
         assert len(looks) == len(styles)
-    every = {**methods, **STYLES, **VARIANTS}
-    assert len({s["label"] for s in every.values()}) == len(every) == len(methods) + len(STYLES) + len(VARIANTS)
+    assert len({s["label"] for s in methods.values()}) == len(methods)
 
 
-def test_zero_stands_apart_on_a_log_scale_and_has_no_mark() -> None:
-    from refquant.study.claims.figures import bars, lines
-
-    records = [{"seed": 0, "method": NAIVE, "images": n, "accuracy": 0.9, "seconds": 0.0} for n in (0, 1, 100)]
-    picture = lines(records, (), x="images", xlabel="images", title="t", log_x=True, zero="noise")
-    axes = picture.drawn.axes[0]
-    ticks = dict(zip([t.get_text() for t in axes.get_xticklabels()], axes.get_xticks(), strict=True))
-    assert ticks["noise"] < ticks["1"] < ticks["100"] == 2 and "90.0 (noise)" in picture.alt
-    assert all(0 < np.size(line.get_xdata()) <= 2 for line in axes.lines[:2])
-    drawn = bars([*records, {"seed": 0, "method": MSE, "seconds": 0.01}], (), value="seconds", title="t", log_x=True)
-    assert "static, min-max 0;" in drawn.alt and len(drawn.drawn.axes[0].lines) == 1
+def test_a_wide_picture_is_logarithmic_beyond_the_margin(full: Report) -> None:
+    answer = full.answers[0]
+    narrow, wide = ([(r, o._replace(effect=size, interval=(-size, size))) for r, o in answer.outcomes]
+                    for size in (0.03, 3.0))
+    assert effects(narrow, "t").drawn.axes[0].get_xscale() == "linear"
+    axes = effects(wide, "t").drawn.axes[0]
+    assert axes.get_xscale() == "symlog" and "0.01" in [t.get_text() for t in axes.get_xticklabels()]
+    assert METRICS["cross_entropy"].unit in axes.get_xlabel()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...compare.tasks import Task
-from .after_training import calibration, conversion, cost, granularity, inference, sides
-from .during_training import data_size, labels, optimizers, qat, representative, schedule, steps
+from .after_training import calibration, cost, formats, granularity, sides
+from .during_training import data_size, labels, qat, representative, schedule, sizes
 from .observe import Observation
-from .static_dynamic import definitions, dynamic, shifts
+from .static_dynamic import dynamic, shifts
 
-__all__ = ["EXPERIMENTS", "Observation"]
+__all__ = ["EXPERIMENTS", "SEEDS", "Observation"]
 
 #: Each under its function's name.
 EXPERIMENTS: dict[str, Callable[[Task], list[Observation]]] = {each.__name__.replace("_", "-"): each for each in (
-    conversion, calibration, cost, inference, qat, data_size, representative, labels, steps, schedule, optimizers,
-    definitions, dynamic, shifts, sides, granularity)}
+    qat, sizes, data_size, cost, calibration, representative, labels, schedule, dynamic, shifts, sides, granularity,
+    formats)}
+#: The most seeds that an experiment takes, where it takes long for what it says.
+SEEDS = {"sizes": 10, "data-size": 10, "cost": 10}

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import time
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
+from ....affine import fake_quantize
 from ....arguments import Reals
-from ....methods.adam import adam_step
-from ....mlp import Net, model
-from ...compare.network import Network, logits
-from ...compare.tasks import Task, float_net, grids, stream
+from ....blocks import split_blocks
+from ....calibration import dynamic_params
+from ....grids import E2M1, E4M3, INT4, INT8, NF4, Grid
+from ....methods import adaround
+from ....ranges import Fit, symmetric_params
+from ....scales import mx_params, mx_rceil_params
+from ...compare import after_training
+from ...compare.methods import all_methods
+from ...compare.network import Network
+from ...compare.tasks import Task, grids, stream
 from ...datasets import Data
-from .observe import Observation, counted, first, made, observed, origin, tested, with_training
+from .observe import Observation, first, made, observed, recipe, tested, with_training
 
-NAIVE, MSE, STRONG = "ptq-static-minmax", "ptq-static-mse", "ptq-static-adaround"
-
-
-def conversion(task: Task) -> list[Observation]:
-    """PTQ at 8 to 2 bits: accuracy, bytes, whether the float network changed, and the gradients that were called."""
-    records = [tested(task, "float", task.net, None, bits=32)]
-    for method in (NAIVE, MSE, STRONG):
-        for bits in (8, 7, 6, 5, 4, 3, 2):
-            before = _fingerprint(task.net)
-            with counted(model.value_and_pullback, adam_step) as calls:
-                network = made(task, method, bits, bits)
-            records.append(tested(
-                task, method, network, None, bits=bits, network_unchanged=_fingerprint(task.net) == before,
-                loss_gradients=calls["value_and_pullback"], gradient_steps=calls["adam_step"]))
-    return records
-
-
-def _fingerprint(net: Net) -> str:
-    return hashlib.sha256(b"".join(a.tobytes() for a in (*net.weights, *net.biases))).hexdigest()
+NAIVE, MSE, GPTQ, STRONG = "ptq-static-minmax", "ptq-static-mse", "ptq-gptq", "ptq-static-adaround"
+LSQ = "qat-lsq"
 
 
 def calibration(task: Task) -> list[Observation]:
-    """W8, activations at 8, 4 and 3 bits: static ranges from 1, 2, 4, ... images, from all, and from noise."""
+    """W8, activations at 8, 4 and 3 bits: static ranges from 1, 2, 8, ... images, from all, and from noise."""
     train = task.data.train
-    sizes = [2**k for k in range(int(np.log2(len(train.x))) + 1)] + [len(train.x)]
-    data = {n: with_training(task, first(train, n)) for n in sizes}
+    data = {n: with_training(task, first(train, n)) for n in (1, 2, 8, 32, 128, 512, len(train.x)) if n <= len(train.x)}
     data[0] = with_training(task, _noise(train, task.seed))
     return [observed(calibrated, method, (8, bits), bits=bits, images=n)
             for n, calibrated in data.items() for method in (NAIVE, MSE) for bits in (8, 4, 3)]
@@ -55,41 +44,36 @@ def _noise(train: Data, seed: int) -> Data:
 
 
 def cost(task: Task) -> list[Observation]:
-    """W4A4: what each way to a quantized network takes: seconds, gradient steps, images with labels."""
-    records = []
-    for method in ("float", NAIVE, "ptq-static-percentile-99.9", MSE, "ptq-static-cle", "ptq-static-bias-correction",
-                   STRONG, "qat-ste-minmax", "qat-ste-mse", "qat-lsq"):
-        seconds, calls = _timed(task, method)
-        records.append({**origin(task, method, None if method == "float" else grids(4, 4)), "seconds": seconds,
-                        "gradient_steps": calls, "labels": _labels(task, method)})
+    """W4A4 and W2A2, what quality costs: the processor's seconds and the cross-entropy of PTQ, of AdaRound in 30 to
+    1,000 iterations a layer, and of QAT in 1/30 to all of its epochs."""
+    records, usual = list[Observation](), task.plan.epochs // 2
+    for bits in (4, 2):
+        efforts: list[tuple[str, str, int | None, Callable[[], Network]]] = [
+            (method, "1", None, partial(made, task, method, bits, bits)) for method in (NAIVE, MSE, GPTQ)]
+        for n in (30, 100, 300, 1000):
+            rounding = partial(adaround, iterations=n)
+            efforts.append((STRONG, str(n), None, partial(after_training.reconstructed, task, *grids(bits, bits),
+                                                          rounding)))
+        for share in (30, 10, 3, 1):
+            n = max(1, usual // share)
+            efforts.append((LSQ, f"1/{share}" if share > 1 else "1", n, partial(made, task, LSQ, bits, bits, epochs=n)))
+        timed = _timed([make for *_, make in efforts])
+        records += [tested(task, method, network, recipe(task, method, epochs), bits=bits, effort=effort,
+                           seconds=seconds)
+                    for (method, effort, epochs, _), (network, seconds) in zip(efforts, timed, strict=True)]
     return records
 
 
-def _labels(task: Task, method: str) -> int:
-    """How many labels it looks at: 0 if it runs without labels."""
-    hidden: Any = None
-    blind = task._replace(data=task.data._replace(train=Data(task.data.train.x, hidden)))
-    try:
-        _made(blind, method)
-    except (TypeError, ValueError):
-        return len(task.data.train.x)
-    return 0
-
-
-def _timed(task: Task, method: str) -> tuple[float, int]:
-    """The processor's seconds, of the faster of two runs, and the gradient steps of a third: counting takes time."""
-    seconds = []
-    for _ in range(2):
-        began = time.process_time()
-        _made(task, method)
-        seconds.append(time.process_time() - began)
-    with counted(adam_step) as calls:
-        _made(task, method)
-    return min(seconds), calls["adam_step"]
-
-
-def _made(task: Task, method: str) -> Network:
-    return float_net(task.plan, task.data.train, task.seed) if method == "float" else made(task, method, 4, 4)
+def _timed(makers: Sequence[Callable[[], Network]]) -> list[tuple[Network, float]]:
+    """Each network, and the processor's seconds, the least of three rounds; the second runs backwards."""
+    found = dict[int, tuple[Network, float]]()
+    for step in (1, -1, 1):
+        for i in range(len(makers))[::step]:
+            began = time.process_time()
+            network = makers[i]()
+            seconds = time.process_time() - began
+            found[i] = network, min(seconds, found[i][1]) if i in found else seconds
+    return [found[i] for i in range(len(makers))]
 
 
 def granularity(task: Task) -> list[Observation]:
@@ -99,42 +83,34 @@ def granularity(task: Task) -> list[Observation]:
 
 
 def sides(task: Task) -> list[Observation]:
-    """Weights alone, activations alone, or both at 4, 3 and 2 bits, the other at 8; by min-max and by least MSE."""
+    """Weights alone or activations alone at 4, 3 and 2 bits, the other at 8; by min-max and by least MSE; of weights
+    also by GPTQ."""
     return [observed(task, method, widths, bits=bits, side=side)
-            for method in (NAIVE, MSE) for bits in (4, 3, 2)
-            for side, widths in (("weights", (bits, 8)), ("activations", (8, bits)), ("both", (bits, bits)))]
+            for method in (NAIVE, MSE, GPTQ) for bits in (4, 3, 2)
+            for side, widths in (("weights", (bits, 8)), ("activations", (8, bits)))[:1 + (method != GPTQ)]]
 
 
-def inference(task: Task) -> list[Observation]:
-    """What an image costs: bytes of the model, operations, passes over each activation, seconds in NumPy; W8A8."""
-    x, records = task.data.test.x, []
-    networks: dict[str, Network] = {"float": task.net, **{m: made(task, m, 8, 8) for m in (
-        NAIVE, "ptq-dynamic-tensor", "ptq-dynamic-row")}}
-    for method, network in networks.items():
-        records.append({**origin(task, method, None if method == "float" else grids(8, 8)),
-                        "model_bytes": network.nbytes, **_operations(method, task.plan.sizes),
-                        "seconds_per_image": _fastest(network, x) / len(x)})
-    return records
+#: Grid, block size (None: one scale a matrix) and rule of the scales.
+FORMATS: dict[str, tuple[Grid, int | None, Fit]] = {
+    "INT8": (INT8, None, symmetric_params), "E4M3": (E4M3, None, symmetric_params),
+    "INT4": (INT4, 64, symmetric_params), "NF4": (NF4, 64, symmetric_params),
+    "MXFP8, floor": (E4M3, 32, mx_params), "MXFP8, RCEIL": (E4M3, 32, mx_rceil_params),
+    "MXFP4, floor": (E2M1, 32, mx_params), "MXFP4, RCEIL": (E2M1, 32, mx_rceil_params)}
 
 
-def _operations(method: str, sizes: tuple[int, ...]) -> dict[str, float]:
-    """Per image, counted from the formulas. A product and its sum are two operations; quantizing a value five (divide,
-    round, add, two compares: R3 to R6); a dynamic range two compares a value and twelve operations (R8, R9), shared
-    by a batch of 64 if it is per tensor. Calibrating takes the float pass and two compares a value of 256 images."""
-    products, values, layers = 2 * sum(a * b for a, b in pairwise(sizes)), sum(sizes[:-1]), len(sizes) - 1
-    ranges = {"ptq-dynamic-row": 2 * values + 12 * layers, "ptq-dynamic-tensor": 2 * values + 12 * layers / 64}
-    each = products + (0 if method == "float" else 5 * values) + ranges.get(method, 0)
-    calibrating = 256 * (products + 2 * values) if method == NAIVE else 0
-    return {"operations": each, "range_operations": ranges.get(method, 0),
-            "passes": 0 if method == "float" else 1 + (method in ranges),
-            **{f"operations_for_{name}_images": n * each + calibrating
-               for name, n in (("540", 540), ("a_million", 1_000_000))}}
+def formats(task: Task) -> list[Observation]:
+    """The trained weights on 8-bit and 4-bit formats: how many decibels they lie above their error. And the network
+    with weights and activations of 8 bits, by min-max, as integers and as E4M3."""
+    w, records = task.net.weights, list[Observation]()
+    for name, how in FORMATS.items():
+        errors = np.concatenate([_error(one, *how).ravel() for one in w])
+        signal, noise = sum(float(np.sum(np.square(one, dtype=np.float64))) for one in w), float(np.sum(errors**2))
+        records.append({"seed": task.seed, "method": "weights", "format": name,
+                        "weight_sqnr_db": 10 * math.log10(signal / noise)})
+    return [*records, *(tested(task, NAIVE, all_methods()[NAIVE](task, *on), None, bits=8, format=name)
+                        for name, on in (("INT8", grids(8, 8)), ("E4M3", (E4M3, E4M3))))]
 
 
-def _fastest(network: Network, x: Reals) -> float:
-    seconds = []
-    for _ in range(5):
-        began = time.process_time()
-        logits(network, x)
-        seconds.append(time.process_time() - began)
-    return min(seconds)
+def _error(w: Reals, grid: Grid, block: int | None, fit: Fit) -> Reals:
+    x = split_blocks(w, min(block, len(w)), 0) if block else w
+    return np.asarray(fake_quantize(x, dynamic_params(x, grid, 1 if block else None, fit=fit)) - x, np.float64)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from .... import mlp
@@ -20,7 +18,7 @@ from ...records import Made
 #: seed, method, how the network was made, where it was tested (bits, images, ...), and what was measured: JSON's types.
 Observation: TypeAlias = dict[str, Any]
 #: How a network was made. float_epochs: those of its float training, before it was quantized or trained on.
-MADE = (*Made.__annotations__, "float_epochs", "taught_by", "optimizer")
+MADE = (*Made.__annotations__, "float_epochs", "taught_by")
 
 
 def made(task: Task, method: str, weights: int, activations: int, **options: Any) -> Network:
@@ -58,9 +56,8 @@ def recipe(task: Task, method: str, epochs: int | None = None) -> Recipe:
 def origin(task: Task, method: str, at: tuple[Grid, Grid] | None, by: Recipe | None = None) -> Observation:
     """Seed, method, and how its network was made, on grids of weights and activations (None: float32)."""
     found = made_by(by or recipe(task, method), at, task.plan.epochs, len(task.data.train.x), task.plan.calibration)
-    taught_by, optimizer = ("labels", "Adam") if found["training_steps"] else ("none", "none")
-    return {"seed": task.seed, "method": method, **found, "float_epochs": task.plan.epochs, "taught_by": taught_by,
-            "optimizer": optimizer}
+    return {"seed": task.seed, "method": method, **found, "float_epochs": task.plan.epochs,
+            "taught_by": "labels" if found["training_steps"] else "none"}
 
 
 def with_training(task: Task, train: Data, calibration: int | None = None) -> Task:
@@ -72,29 +69,3 @@ def with_training(task: Task, train: Data, calibration: int | None = None) -> Ta
 def first(data: Data, n: int) -> Data:
     """The first n samples."""
     return Data(data.x[:n], data.labels[:n])
-
-
-@contextmanager
-def counted(*functions: Any) -> Iterator[dict[str, int]]:
-    """How often each function is called within the block, from anywhere.
-
-    >>> with counted(grids) as calls:
-    ...     _ = grids(8, 8)
-    >>> calls
-    {'grids': 1}
-    """
-    import sys
-
-    codes = {function.__code__: function.__name__ for function in functions}
-    calls = dict.fromkeys(codes.values(), 0)
-
-    def watch(frame: Any, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code in codes:
-            calls[codes[frame.f_code]] += 1
-
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(before)

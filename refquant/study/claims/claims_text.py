@@ -1,0 +1,91 @@
+"""The text column: readings of what `refquant compare --task text` records, the primary one of a sentence first."""
+
+from __future__ import annotations
+
+from .verdicts import MORE, SAME, Reading, Rule, Sentence, Where
+
+SMOOTH = ("Xiao et al. 2022, arXiv:2211.10438", "https://arxiv.org/abs/2211.10438")
+QUAROT = ("Ashkboos et al. 2024, arXiv:2404.00456", "https://arxiv.org/abs/2404.00456")
+KIVI = ("Liu et al. 2024, arXiv:2402.02750", "https://arxiv.org/abs/2402.02750")
+FLOAT = 32
+
+
+def _at(method: str, weights: int = FLOAT, inputs: int = FLOAT, cache: int = FLOAT, outliers: int = 1) -> Where:
+    return {"method": method, "weight_bits": weights, "activation_bits": inputs, "cache_bits": cache,
+            "outliers": outliers}
+
+
+def _text(id: str, says: str, more: Where, less: Where, *differ: str, rule: Rule = MORE) -> Reading:
+    return Reading(f"{id}.text", says, more, less, "bits_per_character", rule, differ, task="text", of="text")
+
+
+def _both(id: str, says: str, more: str, less: str, *differ: str,
+          widths: tuple[tuple[int, int], ...] = ((4, 4), (8, 8), (3, 8), (2, 8))) -> tuple[Reading, ...]:
+    """The same two methods at several widths of weights and inputs; 32 bits are float32 and not named."""
+    return tuple(_text(f"{id}.W{w}A{a}", f"W{w}A{a}: {says}".replace("A32", "").replace("W32", ""), _at(more, w, a),
+                       _at(less, w, a), *differ) for w, a in widths)
+
+
+WEIGHTS, INPUTS = tuple((bits, FLOAT) for bits in (4, 3, 2)), tuple((FLOAT, bits) for bits in (4, 8, 3))
+#: Sentence -> its readings on text.
+TEXT: dict[str, tuple[Reading, ...]] = {
+    "ptq-degrades": tuple(
+        _text(f"ptq-degrades.{method}.{w}", f"W{w}A{a}: float against {name} PTQ", _at("float"), _at(method, w, a),
+              "quantization") for method, name in (("tensor-static", "min-max"), ("gptq-static-mse", "GPTQ"))
+        for w, a in ((4, 4), (8, 8))),
+    "gptq-better": _both("gptq-better", "GPTQ against the nearest, both on ranges of least MSE", "gptq", "output-mse",
+                         "rounding", widths=WEIGHTS),
+    "qat-improves": _both("qat-improves", "QAT against GPTQ of the network trained as long, both from ranges of least "
+                          "MSE", "qat-lsq", "gptq-static-mse-longer", "training", "rounding", "start"),
+    "qat-steps": (
+        *_both("qat-steps.all", "QAT in all steps against a sixth of them", "qat-lsq", "qat-lsq-sixth", "steps"),
+        *_both("qat-steps.ptq", "GPTQ against QAT in a sixth of the steps", "gptq-static-mse", "qat-lsq-sixth",
+               "training", "rounding", widths=((4, 4), (2, 8)))),
+    "lsq-better": _both("lsq-better", "from ranges of least MSE: learned steps against straight-through", "qat-lsq",
+                        "qat-ste", "training"),
+    "dynamic-accurate": (
+        *_both("dynamic-accurate.MSE", "dynamic per token against static, by least MSE", "token", "static-mse",
+               "input ranges", widths=INPUTS),
+        *_both("dynamic-accurate.min-max", "dynamic per token against static, by min-max", "token", "static",
+               "input ranges", widths=INPUTS[:2])),
+    "activations-harder": tuple(
+        _text(f"activations-harder.{bits}", f"{bits} bits, least MSE: weights alone against activations alone",
+              _at("output-mse", bits), _at("static-mse", FLOAT, bits), "bits",
+              "weight ranges", "input ranges") for bits in (4, 3)),
+    "channel-better": (
+        *_both("channel-better.output", "min-max: per output against per tensor", "output", "tensor", "weight ranges",
+               widths=WEIGHTS),
+        *_both("channel-better.group", "least MSE: in groups of 32 against per output", "group-mse", "output-mse",
+               "weight ranges", widths=WEIGHTS[:2])),
+}
+LANGUAGE = (
+    Sentence(
+        "outliers-hard", "Outliers make activations hard to quantize.", "text", (
+            *(_text(f"outliers-hard.{method}.{factor}", f"A8, {says}: as trained against two channels {factor} times "
+                    "larger", _at(method, inputs=8), _at(method, inputs=8, outliers=factor), "outliers")
+              for factor, method, says in ((100, "static", "static"), (10, "static", "static"),
+                                           (100, "token", "per token"))),
+            _text("outliers-hard.smoothed.100", "A8, two channels 100 times larger: after SmoothQuant against without, "
+                  "both static", _at("static-smoothed", inputs=8, outliers=100), _at("static", inputs=8, outliers=100),
+                  "equalization")),
+        "The outliers were made: two channels of the residual stream are larger and the next matrix undoes it, so the "
+        "function is the same. That is SmoothQuant run backwards, so SmoothQuant undoes it by construction.",
+        "In large language models such channels appear by training; at this size they do not.", (SMOOTH,)),
+    Sentence(
+        "rotation-helps", "Rotation helps whatever the input.", "text", (
+            _text("rotation-helps.4", "A4, static: all inputs rotated against none", _at("static-rotated", inputs=4),
+                  _at("static", inputs=4), "rotation"),
+            _text("rotation-helps.relu", "A4, static: ReLU's output rotated against none",
+                  _at("static-rotated-relu", inputs=4), _at("static", inputs=4), "rotation"),
+            _text("rotation-helps.outliers", "A8 per token, two channels 100 times larger: rotated against not",
+                  _at("token-rotated", inputs=8, outliers=100), _at("token", inputs=8, outliers=100), "rotation")),
+        "A rotation spreads an outlier channel over all of them. Of inputs with a mean, as ReLU's output, it makes an "
+        "outlier: the channel that collects the mean.",
+        "With outliers, yes; the papers rotate the residual stream, whose mean is near 0.", (QUAROT,)),
+    Sentence(
+        "cache-four-bits", "The key-value cache tolerates four bits.", "text", tuple(
+            _text(f"cache-four-bits.{bits}", f"KV{bits}, a range for each token and head: against float",
+                  _at("cache", cache=bits), _at("float"), "quantization", rule=SAME) for bits in (4, 8, 3, 2)),
+        "Keys and values are rounded as they enter the cache; everything else is float32.",
+        "For large models 4 bits are usual, and 2 with care for the keys' outlier channels.", (KIVI,)),
+)
