@@ -93,21 +93,21 @@ def casts() -> Results:
 
 
 def layers() -> Results:
-    import test_deployed
+    import test_deployed_integers
 
     found: Results = {}
     for bits in (2, 4, 8):
         for zero in (False, True):
-            b, scales, zeros = test_deployed.nbits(rng, bits, zero)
+            b, scales, zeros = test_deployed_integers.nbits(rng, bits, zero)
             found[f"MatMulNBits {bits} {zero}"] = {
                 "b": b, "scales": scales, **({} if zeros is None else {"zeros": zeros}),
-                "result": test_deployed.matmul_nbits(b, scales, zeros, bits)}
+                "result": test_deployed_integers.matmul_nbits(b, scales, zeros, bits)}
     for per in (False, True):
         for bias in (False, True):
-            case = test_deployed.linear(rng, per, bias, 200)
+            case = test_deployed_integers.linear(rng, per, bias, 200)
             found[f"quantized_linear {per} {bias}"] = {
                 **{k: np.asarray(v) for k, v in case.items() if v is not None},
-                "result": test_deployed.quantized_linear(case)}
+                "result": test_deployed_integers.quantized_linear(case)}
     return found
 
 
