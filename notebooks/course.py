@@ -24,7 +24,7 @@ from refquant.files import writable_folder, write
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-LESSONS = {path.name[:2]: path for path in sorted(HERE.glob("[0-9][0-9]_*.ipynb"))}
+LESSONS = {path.name.split("_")[0]: path for path in sorted(HERE.glob("[0-9][0-9]*_*.ipynb"))}
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 BELOW = " A solution stands below each exercise."  # not in a student's copy
@@ -71,13 +71,22 @@ def source(cell: Any) -> str:
     return "".join(cell["source"])
 
 
+#: Around what a cell showed, in a student's copy: it opens with a click, after the cell has been run.
+FOLDED = "<details><summary>{}</summary>\n\n{}\n\n</details>"
+
+
 def student(notebook: Any) -> Any:
-    """A copy without solutions and outputs; students predict before they run."""
+    """A copy without solutions and outputs, readings folded; students predict before they run."""
+    first = "Run the cell first, then open this" if BELOW in text(notebook) or "Predict first" in text(notebook) else (
+        "Exécutez d'abord la cellule, puis ouvrez")
     made = copy.deepcopy(notebook)
     made["cells"] = [cell for cell in made["cells"] if not cell["id"].startswith("solution-")
                      and cell["metadata"].get("tags") != ["solution"]]
     for cell in made["cells"]:
-        cell["source"] = [line.replace(BELOW, "") for line in source(cell).splitlines(keepends=True)]
+        shown = source(cell).replace(BELOW, "")
+        if cell["id"].endswith("-read"):
+            shown = FOLDED.format(first, shown)
+        cell["source"] = shown.splitlines(keepends=True)
         if cell["cell_type"] == "code":
             cell["execution_count"], cell["outputs"] = None, []
     return made

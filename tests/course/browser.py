@@ -12,6 +12,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from messages import alike
+
 READY = "() => window.jupyterapp?.shell.currentWidget?.context?.isReady"
 RUN = """async () => {
     const widget = window.jupyterapp.shell.currentWidget;
@@ -44,7 +46,7 @@ def run(page: Any, site: str, name: str) -> tuple[int, list[str], list[str]]:
     failed = [f"{cell['id']}: {output['evalue']}" for cell in ran["cells"] for output in cell.get("outputs", [])
               if output["output_type"] == "error"]
     counted = [cell for cell in ran["cells"] if cell.get("execution_count")]
-    other = [now[0] for now, then in zip(printed(ran), printed(stored), strict=True) if now != then]
+    other = [now[0] for now, then in zip(printed(ran), printed(stored), strict=True) if not alike(now[1], then[1])]
     return len(counted) - 1, failed, other
 
 
