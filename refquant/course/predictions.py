@@ -30,7 +30,7 @@ def scored(yours: Mapping[str, Any], measured: object, *, about: bool = False) -
 
 def _line(asked: str, guess: Any, answer: Any, sign: str) -> str:
     said = f"{asked}: measured {sign}{_shown(answer)}"
-    if guess is ... or guess is None:
+    if guess is None or any(one is ... for one in (guess if isinstance(guess, list | tuple) else [guess])):
         return f"{said} (no prediction written)"
     return f"{said}, you wrote {_shown(guess)}: {_apart(guess, answer)}"
 

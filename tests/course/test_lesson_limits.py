@@ -11,7 +11,7 @@ from test_course import course
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The lessons that hold the limits.
-HOLD = ("00", "00fr")
+HOLD = ("00", "00fr", "01")
 SHORT = {"00": 10.0, "00fr": 10.5}  # French takes more words
 PATH = ("00", "05", "06", "07")  # the lessons of 90 minutes
 LEAVE_OUT = "(leave out in 90 minutes)"
@@ -56,7 +56,7 @@ def short(some: list[Any]) -> list[Any]:
 def test_a_lesson_keeps_its_limits(key: str) -> None:
     read, ran, predicted = counted(cells(key))
     assert minutes(cells(key)) <= SHORT.get(key, 45), f"{minutes(cells(key)):.1f} minutes"
-    assert read <= 1550 and ran <= 14 and predicted <= 8, (read, ran, predicted)
+    assert read <= 1600 and ran <= 14 and predicted <= 8, (read, ran, predicted)
 
 
 @pytest.mark.skipif(not set(PATH) <= set(HOLD), reason="05 to 07 are still longer")
