@@ -66,7 +66,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def figure(height: float = 4.5, width: float = 8, **subplots: Any) -> tuple[Figure, Any]:
-    """An empty figure, in inches, and its axes; by default 16:9. On screen it is a little more than 1000 pixels wide."""
+    """An empty figure, in inches, and its axes; by default 16:9. On screen it is 1,020 pixels wide."""
     from matplotlib.figure import Figure
 
     drawn = Figure(figsize=(width, height), dpi=1020 / width, layout="constrained")
