@@ -260,8 +260,11 @@ def in_site(path: Path, teacher: bool) -> Any:
     return made
 
 
-def welcome(lessons: Sequence[Path], runtime: str) -> str:
-    """The first page of the site: the lessons, their minutes, and a plain message where Python cannot be reached."""
+def welcome(lessons: Sequence[Path], runtime: str, launcher: str) -> str:
+    """The first page of the site: the lessons, their minutes, and a plain message where Python cannot be reached.
+
+    launcher: JupyterLite's own first page, whose configuration the other pages read.
+    """
     def line(path: Path) -> str:
         title, question = (re.findall(pattern, words(read(path)), re.MULTILINE)[0]
                            for pattern in (r"^# (.+)$", r"^\*\*(.+)\*\*$"))
@@ -270,7 +273,11 @@ def welcome(lessons: Sequence[Path], runtime: str) -> str:
                 f"<small>{' + '.join(minutes)} minutes</small><br>{html.escape(plain(question))}</li>")
 
     template = (HERE / "welcome.html").read_text(encoding="utf-8")
-    return template.replace("{{lessons}}", "\n".join(map(line, lessons))).replace("{{runtime}}", runtime)
+    settings = re.findall(r'<script[^>]*id="jupyter-config-data".*?</script>', launcher, re.DOTALL)[0]
+    filled = {"lessons": "\n".join(map(line, lessons)), "runtime": runtime, "settings": settings}
+    for name, value in filled.items():
+        template = template.replace(f"{{{{{name}}}}}", value)
+    return template
 
 
 def site(folder: Path, lessons: Sequence[Path], teacher: bool = False, runtime: Path | None = None) -> list[Path]:
@@ -293,8 +300,12 @@ def site(folder: Path, lessons: Sequence[Path], teacher: bool = False, runtime: 
         wheels(lite / "pypi")
         ran(lite, "jupyterlite_core", "build", "--contents", "lessons", "--output-dir", "../site", "--no-sourcemaps",
             "--apps", "lab", "--apps", "notebooks")
-        write(Path(temporary, "site", "index.html"), welcome(
-            lessons, PYODIDE if runtime is None else "static/pyodide/pyodide.js"))
+        first = Path(temporary, "site", "index.html")
+        if not (first.parent / "api" / "contents" / "all.json").is_file():
+            raise arguments.error(ValueError, "course site", "the site must list the lessons", "no list of them",
+                                  "pip install -e '.[site]', which brings jupyter-server")
+        python = PYODIDE if runtime is None else "static/pyodide/pyodide.js"
+        write(first, welcome(lessons, python, first.read_text("utf-8")))
         folder.rmdir()
         shutil.move(Path(temporary, "site"), folder)
     return [folder / "index.html"]

@@ -1,5 +1,6 @@
 """The course's tools, and what every lesson has: students' copies, slides, the site, exercises that are checked."""
 
+import base64
 import importlib.util
 import json
 import os
@@ -124,7 +125,7 @@ def test_a_students_copy_runs_in_one_process_and_its_pictures_are_slides(path: P
     for slide in found:
         assert ElementTree.fromstring(slide.svg).tag == "{http://www.w3.org/2000/svg}svg"
         assert not re.search(r"dc:date|<text|href=\"http", slide.svg)
-    assert course.page(found, tmp_path).count("<section") == len(found)
+    assert course.page(found, tmp_path).count("<img") == len(found)
 
 
 def test_students_copies_are_the_same_each_time_and_never_overwrite_work(
@@ -168,35 +169,39 @@ def test_a_wrong_command_is_answered_in_one_line(argv: list[str], tmp_path: Path
     assert files(tmp_path) == {"file": b"mine", os.path.join("full", "mine"): b"mine"}
 
 
-def minutes(path: Path) -> float:
-    """How long a lesson takes without solving exercises, as notebooks/README.md says that it is estimated."""
-    cells = course.student(course.read(path))["cells"]
-    words = "\n".join(course.source(cell) for cell in cells if cell["cell_type"] == "markdown")
-    return (len(words.split()) / 200 + sum(cell["cell_type"] == "code" for cell in cells) / 4
-            + words.count("**Predict first") / 2)
+def test_the_page_of_pictures_needs_nothing_else_and_asks_before_it_shows() -> None:
+    slide = course.Slide(LESSONS[0], "break", "00_break.svg", "<svg/>", "a < b", "What it shows.", "How **many**?",
+                         "Ninety.")
+    for teacher in (False, True):
+        page = course.page([slide], ROOT, teacher)
+        assert 'src="00_break.svg"' in page and "a &lt; b" in page and "//" not in page
+        assert page.index("How many?") < page.index("00_break.svg") and ("Ninety." in page) == teacher
+        target, cell = re.findall(r'href="([^"#]+)#cell-id=([^"]+)"', page)[0]
+        assert (ROOT / target).is_file() and cell in {cell["id"] for cell in course.read(LESSONS[0])["cells"]}
 
 
-def test_the_front_page_names_every_lesson_its_times_and_files_that_exist() -> None:
-    page = re.sub("<!--.*?-->", "", (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    rows = re.findall(r"^\| \[(\d\d) (.+?)\]\((.+?)\) \| .+ \| (\d+) \+ (\d+) \| (.+) \|$", page, re.MULTILINE)
-    assert [row[2] for row in rows] == [path.name for path in LESSONS]
-    for path, (number, name, _, alone, exercises, beside) in zip(LESSONS, rows, strict=True):
-        title = course.source(course.read(path)["cells"][0])
-        assert title.startswith(f"# {number} · {name}\n")
-        assert f"*About {alone} minutes" in title and "10 for the exercises" in title and 20 <= int(alone) <= 40
-        assert abs(int(alone) - minutes(path)) < 3, f"{path.name}: {minutes(path):.0f} minutes"
-        assert int(exercises) == title.count("10 for the ") * 10
-        assert "../refquant/" in beside
-    for target in re.findall(r"\]\(([^)#:]+)\)", page):
-        assert (ROOT / "notebooks" / target).exists(), target
+def test_every_picture_has_a_caption_for_a_reader() -> None:
+    for path in LESSONS:
+        shown = [cell["id"] for cell in course.read(path)["cells"] for output in cell.get("outputs", [])
+                 if "image/png" in output.get("data", {})]
+        captions = course.CAPTIONS[path.name.split("_")[0]]
+        assert list(captions) == shown, path.name
+        assert all(5 <= len(text.split()) <= 32 and text.endswith(".") for text in captions.values())
 
 
-def test_the_page_of_pictures_needs_nothing_else() -> None:
-    slide = course.Slide(LESSONS[0], "line-of-codes", "01_line-of-codes.svg", "<svg/>", "a < b", "What it shows.")
-    page = course.page([slide], ROOT)
-    assert 'src="01_line-of-codes.svg"' in page and "a &lt; b" in page and "//" not in page
-    target, cell = re.findall(r'href="([^"#]+)#cell-id=([^"]+)"', page)[0]
-    assert (ROOT / target).is_file() and cell in {cell["id"] for cell in course.read(LESSONS[0])["cells"]}
+def test_pictures_are_wide_on_screen() -> None:
+    for path in LESSONS:
+        for cell in course.read(path)["cells"]:
+            for output in cell.get("outputs", []):
+                if "image/png" in output.get("data", {}):
+                    png = base64.b64decode(output["data"]["image/png"])
+                    assert int.from_bytes(png[16:20], "big") >= 1000, (path.name, cell["id"])
+
+
+def test_teachers_copies_are_the_lessons_as_stored(tmp_path: Path) -> None:
+    assert course.main(["students", str(tmp_path / "a"), "--teacher", "--lessons", "00", "01"]) == 0
+    made = files(tmp_path / "a")
+    assert made == {path.name: path.read_bytes() for path in LESSONS if path.name in made} and len(made) == 2
 
 
 @pytest.mark.site
@@ -207,10 +212,19 @@ def test_the_site_holds_the_wheel_the_lessons_and_all_it_refers_to(tmp_path: Pat
     assert set(ROOT.iterdir()) == before
     site = tmp_path / "site"
     listed = json.loads((site / "api" / "contents" / "all.json").read_text(encoding="utf-8"))["content"]
-    assert sorted(entry["path"] for entry in listed) == [path.name for path in LESSONS]
+    assert sorted(entry["path"] for entry in listed) == [*(path.name for path in LESSONS), "glossary.md"]
     for path in LESSONS:
         install, *rest = course.read(site / "files" / path.name)["cells"]
-        assert install == course.INSTALL and rest == course.read(path)["cells"]
+        assert install["source"] == "".join(course.INSTALL["source"])
+        assert all(isinstance(cell["source"], str) and not cell.get("outputs") for cell in rest)
+        expected = course.student(course.read(path))["cells"]
+        for cell, theirs in zip(rest, expected, strict=True):
+            assert re.sub(r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", course.source(theirs)) == cell["source"]
+            assert all((site / "files" / target).exists() for target in
+                       re.findall(r"\]\(([^):#]+)\)", cell["source"]) if cell["cell_type"] == "markdown")
+    first = (site / "index.html").read_text(encoding="utf-8")
+    assert all(f"path={path.name}" in first for path in LESSONS) and first.count(" minutes</small>") == len(LESSONS)
+    assert "cannot be reached" in first and "<noscript>" in first and "{{" not in first
     settings = json.loads((site / "jupyter-lite.json").read_text(encoding="utf-8"))["jupyter-config-data"]
     kernel = settings["litePluginSettings"][course.KERNEL]
     assert kernel["pyodideUrl"] == course.PYODIDE
@@ -224,7 +238,7 @@ def test_the_site_holds_the_wheel_the_lessons_and_all_it_refers_to(tmp_path: Pat
     assert "refquant/study/data/digits.npz" in zipfile.ZipFile(wheels["refquant"]).namelist()
     for extension in settings["federated_extensions"]:
         assert (site / "extensions" / extension["name"] / extension["load"]).is_file()
-    for name in ("index.html", "lab/index.html"):
+    for name in ("index.html", "lab/index.html", "notebooks/index.html"):
         for target in re.findall(r'(?:src|href)="([^"#?:]+)[^":]*"', (site / name).read_text(encoding="utf-8")):
             assert (site / name).parent.joinpath(target).exists(), (name, target)
 

@@ -10,11 +10,13 @@ import pytest
 from test_course import course
 
 ROOT = Path(__file__).resolve().parents[2]
-#: The lessons that hold the limits.
-HOLD = ("00", "00fr", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11")
+HOLD = tuple(course.LESSONS)
 SHORT = {"00": 10.0, "00fr": 10.5}  # French takes more words
 PATH = ("00", "05", "06", "07")  # the lessons of 90 minutes
 LEAVE_OUT = "(leave out in 90 minutes)"
+#: Bold words that are no terms of the course: emphasis, and the verdicts, which stand under "verdict".
+NO_TERMS = {"hot pixel", "kept", "reduced", "confirmed", "null", "refuted", "inconclusive",
+            "on one-sided data symmetric quantization wastes one bit"}
 PREDICT = re.compile(r"\*\*(?:Predict first|Prédisez d'abord)")
 
 each = pytest.mark.parametrize("key", HOLD)
@@ -59,9 +61,42 @@ def test_a_lesson_keeps_its_limits(key: str) -> None:
     assert read <= 1600 and ran <= 14 and predicted <= 8, (read, ran, predicted)
 
 
-@pytest.mark.skipif(not set(PATH) <= set(HOLD), reason="05 to 07 are still longer")
 def test_the_path_of_90_minutes_takes_85() -> None:
     assert sum(minutes(short(cells(key))) for key in PATH) <= 85
+
+
+@pytest.mark.parametrize("name", ["README.md", "teachers.md"])
+def test_the_pages_name_every_lesson_its_minutes_and_files_that_exist(name: str) -> None:
+    page = (ROOT / "notebooks" / name).read_text(encoding="utf-8")
+    row = r"^\| \[(\d\d)(?: (.+?))?\]\((.+?)\).*? \| .+? \| (\d+)(?: \+ (\d+))? \| .+ \|$"
+    rows = re.findall(row, page, re.MULTILINE)
+    assert [row[0] for row in rows] == [key for key in HOLD if key != "00fr"]
+    for key, called, file, alone, exercises in rows:
+        title = course.source(course.read(course.LESSONS[key])["cells"][0])
+        assert file == course.LESSONS[key].name and title.startswith(f"# {key} · {called}")
+        assert int(exercises or 0) == 15 * (key != "00")
+        reading = minutes(cells(key)) - int(exercises or 0)
+        assert abs(int(alone) - reading) <= 1, f"{key}: {reading:.0f} minutes"
+        stated = int(re.findall(r"About (\d+) minutes", title)[0])
+        assert abs(stated - reading) <= 4 and ("and 15 for the exercises" in title) == (key != "00")
+    for target in re.findall(r"\]\(([^)#:]+)\)", page):
+        assert (ROOT / "notebooks" / target).exists(), target
+
+
+def test_the_glossary_has_every_term_in_both_languages() -> None:
+    page = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
+    rows = [[part.strip() for part in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")]
+    header, *terms = rows
+    assert header == ["term", "français", "in one sentence", "en une phrase"] and len(terms) >= 60
+    assert terms == sorted(terms, key=lambda row: row[0].lower())
+    for term, french, english, phrase in terms:
+        assert french and english.endswith(".") and phrase.endswith(".") and len(english.split()) < 25, term
+        assert re.search(r" \((\d\d)\)$", term) and term[-3:-1] in HOLD, term
+    named = " ".join(row[0] for row in terms).lower()
+    bold = {word.lower() for key in HOLD if key != "00fr" for cell in cells(key) if cell["cell_type"] == "markdown"
+            for word in re.findall(r"(?<!\*)\*\*([a-z][a-zA-Z -]+)\*\*(?!\*)", course.source(cell))}
+    missing = {word for word in bold if word.rstrip("s") not in named}
+    assert missing <= NO_TERMS, missing - NO_TERMS
 
 
 def in_two_lines(text: str) -> list[ast.AST]:
