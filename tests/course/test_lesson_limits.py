@@ -85,7 +85,8 @@ def test_the_pages_name_every_lesson_its_minutes_and_files_that_exist(name: str)
 
 def test_the_glossary_has_every_term_in_both_languages() -> None:
     page = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
-    rows = [[part.strip() for part in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")]
+    lines = [line.strip("|") for line in page.splitlines() if line.startswith("| ")]
+    rows = [[part.strip() for part in line.split("|")] for line in lines]
     header, *terms = rows
     assert header == ["term", "français", "in one sentence", "en une phrase"] and len(terms) >= 60
     assert terms == sorted(terms, key=lambda row: row[0].lower())
