@@ -163,8 +163,8 @@ def slides(path: Path, notebook: Any) -> Iterator[Slide]:
         after = next((source(each) for each in cells[at + 1:] if each["cell_type"] == "markdown"), "")
         for i, svg in enumerate(pictures):
             name = f"{number}_{cell['id']}{f'-{i + 1}' if i else ''}.svg"
-            yield Slide(path, cell["id"], name, "".join(svg), heading, CAPTIONS[number][cell["id"]], question,
-                        after)
+            yield Slide(path, cell["id"], name, "".join(svg), heading, CAPTIONS[number][cell["id"]],
+                        question[:1].upper() + question[1:], after)
 
 
 STYLE = """@page { size: 13.33in 7.5in; margin: 0 }

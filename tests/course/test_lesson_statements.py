@@ -46,7 +46,8 @@ def test_08_sixteen_bits_of_mantissa_are_enough_for_codes_of_eight() -> None:
 def test_09_three_layers_give_the_nearest_code_and_two_do_not() -> None:
     rng = np.random.default_rng(0)
     x, w = rng.integers(-128, 128, (400, 30)).astype(np.int8), rng.integers(-127, 128, (50, 30)).astype(np.int8)
-    at = [rq.AffineParams(scale=np.float32(s), zero_point=z, grid=rq.INT8) for s, z in ((0.0235, 0), (0.1, 0), (7.3, 3))]
+    given = ((0.0235, 0), (0.1, 0), (7.3, 3))
+    at = [rq.AffineParams(scale=np.float32(s), zero_point=z, grid=rq.INT8) for s, z in given]
     scale = float(at[0].scale) * float(at[1].scale) / float(at[2].scale)
     exact = (x.astype(int) @ w.T.astype(int)) * scale + 3
     inside = (exact > -128) & (exact < 127)

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,7 @@ from helpers import needs
 from test_course import course
 
 from refquant import UINT4, IntGrid, dynamic_params, fake_quantize, quantize, symmetric_params
-from refquant.course import play as toys
-from refquant.course.play import CLIPS, FORMATS, MATE, SAMPLE, SIZES, _data
-
-tables = cache(toys.tables)  # a second of work
+from refquant.course.play import CLIPS, FORMATS, MATE, SAMPLE, SIZES, _data, tables
 
 
 def written(folder: Path) -> tuple[str, Any]:
