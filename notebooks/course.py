@@ -83,6 +83,10 @@ def source(cell: Any) -> str:
 FOLDED = "<details><summary>{}</summary>\n\n{}\n\n</details>"
 
 
+#: Below the title of a student's copy, where the lesson does not say it.
+HOW = "\n\nWrite each prediction in place of the three dots, then run the cell."
+
+
 def student(notebook: Any) -> Any:
     """A copy without solutions and outputs, readings folded; students predict before they run."""
     first = ("Exécutez d'abord la cellule, puis ouvrez" if "**Prédisez d'abord" in words(notebook) else
@@ -94,6 +98,8 @@ def student(notebook: Any) -> Any:
         shown = source(cell).replace(BELOW, "")
         if cell["id"].endswith("-read"):
             shown = FOLDED.format(first, shown)
+        if cell["id"] == "title" and not re.search("three dots|trois points", shown):
+            shown += HOW
         cell["source"] = shown.splitlines(keepends=True)
         if cell["cell_type"] == "code":
             cell["execution_count"], cell["outputs"] = None, []
