@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from ... import gradients
 from ...affine import AffineParams
 from ...gradients import lsq
-from ...study.compare.detail_figures import training_curves, weight_histograms
 from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, figure, styled
 from ..lesson_04.figures import paired_differences
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["oscillation", "paired_differences", "straight_through", "training_curves",
-           "weight_histograms"]
+__all__ = ["oscillation", "paired_differences", "straight_through"]
 
 
 @styled
