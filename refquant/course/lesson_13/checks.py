@@ -90,6 +90,6 @@ def budget(model: LM, held: Codes, yours: QuantizedLM | None, nbytes: int = 80_0
         return f"Not yet: {yours.nbytes} bytes, more than {nbytes}. Fewer bits, or fewer scales."
     more = bits_per_character(yours, held) - bits_per_character(model, held)
     if more > loss:
-        return (f"Not yet: {yours.nbytes} bytes, but {more:.2f} bits per character more, not {loss}. The same bytes can "
-                "hold better codes: who shares a scale, and how is rounded?")
+        return (f"Not yet: {yours.nbytes} bytes, but {more:.2f} bits per character more, not {loss}. The same bytes "
+                "can hold better codes: who shares a scale, and how is rounded?")
     return f"Right: {yours.nbytes} bytes instead of {model.nbytes}, and {more:.2f} bits per character more."
