@@ -35,9 +35,7 @@ def alice() -> str:
 
     Source: Lewis Carroll 1865, public domain; alice29.txt of the Canterbury corpus, see data/README.md.
     """
-    import lzma  # the Python of a browser has none at first
-
-    return lzma.decompress((files(__package__) / "data" / "alice29.txt.xz").read_bytes()).decode("ascii")
+    return bz2.decompress((files(__package__) / "data" / "alice29.txt.bz2").read_bytes()).decode("ascii")
 
 
 def read(path: str | Path) -> str:

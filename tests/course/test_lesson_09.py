@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refquant import INT8, AffineParams
+from refquant import INT8, AffineParams, mlp, static_params
+from refquant.course.lesson_09 import engines
 from refquant.course.lesson_09.checks import (
     BOXES,
     CONVENTIONS,
@@ -220,16 +221,12 @@ def test_xnnpack_is_onnx_runtime_s_product() -> None:
 
 @pytest.mark.slow
 def test_the_kit_says_what_the_lesson_prints() -> None:
+    from refquant.engines.conventions import NAMED
     from refquant.testing import identify
     path = Path(__file__).resolve().parents[2] / "notebooks" / "09_same_model_other_engine.ipynb"
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]}
-    text = cells["distinguished-read"]
-    shown = [line.strip() for line in text.splitlines() if line.startswith("    ") and ">>>" not in line]
-    assert shown == str(identify(ENGINES["PyTorch, per tensor"])).splitlines()
-    from refquant.engines.conventions import NAMED
-    from refquant.testing.points import CALLS, LENGTH
-    named = np.prod([len(each) for each in NAMED.values()])
-    assert f"{named:,} conventions, with {CALLS * LENGTH:,} numbers" in text
+    assert "for more than a thousand conventions" in cells["distinguished-read"]
+    assert np.prod([len(each) for each in NAMED.values()]) > 1000
     for name, words in BOXED.items():
         found = identify(lambda x, params, f=BOXES[name]: f(x, params.scale, params.zero_point)).named
         said = "-".join(found[kind][0] for kind in ("division", "rounding", "zero_point"))
@@ -239,3 +236,15 @@ def test_the_kit_says_what_the_lesson_prints() -> None:
 def test_what_is_refused_is_said() -> None:
     assert code_of(ENGINES["refquant"], np.nan, 1, 0) == "refused"
     assert code_of(ENGINES["ONNX Runtime"], np.nan, 1, 0) == -128
+
+
+def test_stages_give_what_one_layer_after_another_gives_and_turning_points_turn() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random((40, 6), np.float32)
+    net = mlp.ptq_static(mlp.init(rng, (6, 8, 3)), [x], weight_grid=INT8, activation_grid=INT8)
+    steps = [*(layer.activation for layer in net.layers), static_params([mlp.forward_quantized(net, x)], INT8)]
+    first, last = engines.stages(engines.LAYERS["refquant (R14)"], net, steps, x)
+    assert first.dtype == last.dtype == np.int8 and first.min() >= steps[1].zero_point
+    assert np.mean(last.argmax(axis=1) == mlp.forward_quantized(net, x).argmax(axis=1)) > 0.9
+    t = engines.turning_points(lambda x: x[:, 0] > 0.3, np.float32([[0.0], [1.0], [1.0]]))
+    assert np.allclose(t, 0.3, atol=1e-5) and t.shape == (2, 1)

@@ -87,42 +87,34 @@ def test_a_study_prints_in_words() -> None:
 
 # ---------------------------------------------------------------------------------------------- predictions
 
-EVERYBODY = {id: "confirmed" for ids in predictions.GROUPS.values() for id in ids}
+EVERYBODY = dict.fromkeys(predictions.CHOSEN, "confirmed")
 
 
 def test_the_claims_to_predict_are_among_the_sentences_and_were_measured() -> None:
-    ids = [id for ids in predictions.GROUPS.values() for id in ids]
-    assert len(ids) == len(set(ids)) >= 19
-    assert set(ids) <= {r.id for s in sentences() for r in s.readings} & {claim["id"] for claim in measured()}
-    for id in ids:
-        _, reading = predictions.find(id)
-        assert reading.rule.kind in ("more", "same")
-        assert id in "".join(map(predictions.claims, predictions.GROUPS))
+    assert len(EVERYBODY) == len(predictions.CHOSEN) >= 8
+    assert set(EVERYBODY) <= {r.id for s in sentences() for r in s.readings} & {claim["id"] for claim in measured()}
+    for id in EVERYBODY:
+        assert predictions.find(id)[1].rule.kind in ("more", "same") and id in predictions.claims()
 
 
 def test_what_would_confirm_a_claim_is_asked_with_its_unit() -> None:
-    asked = {id: predictions.question(predictions.find(id)[1]) for id in EVERYBODY}
+    asked = {id: predictions.question(predictions.find(id)[1]) for id in (*EVERYBODY, "ptq-few-images.8.A4")}
     assert asked["ptq-degrades.min-max.8"] == "at least 0.02 nats?"
     assert asked["ptq-few-images.8.A4"] == "the same within 0.01 nats?"
     assert asked["nf4-halves.weights"] == "at least 3.01 dB?"
-    lines = [line for group in predictions.GROUPS for line in predictions.claims(group).splitlines()]
-    assert all(line.endswith("?") for line in lines if line.startswith("   "))
+    assert all(line.endswith("?") for line in predictions.claims().splitlines() if line.startswith("   "))
 
 
 def test_predictions_are_scored() -> None:
     found = predictions.results()
     truth = {id: found[id]["verdict"] for id in EVERYBODY}
-    assert predictions.total(truth).startswith(f"{len(truth)} claims: {len(truth)} as predicted, 0 left open")
-    assert predictions.surprises(truth) == "The data contradict none of these predictions."
     assert all(line.startswith("✓ ") for line in predictions.score(truth).splitlines())
     id = next(id for id, word in truth.items() if word == "confirmed")
-    assert predictions.total({id: "refuted"}).splitlines() == [
-        "1 claims: 0 as predicted, 0 left open by the data, 1 contradicted",
-        "   of 1 predicted to be refuted: 1 confirmed"]
-    assert predictions.surprises({id: "refuted"}).splitlines()[0].endswith(": confirmed")
     assert predictions.score({id: "refuted"}).startswith("✗ confirmed")
+    assert predictions.score({id: ...}).startswith("· confirmed")
     assert predictions.score({"ptq": "null"}) == "Not yet: there is no claim 'ptq'."
     assert predictions.score({id: "sure"}).startswith("Not yet: 'sure' is no verdict")
+    assert predictions.rows({id: ...})[0].guess == "·"
 
 
 def test_rows_count_in_what_is_enough() -> None:
@@ -144,7 +136,6 @@ def test_pictures_are_drawn() -> None:
     drawn = [figures.by_seed([1.0, 0.0, -1.0], 0.5, "points"), figures.pairs([1, 2], [2, 2], ("a", "b"), "points"),
              figures.worlds({"one": list(e.values()), "two": []}, 0.0, "points"), figures.intervals(e, 0.5),
              figures.intervals(e, 0.5, {"a": "confirmed", "b": "inconclusive"}),
-             figures.half_widths([5, 10], {"a": [2, 1], "b": [3, 2]}, 1.0),
              figures.predicted(predictions.rows(EVERYBODY))]
     for picture in drawn:
         assert png(picture, 20).startswith(b"\x89PNG")

@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from helpers import needs
+from messages import alike
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -82,7 +83,7 @@ def test_cells_are_short_and_run_in_order_without_error(path: Path) -> None:
 def test_every_exercise_is_followed_by_its_solution(path: Path) -> None:
     tags = [cell["metadata"].get("tags", []) for cell in read(path)["cells"]]
     exercises = [i for i, tag in enumerate(tags) if tag == ["exercise"]]
-    assert exercises
+    assert exercises or path.name.startswith("00")
     assert [i for i, tag in enumerate(tags) if tag == ["solution"]] == [i + 1 for i in exercises]
 
 
@@ -104,9 +105,9 @@ def seconds_of_processes() -> float:
     return used.children_user + used.children_system
 
 
-def without_pictures(notebook: Any) -> Any:
+def without_pictures(notebook: Any) -> str:
     """All of the file but the pictures' bytes, which other fonts or versions of matplotlib may change."""
-    return json.loads(re.sub(r'("image/png": )"[^"]*"', r'\1""', json.dumps(notebook)))
+    return re.sub(r'("image/png": )"[^"]*"', r'\1""', json.dumps(notebook, ensure_ascii=False, sort_keys=True))
 
 
 @pytest.mark.notebooks
@@ -120,8 +121,9 @@ def test_a_clean_kernel_gives_what_is_stored_in_under_a_minute(path: Path, monke
     whole, alone = time.perf_counter() - began, seconds_of_processes() - worked
     seconds = min(whole, alone or whole)  # others may keep the cores busy
     for stored, fresh in zip(code_cells(read(path)), code_cells(made), strict=True):
-        assert list(printed(fresh)) == list(printed(stored)), stored["id"]
-    assert without_pictures(made) == without_pictures(read(path))
+        pairs = zip(printed(fresh), printed(stored), strict=True)
+        assert all(now[0] == then[0] and alike(now[1], then[1]) for now, then in pairs), stored["id"]
+    assert alike(without_pictures(made), without_pictures(read(path)))
     assert seconds < 60
 
 

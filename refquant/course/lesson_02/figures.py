@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["codes_under_histograms", "number_lines", "sqnr_of_fits"]
+__all__ = ["codes_under_histograms", "number_lines"]
 
 
 FITS = {"symmetric": symmetric_params, "affine": affine_params}
@@ -46,21 +46,4 @@ def codes_under_histograms(tensors: Mapping[str, ArrayLike], grid: Grid) -> Figu
         line.grid(False)
         line.spines["left"].set_visible(False)
     axes[-1, 0].set_xlabel("reals. Bars: how often. Ticks: those that have a code")
-    return drawn
-
-
-@styled
-def sqnr_of_fits(curves: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
-    """SQNR against the number of bits: a panel for each tensor, a line for each fit.
-
-    curves[tensor][fit][bits] in dB.
-    """
-    drawn, axes = figure(3.9, ncols=len(curves), sharey=True, squeeze=False)
-    for panel, (name, fits) in zip(axes[0], curves.items(), strict=True):
-        for fit, by_bits in fits.items():
-            panel.plot(list(by_bits), list(by_bits.values()), **FIT_STYLES[fit])
-        panel.set(xticks=list(next(iter(fits.values()))), xlabel="bits")
-        panel.set_title(name, fontsize=13)
-    axes[0, 0].set_ylabel("SQNR, dB")
-    axes[0, 0].legend(loc="upper left")
     return drawn

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...study.plots import style
-from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, WINE, figure, styled
-from ...study.stats import Estimate
+from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,61 +103,6 @@ def sqnr_of_rules(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Fi
 
 
 @styled
-def noise_model(steps: ArrayLike, ratio: ArrayLike, correlation: ArrayLike) -> Figure:
-    """The measured error over step**2 / 12, and its correlation with x, against the step in standard deviations."""
-    drawn, axes = figure(3.5, 7)
-    axes.axhline(1, color=GREY, linestyle=":", linewidth=1)
-    axes.axhline(0, color=GREY, linestyle=":", linewidth=1)
-    axes.plot(steps, ratio, color=BLACK, marker="o", label="mean square error / (step**2 / 12): model says 1")
-    axes.plot(steps, correlation, color=RED, marker="s", linestyle="--",
-              label="correlation of error and x: model says 0")
-    axes.set(xlabel="step, in standard deviations", ylim=(-0.75, 1.55))
-    axes.legend(loc="upper left")
-    return drawn
-
-
-@styled
-def decibels_by_bits(curves: Mapping[str, Mapping[int, float]], law: Mapping[int, float]) -> Figure:
-    """SQNR against the number of bits, beside the law: a colour for each rule, a marker for each density.
-
-    curves["density, rule"][bits] and law[bits] in dB.
-    """
-    drawn, axes = figure(4.6, 7)
-    axes.plot(list(law), list(law.values()), color=GREY, linewidth=6, alpha=0.4)
-    axes.annotate("20 log10(codes)", (list(law)[2], list(law.values())[2]), textcoords="offset points", xytext=(-8, 10),
-                  ha="right", color=GREY)
-    markers: dict[str, str] = {}
-    for name, curve in curves.items():
-        density, rule = name.split(", ")
-        style = {"marker": markers.setdefault(density, "^os"[len(markers) % 3]), "label": name}
-        axes.plot(list(curve), list(curve.values()), **{**rule_style(rule), **style},
-                  linestyle="--" if rule == "min-max" else "-")
-    axes.set(xticks=list(law), xlabel="bits", ylabel="SQNR, dB")
-    axes.legend(loc="lower right")
-    return drawn
-
-
-@styled
-def modelled_and_true(panels: Mapping[int, tuple[ArrayLike, ArrayLike, ArrayLike]]) -> Figure:
-    """The modelled and the true error against the clip, and the minimum of each.
-
-    panels[bits] = clips, modelled errors, true errors.
-    """
-    drawn, axes = figure(3.8, 9, ncols=len(panels), sharey=True, squeeze=False)
-    for panel, (bits, (clips, modelled, true)) in zip(axes[0], panels.items(), strict=True):
-        c = np.asarray(clips)
-        for y, color, line, marker, label in ((np.asarray(modelled), WINE, "--", "<", "ACIQ's model"),
-                                              (np.asarray(true), BLACK, "-", "o", "the quantizer itself")):
-            panel.plot(c, y, color=color, linestyle=line, label=label)
-            panel.plot(c[np.argmin(y)], y.min(), color=color, marker=marker, markersize=10)
-        panel.set(xlabel="clip a, in standard deviations", yscale="log")
-        panel.set_title(f"{bits} bits", fontsize=13)
-    axes[0, 0].set_ylabel("mean square error")
-    axes[0, -1].legend(loc="upper right")
-    return drawn
-
-
-@styled
 def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
     """Images of 8 x 8 pixels side by side, in rows.
 
@@ -172,25 +116,4 @@ def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
             panel.set(xticks=[], yticks=[])
             panel.grid(False)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=13)
-    return drawn
-
-
-@styled
-def accuracy_against_sqnr(panels: Mapping[str, Mapping[str, tuple[float, Estimate]]]) -> Figure:
-    """Accuracy against SQNR, for each rule: points of accuracy minus float32, with their intervals.
-
-    panels[title][rule] = the SQNR in dB of what the rule quantizes, the points.
-    """
-    drawn, axes = figure(4.2, 9, ncols=len(panels), sharey=True, squeeze=False)
-    for panel, (title, points) in zip(axes[0], panels.items(), strict=True):
-        for i, (rule, (db, e)) in enumerate(points.items()):
-            style = {**rule_style(rule), "markersize": 14 - 8 * i / len(points)}  # what lies below sticks out
-            panel.errorbar([db], [e.mean], yerr=[e.half_width or 0.0], capsize=4, linestyle="", **style)
-        panel.axhline(0, color=GREY, linewidth=1)
-        panel.set(xlabel="SQNR of hidden\nactivations, dB")
-        panel.set_title(title, fontsize=13)
-        panel.margins(x=0.12)
-    axes[0, 0].set_ylabel("points of accuracy,\nminus float32")
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    drawn.legend(handles, names, loc="outside lower center", ncols=3, fontsize=12)
     return drawn

@@ -20,8 +20,6 @@ GRANULARITY_STYLES: dict[str, dict[str, Any]] = {
     "channel": {"color": PINK, "marker": "D", "label": "per channel"},
     "block": {"color": GREEN, "marker": "^", "label": "per block"},
 }
-RULE_STYLES: dict[str, dict[str, Any]] = {
-    "min-max": {"linestyle": "-"}, "least MSE": {"linestyle": ":", "markerfacecolor": "white"}}
 BITS_COLORS = dict(zip(range(2, 9), (BLACK, RED, BLUE, GREEN, ORANGE, PINK, SKY), strict=True))
 
 
@@ -54,25 +52,6 @@ def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> Figure:
     ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100) if lowest <= t <= highest]
     bar.set_ticks(ticks, labels=[str(t) for t in ticks])
     bar.minorticks_off()
-    return drawn
-
-
-@styled
-def largest_in_groups(largest: Mapping[int, float], promised: Mapping[int, float],
-                      measured: Mapping[int, float]) -> Figure:
-    """By the size of a group: the mean of its largest |x|, and the SQNR that it promises, beside the measured one."""
-    drawn, (left, right) = figure(3.8, 9.5, ncols=2)
-    left.plot(list(largest), list(largest.values()), color=BLACK, marker="o")
-    left.set(ylabel="mean of the largest |x|, in sigma", ylim=(0, None), title="The largest of a group")
-    right.plot(list(promised), list(promised.values()), color=GREY, linestyle="--", label="step**2 / 12 promises")
-    right.plot(list(measured), list(measured.values()), color=GREEN, marker="^", linestyle="", label="measured")
-    right.set(ylabel="SQNR, dB", title="4 bits, one scale per group")
-    right.legend(loc="upper right")
-    for panel in (left, right):
-        panel.set_xscale("log", base=2)
-        panel.set_xticks(list(largest)[::2], [f"{n:,}" for n in largest][::2])
-        panel.minorticks_off()
-        panel.set_xlabel("values in a group")
     return drawn
 
 
@@ -110,53 +89,12 @@ def sqnr_against_outliers(panels: Mapping[str, Mapping[str, Mapping[int, float]]
             panel.plot(list(by_factor), list(by_factor.values()), **GRANULARITY_STYLES[granularity])
         factors = list(next(iter(curves.values())))
         panel.set_xscale("log")
-        panel.set_xticks(factors, [f"{c:,}" for c in factors])
+        panel.set_xticks(factors, [f"{c}" for c in factors])
         panel.minorticks_off()
         panel.axhline(0, color=GREY, linewidth=1)
         panel.set(xlabel="how much larger one column is", title=name)
     axes[0, 0].set_ylabel("SQNR, dB")
     axes[0, 0].legend(loc="upper left")
-    return drawn
-
-
-@styled
-def sqnr_against_migration(curves: Mapping[str, Mapping[float, float]], before: float) -> Figure:
-    """SQNR of a product against alpha, and of the product without migration.
-
-    curves[what is quantized][alpha] and before in dB.
-    """
-    drawn, axes = figure(4)
-    styles = {"x only": {"color": BLUE, "linestyle": "--"}, "w only": {"color": ORANGE, "linestyle": ":"},
-              "both": {"color": BLACK, "marker": "o"}}
-    for name, curve in curves.items():
-        axes.plot(list(curve), list(curve.values()), label=f"{name} quantized", **styles[name])
-    axes.axhline(before, color=GREY, linewidth=1)
-    axes.annotate("both quantized, before", (1, before), textcoords="offset points", xytext=(0, -17), ha="right",
-                  color=GREY)
-    axes.set(xlabel="alpha: how much of the outliers' size moves into the weights", ylabel="SQNR of x @ w, dB",
-             title="What is taken from one side is given to the other")
-    lowest = min(before, *(db for curve in curves.values() for db in curve.values()))
-    axes.set_ylim(bottom=lowest - 12)  # room for the legend
-    axes.legend(loc="lower left")
-    return drawn
-
-
-@styled
-def gain_of_weights(layers: Mapping[str, Mapping[tuple[str, str], Mapping[int, float]]]) -> Figure:
-    """By how much each granularity and clipping rule has a higher SQNR than per tensor with min-max.
-
-    layers[name][granularity, clipping rule][bits] in dB.
-    """
-    drawn, axes = figure(4.2, 9.5, ncols=len(layers), sharey=True, squeeze=False)
-    for panel, (name, curves) in zip(axes[0], layers.items(), strict=True):
-        for (granularity, rule), by_bits in curves.items():
-            style = {**GRANULARITY_STYLES[granularity], **RULE_STYLES[rule]}
-            style["label"] = f"{style['label']}, {rule}"
-            panel.plot(list(by_bits), list(by_bits.values()), **style)
-        panel.set(xticks=list(next(iter(curves.values()))), xlabel="bits")
-        panel.set_title(name, fontsize=13)
-    axes[0, 0].set_ylabel("SQNR of the weights, dB more than\nper tensor with min-max", fontsize=12)
-    axes[0, -1].legend(loc="upper right", fontsize=11)
     return drawn
 
 

@@ -47,6 +47,25 @@ def glitched(x: Reals, rng: np.random.Generator, share: float = 0.02) -> Reals:
     return x
 
 
+def batch_mates(network: mlp.QuantizedNet, x: Reals, size: int = 16) -> float:
+    """The share of predictions that change when the images x come shuffled, in batches of the given size.
+
+    >>> from refquant.mlp import init, ptq_dynamic
+    >>> x = np.random.default_rng(0).random((64, 2), np.float32)
+    >>> batch_mates(ptq_dynamic(init(np.random.default_rng(0), (2, 8, 2))), x)
+    0.0
+    """
+    given = []
+    for seed in (0, 1):
+        order = np.random.default_rng(seed).permutation(len(x))
+        got = np.empty(len(x), np.intp)
+        for i in range(0, len(x), size):
+            rows = order[i:i + size]
+            got[rows] = mlp.forward_quantized(network, x[rows]).argmax(axis=1)
+        given.append(got)
+    return float(np.mean(given[0] != given[1]))
+
+
 # ---------------------------------------------------------------------------------------------- exercise 1
 
 def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: Grid, static: ArrayLike | None,
@@ -196,7 +215,7 @@ def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.Quan
             gains: mlp.QuantizedNet | None, glitches: mlp.QuantizedNet | None) -> str:
     """Exercise 3: whether each network serves its story, measured on the test images x and their labels.
 
-    The microcontroller computes in integers alone and may lose 1 point. Inputs of varying gain, on 4-bit activations
+    The microcontroller's scales are known beforehand; it may lose 1 point. Inputs of varying gain, on 4-bit activations
     at most, may lose 2 points against float. Of images with a hot pixel three in four must be predicted correctly.
     The exercise in the notebook shows right and wrong answers on a trained network.
     """
@@ -215,8 +234,8 @@ def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.Quan
            or _gains(gains, score["gains"] - floats["gains"]) or _glitches(glitches, score["glitches"]))
     if why:
         return f"Not yet: {why}"
-    return ("Right: static where there are only integers, dynamic per row where sizes differ, static and clipped where "
-            "a sensor fails.")
+    return ("Right: static where scales must be known beforehand, dynamic per row where sizes differ, static and "
+            "clipped where a sensor fails.")
 
 
 def _dynamic(network: Any) -> Any:
@@ -226,8 +245,8 @@ def _dynamic(network: Any) -> Any:
 
 def _microcontroller(network: Any, gain: float) -> str:
     if _dynamic(network):
-        return ("microcontroller: a dynamic layer divides by its range at run time, and its biases are float32. "
-                "Integer arithmetic needs scales that are known beforehand.")
+        return ("microcontroller: a dynamic layer finds its range at run time, and its biases are float32. "
+                "This program expects scales that are known beforehand.")
     if gain < -1:
         return (f"microcontroller: {-gain:.0f} points are lost. The right kind; now look at the calibration data and "
                 "at the bits.")

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from ... import gradients
 from ...affine import AffineParams
 from ...gradients import lsq
-from ...study.compare.detail_figures import training_curves, weight_histograms
 from ...study.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, figure, styled
 from ..lesson_04.figures import paired_differences
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["dithered_loss", "oscillation", "paired_differences", "straight_through", "training_curves",
-           "weight_histograms"]
+__all__ = ["oscillation", "paired_differences", "straight_through"]
 
 
 @styled
@@ -57,18 +55,4 @@ def oscillation(paths: Mapping[float, ArrayLike], edge: float) -> Figure:
         line.grid(False)
     axes[-1, 0].set_xlabel("step of gradient descent. Dashed: where the code changes. Dotted: the target w*.\n"
                            "Circles: w has the lower code. Squares: the upper one", fontsize=12)
-    return drawn
-
-
-@styled
-def dithered_loss(w: ArrayLike, loss: ArrayLike, target: float) -> Figure:
-    """The mean loss over the dither, measured, beside the parabola whose slope the estimator follows."""
-    drawn, axes = figure(4.2)
-    axes.plot(np.asarray(w), np.asarray(loss), color=BLUE, label="mean of (w_hat - w*)^2 over the dither")
-    axes.plot(np.asarray(w), (np.asarray(w) - target) ** 2, color=GREEN, linestyle="--",
-              label="(w - w*)^2: the estimator follows its slope")
-    axes.axvline(target, ymax=0.3, color=GREY, linestyle=":", linewidth=1)
-    axes.annotate("w*", (target, 0), textcoords="offset points", xytext=(5, 4), color=GREY)
-    axes.set(xlabel="w, in steps", ylabel="loss", title="What is measured, and what is descended")
-    axes.legend(loc="upper center")
     return drawn

@@ -44,7 +44,7 @@ def _why_wrong(case: tuple[int, IntGrid, IntGrid], given: int, right: int) -> st
     lo, hi = extremes(*case)
     if given > right:
         return f"{given} bits never wrap, but {right} bits are enough"
-    return f"the sum can be {hi if hi >= 2 ** (given - 1) else lo:,}, which wraps in {given} bits"
+    return f"the sum can be {hi if hi >= 2 ** (given - 1) else lo}, which wraps in {given} bits"
 
 
 def extremes(k: int, a: Grid, b: Grid) -> tuple[int, int]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ...affine import AffineParams, quantize
 from ...engines import litert, onnxruntime, pytorch, torchao
 from ...engines.operators import OPERATORS
 from ...grids import INT8, UINT8, Grid
 from ...integer import integer_matmul, quantize_multiplier, requantize
+from ...mlp import QuantizedNet
 from ...ranges import affine_params, symmetric_params
 
 Array: TypeAlias = NDArray[Any]
@@ -103,3 +104,33 @@ LAYERS: dict[str, Callable[..., Array]] = {
     "LiteRT, ruy": litert.fully_connected_ruy,
     "gemmlowp": _gemmlowp,
 }
+
+
+def stages(layer: Callable[..., Array], net: QuantizedNet, steps: Sequence[AffineParams], x: ArrayLike) -> list[Array]:
+    """The codes that leave each layer, where `layer` computes all of them; steps: the parameters of the input, of what
+    goes from layer to layer, and of the logits. A ReLU stands after each layer but the last."""
+    q, made = quantize(np.asarray(x, np.float32), steps[0]), []
+    for i, at in enumerate(net.layers):
+        q = layer(q, at.codes.T, at.bias, steps[i], at.weight, steps[i + 1])
+        if i < len(net.layers) - 1:
+            q = np.maximum(q, steps[i + 1].zero_point.astype(q.dtype))
+        made.append(q)
+    return made
+
+
+def turning_points(predict: Callable[[Array], Array], x: Array, rounds: int = 22) -> Array:
+    """Images on the way from each to the one before it, right before predict changes; pairs predicted alike are left
+    out.
+
+    >>> turning_points(lambda x: x[:, 0] > 0.25, np.array([[0.0], [1.0]]), rounds=30).round(3).tolist()
+    [[0.25], [0.25]]
+    """
+    start, end = x, np.roll(x, 1, axis=0)
+    two = predict(start) != predict(end)
+    start, end = start[two], end[two]
+    before, after, first = np.zeros((len(start), 1), x.dtype), np.ones((len(start), 1), x.dtype), predict(start)
+    for _ in range(rounds):
+        t = (before + after) / 2
+        same = (predict(start + t * (end - start)) == first)[:, None]
+        before, after = np.where(same, t, before), np.where(same, after, t)
+    return np.asarray(start + before * (end - start))

@@ -41,7 +41,7 @@ def decided(yours: Callable[[float, float | None, str, float], Any]) -> str:
         right = verdict(Estimate(mean, half, 20), Rule(kind, margin if kind == "more" else 0.0, margin))
         if word != right:
             return f"Not yet: {case}: {word}? {_reason(mean, half, kind, right)}: {right}."
-    return f"Right: {len(CASES):,} cases, those on the boundaries too, are decided as the library decides them."
+    return f"Right: {len(CASES)} cases, those on the boundaries too, are decided as the library decides them."
 
 
 def _reason(mean: float, half: float | None, kind: str, right: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-__all__ = ["Prediction", "by_seed", "predicted", "half_widths", "intervals", "paired_differences", "pairs", "worlds"]
+__all__ = ["Prediction", "by_seed", "predicted", "intervals", "paired_differences", "pairs", "worlds"]
 
 
 class Prediction(NamedTuple):
@@ -93,24 +93,6 @@ def worlds(panels: Mapping[str, Sequence[Estimate]], truth: float, xlabel: str) 
     axes[0, 0].plot([], [], color=GREY, label="holds the truth")
     axes[0, 0].plot([], [], color=RED, label="misses it")
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return drawn
-
-
-@styled
-def half_widths(seeds: Sequence[int], curves: Mapping[str, ArrayLike], floor: float) -> Figure:
-    """The interval's half-width against the number of seeds, and its limit for many seeds.
-
-    curves[name]: half-widths, in s.
-    """
-    drawn, axes = figure(4.0, 8)
-    for (name, curve), color, marker in zip(curves.items(), (RED, BLUE), "ov", strict=False):
-        axes.plot(seeds, np.asarray(curve), color=color, marker=marker, label=name)
-    axes.axhline(floor, color=BLACK, linestyle="--", label="overlapping, with endlessly many seeds")
-    axes.set_xscale("log")
-    axes.set_xticks(list(seeds), [f"{n:,}" for n in seeds])
-    axes.minorticks_off()
-    axes.set(xlabel="seeds (log scale)", ylabel="half-width, in s", ylim=(0, None))
-    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return drawn
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,29 +11,21 @@ from ...study.claims.verdicts import METRICS
 from .figures import Prediction
 
 WORDS = ("confirmed", "small", "null", "inconclusive", "refuted")
-#: For most sentences the one comparison that many people would accept as a test of it.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "after training": (
-        "ptq-degrades.min-max.4", "ptq-degrades.min-max.8", "gptq-better.2", "ptq-little-data.10.2",
-        "ptq-few-images.8.A4"),
-    "in training": (
-        "qat-improves.ptq-static-adaround.4", "qat-improves.ptq-static-adaround.2", "qat-steps.all.4", "qat-data.one.4",
-        "qat-labels.all.4", "qat-trained-model.2"),
-    "static and dynamic": (
-        "dynamic-precise.min-max.8", "dynamic-accurate.MSE.8", "dynamic-varied.gain.4", "dynamic-always.hot.4"),
-    "the rest": ("activations-harder.MSE.4", "channel-better.channel.2", "lsq-better.4", "nf4-halves.weights"),
-}
+#: Some sentences, and for each the one comparison that many people would accept as a test of it.
+CHOSEN = ("ptq-degrades.min-max.4", "ptq-degrades.min-max.8", "ptq-little-data.10.2",
+          "qat-improves.ptq-static-adaround.4", "qat-improves.ptq-static-adaround.2", "dynamic-precise.min-max.8",
+          "dynamic-accurate.MSE.8", "dynamic-always.hot.4", "activations-harder.MSE.4", "nf4-halves.weights")
 
 
-def claims(group: str) -> str:
-    """A group's claims: the sentence, its id, what is compared, and what would confirm it.
+def claims() -> str:
+    """The chosen claims: the sentence, its id, what is compared, and what would confirm it.
 
-    >>> print("\\n".join(claims("the rest").splitlines()[:2]))
-    "Activations are harder to quantize than weights."
-       activations-harder.MSE.4: 4 bits, least MSE: weights alone against activations alone; at least 0.02 nats?
+    >>> print("\\n".join(claims().splitlines()[:2]))
+    "PTQ may degrade the model."
+       ptq-degrades.min-max.4: W4A4: float against min-max PTQ; at least 0.02 nats?
     """
     lines = list[str]()
-    for sentence, reading in map(find, GROUPS[group]):
+    for sentence, reading in map(find, CHOSEN):
         lines += [] if f'"{sentence.says}"' in lines else [f'"{sentence.says}"']
         lines.append(f"   {reading.id}: {reading.says}; {question(reading)}")
     return "\n".join(lines)
@@ -48,8 +38,9 @@ def question(reading: Reading) -> str:
     return f"{start} {amount:g} {METRICS[reading.value].unit}?"
 
 
-def score(guesses: Mapping[str, str]) -> str:
-    """What was measured for each claim, beside the prediction: ✓ as predicted, ✗ contradicted, ? left open by the data.
+def score(guesses: Mapping[str, Any]) -> str:
+    """What was measured for each claim, beside the prediction: ✓ as predicted, ✗ contradicted, ? left open by the data,
+    · where no prediction is written.
 
     >>> score({"lsq-better.4": "maybe"})
     "Not yet: 'maybe' is no verdict. Predict confirmed, small, null, inconclusive or refuted."
@@ -58,47 +49,22 @@ def score(guesses: Mapping[str, str]) -> str:
     for id, guess in guesses.items():
         if id not in found:
             return f"Not yet: there is no claim {id!r}."
-        if guess not in WORDS:
+        if guess is not ... and guess not in WORDS:
             return f"Not yet: {guess!r} is no verdict. Predict confirmed, small, null, inconclusive or refuted."
     return "\n".join(f"{mark(found[id]['verdict'], guess)} {found[id]['verdict']:13s} {effect_in_words(found[id]):31s} "
                      f"{find(id)[1].says}" for id, guess in guesses.items())
 
 
-def mark(verdict: str, guess: str) -> str:
+def mark(verdict: str, guess: Any) -> str:
     """Whether the verdict is as predicted. An inconclusive one contradicts no prediction.
 
-    >>> mark("null", "null"), mark("inconclusive", "null"), mark("confirmed", "null")
-    ('✓', '?', '✗')
+    >>> mark("null", "null"), mark("inconclusive", "null"), mark("confirmed", "null"), mark("null", ...)
+    ('✓', '?', '✗', '·')
     """
-    return "✓" if verdict == guess else "?" if verdict == "inconclusive" else "✗"
+    return "·" if guess is ... else "✓" if verdict == guess else "?" if verdict == "inconclusive" else "✗"
 
 
-def total(guesses: Mapping[str, str]) -> str:
-    """How many predictions came true, and which verdicts the claims have instead."""
-    found = {id: claim["verdict"] for id, claim in results().items()}
-    marks = Counter(mark(found[id], guess) for id, guess in guesses.items())
-    lines = [f"{len(guesses)} claims: {marks['✓']} as predicted, {marks['?']} left open by the data, {marks['✗']} "
-             "contradicted"]
-    for word in WORDS:
-        became = Counter(found[id] for id, guess in guesses.items() if guess == word)
-        if became:
-            parts = ", ".join(f"{became[w]} {w}" for w in WORDS if became[w])
-            lines.append(f"   of {sum(became.values())} predicted to be {word}: {parts}")
-    return "\n".join(lines)
-
-
-def surprises(guesses: Mapping[str, str]) -> str:
-    """The predictions that the data contradict, each with its sentence's explanation."""
-    found, lines = results(), []
-    for id, guess in guesses.items():
-        if mark(found[id]["verdict"], guess) == "✗":
-            sentence, reading = find(id)
-            lines += [f"{reading.says}: {found[id]['verdict']}"]
-            lines += textwrap.wrap(sentence.text, 112, initial_indent="   ", subsequent_indent="   ")
-    return "\n".join(lines) or "The data contradict none of these predictions."
-
-
-def rows(guesses: Mapping[str, str]) -> list[Prediction]:
+def rows(guesses: Mapping[str, Any]) -> list[Prediction]:
     """The claims beside their predictions, ready to be drawn: effects in units of what is enough to matter."""
     found, drawn = results(), []
     for id, guess in guesses.items():
@@ -108,7 +74,7 @@ def rows(guesses: Mapping[str, str]) -> list[Prediction]:
         middle, lo, hi, band = (x / enough for x in (claim["effect"], *claim["interval"], reading.rule.same))
         says = reading.says + " (the same?)" * is_same + ("" if unit == "nats" else f", {unit}")
         drawn.append(Prediction(says, middle, (lo, hi), band, claim["verdict"],
-                              f"{mark(claim['verdict'], guess)} {guess}"))
+                              f"{mark(claim['verdict'], guess)} {'' if guess is ... else guess}".strip()))
     return drawn
 
 

@@ -1,0 +1,48 @@
+"""What lesson 11 shows: which reals small floats can hold, and the error that they leave at each size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...affine import AffineParams, fake_quantize
+from ...grids import Grid
+from ...study.plots.style import BLACK, BLUE, GREEN, ORANGE, PINK, RED, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLORS = (ORANGE, BLUE, GREEN, PINK, RED, BLACK)
+
+
+@styled
+def values_on_lines(grids: Mapping[str, Grid]) -> Figure:
+    """The values of each grid, its largest at the right end: a tick for each value that has a code."""
+    drawn, axes = figure(0.7 + 0.9 * len(grids), nrows=len(grids), sharex=True, squeeze=False)
+    for line, color, (name, grid) in zip(axes[:, 0], COLORS, grids.items(), strict=False):
+        codes = getattr(grid, "values", np.arange(grid.qmin, grid.qmax + 1))
+        line.vlines(codes / grid.qmax, 0, 1, color=color, linewidth=3 if len(codes) < 20 else 1)
+        line.set(yticks=[], xlim=(-1.03, 1.03))
+        line.set_title(f"{name}: {len(np.unique(codes))} values", fontsize=14, loc="left")
+        line.grid(False)
+        line.spines["left"].set_visible(False)
+    axes[-1, 0].set_xlabel("value, as a part of the largest")
+    return drawn
+
+
+@styled
+def error_by_size(x: ArrayLike, params: Mapping[str, AffineParams]) -> Figure:
+    """The error of each x as a part of x itself, by the size of x; both axes are logarithmic."""
+    drawn, axes = figure(4.6)
+    values = np.asarray(x, np.float64)
+    for color, (name, each) in zip(COLORS, params.items(), strict=False):
+        error = np.abs(fake_quantize(values, each) - values) / values
+        top = np.maximum.reduceat(error, np.arange(0, values.size, max(values.size // 160, 1)))
+        axes.plot(values[::max(values.size // 160, 1)][:top.size], 100 * top, color=color, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="x, in reals; each grid ends at the right",
+             ylabel="largest error, % of x")
+    axes.legend(loc="lower left")
+    return drawn
