@@ -7,89 +7,137 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ...arguments import Codes
-from ...lm import LM, QuantizedLM, bits_per_character
-from ...methods import smoothquant
+from ...affine import fake_quantize
+from ...calibration import dynamic_params
+from ...grids import UINT4
+from ...methods import hadamard, smoothquant
+from ...metrics import sqnr_db
 from ..answers import ask, mistake
 
 Array: TypeAlias = NDArray[Any]
 
+WEIGHTS, LAYERS, KEPT, CONTEXT, GROUP = 1_000_000_000, 16, 512, 10_000, 64
+VALUES = 2 * LAYERS * KEPT * CONTEXT  # keys and values
 
-def machine(weights: float, bits: float, rate: float, given: float | None) -> str:
-    """Exercise 1: tokens per second, at most, of a machine that reads all weights for each token.
 
-    >>> machine(7e9, 4.125, 100e9, 3.61)
-    'Not yet: those are gigabytes per token or so. Divide the bytes per second by the bytes per token.'
+def megabytes(given: ArrayLike | None) -> str:
+    """Exercise 1: how many MB of weights, and how many of keys and values, one token reads.
+
+    >>> megabytes([500, 169])
+    'Not yet: weights: the scales are missing: 16 bits for each group of 64.'
     """
     if given is None:
-        return "Not answered yet: set the tokens per second."
-    right = rate / (weights * bits / 8)
-    if np.isclose(given, right, rtol=0.02):
-        return f"Right: {weights * bits / 8e9:.2f} GB are read for a token, so {right:.1f} tokens a second at most."
-    why = mistake({
-        "bits are no bytes: divide by 8": right / 8, "you divided by 8 twice": right * 8,
-        "that is seconds per token. Turn it upside down": 1 / right,
-        "a weight has its share of a scale, too: 4.125 bits, not 4": rate / (weights * np.floor(bits) / 8),
-        "that is the float16 model": rate / (weights * 2),
-        "those are gigabytes per token or so. Divide the bytes per second by the bytes per token":
-            weights * bits / 8e9,
-    }, partial(np.isclose, given, rtol=0.01), "bytes per token are weights times bits / 8; divide the rate by them")
-    return f"Not yet: {why}."
+        return "Not answered yet: set the two numbers."
+    answer = np.asarray(given, np.float64)
+    if answer.shape != (2,):
+        return f"Not yet: give two numbers; you give {answer.size}."
+    for name, yours, count, bits in (("weights", answer[0], WEIGHTS, 4), ("keys and values", answer[1], VALUES, 8)):
+        right = count * (bits + 16 / GROUP) / 8e6
+        if not np.isclose(yours, right, rtol=0.002):
+            why = mistake(mistaken_megabytes(count, bits), partial(np.isclose, yours, rtol=0.01),
+                          "count the values, times the bits of each with its share of a scale, over 8")
+            return f"Not yet: {name}: {why}."
+    return ("Right: 531.25 MB of weights and 168.96 MB of keys and values. At 70 GB/s that is 10 ms: at most 100 "
+            "tokens a second.")
 
 
-def smoothing(yours: Callable[..., Any]) -> str:
-    """Exercise 2: whether yours(x, w, alpha) gives s, by which columns of x are divided and rows of w multiplied.
-
-    >>> smoothing(lambda x, w, alpha: np.ones(x.shape[1]))
-    'Not yet: the largest column of x is still 8.9 times the smallest one; alpha moves a part of it into w.'
-    """
-    rng = np.random.default_rng(13)
-    for alpha in (0.5, 0.8, 0.0, 1.0):
-        x, w = rng.normal(size=(50, 6)) * np.geomspace(1, 10, 6), rng.normal(size=(6, 4)) * np.array([[1.0], [2]] * 3)
-        answer, message = ask(yours, x.copy(), w.copy(), alpha)
-        if message:
-            return message
-        given, right = np.asarray(answer, np.float64), np.asarray(smoothquant(x, w, alpha), np.float64)
-        if given.shape != right.shape:
-            return f"Not yet: give one number for each column of x, of shape {right.shape}; yours has {given.shape}."
-        if not np.allclose(given, right, rtol=1e-5):
-            spread = np.abs(x / given).max(axis=0)
-            why = mistake(_wrong_factors(x, w, alpha), partial(np.allclose, given),
-                          f"the largest column of x is still {spread.max() / spread.min():.1f} times the smallest one; "
-                          "alpha moves a part of it into w")
-            return f"Not yet: {why}."
-    return "Right: x / s and s[:, None] * w have the same product, and share the outliers."
-
-
-def _wrong_factors(x: Array, w: Array, alpha: float) -> dict[str, Array]:
-    """What each known mistake gives."""
-    a, rows, columns = np.abs(x).max(axis=0), np.abs(w).max(axis=1), np.abs(w).max(axis=0)
+def mistaken_megabytes(count: int, bits: int) -> dict[str, float]:
+    """What each known mistake gives, by what is wrong."""
+    right = count * (bits + 16 / GROUP) / 8e6
+    of_cache = {
+        "that is half: both keys and values are read": right / 2,
+        "that is one layer; there are 16": right / LAYERS,
+        "that is one token's; those of all 10 000 are read": right / CONTEXT,
+    }
     return {
-        "that is 1 / s: x is divided by s": rows ** (1 - alpha) / a**alpha,
-        "alpha and 1 - alpha are swapped": a ** (1 - alpha) / rows**alpha,
-        "take the largest |x|, not x: signs count for nothing": x.max(axis=0) ** alpha / rows ** (1 - alpha),
-        "the weights' part is missing: divide by max|w| of the row ** (1 - alpha)": a**alpha,
-        "the weights' part belongs below: divide by it": a**alpha * rows ** (1 - alpha),
-        "row k of w belongs to column k of x; you took w's columns": np.resize(
-            a**alpha / np.resize(columns, a.shape) ** (1 - alpha), a.shape),
+        "the scales are missing: 16 bits for each group of 64": count * bits / 8e6,
+        "those are megabits; a byte has 8 bits": 8 * right,
+        "a scale takes 16 bits here, not 32": count * (bits + 32 / GROUP) / 8e6,
+        "64 values share one scale; each of them has 16/64 of its bits": count * (bits + 16) / 8e6,
+        "that is in bytes; a MB is a million of them": 1e6 * right,
+        "that is in GB; it was asked in MB": right / 1000,
+        **(of_cache if count == VALUES else {}),
     }
 
 
-def budget(model: LM, held: Codes, yours: QuantizedLM | None, nbytes: int = 80_000, loss: float = 0.2) -> str:
-    """Exercise 3: a quantized model of at most nbytes bytes that costs at most loss bits per character more.
+def smoothing(yours: Callable[..., Any]) -> str:
+    """Exercise 2: whether yours(x, w) gives s with max|x_j / s_j| = max|s_j * w_j| in every channel j.
 
-    The exercise in the notebook shows right and wrong answers on a trained model.
+    >>> smoothing(lambda x, w: np.abs(x).max(axis=0) / np.abs(w).max(axis=1))
+    'Not yet: the root is missing: that makes all of the difference go into the weights.'
     """
-    if yours is None:
-        return "Not answered yet: set small."
-    if not isinstance(yours, QuantizedLM):
-        return "Not yet: give a quantized model, from lm.ptq."
-    if yours.nbytes > nbytes:
-        return f"Not yet: {yours.nbytes} bytes, more than {nbytes}. Fewer bits, or fewer scales."
-    more = bits_per_character(yours, held) - bits_per_character(model, held)
-    if more > loss:
-        return (f"Not yet: {yours.nbytes} bytes, but {more:.2f} bits per character more, not {loss}. The same bytes "
-                "can hold better codes: who shares a scale, and how is rounded?")
-    return f"Right: {yours.nbytes} bytes instead of {model.nbytes}, and {more:.2f} bits per character more."
+    for x, w in PROBLEMS:
+        answer, message = ask(yours, x.copy(), w.copy())
+        if message:
+            return message
+        given, right = np.asarray(answer, np.float64), smoothquant(x, w)
+        if given.shape != right.shape:
+            return (f"Not yet: give one scale for each of the {len(w)} channels, shape {right.shape}; yours has shape "
+                    f"{given.shape}.")
+        if not np.allclose(given, right):
+            why = mistake(mistaken_scales(x, w), partial(np.allclose, given), "solve a / s = s * b for s, where "
+                          "a = max|x_j| and b = max|w_j|")
+            return f"Not yet: {why}."
+    return "Right: s = sqrt(max|x_j| / max|w_j|). Both sides now reach equally far in each channel."
+
+
+def mistaken_scales(x: Array, w: Array) -> dict[str, Array]:
+    """What each known mistake makes of x (n, n_in) and w (n_in, n_out), by what is wrong."""
+    of_x, of_w = np.abs(x).max(axis=0), np.abs(w).max(axis=1)
+    return {
+        "the root is missing: that makes all of the difference go into the weights": of_x / of_w,
+        "it is upside down: x is divided by s, so a large channel of x needs a large s": np.sqrt(of_w / of_x),
+        "take the largest absolute value: a channel may reach far on the negative side":
+            np.sqrt(np.abs(x.max(axis=0) / w.max(axis=1))),
+        "take the largest value, not the mean": np.sqrt(np.abs(x).mean(axis=0) / np.abs(w).mean(axis=1)),
+        "that is the root of a product; divide": np.sqrt(of_x * of_w),
+        "the weights are missing: they must not become too large": np.sqrt(of_x),
+        "one number for all of w is not enough: row j of w reads channel j": np.sqrt(of_x / np.abs(w).max()),
+    }
+
+
+def worse_rotated(given: ArrayLike | None) -> str:
+    """Exercise 3: rows of 64 values which 4 bits per row hold better by 6 dB as they are than rotated.
+
+    >>> worse_rotated(np.random.default_rng(0).standard_normal((100, 64))).partition(" Rotation")[0]
+    'Not yet: rotated, they are worse by only 0.0 dB.'
+    """
+    if given is None:
+        return "Not answered yet: set x."
+    try:
+        x = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        return "Not yet: x must be an array of numbers."
+    if x.ndim != 2 or x.shape[1] != 64 or len(x) < 16:
+        return f"Not yet: give at least 16 rows of 64 values; yours has shape {x.shape}."
+    if not np.isfinite(x).all() or not x.any(axis=1).all():
+        return "Not yet: all values must be finite, and no row all 0."
+    loss = lost_by_rotation(x)
+    if loss < 6:
+        found = f"worse by only {loss:.1f} dB" if loss >= 0 else f"better by {-loss:.1f} dB"
+        return (f"Not yet: rotated, they are {found}. Rotation spreads one large value over all channels. Its first "
+                "channel is the sum of all: what makes that one large?")
+    return (f"Right: rotated, they are worse by {loss:.1f} dB. A mean that channels share becomes one large channel, "
+            "as after a ReLU.")
+
+
+def lost_by_rotation(x: Array) -> float:
+    """By how many dB the error of 4 bits, a range for each row, grows if rows are rotated before and back after."""
+    plain, turned = (np.minimum(sqnr_db(v, fake_quantize(v, dynamic_params(v, UINT4, axis=-1))), 200)
+                     for v in (x, hadamard(x)))
+    return float(plain - turned)
+
+
+def _problems() -> list[tuple[Array, Array]]:
+    """Inputs with an outlier channel, far on the negative side, and weights."""
+    rng, made = np.random.default_rng(13), []
+    for n, n_in, n_out in ((50, 8, 6), (20, 5, 9)):
+        x, w = rng.normal(size=(n, n_in)), rng.normal(size=(n_in, n_out))
+        x[:, 1] = -20 * np.abs(x[:, 1]) + 1
+        made.append((x, w))
+    return made
+
+
+PROBLEMS = _problems()
