@@ -62,7 +62,9 @@ def to_json(report: Report) -> str:
     arrays = [{**r._asdict(), "schemes": [*r.rows()], "recommended": {
         bits: {"reason": best.reason, "engines": best.engines} for bits, best in r.recommended.items()}}
         for r in report.records]
-    ships = {bits: {key: value for key, value in shipped(report, bits)._asdict().items() if key != "all"}
+    ships = {bits: {**(ship := shipped(report, bits))._asdict(),
+                    "each": {name: str(m.scheme) if m else "float" for name, m in ship.each.items()},
+                    "all_0": {name: m.lost for name, m in ship.each.items() if m and m.dead}}
              for bits in report.options.bits}
     return json.dumps({"refquant": __version__, "file": report.file, **report.options._asdict(),
                        "left_out": report.left_out, "stay_float": report.stay, "ship": ships, "arrays": arrays},
