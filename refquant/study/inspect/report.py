@@ -155,7 +155,7 @@ def checked(where: str, options: Options) -> Options:
     bits = {arguments.whole(where, n, "bits", 2, 16) for n in options.bits} or widths or {8, 4}
     if asked and bits != widths:
         raise arguments.error(ValueError, where, "`bits` must be those of `formats`", f"{sorted(bits)} for "
-                              f"{', '.join(formats)}", f"bits {' '.join(map(str, sorted(widths)))}, or none")
+                              f"{', '.join(formats)}", f"give bits {' '.join(map(str, sorted(widths)))}, or none")
     return options._replace(bits=sorted(bits, reverse=True), formats=formats)
 
 

@@ -33,7 +33,8 @@ def overview(report: Report) -> str:
     if report.left_out:
         lines += [f"Left out: {count(len(report.left_out), 'array')}: " + _few(report.left_out, 3)]
     if bad := {r.array: f"{r.nonfinite:,}" for r in records if r.nonfinite}:
-        lines += [f"NaN or infinite, counted as 0: {sum(r.nonfinite for r in records):,} values: " + _few(bad, 3)]
+        total = count(sum(r.nonfinite for r in records), "value")
+        lines += [f"NaN or infinite, counted as 0: {total}: {_few(bad, 3)}"]
     lines += ["", f"At {least} bits {'these lose most:' if report.worst(1) else 'no array loses anything.'}"]
     for found, why, _, name in ((*r.recommended[least], r.array) for r in report.worst(5)):
         lines += [paragraph(f"- {printable(name)}: channel mean {shown(found.channel_sqnr_db)} dB, worst channel "

@@ -100,12 +100,12 @@ def _of_file(where: str, file: Path) -> Found:
                               f"{line(kind, file)}  # after: pip install {FOREIGN[kind].needs}")
     if start.startswith(ZIP):
         return _members(where, file)
-    if start[8:9] == b"{" or file.suffix == ".safetensors":
+    if start[8:9] == b"{" or (start and file.suffix == ".safetensors"):
         return safetensors.single(where, file)
     picture = start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
     said = "is a picture" if picture else f"begins with {start[:6]!r}" if start else "is empty"
-    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}", "give the file that holds the weights"
-                          if start else "download it or write it again")
+    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}",
+                          "give the file that holds the weights" if start else "download it or write it again")
 
 
 def _members(where: str, file: Path) -> Found:

@@ -198,10 +198,12 @@ def test_no_scheme_kills_a_channel_that_another_keeps_unless_it_says_so(seed: in
     if best.found.dead:
         assert f"{best.found.dead} channel" in best.reason
         assert ("as in every scheme" in best.reason) == (keeps == best.found.dead)
-    lost = [max(np.abs(v).max() for v, w in zip(np.moveaxis(x, k, 0), np.moveaxis(quantized(x, m)[0], k, 0), strict=True)
-                if not w.any()) / np.abs(x).max() for m in record.schemes if m.dead for k in m.zeroed if m.zeroed[k]
-            and m.scheme.axis is None]
-    assert lost, "one scale makes channels all 0"
+    for m in (m for m in record.schemes if m.dead):
+        x_hat, size = quantized(x, m)[0], 0.0
+        for k in m.zeroed:
+            moved = [np.moveaxis(v, k, 0) for v in (x, x_hat)]
+            size = max(size, *(np.abs(v).max() for v, w in zip(*moved, strict=True) if not w.any()), 0)
+        assert m.zeroed_size == pytest.approx(size / np.abs(x).max()), str(m.scheme)
 
 
 def test_channels_count_as_zero_before_where_the_output_says_so() -> None:
@@ -310,8 +312,8 @@ def test_extreme_data_are_measured(x: np.ndarray) -> None:
     (np.arange(3), {}, ValueError, "int64 of shape (3,)"), (np.ones((2, 0)), {}, ValueError, "shape (2, 0)"),
     (GAUSS, {"bits": [1]}, ValueError, "from 2 to 16; got 1"), (GAUSS, {"bits": [2.5]}, TypeError, "got 2.5"),
     (GAUSS, {"formats": ["E4M4"]}, ValueError, "'E4M4'"), (GAUSS, {"rules": ["mse"]}, ValueError, "mse_optimal"),
-    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "[4] for E4M3. Hint: bits 8, or none"),
-    (GAUSS, {"bits": [8, 4], "formats": ["E4M3"]}, ValueError, "[4, 8] for E4M3. Hint: bits 8, or none"),
+    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "[4] for E4M3. Hint: give bits 8, or none"),
+    (GAUSS, {"bits": [8, 4], "formats": ["E4M3"]}, ValueError, "[4, 8] for E4M3. Hint: give bits 8, or none"),
     (GAUSS, {"only": "v*"}, ValueError, "the nearest are w"),
     (GAUSS[:3, :9], {"formats": ["NVFP4"]}, ValueError, "blocks that fit an array; got NVFP4"),
     (np.where(GAUSS > 3, np.nan, GAUSS), {}, ValueError, "NaN or infinities among 6,912"),
@@ -420,7 +422,7 @@ def test_small_arrays_alone_and_values_that_are_not_finite_are_said() -> None:
     x = GAUSS.copy()
     x[3, 4] = np.nan
     text = inspect_arrays({"w": x, "small": GAUSS[:9, :9]}, bits=[8], skip_nonfinite=True).text
-    assert "NaN or infinite, counted as 0: 1 values: w (1)" in text and "arrays: 1 of 2 float arrays measured" in text
+    assert "NaN or infinite, counted as 0: 1 value: w (1)" in text and "arrays: 1 of 2 float arrays measured" in text
     text = inspect_arrays({"small": GAUSS[:9, :9]}, bits=[8]).text
     assert "Stay float" not in text and "arrays: 1 of 1 float array measured" in text
 
@@ -465,6 +467,8 @@ def test_a_file_is_measured_drawn_and_recorded(tmp_path: Path, capfd: pytest.Cap
         row["scheme"] for row in array["schemes"] if row["recommended"]]
     expected = one(GAUSS, bits=[4])
     assert array["schemes"] == json.loads(json.dumps([*expected.rows()]))
+    assert array["recommended"]["4"]["found"] == str(expected.recommended[4].found.scheme)
+    assert found["ship"]["4"]["each"] == {"weights": found["ship"]["4"]["scheme"]}
     assert array["recommended"]["4"]["reason"] == expected.recommended[4].reason in " ".join(said.split())
     assert (out / "trade_off.png").read_bytes().startswith(b"\x89PNG") and "\n* 4 " in said
     for m in expected.schemes:
@@ -478,8 +482,8 @@ def test_a_second_run_does_not_replace_the_first(tmp_path: Path, capfd: pytest.C
     np.save("w.npy", GAUSS[:8])
     for folder in ("inspection", "inspection-2", "inspection-3"):
         assert inspect(capfd, "w.npy", "--bits", 8)[1].endswith(f"Written: 2 files in {folder}{os.sep}\n")
-    status, _, err = inspect(capfd, "w.npy", "--bits", 8, "--out", "inspection")
-    assert status == 0 and "inspection holds the results of another run; this one will replace them" in err
+    status, out, _ = inspect(capfd, "w.npy", "--bits", 8, "--out", "inspection")
+    assert status == 0 and "Replaced, because they were there: inspect.json" in out
 
 
 @pytest.mark.parametrize(("words", "said"), [
