@@ -76,8 +76,8 @@ def reason(chosen: Measured, results: Sequence[Measured], formats: Sequence[str]
         why += ["finer scales gain at most 1 dB, less their cost"]
     if chosen.dead:
         keeps = min(results, key=lambda r: r.dead)
-        why += [f"{chosen.lost}, " + (f"while {keeps.scheme} makes {keeps.dead or 'none'} all 0"
-                                      if keeps.dead < chosen.dead else "as in every scheme")]
+        why += [f"{chosen.lost}, " + (f"{keeps.dead or 'none'} with {keeps.scheme}" if keeps.dead < chosen.dead else
+                                      "as in every scheme")]
     return "; ".join(filter(None, why)) or "it is the simplest of the best"
 
 
