@@ -35,7 +35,8 @@ class Point(NamedTuple):
 def trade_offs(report: Report) -> dict[str, Figure]:
     """The whole model's picture, and of a model of several arrays those that lose most."""
     n = len(report.records)
-    title = _title(report.file or "arrays") + f": {n} arrays, each with its own scheme where one does not fit" * (n > 1)
+    note = f": mean noise over signal of {n} arrays\nAn array takes its own scheme where one does not fit it."
+    title = _title(report.file or "arrays") + note * (n > 1)
     drawn = {"trade_off.png": (title, points(report.records))}
     for i, r in enumerate(report.worst(5) if len(report.records) > 1 else [], 1):
         drawn[f"trade_off_{i}.png"] = (_title(r.array), points([r]))

@@ -239,6 +239,10 @@ def test_every_figure_of_a_reason_is_that_of_the_channel_mean(seed: int, spread:
     for more in (0, 1):  # a scheme that makes more channels all 0 is not called better
         other = other._replace(channel_sqnr_db=77.0, zeroed={0: best.found.dead + more})
         assert ("77.0 dB" in reason(best.found, [*record.schemes, other], None, x.shape)) == (more == 0)
+    [one_scale] = [m for m in record.schemes if str(m.scheme) == "int4"]
+    db = best.found.channel_sqnr_db
+    keeps, kills = (one_scale._replace(zeroed={0: n}, channel_sqnr_db=db - 3 + n) for n in (0, 99))
+    assert reason(best.found, [keeps, kills], None, x.shape).startswith("one scale for all loses 3.0 dB in the channel")
 
 
 @pytest.mark.slow
@@ -425,10 +429,21 @@ def test_what_is_shipped_can_be_built_from_its_names() -> None:
     best = shipped(report, 4 if shipped(report, 4).more_bits <= 0.1 else 8)
     left = {name: m for name, m in best.each.items() if m and m.dead}
     assert left.keys() - best.excepted.keys(), "a channel that the scheme makes all 0, as every other does"
-    tails = np.float32(model["tails"])
-    assert " x" not in shipped(inspect_arrays({"a": tails, "b": tails}, bits=[4]), 4).scheme
     assert ("Channels that this still makes all 0: " in text) == bool(left)
     assert all(f"{name} ({m.lost})" in text for name, m in left.items())
+    tails = np.float32(np.random.default_rng(5).standard_t(6, size=(24, 3, 30, 10)))  # 13.0 dB, cut 15.4
+    ship = shipped(inspect_arrays({"a": tails, "b": tails}, formats=["int4"]), 4)
+    assert " x" not in ship.scheme and all(" x" in said for said in ship.excepted.values()) and ship.excepted
+
+
+def test_the_reason_of_an_exception_is_what_decided() -> None:
+    report = inspect_arrays({"w": HARD}, bits=[8])
+    [record] = report.records
+    for db, said in ((14.0, "leaves 14.0 dB"), (16.0, "makes 3 channels all 0, of |x| up to 0.5")):
+        worse = [m._replace(sqnr_db=db, zeroed={0: 3}, zeroed_size=0.5) if m.scheme.whole else m
+                 for m in record.schemes]
+        ship = shipped(report._replace(records=[record._replace(schemes=worse)]), 8)
+        assert f"since {ship.scheme} {said}" in ship.excepted["w"]
 
 
 def test_small_arrays_alone_and_values_that_are_not_finite_are_said() -> None:
