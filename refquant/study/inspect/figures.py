@@ -10,13 +10,18 @@ from ...gaussian import block_gaussian_mse
 from ...grids import IntGrid
 from ...ranges import symmetric_params
 from ..plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, WINE, slide, styled
-from .measure import Measured
 from .report import Record, Report
 from .schemes import Scheme
-from .ship import best_of_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+#: What a point looks like, and what that says; only what a picture shows is explained.
+LEGEND = (("marker", "o", "one scale"), ("marker", "s", "a scale for each index of an axis"),
+          ("marker", "^", "a scale for each block"), ("color", ORANGE, "integers, symmetric"),
+          ("color", BLUE, "integers, affine"), ("color", RED, "floats"), ("color", GREEN, "MX"),
+          ("color", WINE, "NVFP4, NF4"), ("markerfacecolor", "white", "hollow: not along axis 0"))
 
 
 class Point(NamedTuple):
@@ -29,25 +34,28 @@ class Point(NamedTuple):
 
 def trade_offs(report: Report) -> dict[str, Figure]:
     """The whole model's picture, and of a model of several arrays those that lose most."""
-    found = {"trade_off.png": trade_off(report.file or "arrays", points(report.records))}
+    n = len(report.records)
+    note = f": mean noise over signal of {n} arrays\nAn array takes its own scheme where one does not fit it."
+    title = _title(report.file or "arrays") + note * (n > 1)
+    drawn = {"trade_off.png": (title, points(report.records))}
     for i, r in enumerate(report.worst(5) if len(report.records) > 1 else [], 1):
-        found[f"trade_off_{i}.png"] = trade_off(r.array, points([r]))
-    return found
+        drawn[f"trade_off_{i}.png"] = (_title(r.array), points([r]))
+    return {name: trade_off(title, found) for name, (title, found) in drawn.items() if found}
 
 
 def points(records: Sequence[Record]) -> list[Point]:
-    """Each scheme on all arrays together, errors in the mean over values; a scheme that few arrays have is left out."""
-    found: dict[str, list[tuple[int, Measured]]] = {}
-    for r in records:
-        for name, m in best_of_each(r).items():
-            found.setdefault(name, []).append((r.values, m))
-    result = []
-    for pairs in found.values():
-        values = sum(n for n, _ in pairs)
-        error = sum(n * 10 ** (-m.sqnr_db / 10) for n, m in pairs if m.sqnr_db > -math.inf) / values
-        if values > 0.95 * sum(r.values for r in records) and error:
-            result.append(Point(pairs[0][1].scheme, 8 * sum(m.bytes for _, m in pairs) / values,
-                                -10 * math.log10(error)))
+    """Each scheme on all arrays together, noise over signal in the mean over values; of several arrays whole ranges.
+
+    An array that a scheme does not fit takes the one that is recommended for it, on at most half the values.
+    """
+    total, result = sum(r.values for r in records), list[Point]()
+    each = [{str(m.scheme): m for m in r.schemes if m.scheme.whole or len(records) == 1} for r in records]
+    for name, first in {name: m.scheme for some in each for name, m in some.items()}.items():
+        taken = [some.get(name) or r.recommended[first.grid.bits].found for r, some in zip(records, each, strict=True)]
+        held = sum(r.values for r, some in zip(records, each, strict=True) if name in some)
+        noise = sum(r.values * 10 ** (-max(m.sqnr_db, -300) / 10) for r, m in zip(records, taken, strict=True)) / total
+        if 2 * held >= total and 0 < noise < 1e29:
+            result.append(Point(first, 8 * sum(m.bytes for m in taken) / total, -10 * math.log10(noise)))
     return result
 
 
@@ -90,18 +98,16 @@ def trade_off(title: str, found: Sequence[Point]) -> Figure:
     bits = [p.scheme.grid.bits for p in found] or [8]
     axes.plot(*theory(min(bits), max(bits)), color=GREY, linestyle="--", zorder=0, marker=".",
               label="theory: Gaussian data, integers in blocks of 32")
-    for mark, text in (("o", "one scale"), ("s", "a scale for each index of an axis"), ("^", "a scale for each block")):
-        axes.plot([], [], marker=mark, color=GREY, linestyle="", label=text)
-    for color, text in ((ORANGE, "integers, symmetric"), (BLUE, "integers, affine"), (RED, "floats"), (GREEN, "MX"),
-                        (WINE, "NVFP4, NF4")):
-        axes.plot([], [], marker="D", color=color, linestyle="", label=text)
-    axes.plot([], [], marker="D", color=GREY, markerfacecolor="white", linestyle="", label="hollow: not along axis 0")
+    looks = [look(p.scheme) for p in found]
+    for key, value, text in LEGEND:
+        if any(seen[key] == value for seen in looks):
+            axes.plot([], [], **{"color": GREY, "marker": "D", "linestyle": "", "label": text, key: value})
     axes.set(xlabel="bits per value, scales included", ylabel="SQNR, dB (higher is better)")
-    axes.set_title(_title(title), loc="left")
+    axes.set_title(title, loc="left")
     side.set_axis_off()
     side.set_title("Pareto front: bits, dB", loc="left")
     for i, p in enumerate(named[:24], 1):
-        side.annotate(f"{i}  {p.scheme.name}: {p.bits:.2f}, {p.sqnr:.1f}", (0, 1 - i / 24), fontsize=13,
+        side.annotate(f"{i}  {p.scheme}: {p.bits:.2f}, {p.sqnr:.1f}", (0, 1 - i / 24), fontsize=13,
                       xycoords="axes fraction")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=13)
     return drawn

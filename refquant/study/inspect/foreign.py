@@ -33,7 +33,7 @@ FOREIGN: dict[str, Foreign] = {
     "torch": Foreign("a torch checkpoint", "import torch; d = torch.load(f, map_location='cpu', weights_only=True); "
                      f"d = d.get('state_dict', d); {_TORCH}", "torch"),
     "parquet": Foreign("a Parquet file", "import pandas; np.save(out, pandas.read_parquet(f).select_dtypes('number')"
-                       ".to_numpy('f4'))", "pandas and pyarrow", ".npy"),
+                       ".to_numpy('f4'))", "pandas pyarrow", ".npy"),
     "onnx": Foreign("an ONNX model", f"import onnx; {_ALL}", "onnx"),
     "csv": Foreign("a CSV file", "np.save(out, np.loadtxt(f, 'f4', delimiter=',', ndmin=2))", "numpy", ".npy"),
     "headed": Foreign("a CSV file", "np.save(out, np.loadtxt(f, 'f4', delimiter=',', ndmin=2, skiprows=1))", "numpy",

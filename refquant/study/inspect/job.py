@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,9 +44,6 @@ def _folder(out: str | None) -> Iterator[Path]:
     free = (name for i in range(1, 10_000) if not Path(name := DEFAULT + f"-{i}" * (i > 1), "inspect.json").exists())
     path = Path(next(free) if out is None else out)
     new, folder = not path.exists(), writable_folder(WHERE, path)
-    if (folder / "inspect.json").exists():
-        print(f"{WHERE}: {folder} holds the results of another run; this one will replace them when it ends.",
-              file=sys.stderr)
     try:
         yield folder
     except BaseException:
@@ -60,9 +56,11 @@ def _folder(out: str | None) -> Iterator[Path]:
 def to_json(report: Report) -> str:
     """All records, and what to ship at each width."""
     arrays = [{**r._asdict(), "schemes": [*r.rows()], "recommended": {
-        bits: {"reason": best.reason, "engines": best.engines} for bits, best in r.recommended.items()}}
+        bits: {**best._asdict(), "found": str(best.found.scheme)} for bits, best in r.recommended.items()}}
         for r in report.records]
-    ships = {bits: {key: value for key, value in shipped(report, bits)._asdict().items() if key != "all"}
+    ships = {bits: {**(ship := shipped(report, bits))._asdict(),
+                    "each": {name: str(m.scheme) if m else "float" for name, m in ship.each.items()},
+                    "all_0": {name: m.lost for name, m in ship.each.items() if m and m.dead}}
              for bits in report.options.bits}
     return json.dumps({"refquant": __version__, "file": report.file, **report.options._asdict(),
                        "left_out": report.left_out, "stay_float": report.stay, "ship": ships, "arrays": arrays},

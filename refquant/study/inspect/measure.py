@@ -17,11 +17,12 @@ from ...affine import fake_quantize
 from ...arguments import Reals, quiet
 from ...clipping import CLIPPING_RULES
 from ...clipping.statistics import unit_of
+from ..results import count
 from .matrix import PIECE, Matrix, Seen
 from .schemes import CLIPS, Scheme
 
 SAMPLE = 2**19  # values of a larger array that are measured, unless all are
-NOTHING = 2.0**-24  # a channel whose values are all below this share of the largest counts as 0 already
+NOTHING = 1e-5  # a channel whose values are all at most this share of the array's largest counts as 0 already
 Range = tuple[Reals, Reals]
 
 
@@ -37,7 +38,8 @@ class Measured(NamedTuple):
     """What a scheme does to an array; dB are infinite where there is no error, -inf where a value overflows.
 
     channel_sqnr_db counts every channel alike, on the worse axis; worst_channel is (axis, index). zeroed: axis -> how
-    many channels become all 0 that are not. sampled: measured on a part of the values.
+    many channels become all 0 that are not; zeroed_size: their largest |x| by the array's. sampled: measured on a part
+    of the values. Channels of at most 1/100,000 of the array's largest |x| count in sqnr_db alone.
     """
 
     scheme: Scheme
@@ -48,12 +50,18 @@ class Measured(NamedTuple):
     worst_channel_db: float
     worst_channel: tuple[int, int] | None
     zeroed: dict[int, int]
+    zeroed_size: float
     sampled: bool
 
     @property
     def dead(self) -> int:
         """How many channels of all axes become all 0."""
         return sum(self.zeroed.values())
+
+    @property
+    def lost(self) -> str:
+        """Those channels in words."""
+        return f"{count(self.dead, 'channel')} all 0, of |x| up to {self.zeroed_size:.1g} of the array's largest"
 
 
 class Subject(NamedTuple):
@@ -158,21 +166,23 @@ def measure(s: Subject, scheme: Scheme) -> Measured:
 
 
 def _of_channels(s: Subject, sqnr: float, noise: Sequence[Reals],
-                 alive: Sequence[Reals]) -> tuple[float, float, tuple[int, int] | None, dict[int, int]]:
-    """Channels alike, the worst, its place, and how many of each axis become all 0."""
-    least = NOTHING * float(max(map(abs, s.seen.ends)))
+                 alive: Sequence[Reals]) -> tuple[float, float, tuple[int, int] | None, dict[int, int], float]:
+    """Channels alike, the worst, its place, how many of each axis become all 0, and how large those were."""
+    top, size = float(max(map(abs, s.seen.ends))), 0.0
     largest = [np.maximum(-lo, hi) for lo, hi in zip(s.seen.lo, s.seen.hi, strict=True)]
     alike, worst, place, zeroed = sqnr, sqnr, None, {}
     for axis in s.m.channels:
         n, power, lives = (s.m.of_channels(axis, v, np.sum) for v in (noise, s.signal, alive))
-        real = (power > 0) & (s.m.of_channels(axis, largest, np.max) > least)
+        ends = s.m.of_channels(axis, largest, np.max).astype(np.float64)
+        real = (power > 0) & (ends > NOTHING * top)
         ratio = np.where(real, n, 0) / np.where(real, power, 1)
         at = int(np.argmax(ratio))
         alike = min(alike, decibels(float(ratio.sum()), float(max(real.sum(), 1))))
         if decibels(float(ratio[at]), 1.0) < worst or place is None:
             worst, place = decibels(float(ratio[at]), 1.0), (axis, at)
-        zeroed[axis] = int((real & (lives == 0)).sum())
-    return alike, worst, place, zeroed
+        dead = real & (lives == 0)
+        zeroed[axis], size = int(dead.sum()), max(size, float(ends[dead].max(initial=0)) / (top or 1))
+    return alike, worst, place, zeroed, size
 
 
 def _square(v: Reals, unit: Reals) -> Reals:

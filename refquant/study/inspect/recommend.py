@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ..results import count
 from .measure import Measured
@@ -28,8 +30,8 @@ def simplest(r: Measured) -> tuple[float, ...]:
 
 
 def asked(results: Sequence[Measured], formats: Sequence[str] | None) -> list[Measured]:
-    """Those of the formats, or of integers: if none are named, or if the array has no room for their blocks."""
-    return [r for r in results if formats and r.scheme.format in formats] or [r for r in results if r.scheme.integer]
+    """Those of the formats; of integers if none are named."""
+    return [r for r in results if (r.scheme.format in formats if formats else r.scheme.integer)]
 
 
 def choose(results: Sequence[Measured], formats: Sequence[str] | None,
@@ -49,64 +51,68 @@ def choose(results: Sequence[Measured], formats: Sequence[str] | None,
     return min(tried, key=lambda r: r.dead)
 
 
-def reason(chosen: Measured, results: Sequence[Measured]) -> str:
-    """Why, in one sentence."""
-    s = chosen.scheme
+def reason(chosen: Measured, results: Sequence[Measured], formats: Sequence[str] | None, shape: Sequence[int]) -> str:
+    """Why, in one sentence; dB are those of the channel mean."""
+    s, allowed = chosen.scheme, asked(results, formats)
 
-    def best(fits: Callable[[Scheme], bool]) -> list[Measured]:
-        found = [r for r in results if r.scheme.integer == s.integer and fits(r.scheme)]
-        return [max(found, key=lambda r: r.channel_sqnr_db)] if found else []
+    def losing(what: str, fits: Callable[[Scheme], bool]) -> str:
+        r = min((r for r in allowed if fits(r.scheme)), key=lambda r: (r.dead, -r.channel_sqnr_db), default=chosen)
+        less = chosen.channel_sqnr_db - r.channel_sqnr_db
+        return (f"{what} makes {count(r.dead, 'channel')} all 0" if r.dead > chosen.dead else
+                f"{what} loses {less:.1f} dB in the channel mean" if 0.5 < less < math.inf else "")
 
-    def losing(what: str, others: Sequence[Measured]) -> list[str]:
-        return [f"{what} makes {count(r.dead, 'channel')} all 0" if r.dead > chosen.dead else
-                f"{what} loses {chosen.channel_sqnr_db - r.channel_sqnr_db:.1f} dB" for r in others
-                if r.dead > chosen.dead or chosen.channel_sqnr_db - r.channel_sqnr_db > 0.5]
-
-    why = losing("one scale for all", best(lambda t: t.axis is None)) if s.axis is not None else []
-    others = best(lambda t: t.axis is not None and t.block is None and (s.block is not None or t.axis != s.axis))
-    why += losing("a scale for each channel" if s.block else f"axis {others[0].scheme.axis}" if others else "", others)
-    if s.clip < 1:
-        why += losing("the whole range", best(lambda t: t == s._replace(clip=1.0)))
-    if s.affine:
-        why += losing("symmetric", best(lambda t: (t.axis, t.block) == (s.axis, s.block) and not t.affine))
-    other = max((r for r in results if r.scheme.integer or known(r.scheme)), key=net)
-    if net(chosen) < net(other) - NEAR:
-        why += [f"{other.scheme} would be better, where an engine has it: {other.sqnr_db:.1f} dB in {other.bytes:,} "
-                "bytes"]
-    elif s.block is None:
-        why += ["finer scales gain less than they cost"]
+    each = "a scale for each channel of " if s.block else ""
+    why = [losing("one scale for all", lambda t: t.axis is None),
+           *(losing(f"{each}axis {k}", partial(_channels, k)) for k in range(len(shape))),
+           losing("the whole range", lambda t: t == s._replace(clip=1.0, rule="minmax")),
+           losing("symmetric", lambda t: (t.axis, t.block) == (s.axis, s.block) and not t.affine)]
+    others = [r for r in ([] if formats else results) if r.dead <= chosen.dead and known(r.scheme, shape)]
+    if (best := max([chosen, *others], key=net)).channel_sqnr_db > chosen.channel_sqnr_db and net(best) > net(
+            chosen) + NEAR:
+        why += [f"of other formats {best.scheme} has a channel mean of {best.channel_sqnr_db:.1f} dB in "
+                f"{best.bytes:,} bytes ({known(best.scheme, shape)})"]
+    finer = [net(r) for r in allowed if (r.scheme.block if s.axis is not None else r.scheme.axis is not None)]
+    if finer and not s.block and max(finer) <= net(chosen) + NEAR:
+        why += ["finer scales gain at most 1 dB, less their cost"]
     if chosen.dead:
         keeps = min(results, key=lambda r: r.dead)
-        why += [f"{count(chosen.dead, 'channel')} all 0, " + (
-            f"which {keeps.scheme} keeps" if keeps.dead < chosen.dead else "as in every scheme")]
-    return "; ".join(why or ["it is the simplest of the best"])
+        why += [f"{chosen.lost}, " + (f"{keeps.dead or 'none'} with {keeps.scheme}" if keeps.dead < chosen.dead else
+                                      "as in every scheme")]
+    return "; ".join(filter(None, why)) or "it is the simplest of the best"
+
+
+def _channels(axis: int, s: Scheme) -> bool:
+    return s.axis == axis and not s.block
 
 
 _ORT, _VLLM = "ONNX Runtime", "vLLM (compressed-tensors)"
+_BLOCKS = f"{_ORT} (opset 21), MatMulNBits of {_ORT}"
+CONVOLUTIONS = _ORT, "LiteRT", "PyTorch"  # how the names of those begin that take more than matrices
 #: Format -> who takes it with one scale, a scale for each channel, a scale for each block; as far as it is known.
 TAKERS: dict[str, tuple[str, str, str]] = {
     "int8": (f"{_ORT}, LiteRT, PyTorch", f"{_ORT}, LiteRT, PyTorch, {_VLLM}",
-             f"{_ORT} (MatMulNBits), gguf (Q8_0: blocks of 32), {_VLLM}"),
-    "int8 affine": (f"{_ORT}, PyTorch", f"{_ORT}, PyTorch", f"{_ORT} (MatMulNBits)"),
-    "int4": (f"{_ORT} (opset 21)", f"{_ORT} (opset 21), LiteRT, {_VLLM}, torchao",
-             f"{_ORT} (MatMulNBits), {_VLLM}, torchao"),
-    "int4 affine": (f"{_ORT} (opset 21)", f"{_ORT} (opset 21)", f"{_ORT} (MatMulNBits), vLLM (AWQ, GPTQ), torchao"),
-    "int2": (f"{_ORT} (opset 25)", f"{_ORT} (opset 25)", f"{_ORT} (MatMulNBits)"),
+             f"{_BLOCKS}, gguf (Q8_0: blocks of 32), {_VLLM}"),
+    "int8 affine": (f"{_ORT}, PyTorch", f"{_ORT}, PyTorch", _BLOCKS),
+    "int4": (f"{_ORT} (opset 21)", f"{_ORT} (opset 21), LiteRT, {_VLLM}, torchao", f"{_BLOCKS}, {_VLLM}, torchao"),
+    "int4 affine": (f"{_ORT} (opset 21)", f"{_ORT} (opset 21)", f"{_BLOCKS}, vLLM (AWQ and GPTQ), torchao"),
+    "int2": (f"{_ORT} (opset 25)", f"{_ORT} (opset 25)", f"{_ORT} (opset 25), MatMulNBits of {_ORT}"),
     "int16": (f"{_ORT} (opset 21)",) * 3,
     "E4M3": (f"{_ORT} (opset 19), vLLM, torchao", "vLLM, torchao", ""), "E5M2": (f"{_ORT} (opset 19)", "", ""),
     "MXFP8": ("", "", "vLLM, torchao"), "MXFP4": ("", "", "vLLM, torchao, gguf"), "NVFP4": ("", "", "vLLM, torchao"),
     "NF4": ("", "", "bitsandbytes, torchao")}
 
 
-def known(s: Scheme) -> str:
-    """Who takes the scheme."""
-    return TAKERS.get(s.format, ("",) * 3)[0 if s.axis is None else 1 if s.block is None else 2]
+def known(s: Scheme, shape: Sequence[int]) -> str:
+    """Who takes the scheme of an array of this shape; some take matrices alone."""
+    found = TAKERS.get(s.format, ("",) * 3)[0 if s.axis is None else 1 if s.block is None else 2].split(", ")
+    return ", ".join(name for name in found if len(shape) <= 2 or name.startswith(CONVOLUTIONS))
 
 
-def engines(s: Scheme) -> str:
+def engines(s: Scheme, shape: Sequence[int]) -> str:
     """Who takes the scheme, and what it asks of them."""
     wider = next((n for n in (4, 8, 16) if n > s.grid.bits), None)
-    if not known(s):
+    if not known(s, shape):
         return "no common engine" + f"; stored as int{wider} it runs wherever that does" * bool(s.integer and wider)
-    return known(s) + "; for integer products the axis must be the outputs'" * (
-        s.integer and s.axis is not None and s.block is None)
+    return known(s, shape) + (f"; integer products need axis {s.axis} to be the outputs' (convolutions and torch's "
+                              "Linear have them on axis 0, ONNX's MatMul on axis 1), otherwise weights become floats "
+                              "first") * (s.integer and s.axis is not None and s.block is None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from ...clipping import CLIPPING_RULES
 from ..jobs import clear, show
 from .matrix import Matrix, look, matrix, side_by_side
 from .measure import SAMPLE, Measured, measure, measured, subject
-from .recommend import choose, engines, reason
+from .recommend import asked, choose, engines, reason
 from .schemes import names, schemes
 from .stored import Found, Tensor, in_memory, numpy_float, printable
 from .tensors import tensors
@@ -30,9 +31,9 @@ SMALL = 4096  # arrays of fewer values stay float
 
 
 class Options(NamedTuple):
-    """What is asked; formats None: all are tried, integers recommended."""
+    """What is asked; bits (): those of the formats, or 8 and 4; formats None: all are tried, integers recommended."""
 
-    bits: Sequence[int] = (8, 4)
+    bits: Sequence[int] = ()
     formats: Sequence[str] | None = None
     only: str | None = None
     exact: bool = False
@@ -74,7 +75,7 @@ class Record(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The records of a model, the bytes of arrays that stay float, and why others are left out.
+    """The records of a model, the bytes of arrays that stay float by name, and why others are left out.
 
     text is what the command prints; figures are those that it draws, by their file's name.
     """
@@ -98,8 +99,9 @@ class Report(NamedTuple):
         return trade_offs(self)
 
     def worst(self, n: int) -> list[Record]:
-        """The arrays that lose most at the fewest bits."""
-        return sorted(self.records, key=lambda r: r.recommended[min(self.options.bits)].found.channel_sqnr_db)[:n]
+        """The arrays that lose most at the fewest bits, by the channel mean; none that lose nothing."""
+        loss = [(r.recommended[min(self.options.bits)].found.channel_sqnr_db, i) for i, r in enumerate(self.records)]
+        return [self.records[i] for db, i in sorted(loss)[:n] if db < math.inf]
 
 
 def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any) -> Report:
@@ -107,8 +109,8 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any)
 
     Args:
         source: a file or a folder, as the command takes it; or arrays by name, float16, float32 or float64.
-        bits: 2 to 16 each; 8 and 4 unless others are named.
-        formats: names of formats to recommend of; None: of integers, while all are tried.
+        bits: 2 to 16 each; if none are named, those of the formats, or 8 and 4.
+        formats: names of formats, and nothing else is recommended; None: of integers, while all are tried.
         only: a pattern of whole names, `model.layers.*.q_proj.weight`; where none fits, of parts, `layers.*.q_proj`.
         exact: measure large arrays on all values, not on a sample.
         rules: names of refquant.clipping.CLIPPING_RULES, tried besides on arrays of at most 524,288 values.
@@ -120,8 +122,8 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any)
     >>> best = inspect_arrays({"w": x}, bits=[8]).records[0].recommended[8]
     >>> str(best.found.scheme), best.found.zeroed
     ('int8 @1', {0: 0, 1: 0})
-    >>> best.reason
-    'one scale for all makes 17 channels all 0; axis 0 makes 15 channels all 0; finer scales gain less than they cost'
+    >>> best.reason  # doctest: +ELLIPSIS
+    'one scale for all makes 9 channels all 0; axis 0 makes 7 channels all 0; finer scales gain at most 1 dB, ...'
 
     Raises:
         ValueError: NaN or infinities, no floats, unknown names, bits out of range; what the command says of files.
@@ -143,25 +145,39 @@ def _tensor(where: str, name: str, x: ArrayLike) -> Tensor:
 
 def checked(where: str, options: Options) -> Options:
     """The options, which need no array to be judged."""
-    bits = sorted({arguments.whole(where, n, "bits", 2, 16) for n in options.bits}, reverse=True)
-    known = {name.lower(): name for n in bits for name in names(n)}
-    rules = {name: name for name in CLIPPING_RULES}
-    for option, given, all_names in (("formats", options.formats or (), known), ("rules", options.rules, rules)):
+    known = {name.lower(): (name, n) for n in range(2, 17) for name in names(n)}
+    asked = options.formats or ()
+    for option, given, all_names in (("formats", asked, known), ("rules", options.rules, CLIPPING_RULES)):
         if unknown := [name for name in given if name.lower() not in all_names]:
-            raise arguments.error(ValueError, where, f"`{option}` must have known names, of formats with the bits that "
-                                  "are asked for", repr(unknown[0]), ", ".join(all_names.values()))
-    formats = [known[name.lower()] for name in options.formats or ()]
-    return options._replace(bits=[n for n in bits if not formats or {*formats} & {*names(n)}], formats=formats)
+            raise arguments.error(ValueError, where, f"`{option}` must have known names", repr(unknown[0]),
+                                  f"did you mean {nearest(unknown[0].lower(), all_names)}")
+    formats, widths = [known[name.lower()][0] for name in asked], {known[name.lower()][1] for name in asked}
+    bits = {arguments.whole(where, n, "bits", 2, 16) for n in options.bits} or widths or {8, 4}
+    if asked and bits != widths:
+        raise arguments.error(ValueError, where, "`bits` must be those of `formats`", f"{sorted(bits)} for "
+                              f"{', '.join(formats)}", f"give bits {' '.join(map(str, sorted(widths)))}, or none")
+    return options._replace(bits=sorted(bits, reverse=True), formats=formats)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The names that look most like it.
+
+    >>> nearest("nvfp", ["int8", "nvfp4"])
+    'nvfp4, int8'
+    """
+    return ", ".join(get_close_matches(name, names, 3, 0))
 
 
 def inspected(where: str, file: str, tensors: Found, options: Options, scratch: Path) -> Report:
-    """The report of arrays; small ones and those of one axis stay float, unless nothing else is there."""
+    """The report of arrays; small ones and those of one axis stay float, unless no others match, and those without room
+    for the formats."""
     options, (found, left_out) = checked(where, options), tensors
     chosen = [t for t in found if fnmatchcase(t.name, options.only or "*")] or [
         t for t in found if fnmatchcase(t.name, f"*{options.only}*")]
     if not chosen:
         raise arguments.error(ValueError, where, "`only` must match an array's name", repr(options.only),
-                              f"the first is {found[0].name!r}" if found else "give arrays")
+                              f"the nearest are {nearest(options.only or '', [t.name for t in found])}" if found else
+                              "give arrays")
     large = [t for t in chosen if len(t.shape) > 1 and t.size >= SMALL] or chosen
     works = [min(t.size, SAMPLE) * 400 + t.size * (40 if options.exact else 1) * 13 for t in large]
     records, began = [], time.perf_counter()
@@ -175,7 +191,12 @@ def inspected(where: str, file: str, tensors: Found, options: Options, scratch: 
                 records.append(_record(where, tensor, matrix(raw, tensor.stored.decode, forget), options, told))
     finally:
         clear()
-    return Report(file, options, records, {t.name: t.nbytes for t in chosen if t not in large}, left_out)
+    kept = [r for r in records if r.recommended]
+    if no_room := [n for n in options.bits if all(r.recommended[n].found.scheme.grid.bits != n for r in kept)]:
+        raise arguments.error(ValueError, where, f"`formats` of {no_room[0]} bits must have blocks that fit an array",
+                              ", ".join(options.formats or ()), "leave those out")
+    stay = {t.name: t.nbytes for t in chosen if t.name not in {r.array for r in kept}}
+    return Report(file, options, kept, stay, left_out)
 
 
 def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[float], None]) -> Record:
@@ -194,8 +215,14 @@ def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[
         for i, found in enumerate(side_by_side(partial(measured, subj, options.rules), tried), 1):
             told((k + 0.8 * i / len(tried)) / len(options.bits))
             results += found
-        best = choose(results, options.formats, full)
-        recommended[bits] = Best(best, reason(best, results), engines(best.scheme))
-        rows += [best if r.scheme == best.scheme else r for r in results]
+        if asked(results, options.formats):
+            best = choose(results, options.formats, full)
+            why = reason(best, results, options.formats, t.shape)
+            recommended[bits] = Best(best, why, engines(best.scheme, t.shape))
+            results = [best if r.scheme == best.scheme else r for r in results]
+        rows += results
+    for bits in options.bits if recommended else ():  # without room for its formats: the next more bits, or fewer
+        near = min(recommended, key=lambda n, bits=bits: (n < bits, abs(n - bits)))  # type: ignore[misc]
+        recommended.setdefault(bits, recommended[near])
     lo, hi = map(float, seen.ends)
     return Record(t.name, t.shape, t.stored.name, t.size, t.nbytes, lo, hi, seen.bad, rows, recommended)

@@ -64,9 +64,13 @@ def folder(where: str, path: Path) -> Found:
     if not (path / INDEX).is_file() and (path / SINGLE).is_file():
         return single(where, _inside(where, path, SINGLE))
     index = path / INDEX
-    if not index.is_file() or index.stat().st_size > MOST:
-        raise arguments.error(ValueError, where, f"a folder must hold {SINGLE}, or {INDEX} of at most {MOST:,} bytes",
-                              f"{str(path)!r}", "name a file, or download all files of the model")
+    if not index.is_file():
+        files = sorted(file.name for file in path.iterdir() if file.suffix in (".safetensors", ".npz", ".npy"))
+        raise arguments.error(ValueError, where, f"a folder must hold {SINGLE} or {INDEX}", f"{str(path)!r} with "
+                              f"{', '.join(files[:5]) or 'no file to inspect'}{', ...' * (len(files) > 5)}",
+                              "name one of its files, or download all files of the model")
+    if index.stat().st_size > MOST:
+        raise _broken(where, index, f"{index.stat().st_size:,} bytes, where {MOST:,} are the most")
     names = _parsed(where, index, _inside(where, path, INDEX).read_bytes()).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise _broken(where, index, "no weight_map from names to files")

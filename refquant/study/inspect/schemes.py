@@ -46,6 +46,11 @@ class Scheme(NamedTuple):
         return self.format.startswith("int")
 
     @property
+    def whole(self) -> bool:
+        """Whether ranges are those of min-max, so that the name says the same of every array."""
+        return self.clip == 1 and self.rule == "minmax"
+
+    @property
     def affine(self) -> bool:
         """Whether it has zero points."""
         return self.format.endswith("affine")
@@ -58,8 +63,8 @@ class Scheme(NamedTuple):
         return sum(-(-n // 8) for n in bits)
 
 
-LEGEND = ("@0: a scale for each index of axis 0. /32 @1: a scale for 32 values along axis 1. x0.8: ranges cut to 0.8 "
-          "of min-max. Without @: one scale.")
+LEGEND = ("@0: a scale for each index of axis 0. /32 @1: a scale for 32 values along axis 1. Without @: one scale. "
+          "x0.8: ranges cut to 0.8 of min-max.")
 
 
 def schemes(m: Matrix, bits: int, lo: Reals, hi: Reals) -> Iterator[Scheme]:

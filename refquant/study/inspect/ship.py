@@ -1,66 +1,60 @@
-"""One scheme for a whole model: which, what it costs, and which arrays to leave alone."""
+"""One scheme for a whole model: which, what it costs, and which arrays to except."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..results import count
 from .measure import Measured
 from .recommend import NEAR, asked, engines, net, simplest
 from .report import Record, Report
 
 FLOOR = 15.0  # dB, an error of 18 %
+FEW = 0.1  # of the values: as many may need more bits, or stand in arrays that are excepted without need
 
 
 class Shipped(NamedTuple):
-    """The scheme by name, what it does to each array, and the arrays that it does not suit, with what they take then.
+    """The scheme; what each array takes, None: it stays float; and why those are excepted that do not take it.
 
-    bytes: of the whole model, those arrays at the next more bits that suit them, or float. share_left: their values.
+    bytes: of the whole model. more_bits: the share of the values in arrays that need more bits.
     """
 
     bits: int
-    name: str
+    scheme: str
     engines: str
-    all: list[Measured]
-    left: dict[str, str]
+    each: dict[str, Measured | None]
+    excepted: dict[str, str]
     bytes: int
-    share_left: float
+    more_bits: float
 
 
 def shipped(report: Report, bits: int) -> Shipped:
-    """The simplest scheme within 1 dB of the best in the mean over all values; an array that lacks it takes its own."""
-    found, total = dict[str, int](), sum(r.values for r in report.records)
-    for r in report.records:
-        for best in asked([m for m in best_of_each(r).values() if m.scheme.grid.bits == bits], report.options.formats):
-            found[best.scheme.name] = found.get(best.scheme.name, 0) + r.values
-    common = {name: [best_of_each(r).get(name, r.recommended[bits].found) for r in report.records]
-              for name, values in found.items() if values >= 0.9 * max(found.values())}
-    values = {name: sum(r.values for r, m in zip(report.records, some, strict=True) if not _suits(m))
-              for name, some in common.items()}
-    means = {name: sum(r.values * net(m) for r, m in zip(report.records, some, strict=True)) / total
-             for name, some in common.items() if values[name] == min(values.values())}
-    name = min((n for n in means if means[n] >= max(means.values()) - NEAR), key=lambda n: simplest(common[n][0]))
-    left, size = dict[str, str](), sum(report.stay.values())
-    for r, m in zip(report.records, common[name], strict=True):
-        own = r.recommended[bits].found
-        if _suits(m) and m.dead <= own.dead:
-            size += m.bytes
-        elif _suits(own):
-            left[r.array], size = f"{own.scheme}: {count(m.dead, 'channel')} all 0 otherwise", size + own.bytes
-        else:
-            more = [best.found for n, best in sorted(r.recommended.items()) if n > bits and _suits(best.found)]
-            left[r.array] = f"{more[0].scheme if more else 'float'}: {m.sqnr_db:.1f} dB otherwise"
-            size += more[0].bytes if more else r.bytes
-    return Shipped(bits, name, engines(common[name][0].scheme), common[name], left, size, values[name] / total)
+    """Of the schemes of whole ranges that except the fewest values, or a tenth of all more, the simplest within 1 dB of
+    the best: by the channel mean of what each array then takes, in the mean over values."""
+    records, total = report.records, sum(r.values for r in report.records)
+    examples = {str(m.scheme): m for r in records for m in asked(r.schemes, report.options.formats)
+                if m.scheme.grid.bits == bits and m.scheme.whole}
+    taken = {name: [_taken(r, name, bits) for r in records] for name in examples}
+    lost = {name: sum(r.values for r, (_, why) in zip(records, some, strict=True) if why) / total
+            for name, some in taken.items()}
+    means = {name: sum(r.values * (net(m) if m else 0) for r, (m, _) in zip(records, some, strict=True)) / total
+             for name, some in taken.items() if lost[name] <= min(lost.values()) + FEW}
+    name = min((n for n in means if means[n] >= max(means.values()) - NEAR), key=lambda n: simplest(examples[n]))
+    each = {r.array: m for r, (m, _) in zip(records, taken[name], strict=True)}
+    more = sum(r.values for r in records if (m := each[r.array]) is None or m.scheme.grid.bits > bits)
+    size = sum(m.bytes if m else r.bytes for r, m in zip(records, each.values(), strict=True))
+    return Shipped(bits, name, engines(examples[name].scheme, max((r.shape for r in records), key=len)), each,
+                   {r.array: why for r, (_, why) in zip(records, taken[name], strict=True) if why},
+                   size + sum(report.stay.values()), more / total)
 
 
-def best_of_each(r: Record) -> dict[str, Measured]:
-    """Of each scheme the better share of the range."""
-    found: dict[str, Measured] = {}
-    for m in r.schemes:
-        found[m.scheme.name] = max(found.get(m.scheme.name, m), m, key=lambda m: m.channel_sqnr_db)
-    return found
-
-
-def _suits(m: Measured) -> bool:
-    return m.sqnr_db >= FLOOR
+def _taken(r: Record, name: str, bits: int) -> tuple[Measured | None, str]:
+    """What the array takes, and why not the scheme of this name."""
+    found = next((m for m in r.schemes if str(m.scheme) == name), None)
+    own = r.recommended[bits].found
+    if found and found.sqnr_db >= FLOOR and found.dead <= own.dead:
+        return found, ""
+    more = [r.recommended[n].found for n in sorted(r.recommended) if n >= bits]
+    best = next((m for m in more if m.sqnr_db >= FLOOR), None)
+    why = ("does not fit its shape" if not found else f"makes {found.lost}" if found.sqnr_db >= FLOOR else
+           f"leaves {found.sqnr_db:.1f} dB")
+    return best, f"{best.scheme if best else 'float'}, since {name} {why}"

@@ -85,7 +85,7 @@ def _of_file(where: str, file: Path) -> Found:
     rule = "FILE must be a .safetensors, .npy or .npz file"
     if not file.is_file():
         raise arguments.error(ValueError, where, rule, f"{str(file)!r}, which "
-                              f"{'is no file' if file.exists() else 'does not exist'}", "np.save('w.npy', w) makes one")
+                              f"{'is no file' if file.exists() else 'does not exist'}", "check the path")
     with file.open("rb") as stream:
         start = stream.read(4096)
         stream.seek(0)
@@ -97,13 +97,15 @@ def _of_file(where: str, file: Path) -> Found:
             return [Tensor(file.stem, header.shape, header.stored, partial(_mapped, file, header))], {}
     if (kind := foreign(file, start)):
         raise arguments.error(ValueError, where, rule, f"{file.name!r}, {FOREIGN[kind].name}", "this line converts it: "
-                              f"{line(kind, file)}  # needs {FOREIGN[kind].needs}")
+                              f"{line(kind, file)}  # after: pip install {FOREIGN[kind].needs}")
     if start.startswith(ZIP):
         return _members(where, file)
-    if start[8:9] == b"{" or file.suffix == ".safetensors":
+    if start[8:9] == b"{" or (start and file.suffix == ".safetensors"):
         return safetensors.single(where, file)
-    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which "
-                          + (f"begins with {start[:6]!r}" if start else "is empty"), "convert it to one of these first")
+    picture = start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
+    said = "is a picture" if picture else f"begins with {start[:6]!r}" if start else "is empty"
+    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}",
+                          "give the file that holds the weights" if start else "download it or write it again")
 
 
 def _members(where: str, file: Path) -> Found:

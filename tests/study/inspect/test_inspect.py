@@ -25,7 +25,7 @@ from refquant.study.formats import FORMATS, half, half_affine
 from refquant.study.inspect import matrix, measure
 from refquant.study.inspect.figures import front, points, theory, trade_off
 from refquant.study.inspect.measure import Measured
-from refquant.study.inspect.recommend import TAKERS, engines, net
+from refquant.study.inspect.recommend import TAKERS, engines, net, reason
 from refquant.study.inspect.report import Record, Report, inspect_arrays
 from refquant.study.inspect.schemes import names
 from refquant.study.inspect.ship import shipped
@@ -80,11 +80,12 @@ def same(x: np.ndarray, m: Measured, tolerance: float) -> None:
     assert m.sqnr_db == pytest.approx(rq.sqnr_db(x, x_hat), abs=tolerance), str(m.scheme)
     if tolerance < 0.2:
         for axis, zeroed in m.zeroed.items():
-            live = [(np.moveaxis(a, axis, 0).reshape(x.shape[axis], -1) != 0).any(axis=1) for a in (x, x_hat)]
-            assert zeroed == (live[0] & ~live[1]).sum(), str(m.scheme)
+            largest = [np.abs(np.moveaxis(a, axis, 0).reshape(x.shape[axis], -1)).max(axis=1) for a in (x, x_hat)]
+            assert zeroed == ((largest[0] > 1e-5 * np.abs(x).max()) & (largest[1] == 0)).sum(), str(m.scheme)
         if m.worst_channel is not None:
             channels = [rq.sqnr_db(np.take(x, i, axis), np.take(x_hat, i, axis))
-                        for axis in m.zeroed for i in range(x.shape[axis]) if np.take(x, i, axis).any()]
+                        for axis in m.zeroed for i in range(x.shape[axis])
+                        if np.abs(np.take(x, i, axis)).max() > 1e-5 * np.abs(x).max()]
             assert m.worst_channel_db == pytest.approx(min(channels), abs=tolerance)
 
 
@@ -198,6 +199,50 @@ def test_no_scheme_kills_a_channel_that_another_keeps_unless_it_says_so(seed: in
     if best.found.dead:
         assert f"{best.found.dead} channel" in best.reason
         assert ("as in every scheme" in best.reason) == (keeps == best.found.dead)
+    for m in (m for m in record.schemes if m.dead):
+        x_hat, size = quantized(x, m)[0], 0.0
+        for k in m.zeroed:
+            moved = [np.moveaxis(v, k, 0) for v in (x, x_hat)]
+            size = max(size, *(np.abs(v).max() for v, w in zip(*moved, strict=True) if not w.any()), 0)
+        assert m.zeroed_size == pytest.approx(size / np.abs(x).max()), str(m.scheme)
+
+
+def test_channels_count_as_zero_before_where_the_output_says_so() -> None:
+    x = np.random.default_rng(0).normal(size=(64, 96)).astype(np.float32)
+    for share, dead in ((0.9e-5, 0), (1.2e-5, 1)):
+        x[5] *= share * np.abs(x).max() / np.abs(x[5]).max()
+        [one_scale] = [m for m in one(x, bits=[8]).schemes if str(m.scheme) == "int8"]
+        assert one_scale.dead == dead and one_scale.zeroed_size == pytest.approx(share * dead), share
+        assert one_scale.worst_channel_db < 1 or not dead
+    report = inspect_arrays({"w": x}, bits=[8])
+    assert "at most 1/100,000 of the array's largest |x| count as 0 before" in " ".join(report.text.split())
+    assert str(one_scale.lost) == "1 channel all 0, of |x| up to 1e-05 of the array's largest"
+
+
+@pytest.mark.parametrize(("seed", "spread"), [(0, 1), (1, 2), (2, 2), (3, 3)])
+def test_every_figure_of_a_reason_is_that_of_the_channel_mean(seed: int, spread: int) -> None:
+    """What loses so many dB does, what is better is so by the number shown, and keeps as many channels."""
+    r = np.random.default_rng(seed)
+    x = np.float32(r.standard_t(3, size=(40, 64)) * np.exp(spread * r.normal(size=(40, 1)) + r.normal(size=64)))
+    record = one(x, bits=[4])
+    best = record.recommended[4]
+    of = {str(m.scheme): m for m in record.schemes}
+    for name, db in re.findall(r"of other formats (.+?) has a channel mean of ([\d.]+) dB", best.reason):
+        assert f"{of[name].channel_sqnr_db:.1f}" == db and of[name].channel_sqnr_db > best.found.channel_sqnr_db
+        assert of[name].dead <= best.found.dead
+    for k, said in re.findall(r"axis (\d) (?:makes|loses) ([\d.]+)", best.reason):
+        others = [m for m in record.schemes if m.scheme.integer and m.scheme.axis == int(k) and not m.scheme.block]
+        least = min(m.dead for m in others)
+        loss = best.found.channel_sqnr_db - max(m.channel_sqnr_db for m in others if m.dead == least)
+        assert said == (f"{loss:.1f}" if least <= best.found.dead else f"{least}")
+    [other] = [m for m in record.schemes if str(m.scheme) == "MXFP4/32 @1"]
+    for more in (0, 1):  # a scheme that makes more channels all 0 is not called better
+        other = other._replace(channel_sqnr_db=77.0, zeroed={0: best.found.dead + more})
+        assert ("77.0 dB" in reason(best.found, [*record.schemes, other], None, x.shape)) == (more == 0)
+    [one_scale] = [m for m in record.schemes if str(m.scheme) == "int4"]
+    db = best.found.channel_sqnr_db
+    keeps, kills = (one_scale._replace(zeroed={0: n}, channel_sqnr_db=db - 3 + n) for n in (0, 99))
+    assert reason(best.found, [keeps, kills], None, x.shape).startswith("one scale for all loses 3.0 dB in the channel")
 
 
 @pytest.mark.slow
@@ -225,21 +270,34 @@ def test_the_simplest_within_a_decibel_of_the_best() -> None:
 def test_formats_that_are_asked_for_are_recommended() -> None:
     record = one(GAUSS, bits=[4], formats=["nvfp4", "E2M1"])
     assert record.recommended[4].found.scheme.format in ("NVFP4", "E2M1")
-    report = inspect_arrays({"w": GAUSS, "v": GAUSS[:3, :9]}, formats=["NVFP4"])
-    assert report.options.bits == [4] and shipped(report, 4).name.startswith("NVFP4"), "no 8 bits of these formats"
-    assert "int4" in inspect_arrays({"w": GAUSS[:3, :9]}, formats=["NVFP4"]).text, "no room for blocks"
-    assert "would be better" not in one(GAUSS, bits=[12]).recommended[12].reason
-    x = np.random.default_rng(0).standard_t(2, size=(64, 256)).astype(np.float32)
-    best = max((m for m in one(x, bits=[4]).schemes if m.scheme.integer or TAKERS.get(m.scheme.format)), key=net)
-    if not best.scheme.integer:
-        assert f"{best.scheme} would be better, where an engine has it" in one(x, bits=[4]).recommended[4].reason
+    assert "of other formats" not in record.recommended[4].reason
+    assert "of other formats" not in one(GAUSS, bits=[12]).recommended[12].reason
+
+
+def test_nothing_but_the_formats_that_are_asked_for() -> None:
+    model = {"w": GAUSS, "narrow": GAUSS.reshape(192, 4, 3, 3)}  # no room for blocks
+    for formats, own in ((["NVFP4"], None), (["int8", "NVFP4", "MXFP4"], "int8"), (["int4", "MXFP8"], "int4")):
+        report = inspect_arrays(model, formats=formats)
+        taken = {b.found.scheme.format for r in report.records for b in r.recommended.values()}
+        assert taken <= {*formats} and report.options.bits == sorted({8 if "8" in f else 4 for f in formats})[::-1]
+        assert [b.found.scheme.format for r in report.records[1:] for b in r.recommended.values()][:1] in ([], [own])
+        assert [*report.stay] == ["narrow"] * (own is None)
+        assert report.stay or "Stay float" not in report.text
+        for bits in report.options.bits:
+            ship = shipped(report, bits)
+            assert {m.scheme.format for m in ship.each.values() if m} <= {*formats}
+            assert ship.scheme.split("/")[0].split(" @")[0] in formats
 
 
 @pytest.mark.slow
 def test_engines_are_named() -> None:
-    found = {str(m.scheme): engines(m.scheme) for bits in (8, 4, 3) for m in one(GAUSS, bits=[bits]).schemes}
+    found = {str(m.scheme): engines(m.scheme, (72, 96)) for bits in (8, 4, 3) for m in one(GAUSS, bits=[bits]).schemes}
     assert "LiteRT" in found["int8 @0"] and "the outputs'" in found["int8 @0"] and "gguf" in found["int8/32 @1"]
     assert found["int3 @0"].endswith("stored as int4 it runs wherever that does") and "bits" in found["NF4/64 @1"]
+    for name, scheme in {str(m.scheme): m.scheme for m in one(GAUSS, bits=[8]).schemes}.items():
+        said = engines(scheme, (72, 96, 3, 3))
+        assert not re.search("MatMulNBits|gguf|vLLM|torchao", said), f"{name}: a convolution is no matrix product"
+    assert "outputs' (convolutions and torch's Linear have them on axis 0, ONNX's MatMul on axis 1)" in found["int8 @1"]
     assert set(TAKERS) <= {name for bits in range(2, 17) for name in names(bits)}, "a name without a format"
 
 
@@ -263,9 +321,11 @@ def test_extreme_data_are_measured(x: np.ndarray) -> None:
 @pytest.mark.parametrize(("x", "options", "kind", "said"), [
     (np.arange(3), {}, ValueError, "int64 of shape (3,)"), (np.ones((2, 0)), {}, ValueError, "shape (2, 0)"),
     (GAUSS, {"bits": [1]}, ValueError, "from 2 to 16; got 1"), (GAUSS, {"bits": [2.5]}, TypeError, "got 2.5"),
-    (GAUSS, {"formats": ["E4M4"]}, ValueError, "'E4M4'"), (GAUSS, {"rules": ["least"]}, ValueError, "mse_optimal"),
-    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "MXFP4"),
-    (GAUSS, {"only": "v*"}, ValueError, "the first is 'w'"),
+    (GAUSS, {"formats": ["E4M4"]}, ValueError, "'E4M4'"), (GAUSS, {"rules": ["mse"]}, ValueError, "mse_optimal"),
+    (GAUSS, {"bits": [4], "formats": ["E4M3"]}, ValueError, "[4] for E4M3. Hint: give bits 8, or none"),
+    (GAUSS, {"bits": [8, 4], "formats": ["E4M3"]}, ValueError, "[4, 8] for E4M3. Hint: give bits 8, or none"),
+    (GAUSS, {"only": "v*"}, ValueError, "the nearest are w"),
+    (GAUSS[:3, :9], {"formats": ["NVFP4"]}, ValueError, "blocks that fit an array; got NVFP4"),
     (np.where(GAUSS > 3, np.nan, GAUSS), {}, ValueError, "NaN or infinities among 6,912"),
 ])
 def test_bad_input_is_refused(x: np.ndarray, options: dict, kind: type[Exception], said: str) -> None:
@@ -317,28 +377,97 @@ def test_bytes_before_and_after() -> None:
     assert report.text.count("\n- ") == 4 and len(report.text.splitlines()) < 50
 
 
+HARD = np.random.default_rng(0).normal(size=(64, 96)).astype(np.float32)
+HARD[7] /= 5000
+
+
 @pytest.mark.slow
 def test_one_scheme_is_shipped_and_what_it_does_not_suit_is_named() -> None:
-    hard = np.random.default_rng(0).normal(size=(64, 96)).astype(np.float32)
-    hard[7] /= 5000
     plain = {name: np.tile(x, (3, 3)) for name, x in MODEL.items() if x.size > 4000}
-    report = inspect_arrays(plain | {"hard": hard}, bits=[8, 2])
+    report = inspect_arrays(plain | {"hard": HARD}, bits=[8, 2])
     [eight, two] = [shipped(report, bits) for bits in (8, 2)]
-    assert eight.name == "int8" and [*eight.left] == ["hard"] and eight.share_left == 0
+    assert eight.scheme == "int8" and [*eight.excepted] == ["hard"] and eight.more_bits == 0
     own = {r.array: r.recommended[8].found for r in report.records}
     assert eight.bytes == sum(
-        own[r.array].bytes if r.array in eight.left else r.values + 4 for r in report.records)
-    assert eight.left["hard"].startswith(f"{own['hard'].scheme}: ") and own["hard"].scheme.axis == 0
-    assert two.share_left > 0.5 and "int8" in two.left["hard"]
-    assert "To ship: int8, " in report.text and "Except 1 array," in report.text and "Engines: " in report.text
-    assert "none of these widths" in inspect_arrays(MODEL, bits=[2]).text
+        own[r.array].bytes if r.array in eight.excepted else r.values + 4 for r in report.records)
+    assert eight.excepted["hard"] == (f"{own['hard'].scheme}, since int8 makes 1 channel all 0, of |x| up to "
+                                      f"{np.abs(HARD[7]).max() / np.abs(HARD).max():.1g} of the array's largest")
+    assert two.more_bits > 0.5 and "int8" in two.excepted["hard"]
+    assert "To ship: int8 with the exceptions below, " in report.text and "Except 1 array," in report.text
+    assert "none of these bits" in inspect_arrays(MODEL, bits=[2]).text
+
+
+def test_what_is_shipped_can_be_built_from_its_names() -> None:
+    """The bytes, SQNR, channels all 0 and reasons of what ships are those of quantizing by the scheme's name."""
+    r = np.random.default_rng(5)
+    model = {"plain": r.normal(size=(64, 96)), "tails": r.standard_t(2.5, size=(64, 96)), "hard": np.float64(HARD),
+             "depthwise": r.normal(size=(192, 1, 5, 5)), "cross": r.normal(size=(64, 96)),
+             "rough": r.standard_t(1.7, size=(64, 96)),
+             "both": r.normal(size=(64, 80)) * np.exp(2.5 * r.normal(size=(64, 1))) * np.exp(2.5 * r.normal(size=80))}
+    for name in ("cross", "rough"):  # one of the two is all 0 in nearly every scheme
+        model[name][3] *= 1e-4
+        model[name][:, 5] *= 1e-4
+    report = inspect_arrays({name: np.float32(x) for name, x in model.items()}, bits=[8, 4])
+    text = " ".join(report.text.split())
+    for bits in (8, 4):
+        ship, lowest = shipped(report, bits), math.inf
+        assert " x" not in ship.scheme, "a cut is a matter of each array"
+        for record in report.records:
+            taken = ship.each[record.array]
+            assert taken is not None and (str(taken.scheme) == ship.scheme) == (record.array not in ship.excepted)
+            same(np.float32(model[record.array]), taken, 1e-3)
+            lowest = min(lowest, taken.sqnr_db)
+            if record.array in ship.excepted:
+                said = ship.excepted[record.array]
+                [m] = [m for m in record.schemes if str(m.scheme) == ship.scheme] or [None]
+                assert said.startswith(f"{taken.scheme}, since {ship.scheme} ")
+                assert ("does not fit" in said) == (m is None)
+                assert m is None or (("leaves" in said) == (m.sqnr_db < 15) == ("all 0" not in said))
+                assert m is None or "leaves" in said or m.dead > record.recommended[bits].found.dead
+        row = re.search(rf"{re.escape(ship.scheme)}, \d excepted +{ship.bytes:,} +\S+ % +\S+ +(\S+) +(\S+) %", text)
+        assert row and row[1] == f"{lowest:.1f}" and row[2] == f"{100 * ship.more_bits:.1f}"
+    best = shipped(report, 4 if shipped(report, 4).more_bits <= 0.1 else 8)
+    left = {name: m for name, m in best.each.items() if m and m.dead}
+    assert left.keys() - best.excepted.keys(), "a channel that the scheme makes all 0, as every other does"
+    assert ("Channels that this still makes all 0: " in text) == bool(left)
+    assert all(f"{name} ({m.lost})" in text for name, m in left.items())
+    tails = np.float32(np.random.default_rng(5).standard_t(6, size=(24, 3, 30, 10)))  # 13.0 dB, cut 15.4
+    ship = shipped(inspect_arrays({"a": tails, "b": tails}, formats=["int4"]), 4)
+    assert " x" not in ship.scheme and all(" x" in said for said in ship.excepted.values()) and ship.excepted
+
+
+def test_the_reason_of_an_exception_is_what_decided() -> None:
+    report = inspect_arrays({"w": HARD}, bits=[8])
+    [record] = report.records
+    for db, said in ((14.0, "leaves 14.0 dB"), (16.0, "makes 3 channels all 0, of |x| up to 0.5")):
+        worse = [m._replace(sqnr_db=db, zeroed={0: 3}, zeroed_size=0.5) if m.scheme.whole else m
+                 for m in record.schemes]
+        ship = shipped(report._replace(records=[record._replace(schemes=worse)]), 8)
+        assert f"since {ship.scheme} {said}" in ship.excepted["w"]
+
+
+def test_small_arrays_alone_and_values_that_are_not_finite_are_said() -> None:
+    x = GAUSS.copy()
+    x[3, 4] = np.nan
+    text = inspect_arrays({"w": x, "small": GAUSS[:9, :9]}, bits=[8], skip_nonfinite=True).text
+    assert "NaN or infinite, counted as 0: 1 value: w (1)" in text and "arrays: 1 of 2 float arrays measured" in text
+    text = inspect_arrays({"small": GAUSS[:9, :9]}, bits=[8]).text
+    assert "Stay float" not in text and "arrays: 1 of 1 float array measured" in text
+
+
+def test_an_array_without_loss_loses_nothing() -> None:
+    report = inspect_arrays({"w": np.ones((64, 96), np.float32)}, bits=[8])
+    assert "At 8 bits no array loses anything." in report.text and "200" not in report.text
+    assert [*report.figures] == ["trade_off.png"], "some floats lose something"
+    assert inspect_arrays({"w": np.zeros((64, 96), np.float32)}, bits=[8]).figures == {}, "no point to draw"
 
 
 @pytest.mark.slow
 def test_many_arrays_are_a_screen() -> None:
     x = np.ones((64, 64), np.float32) * np.arange(64, dtype=np.float32)
-    report = inspect_arrays({f"layers.{i}.{n}": x for i in range(10) for n in "abc"}, bits=[12])
-    assert "layers.*.b (10)" in report.text and len(report.text.splitlines()) < 40
+    report = inspect_arrays({f"layers.{i}.{n}": x for i in range(10) for n in "abc"} | {"alone.7": x},
+                            bits=[12])
+    assert "layers.*.b (10)" in report.text and "alone.7" in report.text and len(report.text.splitlines()) < 40
 
 
 # ---------------------------------------------------------------------------------------------- the command
@@ -366,6 +495,8 @@ def test_a_file_is_measured_drawn_and_recorded(tmp_path: Path, capfd: pytest.Cap
         row["scheme"] for row in array["schemes"] if row["recommended"]]
     expected = one(GAUSS, bits=[4])
     assert array["schemes"] == json.loads(json.dumps([*expected.rows()]))
+    assert array["recommended"]["4"]["found"] == str(expected.recommended[4].found.scheme)
+    assert found["ship"]["4"]["each"] == {"weights": found["ship"]["4"]["scheme"]}
     assert array["recommended"]["4"]["reason"] == expected.recommended[4].reason in " ".join(said.split())
     assert (out / "trade_off.png").read_bytes().startswith(b"\x89PNG") and "\n* 4 " in said
     for m in expected.schemes:
@@ -379,8 +510,8 @@ def test_a_second_run_does_not_replace_the_first(tmp_path: Path, capfd: pytest.C
     np.save("w.npy", GAUSS[:8])
     for folder in ("inspection", "inspection-2", "inspection-3"):
         assert inspect(capfd, "w.npy", "--bits", 8)[1].endswith(f"Written: 2 files in {folder}{os.sep}\n")
-    status, _, err = inspect(capfd, "w.npy", "--bits", 8, "--out", "inspection")
-    assert status == 0 and "inspection holds the results of another run; this one will replace them" in err
+    status, out, _ = inspect(capfd, "w.npy", "--bits", 8, "--out", "inspection")
+    assert status == 0 and "Replaced, because they were there: inspect.json" in out
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -44,7 +44,8 @@ FLOATS = npy(np.linspace(-1, 1, 1000))
 ENTRIES = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }"
 UNREAD = "must have a .npy header that NumPy can read"
 BAD = {
-    "empty": (b"", "which is empty"),
+    "empty": (b"", "which is empty. Hint: download it or write it again"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "which is a picture. Hint: give the file that holds the weights"),
     "text": (b"hello, world", "begins with b'hello,'"),
     "object": (npy(np.array([1.0, "a"], object)), "Python objects, which are never unpickled"),
     "complex": (npy(np.ones(3, complex)), "complex values"),
@@ -91,8 +92,13 @@ def test_bad_files_are_refused(name: str, tmp_path: Path) -> None:
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     with refused(ValueError, "does not exist"):
         tensors(WHERE, tmp_path / "w.npy")
-    with refused(ValueError, "a folder must hold model.safetensors"):
+    for name in ("b.npz", "a.npy", "c.txt"):
+        (tmp_path / name).touch()
+    with refused(ValueError, "a folder must hold model.safetensors", "with a.npy, b.npz. Hint: name one"):
         tensors(WHERE, tmp_path)
+    (tmp_path / "empty.safetensors").touch()
+    with refused(ValueError, "which is empty. Hint: download it or write it again"):
+        tensors(WHERE, tmp_path / "empty.safetensors")
     if os.path.exists(os.devnull) and os.name == "posix":
         with refused(ValueError, "is no file"):
             tensors(WHERE, os.devnull)
@@ -202,7 +208,8 @@ def test_other_formats_are_known_by_their_first_bytes(kind: str, tmp_path: Path)
     path.write_bytes(STARTS[kind])
     assert foreign(path, STARTS[kind]) == kind and (not kind or kind in FOREIGN)
     if kind:
-        with refused(ValueError, FOREIGN[kind].name, line(kind, path)) as _:
+        with refused(ValueError, FOREIGN[kind].name,
+                     f"{line(kind, path)}  # after: pip install {FOREIGN[kind].needs}"):
             tensors(WHERE, path)
 
 
