@@ -72,8 +72,8 @@ TEXT: dict[str, tuple[Reading, ...]] = {
         *_both("qat-steps.all", "QAT in all steps against a sixth of them", "qat-lsq", "qat-lsq-sixth", "steps"),
         *_both("qat-steps.ptq", "GPTQ against QAT in a sixth of the steps", "gptq-static-mse", "qat-lsq-sixth",
                "training", "rounding", widths=((4, 4), (2, 8)))),
-    "lsq-better": _both("lsq-better", "from ranges of least MSE: learned steps against straight-through", "qat-lsq",
-                        "qat-ste", "training"),
+    "lsq-better": _both("lsq-better", "learned steps against straight-through, both from ranges of least MSE",
+                        "qat-lsq", "qat-ste", "training"),
     "dynamic-accurate": (
         *_both("dynamic-accurate.MSE", "dynamic per token against static, by least MSE", "token", "static-mse",
                "input ranges", widths=INPUTS),
@@ -84,10 +84,10 @@ TEXT: dict[str, tuple[Reading, ...]] = {
               _at("output-mse", bits), _at("static-mse", FLOAT, bits), "bits",
               "weight ranges", "input ranges") for bits in (4, 3)),
     "channel-better": (
-        *_both("channel-better.output", "min-max: per output against per tensor", "output", "tensor", "weight ranges",
-               widths=WEIGHTS),
-        *_both("channel-better.group", "least MSE: in groups of 32 against per output", "group-mse", "output-mse",
-               "weight ranges", widths=WEIGHTS[:2])),
+        *_both("channel-better.output", "per output against per tensor, both by min-max", "output", "tensor",
+               "weight ranges", widths=WEIGHTS),
+        *_both("channel-better.group", "in groups of 32 against per output, both by least MSE", "group-mse",
+               "output-mse", "weight ranges", widths=WEIGHTS[:2])),
 }
 LANGUAGE = (
     Sentence(

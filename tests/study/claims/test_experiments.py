@@ -148,3 +148,14 @@ def test_a_record_says_what_its_network_is(task: tasks.Task, records: dict[str, 
             layer = observe.made(task, r["method"], 2, 2).layers[0]  # type: ignore[union-attr]
             assert (repr(layer.weight.grid), repr(layer.activation.grid)) == (r["weight_grid"], r["activation_grid"])
             assert (layer.weight.scale.size == 1) == (r["weight_granularity"] == "tensor")
+
+
+@pytest.mark.slow
+def test_text_is_seen_in_windows_in_capital_letters_and_from_scratch(records: dict[str, list[Any]]) -> None:
+    seen = {(r["data"], r["calibration_characters"]) for r in records["text-data"] if r["method"] == "static-mse"}
+    assert seen == {("1 window", 64), ("8 windows", 512), ("all", 133_631)}
+    lost = {name: b["bits_per_character"] - a["bits_per_character"] for name in ("float-longer", "qat-lsq",
+            "gptq-static-mse") for a, b in [[r for r in records["text-data"] if r["method"] == name]]}
+    assert min(lost["float-longer"], lost["qat-lsq"]) > 0.5 > 10 * abs(lost["gptq-static-mse"]), "training forgets"
+    steps = [(r["start"], r["float_training_steps"], r["training_steps"]) for r in records["text-scratch"]]
+    assert steps == [("in float", 50, 10), ("from scratch", 0, 60)] * 2
