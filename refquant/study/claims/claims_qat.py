@@ -125,7 +125,8 @@ QAT = (
                        "steps") for bits in (4, 2)),
         "Float and QAT together got the same number of epochs; from scratch, all of them are QAT's. So the two sides "
         "cost about the same, and differ in how many steps are QAT's. On text they get the same number of steps; from "
-        "scratch the learning rate is that of float training, and was not tuned.",
+        "scratch the learning rate is that of float training, untuned, and the inputs keep the zero points that the "
+        "first weights gave them.",
         "Not found elsewhere: for language models, float training first, then QAT, was better than QAT alone.",
         (APPLE,)),
     Sentence(

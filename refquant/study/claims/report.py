@@ -247,7 +247,7 @@ ADVICE = (
 def seeds(found: Report) -> str:
     """What was trained, on what, and how often."""
     s = found.settings
-    fewer = ", ".join(f"{name}: {n}" for name, n in SEEDS.items() if n < s["seeds"])
+    fewer = ", ".join(f"{name}: {n}" for name, n in SEEDS.items() if n < s["seeds"] and "text" not in name)
     return (
         f"{s['seeds']} seeds{f' ({fewer})' if fewer else ''}: each is another split of the digits into "
         f"{s['training_images']:,} images to train and {s['test_images']:,} to test, and another initialisation, "
@@ -261,8 +261,9 @@ def _text(found: Report) -> str:
     if "text" not in found.records:
         return " On text: not measured here, for `refquant compare --task text` has not laid its text.json in records/."
     n = len({r["seed"] for r in found.records["text"]})
-    return (f" On text: {n} seeds, each holds out another tenth of Alice's Adventures in Wonderland; a small language "
-            "model predicts the next character; QAT takes a fifth as many steps as float training.")
+    others = ", ".join(f"{name}: {min(SEEDS[name], found.settings['seeds'])}" for name in SEEDS if "text" in name)
+    return (f" On text: {n} seeds ({others}), each holds out another tenth of Alice's Adventures in Wonderland; a small "
+            "language model predicts the next character; QAT takes a fifth as many steps as float training.")
 
 
 def made_with(found: Report) -> str:
