@@ -262,8 +262,8 @@ def _text(found: Report) -> str:
         return " On text: not measured here, for `refquant compare --task text` has not laid its text.json in records/."
     n = len({r["seed"] for r in found.records["text"]})
     others = ", ".join(f"{name}: {min(SEEDS[name], found.settings['seeds'])}" for name in SEEDS if "text" in name)
-    return (f" On text: {n} seeds ({others}), each holds out another tenth of Alice's Adventures in Wonderland; a small "
-            "language model predicts the next character; QAT takes a fifth as many steps as float training.")
+    return (f" On text: {n} seeds ({others}), each holds out another tenth of Alice's Adventures in Wonderland; a "
+            "small language model predicts the next character; QAT takes a fifth as many steps as float training.")
 
 
 def made_with(found: Report) -> str:
