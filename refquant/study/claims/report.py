@@ -199,7 +199,8 @@ def _advised(found: Report) -> list[tuple[str, ...]]:
                   key=lambda n: (isinstance(n, str), n))
     heads = (f"{n} images" if n != "all" else f"all {every:,} images, or the training text" for n in data)
     return [("task", "bits", *heads), *(
-        (*row, *(_advised_cell(cells[(*row, n)]) if (*row, n) in cells else "" for n in data)) for row in rows)]
+        (*row, *(_advised_cell(cells[at]) if (at := (*row, n)) in cells else "not measured" for n in data))
+        for row in rows)]
 
 
 def _advised_cell(c: Cell) -> str:
