@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from ..compare.methods import line_style
+from ..compare.text.methods import METHODS as ON_TEXT
 from ..records import label
 from ..stats import Estimate, estimate
 from .experiments import Observation
 from .experiments.after_training import GPTQ, LSQ, MSE, NAIVE, STRONG
 from .verdicts import MORE, verdict
+
+TOKEN, SIXTH = "gptq-token", f"{LSQ}-sixth"
 
 
 class Column(NamedTuple):
@@ -30,8 +34,22 @@ COLUMNS = {
     "digits": Column("data-size", "cross_entropy", "nats", None, (NAIVE, MSE, GPTQ, STRONG, LSQ),
                      ((GPTQ, LSQ), (STRONG, LSQ))),
     "text": Column("text", "bits_per_character", "bits", 1 / 9, (
-        "tensor-static", "output-mse-static-mse", "gptq-static-mse", "qat-lsq")),
+        "tensor-static", "output-mse-static-mse", "gptq-static-mse", TOKEN, LSQ)),
 }
+
+
+#: A method on text -> the same on digits, by whose name and colour the page shows it; QAT's is the same.
+ON_DIGITS = {"tensor-static": NAIVE, "output-mse-static-mse": MSE, "gptq-static-mse": GPTQ}
+
+
+def look_of(method: str) -> dict[str, Any]:
+    """A method's colour, marker and label, the same in both tasks."""
+    return ON_TEXT[method].style if method == TOKEN else line_style(ON_DIGITS.get(method, method))
+
+
+def name(method: str) -> str:
+    """A method, as the page calls it."""
+    return str(look_of(method)["label"])
 
 
 class Gain(NamedTuple):
@@ -79,12 +97,15 @@ def advice(task: str, records: Sequence[Observation], overlap: float) -> list[Ce
     return cells
 
 
+def _width(r: Observation) -> str:
+    return label(r["bits"]) if "bits" in r else f"W{r['weight_bits']}A{r['activation_bits']}"
+
+
 def _by_place(records: Sequence[Observation], column: Column) -> dict[Any, dict[int, float]]:
     """(method, width, images) -> seed -> value, of the column's methods."""
     found: dict[Any, dict[int, float]] = {}
     for r in (r for r in records if r["method"] in column.methods):
-        width = label(r["bits"]) if "bits" in r else f"W{r['weight_bits']}A{r['activation_bits']}"
-        found.setdefault((r["method"], width, r.get("images", "all")), {})[r["seed"]] = r[column.value]
+        found.setdefault((r["method"], _width(r), r.get("images", "all")), {})[r["seed"]] = r[column.value]
     return found
 
 
@@ -119,29 +140,39 @@ def crossings(task: str, records: Sequence[Observation]) -> list[Crossing]:
 
 
 class Point(NamedTuple):
-    """A method's effort or its images, what they are drawn at, and the mean cross-entropy over seeds."""
+    """A method's effort or its images, what they are drawn at, and the mean loss over seeds: nats, or bits."""
 
     effort: Any
     at: float
-    cross_entropy: float
+    loss: float
 
 
-def points(records: Sequence[Observation], x: str, at: str) -> dict[int, dict[str, list[Point]]]:
+def points(records: Sequence[Observation], x: str, at: str,
+           value: str = "cross_entropy") -> dict[str, dict[str, list[Point]]]:
     """Width -> method -> a point for each value of x, as the records come, at the least of their values of `at`."""
-    groups: dict[int, dict[str, dict[Any, list[Observation]]]] = {}
-    for r in (r for r in records if r["bits"] < 32):
-        groups.setdefault(r["bits"], {}).setdefault(r["method"], {}).setdefault(r[x], []).append(r)
-    return {bits: {method: [Point(value, min(r[at] for r in rs), math.fsum(r["cross_entropy"] for r in rs) / len(rs))
-                            for value, rs in by_x.items()]
-                   for method, by_x in methods.items()} for bits, methods in groups.items()}
+    groups: dict[str, dict[str, dict[Any, list[Observation]]]] = {}
+    for r in (r for r in records if r.get("bits", 0) < 32):
+        groups.setdefault(_width(r), {}).setdefault(r["method"], {}).setdefault(r[x], []).append(r)
+    return {width: {method: [Point(each, min(r[at] for r in rs), math.fsum(r[value] for r in rs) / len(rs))
+                             for each, rs in by_x.items()]
+                    for method, by_x in methods.items()} for width, methods in groups.items()}
 
 
-def costs(records: Sequence[Observation]) -> dict[int, dict[str, Point]]:
+def spent(records: Mapping[str, Sequence[Observation]]) -> dict[str, dict[str, dict[str, list[Point]]]]:
+    """Task -> width -> method -> seconds and loss at each effort."""
+    found = {"digits": points(records["cost"], "effort", "seconds")} if "cost" in records else {}
+    text = [{**r, **({"method": LSQ, "effort": "1/6"} if r["method"] == SIXTH else {"effort": "1"})}
+            for r in records.get("text", ()) if r["method"] in (*COLUMNS["text"].methods, SIXTH)
+            and (r["weight_bits"], r["activation_bits"]) in ((4, 4), (2, 8))]
+    return found | ({"text": points(text, "effort", "seconds", COLUMNS["text"].value)} if text else {})
+
+
+def costs(widths: Mapping[str, Mapping[str, Sequence[Point]]]) -> dict[str, dict[str, Point]]:
     """Width -> method -> the cheapest point whose mean is within what matters of the width's best; of those that reach
     it."""
-    found: dict[int, dict[str, Point]] = {}
-    for bits, methods in points(records, "effort", "seconds").items():
-        best = min(p.cross_entropy for each in methods.values() for p in each)
-        enough = {method: [p for p in each if p.cross_entropy < best + MORE.enough] for method, each in methods.items()}
-        found[bits] = {method: min(each, key=lambda p: p.at) for method, each in enough.items() if each}
+    found: dict[str, dict[str, Point]] = {}
+    for width, methods in widths.items():
+        best = min(p.loss for each in methods.values() for p in each)
+        enough = {method: [p for p in each if p.loss < best + MORE.enough] for method, each in methods.items()}
+        found[width] = {method: min(each, key=lambda p: p.at) for method, each in enough.items() if each}
     return found

@@ -71,8 +71,8 @@ PTQ = (
             _few("minmax.A3", "2 images", 2, 3, NAIVE), _few("noise.A8", "noise", 0, 8, NAIVE),
             _few("noise.A4", "noise", 0, 4, MSE)),
         "Static ranges of activations were set by 1, 2, 8, ... and all training images, and by noise of the pixels' "
-        "mean and deviation. Min-max ranges can only grow with more images, which can cost at few bits; ranges of "
-        "least error settle.",
+        "mean and deviation; on text by windows of 64 characters, or by all of it. Min-max ranges can only grow with "
+        "more images, which can cost at few bits; ranges of least error settle.",
         "Mostly: about 200 to 1,000 images are usual for vision networks. Language models need text like the text "
         "they will see.", (WHITE_PAPER, WU)),
 )

@@ -99,7 +99,8 @@ QAT = (
             _unlike("half as bright", 4, method="float-longer"), _unlike("half as bright", 4, method=STRONG)),
         "The float network has seen all digits at full brightness; QAT, or calibration, then sees only some. What "
         "float training forgets on such data is no fault of QAT, and is taken off: without a digit that is most of "
-        "QAT's loss at 4 bits. Another brightness gives PTQ the wrong ranges.",
+        "QAT's loss at 4 bits. Another brightness gives PTQ the wrong ranges. On text, training sees capital letters "
+        "alone, and is tested on text as it is.",
         "Qualitatively: fine-tuning forgets what it no longer sees. For language models the original training data are "
         "often not to be had, so data are generated.", (LLM_QAT, WHITE_PAPER)),
     Sentence(
@@ -123,7 +124,9 @@ QAT = (
             _scheduled("qat-scratch", bits, 100, "QAT in all epochs, from scratch (three times the steps of QAT)",
                        "steps") for bits in (4, 2)),
         "Float and QAT together got the same number of epochs; from scratch, all of them are QAT's. So the two sides "
-        "cost about the same, and differ in how many steps are QAT's.",
+        "cost about the same, and differ in how many steps are QAT's. On text they get the same number of steps; from "
+        "scratch the learning rate is that of float training, untuned, and the inputs keep the zero points that the "
+        "first weights gave them.",
         "Not found elsewhere: for language models, float training first, then QAT, was better than QAT alone.",
         (APPLE,)),
     Sentence(

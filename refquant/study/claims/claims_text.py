@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .experiments.on_text import CAPITALS, GPTQ, LONGER, LSQ, USUAL
 from .verdicts import MORE, SAME, Reading, Rule, Sentence, Where
 
 SMOOTH = ("Xiao et al. 2022, arXiv:2211.10438", "https://arxiv.org/abs/2211.10438")
@@ -15,8 +16,9 @@ def _at(method: str, weights: int = FLOAT, inputs: int = FLOAT, cache: int = FLO
             "outliers": outliers}
 
 
-def _text(id: str, says: str, more: Where, less: Where, *differ: str, rule: Rule = MORE) -> Reading:
-    return Reading(f"{id}.text", says, more, less, "bits_per_character", rule, differ, task="text", of="text")
+def _text(id: str, says: str, more: Where, less: Where, *differ: str, rule: Rule = MORE, of: str = "text",
+          control: tuple[Where, ...] = ()) -> Reading:
+    return Reading(f"{id}.text", says, more, less, "bits_per_character", rule, differ, control, "text", of)
 
 
 def _both(id: str, says: str, more: str, less: str, *differ: str,
@@ -26,6 +28,28 @@ def _both(id: str, says: str, more: str, less: str, *differ: str,
                        _at(less, w, a), *differ) for w, a in widths)
 
 
+def _few(bits: int, seen: str) -> Reading:
+    """Inputs alone, calibrated by few windows against by all of the training text."""
+    few, every = ({"method": "static-mse", "activation_bits": bits, "data": data} for data in (seen, "all"))
+    return _text(f"ptq-few-images.{seen[0]}.A{bits}", f"{seen} of 64 characters, A{bits}, least MSE: calibrated by "
+                 "this against by all", few, every, "data", rule=SAME, of="text-data")
+
+
+def _capitals(method: str, says: str, *differ: str, control: str = "") -> Reading:
+    """What a method loses by text in capital letters, beyond what the control loses by it."""
+    usual, such, *of_control = ({"method": name, "data": data} for name in (method, control) if name
+                                for data in (USUAL, CAPITALS))
+    return _text(f"qat-data.{method}{'.control' * bool(control)}", says, usual, such, *differ, "data",
+                 of="text-data", control=tuple(of_control))
+
+
+def _scratch(weights: int, inputs: int) -> Reading:
+    first, last = ({"method": LSQ, "weight_bits": weights, "activation_bits": inputs, "start": start}
+                   for start in ("from scratch", "in float"))
+    return _text(f"qat-scratch.W{weights}A{inputs}", f"W{weights}A{inputs}: QAT in all steps, from scratch, against "
+                 "QAT in the last sixth of them", first, last, "steps", "start", of="text-scratch")
+
+
 WEIGHTS, INPUTS = tuple((bits, FLOAT) for bits in (4, 3, 2)), tuple((FLOAT, bits) for bits in (4, 8, 3))
 #: Sentence -> its readings on text.
 TEXT: dict[str, tuple[Reading, ...]] = {
@@ -33,6 +57,13 @@ TEXT: dict[str, tuple[Reading, ...]] = {
         _text(f"ptq-degrades.{method}.{w}", f"W{w}A{a}: float against {name} PTQ", _at("float"), _at(method, w, a),
               "quantization") for method, name in (("tensor-static", "min-max"), ("gptq-static-mse", "GPTQ"))
         for w, a in ((4, 4), (8, 8))),
+    "ptq-few-images": tuple(_few(bits, seen) for seen in ("8 windows", "1 window") for bits in (4, 8)),
+    "qat-data": (
+        _capitals(LSQ, "W4A4, capital letters: QAT's loss by training on such text, minus the loss of the float "
+                  "network trained as long on it", "quantization", "training", "start", control=LONGER),
+        _capitals(LONGER, "float32, capital letters: the loss by float training on such text in as many steps"),
+        _capitals(GPTQ, "W4A4, capital letters: GPTQ's loss by calibrating on such text")),
+    "qat-scratch": (_scratch(4, 4), _scratch(2, 8)),
     "gptq-better": _both("gptq-better", "GPTQ against the nearest, both on ranges of least MSE", "gptq", "output-mse",
                          "rounding", widths=WEIGHTS),
     "qat-improves": _both("qat-improves", "QAT against GPTQ of the network trained as long, both from ranges of least "
@@ -41,8 +72,8 @@ TEXT: dict[str, tuple[Reading, ...]] = {
         *_both("qat-steps.all", "QAT in all steps against a sixth of them", "qat-lsq", "qat-lsq-sixth", "steps"),
         *_both("qat-steps.ptq", "GPTQ against QAT in a sixth of the steps", "gptq-static-mse", "qat-lsq-sixth",
                "training", "rounding", widths=((4, 4), (2, 8)))),
-    "lsq-better": _both("lsq-better", "from ranges of least MSE: learned steps against straight-through", "qat-lsq",
-                        "qat-ste", "training"),
+    "lsq-better": _both("lsq-better", "learned steps against straight-through, both from ranges of least MSE",
+                        "qat-lsq", "qat-ste", "training"),
     "dynamic-accurate": (
         *_both("dynamic-accurate.MSE", "dynamic per token against static, by least MSE", "token", "static-mse",
                "input ranges", widths=INPUTS),
@@ -53,10 +84,10 @@ TEXT: dict[str, tuple[Reading, ...]] = {
               _at("output-mse", bits), _at("static-mse", FLOAT, bits), "bits",
               "weight ranges", "input ranges") for bits in (4, 3)),
     "channel-better": (
-        *_both("channel-better.output", "min-max: per output against per tensor", "output", "tensor", "weight ranges",
-               widths=WEIGHTS),
-        *_both("channel-better.group", "least MSE: in groups of 32 against per output", "group-mse", "output-mse",
-               "weight ranges", widths=WEIGHTS[:2])),
+        *_both("channel-better.output", "per output against per tensor, both by min-max", "output", "tensor",
+               "weight ranges", widths=WEIGHTS),
+        *_both("channel-better.group", "in groups of 32 against per output, both by least MSE", "group-mse",
+               "output-mse", "weight ranges", widths=WEIGHTS[:2])),
 }
 LANGUAGE = (
     Sentence(

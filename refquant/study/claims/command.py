@@ -14,7 +14,8 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser("claims", help="what people say of PTQ, QAT, static and dynamic, tested", examples=(
         "refquant claims --quick", "refquant claims --only qat labels"),
         description="Run the experiments behind each claim over paired seeds; write their records, claims.json, "
-        "claims.md and the page claims.html; print the verdicts. An interrupted run resumes.")
+        "claims.md and the page claims.html; print the verdicts. An interrupted run resumes. Most readings on text "
+        "come from `refquant compare --task text`: lay its text.json in records/ and run again.")
     add = parser.add_argument
     add("--only", nargs="+", metavar="NAME", help="pick experiments, by their names or those of their claims")
     add("--list", action="store_true", help="say what each experiment does and which claims it tests, and end")
@@ -31,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         for name, experiment in EXPERIMENTS.items():
             echo(fitted(f"{name}: {' '.join(meaning(experiment).split())}"), *(
-                fitted(f"    {s.id:20} {s.says}", 25) for s in sentences() if s.experiment == name))
+                fitted(f"    {s.id:20} {s.says}", 25) for s in sentences()
+                if name in {s.experiment, *(r.of for r in s.readings)}))
         return 0
     of_claim = {**{name: name for name in EXPERIMENTS}, **{s.id: s.experiment for s in sentences()}}
     asked = known("claims", "--only", options.only, of_claim, "--list says what each is")

@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..compare.methods import line_style
 from ..plots.style import BLACK, GREY, VERDICTS, figure, styled
-from .advice import Point
+from .advice import Point, look_of
 from .verdicts import METRICS, Outcome, Reading
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 5.4  # inches: on a phone, type of 13 points is still 11 pixels high
-Panels = Mapping[int, Mapping[str, Sequence[Point]]]
+Panels = Mapping[str, Mapping[str, Sequence[Point]]]
 
 
 class Picture(NamedTuple):
@@ -82,11 +81,11 @@ def _symlog(axes: Axes, margin: float, reach: float) -> None:
 
 
 def curves(panels: Panels, title: str, xlabel: str, caption: str) -> Picture:
-    """Mean cross-entropy against images or seconds, a line for each method, a panel for each width."""
-    words = "; ".join(f"W{bits}A{bits}, {line_style(method)['label']}: " + ", ".join(
-        f"{p.cross_entropy:.3f} at {p.at:.3g}" for p in points)
-        for bits, panel in panels.items() for method, points in panel.items())
-    return Picture(_curves(panels, title, xlabel), f"Cross-entropy, nats, against {xlabel}: {words}.", caption)
+    """Mean loss against images or seconds, a line for each method, a panel for each task and width."""
+    words = "; ".join(f"{name}, {look_of(method)['label']}: " + ", ".join(
+        f"{p.loss:.3f} at {p.at:.3g}" for p in points)
+        for name, panel in panels.items() for method, points in panel.items())
+    return Picture(_curves(panels, title, xlabel), f"Mean loss against {xlabel}: {words}.", caption)
 
 
 @styled
@@ -94,19 +93,19 @@ def _curves(panels: Panels, title: str, xlabel: str) -> Figure:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     drawn, grid = figure(2 + 2.2 * len(panels), WIDTH, nrows=len(panels), sharex=True, squeeze=False)
-    for axes, (bits, panel) in zip(grid[:, 0], panels.items(), strict=True):
+    for axes, (name, panel) in zip(grid[:, 0], panels.items(), strict=True):
         for method, points in panel.items():
-            axes.plot([p.at for p in points], [p.cross_entropy for p in points], **{
-                "linestyle": "-", **line_style(method)})
+            axes.plot([p.at for p in points], [p.loss for p in points], **{"linestyle": "-", **look_of(method)})
         axes.set(xscale="log", yscale="log")
-        axes.set_title(f"W{bits}A{bits}: cross-entropy, nats", loc="left", fontsize=13)
+        axes.set_title(name, loc="left", fontsize=13)
         lo, hi = axes.get_ylim()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if hi > 4 * lo else (1, 1.2, 1.5, 2, 2.5, 3, 4, 6, 8)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     grid[-1, 0].set_xlabel(f"{xlabel} (log scale)")
     _titled(drawn, title)
-    drawn.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower left")
+    named = {label: line for axes in grid[:, 0] for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    drawn.legend(named.values(), named.keys(), loc="outside lower left")
     return drawn
 
 

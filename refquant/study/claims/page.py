@@ -10,18 +10,19 @@ from itertools import pairwise
 
 from ..plots.svg import theme
 from . import CLAIMS, sentences
-from .advice import points
+from .advice import points, spent
 from .cells import body, cell, figures, table, verdict
 from .figures import curves
 from .report import ADVICE, INTERVALS, MARGINS, MEANINGS, WORDS, Answer, Report, made_with, seeds, tables
-from .section import command, picture, section
+from .section import TEXT, command, picture, section
 
 FULL = {"seeds": 20, "epochs": 60}
-#: Title of a table -> the experiment that is drawn below it, what makes its points, where they stand, and the caption.
+QUALITY = {"digits": "cross-entropy, nats", "text": "bits per character"}
+#: Title of a table -> what is drawn below it: along which axis, with which caption.
 CURVES = {
-    "Where the lines cross": ("data-size", "images", "images", "Means over seeds, of networks from the same images."),
-    "What equal quality costs": ("cost", "effort", "seconds", "Means over seeds; seconds of the processor, the least "
-                                 "of all. Along a line the effort grows: iterations of AdaRound, epochs of QAT."),
+    "Where the lines cross": ("images", "Means over seeds, of networks from the same images."),
+    "What equal quality costs": ("seconds", "Means over seeds; seconds of the processor, the least of all. Along a "
+                                 "line the effort grows: iterations of AdaRound, steps of QAT."),
 }
 
 
@@ -53,11 +54,11 @@ def _header(found: Report) -> Iterable[str]:
     yield "<h1>What people say of quantization, tested</h1>"
     yield (f'<p class="lead">{len(found.answers)} things that are said of quantizing neural networks, put to '
            "experiments that anyone can repeat: what holds, what does not, and on what it depends.</p>")
-    yield (f"<p>All of it was measured on a toy: a network of {parameters:,} parameters for digits of {side} × "
-           f"{side} pixels. That something happens, and why, may carry over; how much does not. Nothing here can be "
-           "concluded of large language models and their outliers, of depthwise convolutions or batch normalization, "
-           "of speed on hardware, or of how much of a training budget QAT should get. Each section says under “Does "
-           "it transfer?” what others found, and where.</p>")
+    yield (f"<p>All of it was measured on toys: a network of {parameters:,} parameters for digits of {side} × {side} "
+           "pixels, and a small language model of the characters of one book. That something happens, and why, may "
+           "carry over; how much does not. Nothing here can be concluded of large language models and their outliers, "
+           "of depthwise convolutions or batch normalization, of speed on hardware, or of how much of a training "
+           "budget QAT should get. Each section says under “Does it transfer?” what others found, and where.</p>")
     yield from _notes(found)
     yield "</header>"
 
@@ -73,10 +74,13 @@ def _notes(found: Report) -> Iterable[str]:
     answered = {answer.sentence.id for answer in found.answers}
     missing = [s for s in sentences() if s.id not in answered]
     if missing:
-        names = " ".join(dict.fromkeys(s.experiment for s in missing))
+        names = " ".join(dict.fromkeys(s.experiment for s in missing if s.experiment != TEXT))
         listed = "".join(f"<li>{escape(s.says)}</li>" for s in missing)
         yield (f'<div class="note"><strong>Not tested yet:</strong><ul>{listed}</ul>'
-               f"<code>{escape(command(found, names))}</code></div>")
+               f"<code>{escape(command(found, names))}</code></div>" if names else "</div>")
+    if TEXT not in found.records:
+        yield (f'<p class="note"><strong>Most readings on text are missing.</strong> They come from: '
+               f"<code>{escape(command(found, TEXT))}</code></p>")
 
 
 def _meanings() -> Iterable[str]:
@@ -94,8 +98,11 @@ def _answers(found: Report) -> Iterable[str]:
         yield table("answers", title, head, [body(
             [cell(escape(text), label) for text, label in zip(row, head, strict=True)] for row in rows)])
         if title in CURVES:
-            experiment, x, at, caption = CURVES[title]
-            yield picture(curves(points(found.records[experiment], x, at), title, at, caption))
+            along, caption = CURVES[title]
+            by_task = spent(found.records) if along == "seconds" else {
+                "digits": points(found.records["data-size"], along, along)}
+            yield picture(curves({f"{task}, {width}: {QUALITY[task]}": methods for task, widths in by_task.items()
+                                  for width, methods in widths.items()}, title, along, caption))
     yield "</section>"
 
 

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..compare.methods import line_style
 from ..stats import Estimate, q_values
-from .advice import COLUMNS, Cell, Crossing, Gain, Point, advice, costs, crossings
+from .advice import COLUMNS, Cell, Crossing, Gain, Point, advice, costs, crossings, name, spent
 from .checks import executed
 from .experiments import SEEDS, Observation
 from .verdicts import FALSE_DISCOVERIES, METRICS, MORE, Outcome, Reading, Sentence, beside, ends, outcome
@@ -87,9 +86,9 @@ class Report(NamedTuple):
         """Where lines cross, in each task."""
         return [found for task, records, _ in self.columns() for found in crossings(task, records)]
 
-    def costs(self) -> dict[int, dict[str, Point]]:
-        """What equal quality costs."""
-        return costs(self.records["cost"]) if "cost" in self.records else {}
+    def costs(self) -> dict[str, dict[str, dict[str, Point]]]:
+        """What equal quality costs, in each task."""
+        return {task: costs(widths) for task, widths in spent(self.records).items()}
 
 
 def report(sentences: Sequence[Sentence], records: Mapping[str, Sequence[Observation]], settings: Mapping[str, Any],
@@ -139,8 +138,9 @@ def to_json(found: Report) -> str:
         "advice": [{**c._asdict(), "loss": _estimate(c.loss), "cheaper": _gain(c.cheaper), "dearer": _gain(c.dearer)}
                    for c in found.advice()],
         "crossings": [c._asdict() for c in found.crossings()],
-        "costs": {f"W{bits}A{bits}": {m: {"effort": p.effort, "seconds": p.at, "cross_entropy": p.cross_entropy}
-                                      for m, p in by.items()} for bits, by in found.costs().items()},
+        "costs": {task: {width: {m: {"effort": p.effort, "seconds": p.at, COLUMNS[task].value: p.loss}
+                                 for m, p in by.items()} for width, by in widths.items()}
+                  for task, widths in found.costs().items()},
         "claims": claims}, indent=1, allow_nan=False) + "\n"
 
 
@@ -178,13 +178,13 @@ def tables(found: Report) -> dict[str, list[tuple[str, ...]]]:
     cross = [(c.task, c.width, f"{name(c.first)}, then {name(c.second)}", (
         f"at about {c.at:,.0f} images (means; measured at {c.between[0]:,} and {c.between[1]:,})" if c.at and c.between
         else f"nowhere: {name(c.leads)} leads with all images")) for c in found.crossings()]
-    cost = [(f"W{bits}A{bits}", f"{name(m)}{'' if p.effort == '1' else f', effort {p.effort}'}", f"{p.at:.3g}",
-             f"{p.cross_entropy:.3f}") for bits, by in found.costs().items()
-            for m, p in sorted(by.items(), key=lambda each: each[1].at)]
+    cost = [(task, width, f"{name(m)}{'' if p.effort == '1' else f', effort {p.effort}'}", f"{p.at:.3g}",
+             f"{p.loss:.3f} {COLUMNS[task].unit}") for task, widths in found.costs().items()
+            for width, by in widths.items() for m, p in sorted(by.items(), key=lambda each: each[1].at)]
     known: dict[str, list[tuple[str, ...]]] = {
         "What should I do?": _advised(found),
         "Where the lines cross": [("task", "bits", "pair", "where the second becomes better"), *cross],
-        "What equal quality costs": [("bits", "cheapest way within 0.02 nats of the best", "seconds", "nats"), *cost],
+        "What equal quality costs": [("task", "bits", "cheapest ways within 0.02 of best", "seconds", "loss"), *cost],
         "So by definition or by counting": [("what is said", "is it so?", "executed once"), *(
             (says, "yes" if holds else "no", figures) for says, holds, figures in executed())]}
     return {title: rows for title, rows in known.items() if len(rows) > 1}
@@ -192,12 +192,15 @@ def tables(found: Report) -> dict[str, list[tuple[str, ...]]]:
 
 def _advised(found: Report) -> list[tuple[str, ...]]:
     """A row for each task and width, a column for each amount of data that all widths have."""
-    cells = {(c.task, c.width, c.images): c for c in found.advice()}
+    every = found.settings["training_images"]
+    cells = {(c.task, c.width, "all" if c.images == every else c.images): c for c in found.advice()}
     rows = list(dict.fromkeys(at[:2] for at in cells))
     data = sorted({n for task, _, n in cells if all((*row, n) in cells for row in rows if row[0] == task)},
                   key=lambda n: (isinstance(n, str), n))
-    return [("task", "bits", *map(_data, data)), *(
-        (*row, *(_advised_cell(cells[(*row, n)]) if (*row, n) in cells else "" for n in data)) for row in rows)]
+    heads = (f"{n} images" if n != "all" else f"all {every:,} images, or the training text" for n in data)
+    return [("task", "bits", *heads), *(
+        (*row, *(_advised_cell(cells[at]) if (at := (*row, n)) in cells else "not measured" for n in data))
+        for row in rows)]
 
 
 def _advised_cell(c: Cell) -> str:
@@ -209,15 +212,6 @@ def _advised_cell(c: Cell) -> str:
 
 def _beyond(e: Estimate) -> str:
     return f"{round(e.mean, 3) + 0.0:+.3f}{'' if e.half_width is None else f' ± {e.half_width:.3f}'}"
-
-
-def _data(images: Any) -> str:
-    return f"{images:,} images" if isinstance(images, int) else f"{images} data"
-
-
-def name(method: str) -> str:
-    """A method, as the tables call it."""
-    return str(line_style(method)["label"])
 
 
 def summary(found: Report) -> str:
@@ -239,26 +233,38 @@ def foot(found: Report) -> str:
 
 
 ADVICE = (
-    "What should I do: of the methods from the cheapest to the dearest (min-max, least MSE, GPTQ, AdaRound, QAT), "
+    "What should I do: of the methods from the cheapest to the dearest (min-max, least MSE, GPTQ; on digits AdaRound, "
+    "on text GPTQ with a range for each token, computed as it comes; QAT), "
     f"the cheapest whose mean loss is within {MORE.enough} nats of the least, on the same data; QAT has their "
     "labels. Beside it stand its loss beside float, its gain over the best of the cheaper ones and the best of the "
     "dearer ones' gain over it, with the words of these gains. Crossing points are of means, interpolated in the "
     "logarithm of the images. Cost: the processor's seconds, the least of three alternated rounds and of all seeds, "
     "without interval, for a clock's noise is no sample; the cheapest effort of each method whose mean "
-    "cross-entropy is within 0.02 nats of the best of all. That answers whether PTQ is faster than QAT, and by how "
+    "loss is within 0.02 nats of the best of all; on text, within 0.02 bits per character, and made once a seed. "
+    "That answers whether PTQ is faster than QAT, and by how "
     "much.")
 
 
 def seeds(found: Report) -> str:
     """What was trained, on what, and how often."""
     s = found.settings
-    fewer = ", ".join(f"{name}: {n}" for name, n in SEEDS.items() if n < s["seeds"])
+    fewer = ", ".join(f"{name}: {n}" for name, n in SEEDS.items() if n < s["seeds"] and "text" not in name)
     return (
         f"{s['seeds']} seeds{f' ({fewer})' if fewer else ''}: each is another split of the digits into "
         f"{s['training_images']:,} images to train and {s['test_images']:,} to test, and another initialisation, "
         f"shared by all that is compared. The network ({'-'.join(map(str, s['sizes']))}) is trained for "
         f"{s['epochs']} epochs in float and, unless a sentence is about just that, for {s['epochs'] // 2} more in "
-        f"QAT; activations are calibrated on {s['calibration']} images.")
+        f"QAT; activations are calibrated on {s['calibration']} images.{_text(found)}")
+
+
+def _text(found: Report) -> str:
+    """The same of the text column, where it has records."""
+    if "text" not in found.records:
+        return " On text: not measured here, for `refquant compare --task text` has not laid its text.json in records/."
+    n = len({r["seed"] for r in found.records["text"]})
+    others = ", ".join(f"{name}: {min(SEEDS[name], found.settings['seeds'])}" for name in SEEDS if "text" in name)
+    return (f" On text: {n} seeds ({others}), each holds out another tenth of Alice's Adventures in Wonderland; a "
+            "small language model predicts the next character; QAT takes a fifth as many steps as float training.")
 
 
 def made_with(found: Report) -> str:

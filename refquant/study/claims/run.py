@@ -23,14 +23,13 @@ from .experiments import EXPERIMENTS, SEEDS, Observation
 from .experiments.observe import MADE
 from .page import to_html
 from .report import Report, report, to_json, to_markdown
+from .section import TEXT
 from .verdicts import outcome
 
 Settings = dict[str, Any]
 #: How long a seed of each experiment takes beside the others: for the time left. The rest take 1.
 WEIGHTS = {"qat": 15, "sizes": 7, "data-size": 23, "cost": 10, "calibration": 2, "representative": 5, "labels": 2,
-           "schedule": 4}
-#: Records of `refquant compare --task text`, if they were laid here.
-TEXT = "text"
+           "schedule": 4, "text-data": 60, "text-scratch": 130}
 
 
 def settings(seeds: int, epochs: int = 60) -> Settings:
@@ -171,7 +170,8 @@ def _kept(folder: Path, asked: Settings, version: str = "") -> dict[str, Any]:
 
 
 #: Where a record was measured; what else it holds was measured there.
-PLACE = ("method", "bits", "images", "place", "side", "data", "taught_by", "effort", "qat_percent", "hidden", "format")
+PLACE = ("method", "bits", "images", "place", "side", "data", "taught_by", "effort", "qat_percent", "hidden", "format",
+         "weight_bits", "activation_bits", "start")
 
 
 def _whole(records: list[Observation], seeds: list[int]) -> None:

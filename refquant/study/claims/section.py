@@ -12,6 +12,8 @@ from .figures import Picture, effects
 from .report import BESIDE, Answer, Report
 from .verdicts import Outcome, Reading, beside
 
+#: The records of `refquant compare --task text`, which are laid beside those of the experiments.
+TEXT = "text"
 #: What stands beside an effect in the table: the column's name, and its digits.
 COLUMNS = {"accuracy": ("accuracy, points", 2), "cross_entropy": ("cross-entropy, nats", 3),
            "logit_sqnr_db": ("logit SQNR, dB", 2)}
@@ -34,9 +36,10 @@ def section(answer: Answer, found: Report) -> str:
 
 def command(found: Report, experiments: str) -> str:
     """What to type, to measure with the page's settings."""
-    if experiments == "text":
-        return "refquant compare --task text --seeds 10 --out text"
     quick = " --quick" if found.settings["epochs"] < 60 else ""
+    if experiments == TEXT:
+        return (f"refquant compare --task text{quick} --seeds {min(found.settings['seeds'], 10)} --out text && "
+                "cp text/text.json claims/records/")
     return f"refquant claims --only {experiments}{quick} --seeds {found.settings['seeds']}"
 
 

@@ -39,7 +39,7 @@ ASPECTS = {
     "labels": Aspect(("taught_by",), ("labels",)),
     "start": Aspect(("float_epochs", "float_training_steps"), ("trained as long", "from scratch", "in float")),
     "data": Aspect(("training_images", "calibration_images", "calibration_characters", "data", "images"), (
-        "image", "noise", "digit", "bright")),
+        "image", "noise", "digit", "bright", "window", "capital letters")),
     "place": Aspect(("place", "hidden"), ()),
     "format": Aspect(("format",), ("e4m3", "nf4", "mxfp8", "mxfp4")),
     "outliers": Aspect(("outliers",), ("times larger",)),

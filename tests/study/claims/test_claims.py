@@ -209,7 +209,18 @@ def test_cost_is_that_of_equal_quality() -> None:
                 "cross_entropy": entropy} for method, effort, seconds, entropy in (
         (GPTQ, "1", 0.1, 0.2), (STRONG, "30", 0.2, 0.119), (STRONG, "100", 0.5, 0.1), (LSQ, "1", 0.9, 0.11))
         for seed in range(2)]
-    assert advice.costs(records) == {4: {STRONG: advice.Point("30", 0.2, 0.119), LSQ: advice.Point("1", 0.9, 0.11)}}
+    assert advice.costs(advice.spent({"cost": records})["digits"]) == {
+        "W4A4": {STRONG: advice.Point("30", 0.2, 0.119), LSQ: advice.Point("1", 0.9, 0.11)}}
+
+
+def test_cost_on_text_is_of_the_same_names_and_two_efforts_of_qat() -> None:
+    records = [{"seed": seed, "method": method, "weight_bits": w, "activation_bits": 4, "seconds": seconds + seed,
+                "bits_per_character": bits} for method, w, seconds, bits in (
+        ("gptq-static-mse", 4, 0.1, 2.5), ("qat-lsq", 4, 9, 2.0), ("qat-lsq-sixth", 4, 2, 2.01), ("qat-ste", 4, 0, 0),
+        ("qat-lsq", 3, 9, 2.0)) for seed in range(2)]
+    widths = advice.spent({"text": records})["text"]
+    assert widths == {"W4A4": {"gptq-static-mse": [("1", 0.1, 2.5)], LSQ: [("1", 9, 2.0), ("1/6", 2, 2.01)]}}
+    assert advice.costs(widths) == {"W4A4": {LSQ: ("1/6", 2, 2.01)}}
 
 
 # ---------------------------------------------------------------------------------------------- running

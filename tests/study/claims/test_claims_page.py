@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from refquant.study.claims import sentences
-from refquant.study.claims.advice import COLUMNS
+from refquant.study.claims.advice import COLUMNS, SIXTH
 from refquant.study.claims.checks import CHECKS
 from refquant.study.claims.experiments import EXPERIMENTS
 from refquant.study.claims.figures import Picture, effects
@@ -43,18 +43,20 @@ def places(experiment: str) -> list[dict[str, Any]]:
         sides += [{"method": m, "bits": bits, "effort": n} for m in COLUMNS["digits"].methods for bits in (4, 2)
                   for n in ("1/30", "1")]
     if experiment == "text":
-        sides += [{"method": m, "weight_bits": 4, "activation_bits": 4, "cache_bits": 32, "outliers": 1}
-                  for m in COLUMNS["text"].methods]
+        sides += [{"method": m, "weight_bits": bits, "activation_bits": a, "cache_bits": 32, "outliers": 1}
+                  for m in (*COLUMNS["text"].methods, SIXTH) for bits, a in ((4, 4), (2, 8))]
     return [dict(place) for place in dict.fromkeys(tuple(sorted(side.items())) for side in sides)]
 
 
 def made_up(experiment: str, seeds: int = 3) -> list[dict[str, Any]]:
     """Records of the experiment's form, their values drawn."""
     rng = np.random.default_rng(len(experiment))
-    value = "bits_per_character" if experiment == "text" else "cross_entropy"
+    text = experiment.startswith("text")
+    value = "bits_per_character" if text else "cross_entropy"
     return [{"seed": seed, **place, value: rng.uniform(0.1, 2), "seconds": rng.uniform(0.1, 9),
-             **({} if experiment == "text" else {"accuracy": rng.uniform(0.1, 1), "logit_sqnr_db": rng.uniform(0, 40),
-                                                 "weight_sqnr_db": rng.uniform(10, 40)})}
+             **({"model_bytes": 4, "float_training_steps": 300} if text else {
+                 "accuracy": rng.uniform(0.1, 1), "logit_sqnr_db": rng.uniform(0, 40),
+                 "weight_sqnr_db": rng.uniform(10, 40)})}
             for seed in range(seeds) for place in places(experiment)]
 
 
@@ -149,7 +151,7 @@ def test_the_page_answers_first(page: str) -> None:
                           "So by definition or by counting", "The verdicts"]
     answers = Seen(page[page.index('<section id="answers">'):page.index('<section id="verdicts">')]).text
     assert all(check.says in answers for check in CHECKS)
-    assert all(f"{task} W4A4" in answers for task in COLUMNS) and "10 images 100 images 1,257 images" in answers
+    assert all(f"{task} W4A4" in answers for task in COLUMNS) and "10 images 100 images all 1,257 images" in answers
 
 
 def test_every_sentence_and_reading_is_there(full: Report, page: str) -> None:

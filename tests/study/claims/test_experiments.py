@@ -12,6 +12,7 @@ from refquant.study.claims.experiments import EXPERIMENTS, during_training, obse
 from refquant.study.claims.experiments import after_training as experiments
 from refquant.study.claims.experiments.after_training import GPTQ, LSQ, MSE, NAIVE, STRONG
 from refquant.study.compare import after_training, methods, tasks
+from refquant.study.compare.text.run import Made
 from refquant.study.datasets import Data, Split, digits
 
 
@@ -132,11 +133,12 @@ def test_imbalance_keeps_the_function(task: tasks.Task) -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_record_says_how_its_network_was_made(name: str, records: dict[str, list[Any]]) -> None:
     for r in records[name]:
-        assert {key for key in observe.MADE if key in r} == (set() if r["method"] == "weights" else set(observe.MADE))
+        made = Made.__annotations__ if name.startswith("text") else observe.MADE
+        assert {key for key in made if key in r} == (set() if r["method"] == "weights" else set(made))
         if "bits" in r and r["weight_grid"] not in ("float32", "E4M3"):
             assert str(r["bits"]) in r["weight_grid"] + r["activation_grid"]
         if r["method"].startswith("qat-"):
-            assert r["training_steps"] > 0 and r["taught_by"] != "none"
+            assert r["training_steps"] > 0 and r.get("taught_by") != "none"
 
 
 @pytest.mark.slow
@@ -146,3 +148,14 @@ def test_a_record_says_what_its_network_is(task: tasks.Task, records: dict[str, 
             layer = observe.made(task, r["method"], 2, 2).layers[0]  # type: ignore[union-attr]
             assert (repr(layer.weight.grid), repr(layer.activation.grid)) == (r["weight_grid"], r["activation_grid"])
             assert (layer.weight.scale.size == 1) == (r["weight_granularity"] == "tensor")
+
+
+@pytest.mark.slow
+def test_text_is_seen_in_windows_in_capital_letters_and_from_scratch(records: dict[str, list[Any]]) -> None:
+    seen = {(r["data"], r["calibration_characters"]) for r in records["text-data"] if r["method"] == "static-mse"}
+    assert seen == {("1 window", 64), ("8 windows", 512), ("all", 133_631)}
+    lost = {name: b["bits_per_character"] - a["bits_per_character"] for name in ("float-longer", "qat-lsq",
+            "gptq-static-mse") for a, b in [[r for r in records["text-data"] if r["method"] == name]]}
+    assert min(lost["float-longer"], lost["qat-lsq"]) > 0.5 > 10 * abs(lost["gptq-static-mse"]), "training forgets"
+    steps = [(r["start"], r["float_training_steps"], r["training_steps"]) for r in records["text-scratch"]]
+    assert steps == [("in float", 50, 10), ("from scratch", 0, 60)] * 2
