@@ -15,7 +15,7 @@ WORSE = [-0.5, 0.3, -0.1], [[1.0, -0.3, 0.4], [-0.3, 1.0, 0.3], [0.4, 0.3, 1.0]]
 
 
 @pytest.mark.parametrize(("codes", "said"), [
-    (None, "Not answered yet: set the three codes"), ([0, 1, 0], "Right: 0.4 becomes 0; then 0.8 becomes 1"),
+    (None, "Not answered yet: set the three codes"), ([0, 1, 0], "Right: 0.4 becomes 0. The second aims at 0.6"),
     ([0, 0, 0], "those are the nearest codes"), ([1, 0, 0], "0.4 is nearer to 0 than to 1"),
     ([0, 1, 1], "after 0 and 1 the sum is 1"), ([0, 0, 1], "the second weight aims at 0.4 + 0.4"),
     ([1, 1, 1], "each weight aims at its own value"), ([0, 1], "give three codes; you give 2"),

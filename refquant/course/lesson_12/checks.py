@@ -31,7 +31,8 @@ def by_hand(codes: ArrayLike | None) -> str:
     if given.shape != right.shape:
         return f"Not yet: give three codes; you give {given.size}."
     if np.array_equal(given, right):
-        return "Right: 0.4 becomes 0; then 0.8 becomes 1; then 0.2 becomes 0. The sum is 1, where 1.2 was meant."
+        return ("Right: 0.4 becomes 0. The second aims at 0.6, for the third can take half, "
+                "and becomes 1. The last aims at 0.2 and becomes 0.")
     why = mistake({
         "those are the nearest codes. The output moves by 1.2 inputs; the second weight can take back what the first "
         "did": np.zeros(3), "0.4 is nearer to 0 than to 1, and the first weight has nothing to take back":

@@ -35,7 +35,7 @@ def bits_against_width(found: Found, anchors: Mapping[str, float]) -> Figure:
                   [against_float(found, (name, w)) for w in widths if (name, w) in found], METHODS[name].style)
         axes.set_xticks(range(len(widths)), [str(w) for w in widths])
         axes.set_title(title, loc="left", fontweight="bold")
-        axes.legend(*_named(axes), loc="upper left", fontsize=12)
+        axes.legend(*_named(axes), loc="upper left", fontsize=12, frameon=True, framealpha=0.85)
     panels[0].set(ylabel=YLABEL, ylim=_limits(found, anchors))
     drawn.suptitle("Fewer bits: how well the next character is still predicted (bars: 95 % of the difference to float)",
                    fontsize=19)
