@@ -24,26 +24,26 @@ MEANINGS = {
     "small": "the interval excludes 0, but the mean is less than what is enough: better, or worse, by less than "
              "matters.",
     "null": "the interval includes 0 and lies within the margin: the same, for all that matters.",
-    "inconclusive": "anything else: these data cannot tell; beside it stands the least effect that they could "
-                    "have told, half the interval.",
+    "inconclusive": "anything else: the data do not decide. The number after it is the smallest effect that these "
+                    "data could have told: half of the interval.",
     "refuted": "the interval excludes 0 the other way, and the mean is at least what is enough.",
 }
 MARGINS = (
-    "The margin is 0.01 nats or bits, and 0.02 are enough to matter; 0.5 points and 1 dB are margin and enough. "
-    "Half the error is 3.01 dB. A claim that two are the same is confirmed if the whole interval lies within the "
-    "margin, refuted if it lies wholly outside, else inconclusive. Behind a verdict stands whether its interval "
-    "lies beyond the margin or reaches into it. Each sentence has one primary reading a task, named in advance: at "
-    "4 bits, with the first rival that its text names. All others are details: their word has a direction only if q "
-    f"is at most {FALSE_DISCOVERIES}, Benjamini and Hochberg's q of the two-sided p of no effect over all details "
-    "shown. Primary readings are not corrected for their number: where nothing differs, one in twenty has a direction "
-    "by chance.")
+    "The margin is 0.01 nats or bits, and 0.02 are enough to matter; 0.5 points and 1 dB are margin and enough. Half"
+    " the error is 3.01 dB. A claim that two are the same is confirmed if the whole interval lies within the margin,"
+    " refuted if it lies wholly outside, else inconclusive. After the interval stands whether all of it is larger "
+    "than the margin (beyond the margin) or a part is smaller (reaches into the margin). Each sentence has one "
+    "primary reading a task, named in advance: at 4 bits, with the first rival that its text names. All others are "
+    f"details. A detail is called better or worse only if its q is at most {FALSE_DISCOVERIES}. This q is the "
+    "two-sided p of no effect, corrected for the number of details (Benjamini and Hochberg). Primary readings are "
+    "not corrected for their number: where nothing differs, one in twenty has a direction by chance.")
 WORDS = (
     "PTQ is quantization after training, QAT training with quantization. Min-max PTQ: ranges from the smallest to "
     "the largest value, one for all weights of a layer. Least MSE: ranges of least mean square error, those of "
     "weights for each output channel. Strong PTQ: on these, AdaRound and corrected biases. QAT, unless it says "
     "straight-through: learned steps (LSQ), from these. W4A4: weights of 4 bits and activations of 4 bits; all "
-    "layers, the first and the last too. SQNR: how many decibels the logits lie above their distance from the float "
-    "network's.")
+    "layers, the first and the last too. SQNR: how many decibels the logits lie above their error, which is "
+    "their difference from the float network's logits.")
 BESIDE = ("accuracy", "cross_entropy", "logit_sqnr_db")
 
 
@@ -220,29 +220,30 @@ def summary(found: Report) -> str:
     counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in MEANINGS)
     details = sum(len(t.outcomes) for t in found.answers) - len(verdicts)
     return (
-        f"{len(found.answers)} sentences that people say about quantization, each measured by one primary reading a "
-        f"task over paired seeds: {counted}. {details} further readings stand in claims.html and claims.json. Below "
-        "the tables stands what each word means, and how it was measured. `refquant claims` runs all of it and "
-        "writes this page, and claims.html with a picture for each sentence.")
+        f"People say many things about quantization. Here {len(found.answers)} sentences were tested. For each "
+        f"sentence and task one primary reading, chosen in advance, decides, over paired seeds: {counted}. {details} "
+        "further readings stand in claims.html and claims.json. Below the tables stands what each word means, and "
+        "how it was measured. `refquant claims` runs all of it and writes this page, and claims.html with a picture "
+        "for each sentence.")
 
 
 def foot(found: Report) -> str:
-    """How it was measured, in a paragraph."""
-    meanings = (f"{verdict}: {meaning}" for verdict, meaning in MEANINGS.items())
-    return " ".join([ADVICE, WORDS, seeds(found), INTERVALS, *meanings, MARGINS, made_with(found)])
+    """How it was measured, as a list."""
+    meanings = [f"{verdict}: {meaning}" for verdict, meaning in MEANINGS.items()]
+    return "\n".join(f"- {part}" for part in [ADVICE, WORDS, seeds(found), INTERVALS, *meanings, MARGINS,
+                                              made_with(found)])
 
 
 ADVICE = (
-    "What should I do: of the methods from the cheapest to the dearest (min-max, least MSE, GPTQ; on digits AdaRound, "
-    "on text GPTQ with a range for each token, computed as it comes; QAT), "
-    f"the cheapest whose mean loss is within {MORE.enough} nats of the least, on the same data; QAT has their "
-    "labels. Beside it stand its loss beside float, its gain over the best of the cheaper ones and the best of the "
-    "dearer ones' gain over it, with the words of these gains. Crossing points are of means, interpolated in the "
-    "logarithm of the images. Cost: the processor's seconds, the least of three alternated rounds and of all seeds, "
-    "without interval, for a clock's noise is no sample; the cheapest effort of each method whose mean "
-    "loss is within 0.02 nats of the best of all; on text, within 0.02 bits per character, and made once a seed. "
-    "That answers whether PTQ is faster than QAT, and by how "
-    "much.")
+    "What should I do: of the methods from the cheapest to the dearest (min-max, least MSE, GPTQ; on digits "
+    "AdaRound, on text GPTQ with a range for each token, computed as it comes; QAT), the cheapest whose mean loss is"
+    f" within {MORE.enough} nats of the least, on the same data; QAT has their labels. Then comes by how much it is "
+    "worse than float, and by how much it is better than the best of the cheaper ones and the best of the dearer "
+    "ones (below 0: the other one is better), with the verdict on each. Crossing points are of means, interpolated "
+    "in the logarithm of the images. Cost is processor time in seconds: the least of three alternated rounds and of "
+    "all seeds. It has no interval, because a clock's noise is no random sample. Each method is shown at its "
+    "cheapest effort whose mean loss is within 0.02 nats of the best of all; on text, within 0.02 bits per "
+    "character, made once a seed. That answers whether PTQ is faster than QAT, and by how much.")
 
 
 def seeds(found: Report) -> str:
