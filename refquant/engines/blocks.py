@@ -50,8 +50,9 @@ def _blocks(x: Reals, params: AffineParams, first: Any, last: Any, scale: Any, l
     """(n) -> (n, 32): [first, x, last, 0, ...], to which the format gives `scale`, which must be that of params."""
     fits = (scale == params.scale) & (params.zero_point == 0) & (params.scale >= np.finfo(np.float32).tiny)
     fits = fits & (least * params.scale <= x) & (x <= most * params.scale)
+    fits = fits & (params.grid.qmin - 0.5 <= least) & (most <= params.grid.qmax + 0.5)
     arguments.none("gguf", np.broadcast_to(~fits, x.shape), x, "x must lie in a block of this scale and zero point 0",
-                   "a block has a normal scale and no zero point; x lies within its codes")
+                   "a block has a normal scale and no zero point; x lies within its codes, which are on the grid")
     blocks = np.zeros((x.size, 32), np.float32)
     blocks[:, 0], blocks[:, 1], blocks[:, 2] = first, x, last
     return blocks

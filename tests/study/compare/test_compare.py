@@ -88,7 +88,7 @@ def test_all_methods_run_and_are_described() -> None:
     plan = compare.Plan(methods=tuple(methods.all_methods()), bits=(8,), epochs=2)
     records = compare.compare(plan, seeds=1, jobs=1)
     assert [r["method"] for r in records] == list(plan.methods)
-    assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 22
+    assert [r["weight_bits"] for r in records] == [32, 32] + [8] * 23
     longer = records[1]
     assert longer["logit_sqnr_db"] is not None and longer["model_bytes"] == records[0]["model_bytes"]
     assert all(methods.about().values())

@@ -222,7 +222,7 @@ def test_a_new_operator_is_one_function_and_one_record(monkeypatch: pytest.Monke
     asked = table()
     case = next(case for a in asked if a.question.name == "reciprocal" for case in a.cases)
     assert case.engines[name] == ("5", "x / scale = 5.4999995 in float32, to the nearest 5")
-    assert [q.name for q in departures(asked)[name]] == ["zero-point", "fma", "subnormal"]
+    assert [q.name for q in departures(asked)[name]] == ["zero-point", "fma", "subnormal", "offset-first"]
     assert "mine" in to_text(asked) and "mine" in to_markdown(asked) and name in to_json(asked)
     assert main(["engines", "--x", "2.75"]) == 0
     assert "2 (mine): x / scale = 2.75, toward zero 2" in capsys.readouterr().out
