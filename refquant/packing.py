@@ -5,7 +5,7 @@ A layout says in which order the codes lie there, and what reads the bytes; refq
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from . import arguments
 from .arguments import Codes
 from .grids import Grid, known
+
+WORDS = ("u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Layout:
     (['0x12', '0x34'], ['0x21', '0x43'])
 
     Raises:
-        ValueError: an order that does not hold each place of a group once.
+        ValueError: an order that does not hold each place of a group once, a dtype that is not u1 or little-endian.
+        TypeError: an order that is no tuple, an offset that is no integer.
     """
 
     order: tuple[int, ...] = (0,)
@@ -40,6 +43,11 @@ class Layout:
     dtype: str = "u1"
 
     def __post_init__(self) -> None:
+        arguments.instance("Layout", self.order, tuple, "`order` must be a tuple", "(1, 0), say")
+        arguments.whole("Layout", self.offset, "offset", -(2**31))
+        if self.dtype not in WORDS:
+            raise arguments.error(ValueError, "Layout", f"`dtype` must be one of {', '.join(WORDS)}", repr(self.dtype),
+                                  "u1 reads single bytes")
         if not self.order or sorted(self.order) != list(range(len(self.order))):
             raise arguments.error(ValueError, "Layout", "`order` must hold each place of a group once", self.order,
                                   "(1, 0) swaps the codes of each pair")
@@ -69,13 +77,12 @@ def pack(q: ArrayLike, grid: Grid, layout: Layout = STREAM) -> Codes:
 
     Raises:
         ValueError: codes off the grid; a number of codes that does not fill the layout's groups and words.
-        TypeError: codes that are no integers, a layout that is none.
+        TypeError: codes that are no integers, no Layout.
     Source: ONNX, TensorProto, INT4 and INT2. gguf puts the codes of a block's halves into the nibbles of one byte.
     """
     codes = known("pack", grid).check("pack", q).astype(grid.dtype, copy=False)
     _filled("pack", codes.size, grid, layout)
-    codes = codes.reshape(-1, len(layout.order))[:, layout.order].reshape(-1) if layout.order != (0,) else codes
-    codes = codes.reshape(-1).view(f"u{grid.dtype.itemsize}")
+    codes = _ordered(codes.reshape(-1), layout.order).view(f"u{grid.dtype.itemsize}")
     codes = codes + codes.dtype.type(layout.offset % 2**grid.bits) & (2**grid.bits - 1)
     stream = np.zeros(-(-codes.size * grid.bits // 8), np.uint8)
     for places, byte, left in _parts(grid.bits):
@@ -114,10 +121,14 @@ def unpack(packed: ArrayLike, grid: Grid, count: int, layout: Layout = STREAM) -
     for places, byte, left in _parts(bits):
         code = codes[places]
         code |= _shifted(stream[byte][:code.size].astype(codes.dtype, copy=False), -left)
-    codes = codes.reshape(-1, len(layout.order))[:, np.argsort(layout.order)].reshape(-1)
-    codes = codes - codes.dtype.type(layout.offset % 2**bits)
+    codes = _ordered(codes, np.argsort(layout.order)) - codes.dtype.type(layout.offset % 2**bits)
     unused = 8 * codes.itemsize - bits
     return grid.check("unpack", codes.view(grid.dtype) << unused >> unused, "packed")  # the shift back extends the sign
+
+
+def _ordered(codes: Codes, order: Sequence[int] | Codes) -> Codes:
+    """The codes of each group in this order; a group of one has one order, and nothing is moved."""
+    return codes if len(order) == 1 else codes.reshape(-1, len(order))[:, order].reshape(-1)
 
 
 def _filled(where: str, count: int, grid: Grid, layout: Layout) -> None:

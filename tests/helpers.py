@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ def needs(module: str, extra: str) -> Any:
     if os.environ.get("CI"):
         return importlib.import_module(module)
     return pytest.importorskip(module, reason=f"needs {module}: pip install -e '.[{extra}]'")
+
+
+def chromium() -> str:
+    """The browser's path; without it the test is skipped with a reason."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return found or pytest.skip("needs Chromium: chromium, chromium-browser or google-chrome")
 
 
 class Extra:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refquant as rq
+from refquant.packing import Layout
 from refquant.testing import strategies
 
 
@@ -74,3 +75,11 @@ def test_shapes_and_dtypes() -> None:
 def test_what_does_not_fit_is_refused(call: Any, kind: type[Exception], parts: list[str]) -> None:
     with refused(kind, *parts):
         call()
+
+
+@pytest.mark.parametrize(("fields", "complaint"), [
+    ({"order": [1, 0]}, "must be a tuple"), ({"order": ()}, "each place"), ({"order": (0, 2)}, "each place"),
+    ({"offset": 0.5}, "`offset`"), ({"dtype": ">u4"}, "must be one of"), ({"dtype": "float32"}, "must be one of")])
+def test_a_layout_that_cannot_be_is_refused(fields: dict[str, Any], complaint: str) -> None:
+    with refused((TypeError, ValueError), complaint):
+        Layout(**fields)

@@ -61,10 +61,10 @@ def fixed(acc: int, mantissa: Any, shift: Any, rounding: Choice[..., Any]) -> Ro
     >>> fixed(245, *(int(v) for v in litert.quantize_multiplier(0.046875)), choices.half_up)[0]
     12
     """
-    right = max(-int(shift), 0)
-    product = Fraction(acc * 2 ** max(int(shift), 0) * int(mantissa), 2**31)
-    high, first = rounded(choices.half_up, product,
-                          f"acc * {decimal(Fraction(int(mantissa), 2**31))} = {decimal(product)}")
+    left, right = 2 ** max(int(shift), 0), max(-int(shift), 0)
+    product = Fraction(acc * left * int(mantissa), 2**31)
+    high, first = rounded(choices.half_up, product, f"acc{f' * {left}' * (left > 1)} * "
+                          f"{decimal(Fraction(int(mantissa), 2**31))} = {decimal(product)}")
     last = Fraction(high, 2**right)
     return rounded(rounding, last, f"{first}; / {2**right} = {decimal(last)}") if right else (high, first)
 

@@ -146,8 +146,9 @@ def on_grids(start: QuantizedLM, theta: Reals, params: Mapping[str, Any]) -> Qua
 
 def rotated(model: LM, names: Collection[str]) -> LM:
     """The float model with H @ w for every matrix w whose input is rotated."""
-    arrays = model.arrays
-    return replace(model, theta=flat(arrays | {name: hadamard(arrays[name], axis=0) for name in names}))
+    if isinstance(names, str) or not {*names} <= {*model.matrices}:
+        raise arguments.error(ValueError, "ptq", "`rotate` must hold some of model.matrices", names, "('head',), say")
+    return replace(model, theta=flat(model.arrays | {name: hadamard(model.arrays[name], axis=0) for name in names}))
 
 
 def matrix_inputs(where: str, model: LM, codes: Codes) -> dict[str, Reals]:

@@ -28,9 +28,9 @@ def nearest(w: Reals, params: AffineParams, *_: Any, **__: Any) -> Codes:
     return quantize(w, params)
 
 
-def by_gptq(w: Reals, params: AffineParams, *inputs: Any, **__: Any) -> Codes:
-    """gptq(w, x_hat.T @ x_hat, params), inputs being (x, x_hat, ...); the nearest codes where all of x_hat is 0."""
-    h = inputs[1].T.astype(np.float64) @ inputs[1]
+def by_gptq(w: Reals, params: AffineParams, x: Reals, x_hat: Reals, *_: Any, **__: Any) -> Codes:  # noqa: ARG001
+    """gptq(w, x_hat.T @ x_hat, params); the nearest codes where all of x_hat is 0."""
+    h = x_hat.T.astype(np.float64) @ x_hat
     return gptq(w, h, params) if h.any() else quantize(w, params)
 
 

@@ -90,7 +90,7 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     codes      rounding=half_added
     lowest     given
     all zeros  scale 0
-    elsewhere  max|x| <= 4.48416e-44, scale 0, so that all codes mean 0
+    elsewhere  slices asked with max|x| <= 4.48416e-44, scale 0, so that all codes mean 0
 
     Raises:
         Deviation: an AssertionError: codes that no named convention gives (R4), or another one in arrays of other
@@ -121,4 +121,5 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     sign = ", negative" if below.all() else ", of either sign" if below.any() else ""
     return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), tuple(dict.fromkeys(
         way.convention for way in ways)), ways[0].place == 0, lowest, zeros,
-        f"from {ratio.min():.6g} to {ratio.max():.6g}", elsewhere(call, found._replace(ways=ways), seen, usual))
+        f"from {ratio.min():.6g} to {ratio.max():.6g} in the slices asked",
+        elsewhere(call, found._replace(ways=ways), seen, usual))

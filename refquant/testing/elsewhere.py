@@ -58,9 +58,11 @@ def _of_sizes(call: Call, found: Found) -> Iterator[str]:
     for given in told.values():
         small, large = [size for size in given if size < 1], [size for size in given if size >= 1]
         if small:
-            yield f"max|x| {'<=' if sizes[:len(small)] == small else '='} {small[-1]:g}, {given[small[-1]]}"
+            span = f"<= {small[-1]:g}" if sizes[:len(small)] == small else f"from {small[0]:g} to {small[-1]:g}"
+            yield f"slices asked with max|x| {span}, {given[small[-1]]}"
         if large:
-            yield f"max|x| {'>=' if sizes[-len(large):] == large else '='} {large[0]:g}, {given[large[0]]}"
+            span = f">= {large[0]:g}" if sizes[-len(large):] == large else f"from {large[0]:g} to {large[-1]:g}"
+            yield f"slices asked with max|x| {span}, {given[large[0]]}"
 
 
 def _asked(call: Call, found: Found, x: Any) -> dict[str, str]:
@@ -98,9 +100,12 @@ def _differing(found: Found, seen: Seen) -> dict[str, tuple[str, str]]:
             seen.zero_point, zeros)):
         if off.any():
             at = first(off)
-            should = f", not {given[0][at]:g}" if given and given[0][at] != came[at] else ""
+            right = given[0][at] if given else came[at]
+            digits = ".9g" if right != came[at] and f"{right:g}" == f"{came[at]:g}" else "g"  # 9 tell all float32 apart
+            should = f", not {right:{digits}}" if right != came[at] else ""
             nothing = ", so that all codes mean 0" if size[at] == 0 else ""
-            said[kind] = f"{seen.lo[at]:g} to {seen.hi[at]:g}", f"{kind} {came[at]:g}{should}{nothing}"
+            said[kind] = (f"{seen.lo[at]:g} to {seen.hi[at]:g}",
+                          f"{kind} {came[at]:{digits}}{should}{nothing}")
     by_fit = found.ways[0].place or found.ways[0].convention.division is range_reciprocal
     wrong = _wrong(found, seen, seen.asked & ~other if by_fit else seen.asked)
     if wrong:

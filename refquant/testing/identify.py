@@ -32,11 +32,14 @@ from ..engines.operators import OPERATORS
 from ..grids import INT8, INT32, Grid
 from .asking import ALIKE, Box, call
 from .check import takes
-from .forms import in_arrays
+from .forms import in_arrays, name_of
 from .layouts import written
 from .points import Points, numbers, zeros
 from .seen import LARGER, Code, Seen, look, tabled
 from .table import NOT_KNOWN, Table
+
+NORMAL = np.float32(2.0**30)  # times a subnormal number: a small normal one
+ONE_SCALE = "Asked with one scale and zero point at a time; check_quantizer asks with several."
 
 
 class Identity(NamedTuple):
@@ -135,7 +138,9 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     takes("identify", quantize, np.zeros(2, np.float32), AffineParams(scale=np.float32(1), zero_point=0, grid=grid))
     box = Box(quantize, grid)
     box.codes(np.zeros(2, np.float32), np.float32(1), 0)
-    return _told(look(box, zeros(grid, symmetric)), symmetric)
+    found = _told(look(box, zeros(grid, symmetric)), symmetric)
+    alone = name_of(quantize, "").startswith(("one_axis(", "by_blocks("))
+    return found._replace(more=(*found.more, ONE_SCALE)) if alone else found
 
 
 def _told(seen: Seen, symmetric: bool) -> Identity:
@@ -228,8 +233,8 @@ def _named_code(code: Code, grid: Grid) -> str:
 
 def _infinities(seen: Seen) -> str:
     said = [_ends(codes, seen.ends) for _, codes in seen.infinite] or [NOT_KNOWN]
-    below = f"; with zero point {seen.infinite[1][0]}: {said[1]}" if said[1:] and said[1] != said[0] else ""
-    return said[0] + below
+    others = (f"; with zero point {z}: {words}" for (z, _), words in zip(seen.infinite, said) if words != said[0])
+    return said[0] + "".join(others)
 
 
 def _ends(codes: Sequence[Code], grid: Grid) -> str:
@@ -258,8 +263,10 @@ def _of_subnormals(seen: Seen) -> str:
         return "as other numbers"
     if not codes or None in large:
         return NOT_KNOWN
-    if codes == seen.box.outcomes(few._replace(x=0 * few.x), 64):
-        return "count as 0"
+    of_zero = seen.box.outcomes(few._replace(x=0 * few.x), 64)
+    if codes == of_zero:
+        normal = few._replace(x=few.x * NORMAL, scale=few.scale * NORMAL)
+        return f"count as 0{', as normal numbers at such scales do' * (seen.box.outcomes(normal, 64) == of_zero)}"
     i = next(i for i, code in enumerate(codes) if code != large[i])
     return (f"otherwise: {_code(codes[i])}; {_code(large[i])} if x and scale are 2**126 times as large\n"
             f"    {_at(few, i)}")

@@ -51,7 +51,7 @@ class Table(NamedTuple):
         array([6])
 
         Raises:
-            ValueError: rows of another length; a code or a zero point that is none of the grid's; another scale.
+            ValueError: rows of another length; a code or a zero point off the grid; another scale.
         """
         x, scale, z, q = measured("identify", rows, "x, scale, zero_point, code")
         whole = [(of == np.rint(of)) & (grid.qmin <= of) & (of <= grid.qmax) for of in (z, q)]

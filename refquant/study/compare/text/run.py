@@ -110,7 +110,8 @@ def run_seed(plan: Plan, seed: int) -> Seed:
             if losses:
                 found["curves"][f"{name} {width}"] = _means(losses)
             if plan.generate and seed == 0:
-                found["samples"][f"{name} {width}"] = lm.generate(made, plan.generate, stream(seed, "sample"))[1:]
+                found["samples"][f"{name} {width}"] = lm.generate(
+                    made, plan.generate, stream(seed, "sample"), plan.text[0])[1:]
     return found
 
 
