@@ -5,6 +5,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,11 @@ def test_every_snippet_prints_what_is_shown_from_the_wheel_in_an_empty_folder(tm
         return subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, text=True,
                               **more).stdout
 
-    run("-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path / "wheels", ROOT)
+    sources = tmp_path / "sources"  # a copy, as building leaves a folder beside the sources
+    shutil.copytree(ROOT / "refquant", sources / "refquant")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources)
+    run("-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path / "wheels", sources)
     wheel, = (tmp_path / "wheels").glob("*.whl")
     run("-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", wheel)
     (tmp_path / "empty").mkdir()
