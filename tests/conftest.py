@@ -4,6 +4,7 @@ derandomized; ci doubles it; dev draws anew; deep draws thousands of examples pe
 `pytest --hypothesis-profile=deep` chooses one.
 """
 
+import gc
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,6 +19,12 @@ settings.register_profile("deep", settings.get_profile("dev"), max_examples=20_0
 settings.load_profile("plain")
 
 left_out: Counter[str] = Counter()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
