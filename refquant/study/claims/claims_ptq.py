@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .experiments.after_training import GPTQ, LSQ, MSE, NAIVE, STRONG
 from .verdicts import SAME, Reading, Sentence
 
@@ -27,19 +29,16 @@ def _few(id: str, seen: str, images: int, bits: int, method: str) -> Reading:
                    rule=SAME, differ=("data",))
 
 
-def _rounded(bits: int, weights_alone: bool = False) -> Reading:
-    at = {"bits": bits, "side": "weights"} if weights_alone else {"bits": bits}
-    return Reading(f"gptq-better.{bits}{'.weights' * weights_alone}",
-                   f"W{bits}A{8 if weights_alone else bits}: GPTQ against the nearest, both on ranges of least MSE",
-                   {"method": GPTQ, **at}, {"method": MSE, **at}, differ=("rounding",),
-                   of="sides" if weights_alone else "")
+def _rounded(id: str, width: str, of: str = "", **at: Any) -> Reading:
+    return Reading(f"gptq-better.{id}", f"{width}: GPTQ against the nearest, both on ranges of least MSE",
+                   {"method": GPTQ, **at}, {"method": MSE, **at}, differ=("rounding",), of=of)
 
 
 PTQ = (
     Sentence(
         "ptq-degrades", "PTQ may degrade the model.", "qat", (
             *(_lost(bits, NAIVE, "min-max") for bits in (4, 8, 2)),
-            *(_lost(bits, STRONG, "strong") for bits in (8, 4, 2)),
+            *(_lost(bits, STRONG, "strong") for bits in (8, 4)),
             *(Reading(f"ptq-degrades.{hidden}", f"W4A4, hidden layers of {hidden}: float against min-max PTQ",
                       {**FLOAT, "hidden": hidden}, {"method": NAIVE, "bits": 4, "hidden": hidden}, differ=QUANTIZED,
                       of="sizes") for hidden in SIZES)),
@@ -50,7 +49,8 @@ PTQ = (
         "with better ranges; language models lose by outliers among activations.", (WHITE_PAPER, KRISHNAMOORTHI)),
     Sentence(
         "gptq-better", "GPTQ is better than rounding each weight to the nearest code.", "qat", (
-            *map(_rounded, (4, 3, 2)), *(_rounded(bits, True) for bits in (4, 2))),
+            _rounded("4", "W4A4", bits=4), _rounded("2", "W2A2", bits=2),
+            _rounded("2.weights", "W2A8", "sides", bits=2, side="weights")),
         "Both round to the same grid, on the same ranges. GPTQ lets the weights that are rounded later make good what "
         "the earlier ones did to the layer's output on the calibration images.",
         "Yes: it is how 3 and 4 bits became usual for the weights of language models.", (FRANTAR,)),
@@ -68,8 +68,7 @@ PTQ = (
     Sentence(
         "ptq-few-images", "A few images calibrate as well as all.", "calibration", (
             _few("8.A4", "8 images", 8, 4, MSE), _few("1.A8", "1 image", 1, 8, NAIVE),
-            _few("minmax.A3", "2 images", 2, 3, NAIVE), _few("noise.A8", "noise", 0, 8, NAIVE),
-            _few("noise.A4", "noise", 0, 4, MSE)),
+            _few("minmax.A3", "2 images", 2, 3, NAIVE), _few("noise.A8", "noise", 0, 8, NAIVE)),
         "Static ranges of activations were set by 1, 2, 8, ... and all training images, and by noise of the pixels' "
         "mean and deviation; on text by windows of 64 characters, or by all of it. Min-max ranges can only grow with "
         "more images, which can cost at few bits; ranges of least error settle.",

@@ -36,7 +36,7 @@ def _format(id: str, better: str, than: str, says: str, rule: Rule = DECIBELS) -
 REST = (
     Sentence(
         "activations-harder", "Activations are harder to quantize than weights.", "sides", (
-            *(_side(bits, MSE) for bits in (4, 3, 2)), *(_side(bits, NAIVE) for bits in (4, 2))),
+            _side(4, MSE), _side(2, MSE), _side(2, NAIVE)),
         "Only one side was cut to few bits, the other kept 8. By min-max, 2 bits of a tensor's weights are 3 codes set "
         "by the largest, of activations 4 codes; that is what is seen, more than a fact about sides. Pixels and ReLUs "
         "have no outliers here.",
@@ -44,7 +44,7 @@ REST = (
         "whichever side it is wide.", (SMOOTH,)),
     Sentence(
         "channel-better", "A scale for each channel is better than one for the tensor.", "granularity", (
-            *(_share(bits, CHANNEL, NAIVE, "per channel against per tensor") for bits in (4, 3, 2)),
+            *(_share(bits, CHANNEL, NAIVE, "per channel against per tensor") for bits in (4, 2)),
             _share(4, BLOCK, CHANNEL, "in blocks of 16 against per channel")),
         "The same rule sets the ranges; only how many weights share one differs. Smaller groups have smaller maxima, "
         "hence finer steps, and cost a scale each.",
