@@ -11,7 +11,7 @@ KUZMIN = ("Kuzmin et al. 2022, arXiv:2208.09225", "https://arxiv.org/abs/2208.09
 QLORA = ("Dettmers et al. 2023, arXiv:2305.14314", "https://arxiv.org/abs/2305.14314")
 MISHRA = ("Mishra et al. 2025, arXiv:2506.08027", "https://arxiv.org/abs/2506.08027")
 CHANNEL, BLOCK = "ptq-static-channel", "ptq-static-block-16"
-HALF = Rule("more", 3.01, 1)  # decibels: half the mean square error
+HALF = Rule("size", 3.01, 1)  # decibels: half the mean square error
 
 
 def _side(bits: int, method: str) -> Reading:
