@@ -88,18 +88,19 @@ def advice(task: str, records: Sequence[Observation], overlap: float) -> list[Ce
         here = {m: found[m, width, images] for m in column.methods if (m, width, images) in found}
         names, drawn = list(here), resampled(list(here.values()))
         near = drawn < drawn.min(1, keepdims=True) + MORE.enough
-        i, *others = near.argmax(1).tolist()
-
-        def gain(others: Sequence[str], than: str = names[i], here: dict[str, dict[int, float]] = here) -> Gain | None:
-            if not others:
-                return None
-            best = min(others, key=lambda m: fmean(here[m].values()))
-            effect = _beyond(here[best], here[than], overlap)
-            return Gain(best, effect, verdict(effect, MORE))
-
-        cells.append(Cell(task, width, images, names[i], others.count(i) / len(others), _beyond(
-            here[names[i]], base, overlap), gain(names[:i]), gain(names[i + 1:])))
+        i, *draws = near.argmax(1).tolist()
+        cells.append(Cell(task, width, images, names[i], draws.count(i) / len(draws),
+                          _beyond(here[names[i]], base, overlap),
+                          *(_gain(here, others, names[i], overlap) for others in (names[:i], names[i + 1:]))))
     return cells
+
+
+def _gain(losses: Mapping[str, Mapping[int, float]], others: Sequence[str], than: str, overlap: float) -> Gain | None:
+    if not others:
+        return None
+    best = min(others, key=lambda method: fmean(losses[method].values()))
+    effect = _beyond(losses[best], losses[than], overlap)
+    return Gain(best, effect, verdict(effect, MORE))
 
 
 def _beyond(worse: Mapping[int, float], better: Mapping[int, float], overlap: float) -> Estimate:
@@ -129,8 +130,8 @@ def _by_place(records: Sequence[Observation], column: Column) -> dict[Any, dict[
 class Crossing(NamedTuple):
     """From how many images on the mean of `second` is better than that of `first`, and by how much it is with all.
 
-    leads: the better one with all images; None, and nothing told, if that has no verdict. at: the images, interpolated;
-    None if `first` leads. interval: of 95 % of the resamples of the seeds; None: they do not cross.
+    verdict: on that; without a direction no crossing is told. at: the images, interpolated; None if `first` is better
+    with all. interval: of 95 % of the resamples of the seeds; None: they do not cross.
     """
 
     task: str
@@ -138,7 +139,7 @@ class Crossing(NamedTuple):
     first: str
     second: str
     last: Estimate
-    leads: str | None
+    verdict: str
     at: float | None
     interval: tuple[float | None, ...] | None
 
@@ -153,12 +154,11 @@ def crossings(task: str, records: Sequence[Observation], overlap: float) -> list
             ahead = [{seed: value - loss[second, width, n][seed] for seed, value in loss[first, width, n].items()}
                      for n in images]
             last = estimate(list(ahead[-1].values()), overlap)
-            decided = verdict(last, MORE) in ("confirmed", "small", "refuted")
             at, *others = (crossed(images, means) for means in resampled(ahead).tolist())
-            ends = (_finite(float(end)) for end in np.quantile(others, (0.025, 0.975), method="nearest"))
-            told = decided and last.mean > 0
-            found.append(Crossing(task, width, first, second, last, (second if told else first) if decided else None,
-                                  at if told else None, tuple(ends) if told else None))
+            ends = (x if x < math.inf else None for x in np.quantile(others, (0.025, 0.975), method="nearest").tolist())
+            told = (word := verdict(last, MORE)) in ("confirmed", "small") and last.mean > 0
+            found.append(Crossing(task, width, first, second, last, word,
+                                  *((at, tuple(ends)) if told else (None, None))))
     return found
 
 
@@ -173,10 +173,6 @@ def crossed(images: Sequence[int], ahead: Sequence[float]) -> float:
     for (a, x), (b, y) in pairwise(zip(images, ahead, strict=True)):
         found = math.inf if y <= 0 else a * (b / a) ** (x / (x - y)) if x <= 0 else found
     return found
-
-
-def _finite(x: float) -> float | None:
-    return x if x < math.inf else None
 
 
 class Point(NamedTuple):
@@ -197,7 +193,7 @@ def points(records: Sequence[Observation], x: str, at: str,
     groups: dict[str, dict[str, dict[Any, list[Observation]]]] = {}
     for r in (r for r in records if r.get("bits", 0) < 32):
         groups.setdefault(_width(r), {}).setdefault(r["method"], {}).setdefault(r[x], []).append(r)
-    return {width: {method: [Point(each, *(f(r[at] for r in rs) for f in (median, min, max)),
+    return {width: {method: [Point(each, median(ats := [r[at] for r in rs]), min(ats), max(ats),
                                    fmean(r[value] for r in rs)) for each, rs in by_x.items()]
                     for method, by_x in methods.items()} for width, methods in groups.items()}
 

@@ -80,23 +80,17 @@ def rounds_as_deployed() -> tuple[bool, str]:
 
 def smaller() -> tuple[bool, str]:
     """Bytes, with a scale a matrix and with one an output."""
-    task, widths = _task(), (8, 4, 2)
-    times = {name: [task.net.nbytes / all_methods()[method](task, *grids(bits, bits)).nbytes for bits in widths]
-             for name, method in (("a scale for each matrix", NAIVE), ("for each output channel", MSE))}
-    found = ("; ".join(f"{name}: " + ", ".join(f"× {n:.2f} at {bits} bits" for n, bits in zip(ns, widths, strict=True))
-                       for name, ns in times.items()))
-    return all(1 < n < 32 / bits for ns in times.values() for n, bits in zip(ns, widths, strict=True)), (
-        f"{found}. Less than 32 / bits, for biases and scales keep their width")
-
-
-#: How operations are counted.
-COUNTED = ("A product and its sum are two operations; quantizing a value five (divide, round, add, two compares); a "
-           "dynamic range two compares a value and twelve for the range; calibrating the float pass and two compares a "
-           "value of 256 images")
+    task, found, holds = _task(), [], True
+    for name, method in (("a scale for each matrix", NAIVE), ("a scale for each output channel", MSE)):
+        for bits in (8, 4, 2):
+            times = task.net.nbytes / all_methods()[method](task, *grids(bits, bits)).nbytes
+            holds = holds and 1 < times < 32 / bits
+            found.append(f"{name} and {bits} bits: × {times:.2f}")
+    return holds, f"{', '.join(found)}; less than 32 / bits, for biases and scales keep their width"
 
 
 def operations() -> dict[str, float]:
-    """Per image, as COUNTED says (R3 to R6, R8, R9)."""
+    """Per image, as efficient() says (R3 to R6, R8, R9)."""
     products, values = 2 * sum(a * b for a, b in pairwise(SIZES)), sum(SIZES[:-1])
     return {"float": products, "static": products + 5 * values,
             "dynamic": products + 7 * values + 12 * (len(SIZES) - 1), "calibration": 256 * (products + 2 * values)}
@@ -106,8 +100,10 @@ def efficient() -> tuple[bool, str]:
     """Bytes and operations at 8 bits."""
     n, task = operations(), _task()
     return all_methods()[NAIVE](task, *grids(8, 8)).nbytes < task.net.nbytes, (
-        f"operations are not fewer but narrower: × {n['static'] / n['float']:.2f} with the quantizing. {COUNTED}. Two "
-        "to three times faster on CPUs and up to ten on DSPs were reported (Krishnamoorthi 2018, arXiv:1806.08342)")
+        f"operations are not fewer but narrower: × {n['static'] / n['float']:.2f} with the quantizing. A product and "
+        "its sum are two operations; quantizing a value five (divide, round, add, two compares); a dynamic range two "
+        "compares a value and twelve for the range; calibrating the float pass and two compares a value of 256 images. "
+        "Two to three times faster on CPUs and up to ten on DSPs were reported (Krishnamoorthi 2018, arXiv:1806.08342)")
 
 
 def dynamic_cost() -> tuple[bool, str]:
