@@ -111,7 +111,7 @@ def _verdicts(heading: str, answers: Iterable[Answer]) -> str:
     """A group's table: a row for each sentence and task, with its primary reading."""
     rows = [[f'<th scope="row" role="rowheader"><a href="#{t.sentence.id}">{escape(t.sentence.says)}</a></th>',
              cell(r.task, "task"), cell(verdict(o.verdict, o.note)), cell(escape(r.says), READ[0]),
-             cell(figures(r, o), READ[1]), cell(str(o.n), "n =", "n")]
+             cell(figures(r, o), READ[1]), cell(str(o.n), "n", "n")]
             for t in answers for r, o in t.outcomes if t.sentence.primary(r)]
     head = "what people say", "task", "verdict", *READ, "n"
     return table("verdicts", heading, head, (body([row]) for row in rows))

@@ -154,7 +154,7 @@ def _row(cells: Sequence[str]) -> str:
 def tables(found: Report) -> dict[str, list[tuple[str, ...]]]:
     """Title -> the names of the columns, then the rows: what to do, crossing points, cost, checks."""
     cost = [(task, width, f"{name(m)}{'' if p.effort == '1' else f', effort {p.effort}'}",
-             f"{p.at:.2g} [{p.least:.2g}, {p.most:.2g}]", f"{p.loss:.3f} {COLUMNS[task].unit}",
+             f"{p.at:.3g} [{p.least:.3g}, {p.most:.3g}]", f"{p.loss:.3f} {COLUMNS[task].unit}",
              "yes" if p.near else "no") for task, widths in found.costs().items()
             for width, by in widths.items() for m, p in by.items()]
     known: dict[str, list[tuple[str, ...]]] = {
