@@ -124,5 +124,5 @@ def _how(found: Report) -> Iterable[str]:
     yield ("<p>In the tables below, uncorrected intervals take the seeds as if they shared no images; ± is half the "
            "corrected interval; training on moves the logits, so that QAT's SQNR is no measure of harm. Every number "
            'follows from the files in <a href="records/"><code>records/</code></a>, which lie beside this page. A '
-           "folder that holds records keeps them: to measure again, name another with <code>--out</code>.</p>")
+           "folder that holds records keeps them: name another with <code class='whole'>--out</code>.</p>")
     yield "</section>"

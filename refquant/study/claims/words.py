@@ -27,24 +27,23 @@ READ = "primary reading: first against second", "by how much the first is better
 
 
 def paragraphs() -> list[str]:
-    """Of claims.txt: the two tasks, the advice, the methods, intervals, margins."""
+    """Of claims.txt: the two tasks; the advice; crossings and cost; methods; intervals; margins; what is primary."""
     text = (files(__package__) / "claims.txt").read_text(encoding="utf-8").format(more=MORE, q=FALSE_DISCOVERIES)
     return [" ".join(part.split()) for part in text.split("\n\n")]
 
 
 def how(found: Report) -> list[str]:
     """How it was measured, a paragraph each."""
-    _, advice, methods, intervals, margins = paragraphs()
-    return [advice, methods, seeds(found), intervals, f"{margins} {_corrected(found)}",
-            ", ".join(f"{name} {version}" for name, version in found.versions.items()) + "."]
+    _, advice, lines, methods, intervals, margins, primary = paragraphs()
+    return [advice, lines, methods, seeds(found), intervals, margins, f"{primary} {_corrected(found)}",
+            "Made with " + ", ".join(f"{name} {version}" for name, version in found.versions.items()) + "."]
 
 
 def _corrected(found: Report) -> str:
     """Which verdicts a correction of the primary readings would change."""
     changed = [f"{s.says} ({r.task})" for s, r, o in found.primary() if (o.q or 0) > FALSE_DISCOVERIES
                and r.rule.kind == "more" and o.verdict not in ("null", "inconclusive")]
-    return f"If it did, these verdicts would be others: {'; '.join(changed)}" if changed else (
-        "If it did, no verdict would be another.")
+    return f"If it did, {'these' if changed else 'no'} verdicts would change{': ' * bool(changed)}{'; '.join(changed)}."
 
 
 def seeds(found: Report) -> str:

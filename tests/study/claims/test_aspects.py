@@ -108,7 +108,7 @@ def test_one_rule_fixes_the_primary_readings() -> None:
     other = {s.id for s in sentences() for r in s.readings if s.primary(r)
              and not re.search(r"\b(W4|W8A4|A4|KV4|NF4|MXFP4|4 bits)", r.says)}
     assert other == {"fp8-better", "outliers-hard"}
-    assert "outliers: at 8 bits" in paragraphs()[-1]
+    assert "outliers are judged at 8 bits" in paragraphs()[-1]
 
 
 def test_methods_stand_from_the_cheapest_to_the_dearest(published: dict[str, list[Any]]) -> None:
