@@ -94,7 +94,7 @@ def test_the_claims_to_predict_are_among_the_sentences_and_were_measured() -> No
     assert len(EVERYBODY) == len(predictions.CHOSEN) >= 8
     assert set(EVERYBODY) <= {r.id for s in sentences() for r in s.readings} & {claim["id"] for claim in measured()}
     for id in EVERYBODY:
-        assert predictions.find(id)[1].rule.kind in ("more", "same") and id in predictions.claims()
+        assert predictions.find(id)[1].rule.kind in ("more", "size", "same") and id in predictions.claims()
 
 
 def test_what_would_confirm_a_claim_is_asked_with_its_unit() -> None:

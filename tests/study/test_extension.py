@@ -164,7 +164,7 @@ def test_a_claim_is_measured_and_on_the_page(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setitem(claims.CLAIMS, "Our house", (sentence,))
     monkeypatch.setitem(EXPERIMENTS, "house", half_of_the_images)
     assert "house: How many images there are.\n    house-quick" in listed(capsys, "claims", "--list")
-    said = listed(capsys, "claims", "--only", "house-quick", "--seeds", "2", "--quick", "--jobs", "1", "--out",
+    said = listed(capsys, "claims", "--only", "house-quick", "--seeds", "5", "--quick", "--jobs", "1", "--out",
                   str(tmp_path))
     assert "confirmed     everywhere: our house against float: +50.00 [+50.00, +50.00] points" in said
     page = (tmp_path / "claims.html").read_text(encoding="utf-8")

@@ -66,23 +66,36 @@ TEXT: dict[str, tuple[Reading, ...]] = {
     "qat-scratch": (_scratch(4, 4), _scratch(2, 8)),
     "gptq-better": _both("gptq-better", "GPTQ against the nearest, both on ranges of least MSE", "gptq", "output-mse",
                          "rounding", widths=WEIGHTS),
-    "qat-improves": _both("qat-improves", "QAT against GPTQ of the network trained as long, both from ranges of least "
-                          "MSE", "qat-lsq", "gptq-static-mse-longer", "training", "rounding", "start"),
+    "qat-improves": (
+        *_both("qat-improves", "QAT against GPTQ of the network trained as long, both from ranges of least MSE",
+               "qat-lsq", "gptq-static-mse-longer", "training", "rounding", "start"),
+        *_both("qat-improves.token", "QAT against GPTQ, with dynamic ranges for each token, of the network trained as "
+               "long", "qat-lsq", "gptq-token-longer", "training", "rounding", "start", "input ranges",
+               widths=((4, 4),))),
     "qat-steps": (
+        _text("qat-steps.more.W4A4", "W4A4: QAT in all steps against a sixth of them, minus the same at 8 bits",
+              _at("qat-lsq", 4, 4), _at("qat-lsq-sixth", 4, 4), "steps", "bits",
+              control=(_at("qat-lsq", 8, 8), _at("qat-lsq-sixth", 8, 8))),
         *_both("qat-steps.all", "QAT in all steps against a sixth of them", "qat-lsq", "qat-lsq-sixth", "steps"),
         *_both("qat-steps.ptq", "GPTQ against QAT in a sixth of the steps", "gptq-static-mse", "qat-lsq-sixth",
-               "training", "rounding", widths=((4, 4), (2, 8)))),
+               "training", "rounding", widths=((4, 4),)),
+        *_both("qat-steps.token", "GPTQ with dynamic ranges, one for each token, against QAT in a sixth of the steps",
+               "gptq-token", "qat-lsq-sixth", "training", "rounding", "input ranges", widths=((4, 4),))),
     "lsq-better": _both("lsq-better", "learned steps against straight-through, both from ranges of least MSE",
                         "qat-lsq", "qat-ste", "training"),
     "dynamic-accurate": (
-        *_both("dynamic-accurate.MSE", "dynamic per token against static, by least MSE", "token", "static-mse",
-               "input ranges", widths=INPUTS),
-        *_both("dynamic-accurate.min-max", "dynamic per token against static, by min-max", "token", "static",
-               "input ranges", widths=INPUTS[:2])),
+        *_both("dynamic-accurate.MSE", "dynamic per token, by min-max, against one static range, by least MSE", "token",
+               "static-mse", "input ranges", widths=INPUTS),
+        *_both("dynamic-accurate.min-max", "dynamic per token against one static range, both by min-max", "token",
+               "static", "input ranges", widths=INPUTS[:1]),
+        *_both("dynamic-accurate.batch", "dynamic per batch, by min-max, against one static range, by least MSE",
+               "batch", "static-mse", "input ranges", widths=INPUTS[:1])),
     "activations-harder": tuple(
-        _text(f"activations-harder.{bits}", f"{bits} bits, least MSE: weights alone against activations alone",
-              _at("output-mse", bits), _at("static-mse", FLOAT, bits), "bits",
-              "weight ranges", "input ranges") for bits in (4, 3)),
+        _text(f"activations-harder.{name}.4", f"4 bits, {how}: weights alone against activations alone",
+              _at(weights, 4), _at(inputs, FLOAT, 4), "bits", "weight ranges", "input ranges")
+        for name, how, weights, inputs in (
+            ("least", "least MSE, per output and static", "output-mse", "static-mse"),
+            ("min-max", "min-max, per tensor and dynamic per token", "tensor", "token"))),
     "channel-better": (
         *_both("channel-better.output", "per output against per tensor, both by min-max", "output", "tensor",
                "weight ranges", widths=WEIGHTS),
@@ -92,15 +105,16 @@ TEXT: dict[str, tuple[Reading, ...]] = {
 LANGUAGE = (
     Sentence(
         "outliers-hard", "Outliers make activations hard to quantize.", "text", (
-            *(_text(f"outliers-hard.{method}.{factor}", f"A8, {says}: as trained against two channels {factor} times "
-                    "larger", _at(method, inputs=8), _at(method, inputs=8, outliers=factor), "outliers")
+            *(_text(f"outliers-hard.{method}.{factor}", f"A8, {says}: as trained against two channels made {factor} "
+                    "times larger", _at(method, inputs=8), _at(method, inputs=8, outliers=factor), "outliers")
               for factor, method, says in ((100, "static", "static"), (10, "static", "static"),
                                            (100, "token", "per token"))),
-            _text("outliers-hard.smoothed.100", "A8, two channels 100 times larger: after SmoothQuant against without, "
-                  "both static", _at("static-smoothed", inputs=8, outliers=100), _at("static", inputs=8, outliers=100),
-                  "equalization")),
+            _text("outliers-hard.smoothed.100", "A8, two channels made 100 times larger: after SmoothQuant against "
+                  "without, both static", _at("static-smoothed", inputs=8, outliers=100),
+                  _at("static", inputs=8, outliers=100), "equalization")),
         "The outliers were made: two channels of the residual stream are larger and the next matrix undoes it, so the "
-        "function is the same. That is SmoothQuant run backwards, so SmoothQuant undoes it by construction.",
+        "function is the same. That is SmoothQuant run backwards, so SmoothQuant undoes it by construction. At 8 bits "
+        "nothing is lost without them, so what is lost is theirs.",
         "In large language models such channels appear by training; at this size they do not.", (SMOOTH,)),
     Sentence(
         "rotation-helps", "Rotation helps whatever the input.", "text", (
@@ -108,15 +122,16 @@ LANGUAGE = (
                   _at("static", inputs=4), "rotation"),
             _text("rotation-helps.relu", "A4, static: ReLU's output rotated against none",
                   _at("static-rotated-relu", inputs=4), _at("static", inputs=4), "rotation"),
-            _text("rotation-helps.outliers", "A8 per token, two channels 100 times larger: rotated against not",
+            _text("rotation-helps.outliers", "A8 per token, two channels made 100 times larger: rotated against not",
                   _at("token-rotated", inputs=8, outliers=100), _at("token", inputs=8, outliers=100), "rotation")),
         "A rotation spreads an outlier channel over all of them. Of inputs with a mean, as ReLU's output, it makes an "
-        "outlier: the channel that collects the mean.",
+        "outlier: the channel that collects the mean. That is nearly all of the harm here.",
         "With outliers, yes; the papers rotate the residual stream, whose mean is near 0.", (QUAROT,)),
     Sentence(
         "cache-four-bits", "The key-value cache tolerates four bits.", "text", tuple(
             _text(f"cache-four-bits.{bits}", f"KV{bits}, a range for each token and head: against float",
-                  _at("cache", cache=bits), _at("float"), "quantization", rule=SAME) for bits in (4, 8, 3, 2)),
-        "Keys and values are rounded as they enter the cache; everything else is float32.",
+                  _at("cache", cache=bits), _at("float"), "quantization", rule=SAME) for bits in (4, 8, 3)),
+        "Keys and values are rounded as they enter the cache; everything else is float32. Ranges are by min-max. The "
+        "loss at 4 bits is about one part in eighty.",
         "For large models 4 bits are usual, and 2 with care for the keys' outlier channels.", (KIVI,)),
 )

@@ -31,7 +31,9 @@ def effects(outcomes: Sequence[tuple[Reading, Outcome]], title: str) -> Picture:
 
     Drawn are those whose margin is the first one's. If all compare the same, only the places are named.
     """
-    found = [(r, o) for r, o in outcomes if r.rule.same == outcomes[0][0].rule.same]
+    both = len({r.task for r, _ in outcomes}) > 1
+    found = [(r._replace(says=f"{r.task}, " * both + r.says), o) for r, o in outcomes
+             if r.rule.same == outcomes[0][0].rule.same]
     unit = " or ".join(dict.fromkeys(METRICS[r.value].unit for r, _ in found))
     words = "; ".join(f"{r.says} {o.effect:.3g}"
                       f"{'' if o.interval is None else ' ({:.3g} to {:.3g})'.format(*o.interval)}, {o.verdict}"

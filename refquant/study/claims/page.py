@@ -13,15 +13,16 @@ from . import CLAIMS, sentences
 from .advice import points, spent
 from .cells import body, cell, figures, table, verdict
 from .figures import curves
-from .report import ADVICE, INTERVALS, MARGINS, MEANINGS, WORDS, Answer, Report, made_with, seeds, tables
+from .report import Answer, Report, tables
 from .section import TEXT, command, picture, section
+from .words import MEANINGS, READ, how, paragraphs
 
 FULL = {"seeds": 20, "epochs": 60}
 QUALITY = {"digits": "cross-entropy, nats", "text": "bits per character"}
 #: Title of a table -> what is drawn below it: along which axis, with which caption.
 CURVES = {
     "Where the lines cross": ("images", "Means over seeds, of networks from the same images."),
-    "What equal quality costs": ("seconds", "Means over seeds; seconds of the processor, the least of all. Along a "
+    "What equal quality costs": ("seconds", "Means over seeds; seconds of the processor, the median. Along a "
                                  "line the effort grows: iterations of AdaRound, steps of QAT."),
 }
 
@@ -35,7 +36,7 @@ def to_html(found: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<title>What people say of quantization, tested</title>", f"<style>{theme()}\n{_stylesheet()}</style>",
         "</head>", "<body>", *_header(found), "<main>", *_answers(found),
-        '<section id="verdicts">', "<h2>The verdicts</h2>", *_meanings(), *(
+        '<section id="verdicts">', "<h2>The verdicts</h2>", *_meanings(), f"<p>{escape(paragraphs()[0])}</p>", *(
             _verdicts(heading, group) for heading, group in groups.items() if group), "</section>",
         *_how(found), *(line for heading, group in groups.items() if group for line in (
             f"<h2>{escape(heading)}</h2>", *(section(answer, found) for answer in group))),
@@ -74,13 +75,13 @@ def _notes(found: Report) -> Iterable[str]:
     answered = {answer.sentence.id for answer in found.answers}
     missing = [s for s in sentences() if s.id not in answered]
     if missing:
-        names = " ".join(dict.fromkeys(s.experiment for s in missing if s.experiment != TEXT))
+        names = dict.fromkeys(s.experiment for s in missing if s.experiment != TEXT)
         listed = "".join(f"<li>{escape(s.says)}</li>" for s in missing)
         yield (f'<div class="note"><strong>Not tested yet:</strong><ul>{listed}</ul>'
                f"<code>{escape(command(found, names))}</code></div>" if names else "</div>")
     if TEXT not in found.records:
         yield (f'<p class="note"><strong>Most readings on text are missing.</strong> They come from: '
-               f"<code>{escape(command(found, TEXT))}</code></p>")
+               f"<code>{escape(command(found, [TEXT]))}</code></p>")
 
 
 def _meanings() -> Iterable[str]:
@@ -109,24 +110,19 @@ def _answers(found: Report) -> Iterable[str]:
 def _verdicts(heading: str, answers: Iterable[Answer]) -> str:
     """A group's table: a row for each sentence and task, with its primary reading."""
     rows = [[f'<th scope="row" role="rowheader"><a href="#{t.sentence.id}">{escape(t.sentence.says)}</a></th>',
-             cell(r.task, "task"), cell(verdict(o.verdict, o.note)), cell(escape(r.says)), cell(figures(r, o)),
-             cell(str(o.n), "n =", "n")]
+             cell(r.task, "task"), cell(verdict(o.verdict, o.note)), cell(escape(r.says), READ[0]),
+             cell(figures(r, o), READ[1]), cell(str(o.n), "n", "n")]
             for t in answers for r, o in t.outcomes if t.sentence.primary(r)]
-    head = "what people say", "task", "verdict", "what was compared", "effect [95 % interval]", "n"
+    head = "what people say", "task", "verdict", *READ, "n"
     return table("verdicts", heading, head, (body([row]) for row in rows))
 
 
 def _how(found: Report) -> Iterable[str]:
     yield '<section id="how">'
     yield "<h2>How it was measured</h2>"
-    yield f"<p>{escape(seeds(found))}</p>"
-    yield f"<p>{escape(ADVICE)}</p>"
-    yield (f"<p>{escape(INTERVALS)} The uncorrected intervals, of the tables and pictures below, say what other seeds "
-           f"on the same images would give. {escape(MARGINS)}</p>")
-    yield (f"<p>{escape(WORDS)} In the tables below, what is positive speaks for the first of the two, in "
-           "cross-entropy too; training on moves the logits, so that QAT's SQNR is no measure of harm; ± is half the "
-           "corrected interval. Every number follows from the "
-           'files in <a href="records/"><code>records/</code></a>, which lie beside this page. '
-           "Each section has the command that measures it again; a folder that holds the records already keeps them, "
-           f"so name another with <code>--out</code>. Made with {escape(made_with(found))}</p>")
+    yield from (f"<p>{escape(part)}</p>" for part in how(found))
+    yield ("<p>In the tables below, uncorrected intervals take the seeds as if they shared no images; ± is half the "
+           "corrected interval; training on moves the logits, so that QAT's SQNR is no measure of harm. Every number "
+           'follows from the files in <a href="records/"><code>records/</code></a>, which lie beside this page. A '
+           "folder that holds records keeps them: name another with <code class='whole'>--out</code>.</p>")
     yield "</section>"

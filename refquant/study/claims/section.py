@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from html import escape
 from typing import Any
 
@@ -11,6 +12,7 @@ from .cells import body, cell, figures, plus_minus, table, uncorrected, verdict,
 from .figures import Picture, effects
 from .report import BESIDE, Answer, Report
 from .verdicts import Outcome, Reading, beside
+from .words import READ
 
 #: The records of `refquant compare --task text`, which are laid beside those of the experiments.
 TEXT = "text"
@@ -22,6 +24,7 @@ COLUMNS = {"accuracy": ("accuracy, points", 2), "cross_entropy": ("cross-entropy
 def section(answer: Answer, found: Report) -> str:
     """All that the page says of one sentence."""
     s = answer.sentence
+    names = dict.fromkeys(r.of or s.experiment for r, _ in answer.outcomes)
     sources = "; ".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in s.sources)
     return "\n".join([
         f'<section class="claim" id="{s.id}">', f"<h3>{escape(s.says)}</h3>",
@@ -30,17 +33,18 @@ def section(answer: Answer, found: Report) -> str:
         f'<div class="caveat"><h4>Does it transfer?</h4><p>{escape(s.caveat)} <span class="sources">({sources})</span>'
         "</p></div>",
         '<div class="command"><h4>To measure it again</h4>'
-        f"<pre><code>{' '.join(whole(escape(word)) for word in command(found, s.experiment).split())}</code></pre>"
+        f"<pre><code>{' '.join(whole(escape(word)) for word in command(found, names).split())}</code></pre>"
         '<p class="quiet up"><a href="#verdicts">Up to the verdicts</a></p></div>', "</section>"])
 
 
-def command(found: Report, experiments: str) -> str:
+def command(found: Report, experiments: Collection[str]) -> str:
     """What to type, to measure with the page's settings."""
-    quick = " --quick" if found.settings["epochs"] < 60 else ""
-    if experiments == TEXT:
-        return (f"refquant compare --task text{quick} --seeds {min(found.settings['seeds'], 10)} --out text && "
-                "cp text/text.json claims/records/")
-    return f"refquant claims --only {experiments}{quick} --seeds {found.settings['seeds']}"
+    seeds, quick = found.settings["seeds"], " --quick" * (found.settings["epochs"] < 60)
+    names = [name for name in experiments if name != TEXT]
+    text = (f"refquant compare --task text{quick} --seeds {min(seeds, 10)} --out text && "
+            "mkdir -p claims/records && cp text/text.json claims/records/")
+    return " && ".join([text] * (TEXT in experiments) + [
+        f"refquant claims --only {' '.join(names)}{quick} --seeds {seeds}"] * (names != []))
 
 
 def picture(drawn: Picture) -> str:
@@ -54,7 +58,7 @@ def picture(drawn: Picture) -> str:
 def _table(answer: Answer, found: Report) -> str:
     """All readings: the primary ones, then the details."""
     shown = [value for value in BESIDE if any(_beside(found, answer, r, value) for r, _ in answer.outcomes)]
-    head = ["what was compared", "verdict", "effect [95 % interval]", "uncorrected", "n", "q",
+    head = ["what was compared", "verdict", READ[1], "uncorrected", "seeds of that sign", "q",
             *(COLUMNS[value][0] for value in shown)]
     ordered = sorted(answer.outcomes, key=lambda at: not answer.sentence.primary(at[0]))
     rows = (_row(found, answer, r, o, shown) for r, o in ordered)
@@ -65,9 +69,9 @@ def _row(found: Report, answer: Answer, r: Reading, o: Outcome, shown: list[str]
     where, colon, what = r.says.partition(": ")
     says = f"<b>{escape(where)}</b>: {escape(what)}" if colon else escape(where)
     task = f"{r.task}, " if len({r.task for r, _ in answer.outcomes}) > 1 else ""
-    q = "primary" if o.q is None else f"{o.q:.2g}"
+    q = f"{o.q:.2g}{', primary' * answer.sentence.primary(r)}"
     return [cell(task + says), cell(verdict(o.verdict, o.note)), cell(figures(r, o)),
-            cell(uncorrected(r, o), "uncorrected"), cell(str(o.n), "n =", "n"), cell(q, "q"),
+            cell(uncorrected(r, o), "uncorrected"), cell(f"{o.agree} of {o.n}", "seeds of that sign"), cell(q, "q"),
             *(cell(_beside(found, answer, r, value), COLUMNS[value][0]) for value in shown)]
 
 

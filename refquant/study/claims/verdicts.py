@@ -25,7 +25,8 @@ METRICS = {"cross_entropy": Metric("nats", -1), "bits_per_character": Metric("bi
 class Rule(NamedTuple):
     """When a difference matters: from a mean effect of `enough` on; within +-`same` two are the same.
 
-    kind: what a sentence says of the first side: that it is better (more), or no different (same).
+    kind: what a sentence says of the first side: that it is better (more), better by a size that the sentence names,
+    which is enough (size), or no different (same).
     """
 
     kind: str
@@ -37,6 +38,8 @@ MORE, SAME = Rule("more", 0.02, 0.01), Rule("same", 0.02, 0.01)  # nats, or bits
 POINTS, DECIBELS = Rule("more", 0.5, 0.5), Rule("more", 1, 1)
 #: A reading that is no primary one has a direction only if its q-value is at most this.
 FALSE_DISCOVERIES = 0.05
+#: Fewer seeds decide nothing: one odd seed would.
+FEWEST = 5
 
 
 class Reading(NamedTuple):
@@ -83,7 +86,8 @@ class Sentence(NamedTuple):
 class Outcome(NamedTuple):
     """A reading's effect in its metric's unit, its 95 % interval, corrected and not, and what follows.
 
-    p: of no effect. q: Benjamini and Hochberg's, of what is no primary reading. note: how far the interval reaches.
+    p: of no effect. q: Benjamini and Hochberg's, among the primary readings or among the details. note: how far the
+    interval reaches. agree: how many seeds have the mean's sign.
     """
 
     effect: float
@@ -94,6 +98,7 @@ class Outcome(NamedTuple):
     q: float | None
     verdict: str
     note: str
+    agree: int = 0
 
 
 def outcome(reading: Reading, records: Sequence[Observation], overlap: float, q: float | None = None) -> Outcome:
@@ -105,7 +110,8 @@ def outcome(reading: Reading, records: Sequence[Observation], overlap: float, q:
     spread, plain = estimate(values, overlap), estimate(values)
     word = verdict(spread, reading.rule, q or 0.0)
     return Outcome(spread.mean, ends(spread), ends(plain), spread.n, p_value(spread), q, word,
-                   note(word, spread, reading.rule, METRICS[reading.value].unit))
+                   note(word, spread, reading.rule, METRICS[reading.value].unit),
+                   sum(v * spread.mean > 0 for v in values))
 
 
 def ends(e: Estimate) -> tuple[float, float] | None:
@@ -118,16 +124,22 @@ def verdict(effect: Estimate, rule: Rule, q: float = 0.0) -> str:
 
     Of "better": the interval beyond 0 has a direction; then the mean decides: confirmed from rule.enough on, refuted
     from -rule.enough on, between them small. Without a direction: null if the interval lies within +-rule.same, else
-    inconclusive. Of "the same": confirmed within +-rule.same, refuted wholly outside, else inconclusive.
+    inconclusive. Of "better by a size": confirmed if the whole interval is at least rule.enough, refuted if it lies
+    wholly below, else inconclusive. Of "the same": confirmed within +-rule.same, refuted wholly outside, else
+    inconclusive. From fewer than five seeds nothing follows.
 
     >>> [verdict(Estimate(*at, 20), MORE) for at in ((0.05, 0.04), (0.015, 0.01), (-0.05, 0.04), (0.0, 0.01), (0, 1))]
     ['confirmed', 'small', 'refuted', 'null', 'inconclusive']
     >>> verdict(Estimate(0.05, 0.04, 20), MORE, q=0.06), verdict(Estimate(0.005, 0.004, 20), SAME)
     ('inconclusive', 'confirmed')
+    >>> verdict(Estimate(1.1, 0.3, 20), Rule("size", 3.01)), verdict(Estimate(0.5, 0.1, 3), MORE)
+    ('refuted', 'inconclusive')
     """
-    if effect.half_width is None:
+    if effect.half_width is None or effect.n < FEWEST:
         return "inconclusive"
     lo, hi = effect.mean - effect.half_width, effect.mean + effect.half_width
+    if rule.kind == "size":
+        return "confirmed" if lo >= rule.enough else "refuted" if hi < rule.enough else "inconclusive"
     within = -rule.same <= lo and hi <= rule.same
     if rule.kind == "same":
         return "confirmed" if within else "refuted" if lo > rule.same or hi < -rule.same else "inconclusive"
@@ -140,19 +152,26 @@ def note(word: str, effect: Estimate, rule: Rule, unit: str) -> str:
     """What the word leaves out.
 
     >>> note("inconclusive", Estimate(0.01, 0.03, 20), MORE, "nats")
-    'could tell from 0.03 nats on'
+    'half of the interval: 0.03 nats'
     """
-    if effect.half_width is None:
-        return "one seed"
+    if effect.half_width is None or effect.n < FEWEST:
+        return f"fewer than {FEWEST} seeds decide nothing"
     least, most = abs(effect.mean) - effect.half_width, abs(effect.mean) + effect.half_width
-    if word == "inconclusive":
-        return f"could tell from {effect.half_width:.2g} {unit} on" if least <= 0 else "direction, but q > 0.05" \
-            if rule.kind == "more" else f"reaches across ±{rule.same:g} {unit}"
+    direction = "better" if effect.mean > 0 else "worse"
     if rule.kind == "same" or word == "null":
-        return ""
+        return f"reaches across ±{rule.same:g} {unit}" if word == "inconclusive" else ""
+    if word == "inconclusive" and least <= 0:
+        return f"half of the interval: {effect.half_width:.2g} {unit}"
+    if rule.kind == "size":
+        if word == "confirmed" or least <= 0:
+            return ""
+        return "worse" if effect.mean < 0 else f"better, {'but' if word == 'refuted' else 'perhaps'} not by that much"
+    if word == "inconclusive":
+        return f"direction, but q > {FALSE_DISCOVERIES}"
     if word == "small":
-        return f"{'better' if effect.mean > 0 else 'worse'}" + ("; may be enough" if most >= rule.enough else "")
-    return "beyond the margin" if least > rule.same else "reaches into the margin"
+        return direction + "; may be enough" * (most >= rule.enough)
+    return ("beyond the margin" if least > rule.same else "reaches into the margin") + (
+        "; may be less than enough" * (least < rule.enough))
 
 
 def effects(reading: Reading, records: Sequence[Observation]) -> list[float]:

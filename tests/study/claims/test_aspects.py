@@ -1,5 +1,6 @@
 """No reading compares two networks that differ in more than its words name."""
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,8 +8,11 @@ import pytest
 
 from refquant.grids import UINT2, IntGrid
 from refquant.study.claims import Reading, Sentence, sentences
+from refquant.study.claims.advice import COLUMNS, spent
+from refquant.study.claims.experiments.after_training import LSQ, STRONG
 from refquant.study.claims.run import unpacked
 from refquant.study.claims.verdicts import matching
+from refquant.study.claims.words import paragraphs
 from refquant.study.compare.methods import all_methods
 from refquant.study.compare.recipe import made_by
 
@@ -97,6 +101,25 @@ def test_a_reading_declares_what_differs_and_its_words_name_it(
         sentence: Sentence, reading: Reading, published: dict[str, list[Any]]) -> None:
     assert compared(reading, published[reading.of or sentence.experiment]) == set(reading.differ) > set()
     assert unnamed(sentence, reading) == set()
+
+
+def test_one_rule_fixes_the_primary_readings() -> None:
+    """At 4 bits, or at the width that the sentence names, FP8's; with one exception, which the page tells."""
+    other = {s.id for s in sentences() for r in s.readings if s.primary(r)
+             and not re.search(r"\b(W4|W8A4|A4|KV4|NF4|MXFP4|4 bits)", r.says)}
+    assert other == {"fp8-better", "outliers-hard"}
+    assert "outliers are judged at 8 bits" in paragraphs()[-1]
+
+
+def test_methods_stand_from_the_cheapest_to_the_dearest(published: dict[str, list[Any]]) -> None:
+    """By the medians of the seconds, at each width; QAT last, though AdaRound takes longer on digits, which is said."""
+    for task, widths in spent(published).items():
+        for width, methods in widths.items():
+            full = {name: by[-1].at for name, by in methods.items() if name != LSQ}
+            assert sorted(full, key=full.__getitem__) == [m for m in COLUMNS[task].methods if m in full], width
+            assert (full.get(STRONG, 0) > max(p.at for p in methods[LSQ])) == (task == "digits")
+            assert COLUMNS[task].methods[-1] == LSQ
+    assert "on digits AdaRound takes longer" in paragraphs()[1]
 
 
 def record(method: str, **more: Any) -> dict[str, Any]:

@@ -9,12 +9,17 @@ import pytest
 from helpers import refused
 
 import refquant as rq
-from refquant.study.claims import TEXT, advice, outcome, run, sentences, verdict
+from refquant.grids import INT4, INT8
+from refquant.scales import mx_params
+from refquant.study.claims import TEXT, advice, checks, outcome, run, sentences, verdict
+from refquant.study.claims import report as report_module
 from refquant.study.claims.checks import CHECKS
+from refquant.study.claims.claims_rest import HALF
 from refquant.study.claims.experiments import EXPERIMENTS, SEEDS
 from refquant.study.claims.experiments.after_training import GPTQ, LSQ, MSE, NAIVE, STRONG
 from refquant.study.claims.report import Report, effect, report, to_json, to_markdown, to_text
 from refquant.study.claims.verdicts import MORE, POINTS, SAME, Outcome, Reading, Rule, beside, effects, note
+from refquant.study.compare.tasks import grids
 from refquant.study.stats import Estimate, estimate, p_value, q_values, t_quantile
 
 OVERLAP = 540 / 1257
@@ -33,7 +38,9 @@ SETTINGS = {"seeds": 3, "epochs": 60, "calibration": 256, "sizes": [64, 10], "tr
     (-0.02, 0.019, MORE, "refuted"), (0.0, 0.01, MORE, "null"), (0.0, 0.0, MORE, "null"),
     (0.0, 0.01, SAME, "confirmed"), (0.005, 0.004, SAME, "confirmed"), (0.0, 0.011, SAME, "inconclusive"),
     (0.03, 0.019, SAME, "refuted"), (-0.03, 0.019, SAME, "refuted"), (-0.02, 0.01, SAME, "inconclusive"),
-    (0.0, None, SAME, "inconclusive"),
+    (0.0, None, SAME, "inconclusive"), (3.5, 0.25, HALF, "confirmed"), (3.26, 0.25, HALF, "confirmed"),
+    (3.2, 0.25, HALF, "inconclusive"), (2.8, 0.25, HALF, "inconclusive"), (2.7, 0.25, HALF, "refuted"),
+    (0.0, 0.1, HALF, "refuted"), (-4.0, 0.5, HALF, "refuted"), (9, None, HALF, "inconclusive"),
 ])
 def test_the_decision_rule(mean: float, half: float | None, rule: Rule, expected: str) -> None:
     assert verdict(Estimate(mean, half, 20), rule) == expected
@@ -45,15 +52,31 @@ def test_a_detail_has_a_direction_only_with_its_q() -> None:
         assert verdict(e, MORE, 0.05) == word and verdict(e, MORE, 0.0501) == "inconclusive"
     assert verdict(Estimate(0.005, 0.004, 20), MORE, 0.06) == "null"
     assert verdict(Estimate(0.05, 0.012, 20), SAME, 0.9) == "refuted", "sameness is no direction"
+    assert verdict(Estimate(4.0, 0.5, 20), HALF, 0.9) == "confirmed", "nor is a size"
+
+
+@pytest.mark.parametrize("rule", [MORE, SAME, HALF])
+def test_fewer_than_five_seeds_decide_nothing(rule: Rule) -> None:
+    for mean in (5.0, 0.0, -5.0):
+        assert verdict(Estimate(mean, 0.001, 4), rule) == "inconclusive" != verdict(Estimate(mean, 0.001, 5), rule)
+        assert note("inconclusive", Estimate(mean, 0.001, 4), rule, "dB") == "fewer than 5 seeds decide nothing"
 
 
 @pytest.mark.parametrize(("word", "mean", "half", "rule", "expected"), [
-    ("confirmed", 0.05, 0.03, MORE, "beyond the margin"), ("confirmed", 0.05, 0.041, MORE, "reaches into the margin"),
-    ("refuted", -0.05, 0.045, MORE, "reaches into the margin"), ("small", 0.015, 0.004, MORE, "better"),
+    ("confirmed", 0.05, 0.03, MORE, "beyond the margin"), ("refuted", -0.05, 0.02, MORE, "beyond the margin"),
+    ("confirmed", 0.05, 0.035, MORE, "beyond the margin; may be less than enough"),
+    ("confirmed", 0.05, 0.041, MORE, "reaches into the margin; may be less than enough"),
+    ("refuted", -1.3, 1.0, POINTS, "reaches into the margin; may be less than enough"),
+    ("small", 0.015, 0.004, MORE, "better"),
     ("small", -0.015, 0.01, MORE, "worse; may be enough"), ("null", 0.0, 0.01, MORE, ""),
-    ("inconclusive", 0.01, 0.03, MORE, "could tell from 0.03 nats on"),
+    ("inconclusive", 0.01, 0.03, MORE, "half of the interval: 0.03 nats"),
+    ("inconclusive", 0.0, 0.011, SAME, "reaches across ±0.01 nats"), ("refuted", 0.05, 0.01, SAME, ""),
+    ("confirmed", 3.5, 0.25, HALF, ""), ("refuted", 1.08, 0.28, HALF, "better, but not by that much"),
+    ("inconclusive", 2.8, 0.25, HALF, "better, perhaps not by that much"), ("refuted", 0.1, 0.2, HALF, ""),
+    ("refuted", -1.0, 0.2, HALF, "worse"), ("inconclusive", 1.0, 3.0, HALF, "half of the interval: 3 nats"),
     ("inconclusive", 0.05, 0.03, MORE, "direction, but q > 0.05"),
-    ("inconclusive", 0.02, 0.015, SAME, "reaches across ±0.01 nats"), ("inconclusive", 1, None, MORE, "one seed"),
+    ("inconclusive", 0.02, 0.015, SAME, "reaches across ±0.01 nats"),
+    ("inconclusive", 1, None, MORE, "fewer than 5 seeds decide nothing"),
 ])
 def test_the_note_says_how_far_the_interval_reaches(word: str, mean: float, half: float | None, rule: Rule,
                                                     expected: str) -> None:
@@ -109,6 +132,12 @@ def test_a_control_is_taken_off() -> None:
     assert effects(reading, [r for r in records if r["method"] != "d" or r["seed"]]) == pytest.approx([20])
 
 
+def test_an_outcome_counts_the_seeds_that_agree_with_the_mean() -> None:
+    for b, agree in ((0.5, 3), (0.9, 4)):
+        found = outcome(A_AND_B, rows("a", [0.91, 0.8, 0.7, 0.4, 0.5]) + rows("b", [b] * 5), 0.0)
+        assert (found.agree, found.n) == (agree, 5), "one seed is equal, one is against"
+
+
 def test_the_sentences_are_complete() -> None:
     readings = [r.id for s in sentences() for r in s.readings]
     assert len(readings) == len(set(readings)) and set(TEXT) <= {s.id for s in sentences()}
@@ -129,20 +158,33 @@ def test_what_holds_by_definition_holds(check: Any) -> None:
     assert holds and len(figures) > 20
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("spoiled", "check"), [
+    ({"grids": lambda *_: grids(16, 16)}, checks.smaller),
+    ({"all_methods": lambda: {NAIVE: lambda task, *_: task.net}}, checks.efficient),
+    ({"operations": lambda: {"float": 1, "static": 2, "dynamic": 1, "calibration": 1}}, checks.dynamic_cost),
+    ({"INT8": INT4}, checks.formats), ({"NF4": INT4}, checks.formats), ({"NF4": INT8}, checks.formats),
+    ({"mx_rceil_params": mx_params}, checks.formats)])
+def test_what_holds_can_fail(spoiled: dict[str, Any], check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in spoiled.items():
+        monkeypatch.setattr(checks, name, value)
+    assert not check()[0]
+
+
 # ---------------------------------------------------------------------------------------------- the report
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Report:
-    monkeypatch.setattr("refquant.study.claims.report.executed", lambda: [(CHECKS[0].says, True, "1 of 1")])
+    monkeypatch.setattr("refquant.study.claims.report.executed", lambda: [(CHECKS[0].says, True, "yes", "1 of 1")])
     sentence = sentences()[0]._replace(experiment="qat", readings=(
         A_AND_B._replace(id="one", says="a | b"), A_AND_B._replace(id="two", says="hidden", more={"method": "c"}),
         A_AND_B._replace(id="three", says="hidden, too", more={"method": "d"}),
         Reading("text", "a on text", {"method": "a"}, {"method": "b"}, "bits_per_character", task="text", of="text")))
-    records = {"qat": [r for name, values in (("a", [0.9, 0.8, 0.85]), ("b", [0.5, 0.5, 0.5]), ("c", [0.9, 0.5, 0.6]),
-                                              ("d", [0.8, 0.79, 0.81])) for r in rows(name, values)],
+    records = {"qat": [r for name, values in (("a", [0.9, 0.8, 0.85]), ("b", [0.5, 0.5, 0.5]), ("c", [0.9, 0.5, 0.4]),
+                                              ("d", [0.8, 0.79, 0.81])) for r in rows(name, 2 * values)],
                "text": [{"seed": seed, "method": method, "weight_bits": 4, "activation_bits": 4,
                          "bits_per_character": 2 + 0.1 * (method == "b") + 0.01 * seed}
-                        for method in ("a", "b", "float") for seed in range(3)]}
+                        for method in ("a", "b", "float") for seed in range(6)]}
     return report((sentence, sentence._replace(experiment="steps")), records, SETTINGS, {"refquant": "0"})
 
 
@@ -150,17 +192,29 @@ def test_json_holds_each_claim_in_each_task(small: Report) -> None:
     claims = {c["id"]: c for c in json.loads(to_json(small))["claims"]}
     assert list(claims) == ["one", "two", "three", "text"], "sentences without records are left out"
     first = claims["one"]
-    assert first["effect"] == pytest.approx(35) and first["n"] == 3 and first["verdict"] == "confirmed"
+    assert first["effect"] == pytest.approx(35) and first["n"] == 6 and first["verdict"] == "confirmed"
     assert first["interval"][0] < first["interval_uncorrected"][0] < 35 < first["interval"][1]
     assert first["records"] == "records/qat.json" and first["metric"] == "accuracy" and first["unit"] == "points"
     assert first["beside"]["cross_entropy"]["effect"] == pytest.approx(0.35)
     assert first["beside"]["logit_sqnr_db"] is None
     assert [(c["task"], c["primary"]) for c in claims.values()] == [
         ("digits", True), ("digits", False), ("digits", False), ("text", True)]
-    assert first["q"] is None and [claims[id]["q"] for id in ("two", "three")] == pytest.approx(
-        q_values([claims["two"]["p"], claims["three"]["p"]]))
+    for family in (("two", "three"), ("one", "text")):
+        assert [claims[id]["q"] for id in family] == pytest.approx(q_values([claims[id]["p"] for id in family]))
+    assert [c["agree"] for c in claims.values()] == [6, 2, 6, 6]
     assert claims["text"]["effect"] == pytest.approx(0.1) and claims["text"]["unit"] == "bits"
     assert claims["text"]["records"] == "records/text.json" and claims["text"]["verdict"] == "confirmed"
+
+
+def test_the_q_of_a_primary_reading_decides_nothing_but_is_told(small: Report) -> None:
+    assert "If it did, no verdicts would change." in to_markdown(small)
+    made = {"qat": rows("a", [0.6, 0.6, 0.52, 0.55, 0.6, 0.48]) + rows("b", [0.5] * 6) + rows("c", [0.55, 0.45] * 3)}
+    asked = [small.answers[0].sentence._replace(id=name, says=f"It is {name}.", readings=(
+        A_AND_B._replace(id=name, more={"method": "c" if name else "a"}),)) for name in ("", *"123456789")]
+    found = report(asked, made, {**SETTINGS, "test_images": 0}, {"refquant": "0"})
+    _, _, o = found.primary()[0]
+    assert o.verdict == "confirmed" and o.p < 0.05 < (o.q or 0)
+    assert "If it did, these verdicts would change: It is . (digits)." in to_markdown(found)
 
 
 def test_the_overlap_is_the_tasks_own(small: Report) -> None:
@@ -182,45 +236,81 @@ def test_effects_in_words() -> None:
 
 def by_images(losses: dict[str, dict[int, float]], spread: float = 0.0) -> list[dict[str, Any]]:
     return [{"seed": seed, "method": method, "bits": 4, "images": n, "cross_entropy": loss + spread * (-1) ** seed * (
-        method == LSQ)} for method, curve in losses.items() for n, loss in curve.items() for seed in range(4)] + [
-        {"seed": seed, "method": "float", "bits": 32, "cross_entropy": 0.1} for seed in range(4)]
+        method == LSQ)} for method, curve in losses.items() for n, loss in curve.items() for seed in range(10)] + [
+        {"seed": seed, "method": "float", "bits": 32, "cross_entropy": 0.1} for seed in range(10)]
 
 
 def test_advice_is_the_cheapest_that_is_near_the_best() -> None:
-    records = by_images({NAIVE: {10: 0.5}, MSE: {10: 0.33}, GPTQ: {10: 0.319}, STRONG: {10: 0.31}, LSQ: {10: 0.3}}, 0.1)
+    records = by_images({NAIVE: {10: 0.5}, MSE: {10: 0.331}, GPTQ: {10: 0.319}, STRONG: {10: 0.31},
+                         LSQ: {10: 0.3}}, 0.1)
     cell, = advice.advice("digits", records, OVERLAP)
     assert (cell.method, cell.width, cell.images) == (GPTQ, "W4A4", 10) and cell.loss.mean == pytest.approx(0.219)
     assert cell.cheaper and (cell.cheaper.over, cell.cheaper.verdict) == (MSE, "small")
     assert cell.dearer and (cell.dearer.over, cell.dearer.verdict) == (LSQ, "inconclusive")
-    assert cell.cheaper.effect.mean == pytest.approx(0.011) and cell.dearer.effect.mean == pytest.approx(-0.019)
+    assert cell.cheaper.effect.mean == pytest.approx(0.012) and cell.dearer.effect.mean == pytest.approx(-0.019)
+    assert cell.chosen == pytest.approx(0.623, abs=0.04), "half of ten fair coins, or more"
+    assert "GPTQ (chosen in 6" in (words := report_module._advised_cell(cell)) and " % of resamples): loses" in words
+    assert "GPTQ: loses" in report_module._advised_cell(cell._replace(chosen=0.7))
+
+
+def crossed(losses: dict[int, float], spread: float = 0.0) -> advice.Crossing:
+    """Where QAT, of these losses, crosses GPTQ, whose loss is 0.2."""
+    first, _ = advice.crossings("digits", by_images({GPTQ: dict.fromkeys(losses, 0.2), STRONG: losses, LSQ: losses},
+                                                    spread), OVERLAP)
+    assert (first.first, first.second, first.width) == (GPTQ, LSQ, "W4A4")
+    return first
 
 
 def test_lines_cross_between_two_measured_numbers() -> None:
-    records = by_images({GPTQ: {10: 0.2, 100: 0.2, 1000: 0.2}, LSQ: {10: 0.4, 100: 0.3, 1000: 0.1},
-                         STRONG: {10: 0.1, 100: 0.1, 1000: 0.05}})
-    first, second = advice.crossings("digits", records)
-    assert (first.first, first.second, first.between, first.leads) == (GPTQ, LSQ, (100, 1000), LSQ)
-    assert first.at == pytest.approx(math.sqrt(100 * 1000)), "half way, in the logarithm"
-    assert (second.at, second.between, second.leads) == (None, None, STRONG)
+    at = crossed({10: 0.4, 100: 0.3, 1000: 0.1})
+    assert at.at == pytest.approx(math.sqrt(100 * 1000)), "half way, in the logarithm"
+    assert at.verdict == "confirmed" and at.last.mean == pytest.approx(0.1)
+    assert at.interval == pytest.approx((at.at, at.at)), "seeds that agree leave nothing open"
+    assert crossed({10: 0.1, 100: 0.3, 1000: 0.1}).at == pytest.approx(math.sqrt(100 * 1000)), "from there on for good"
+    assert crossed({10: 0.1, 100: 0.15}).at == 10
 
 
-def test_cost_is_that_of_equal_quality() -> None:
-    records = [{"seed": seed, "method": method, "effort": effort, "bits": 4, "seconds": seconds + 0.1 * seed,
-                "cross_entropy": entropy} for method, effort, seconds, entropy in (
-        (GPTQ, "1", 0.1, 0.2), (STRONG, "30", 0.2, 0.119), (STRONG, "100", 0.5, 0.1), (LSQ, "1", 0.9, 0.11))
-        for seed in range(2)]
-    assert advice.costs(advice.spent({"cost": records})["digits"]) == {
-        "W4A4": {STRONG: advice.Point("30", 0.2, 0.119), LSQ: advice.Point("1", 0.9, 0.11)}}
+def test_a_crossing_is_told_only_where_all_images_decide() -> None:
+    for losses, spread, word, words in (
+            ({10: 0.4, 100: 0.3, 1000: 0.1}, 0.02, "confirmed", "about 316 ("),
+            ({10: 0.4, 1000: 0.19}, 0.02, "inconclusive", "not told: +0.010 ± 0.035 nats with all images"),
+            ({10: 0.4, 1000: 0.3}, 0.02, "refuted", "nowhere: -0.100 ± 0.035 nats with all images"),
+            ({10: 0.4, 1000: 0.21}, 0.0, "small", "nowhere: -0.010"), ({10: 0.4, 1000: 0.2}, 0.0, "null", "not told")):
+        found = crossed(losses, spread)
+        assert (found.verdict, found.at is None, found.interval is None) == (
+            word, "about" not in words, "about" not in words)
+        assert report_module._crossing(found).startswith(words)
+    lo, hi = crossed({10: 0.4, 100: 0.3, 1000: 0.1}, 0.05).interval or ()
+    assert lo and hi and 200 < lo < 250 < 400 < hi < 450, "seeds that differ leave a range"
+
+
+def test_cost_is_that_of_equal_quality_beside_the_cheapest_and_the_best_ptq() -> None:
+    def spent(*methods: tuple[str, str, float, float]) -> dict[str, dict[str, advice.Point]]:
+        records = [{"seed": seed, "method": method, "effort": effort, "bits": 4, "seconds": seconds + 0.1 * seed,
+                    "cross_entropy": entropy} for method, effort, seconds, entropy in methods for seed in (0, 1, 7)]
+        return advice.costs(advice.spent({"cost": records})["digits"])
+
+    def point(effort: str, at: float, loss: float, near: bool) -> advice.Point:
+        return advice.Point(effort, *(pytest.approx(at + more) for more in (0.1, 0, 0.7)),  # type: ignore[arg-type]
+                            pytest.approx(loss), near)  # type: ignore[arg-type]
+
+    weak, ada, qat = (GPTQ, "1", 0.1, 0.2), (STRONG, "30", 0.2, 0.119), (LSQ, "1", 0.9, 0.11)
+    assert spent(weak, ada, (STRONG, "100", 0.5, 0.1), qat) == {"W4A4": {
+        GPTQ: point("1", 0.1, 0.2, False), STRONG: point("30", 0.2, 0.119, True), LSQ: point("1", 0.9, 0.11, True)}}
+    assert spent(weak, (MSE, "1", 0.15, 0.3), (STRONG, "30", 0.2, 0.18), qat) == {"W4A4": {
+        GPTQ: point("1", 0.1, 0.2, False), STRONG: point("30", 0.2, 0.18, False), LSQ: point("1", 0.9, 0.11, True)}}
 
 
 def test_cost_on_text_is_of_the_same_names_and_two_efforts_of_qat() -> None:
     records = [{"seed": seed, "method": method, "weight_bits": w, "activation_bits": 4, "seconds": seconds + seed,
                 "bits_per_character": bits} for method, w, seconds, bits in (
-        ("gptq-static-mse", 4, 0.1, 2.5), ("qat-lsq", 4, 9, 2.0), ("qat-lsq-sixth", 4, 2, 2.01), ("qat-ste", 4, 0, 0),
-        ("qat-lsq", 3, 9, 2.0)) for seed in range(2)]
+        ("gptq-static-mse", 4, 1, 2.5), ("qat-lsq", 4, 9, 2.0), ("qat-lsq-sixth", 4, 2, 2.01), ("qat-ste", 4, 0, 0),
+        ("qat-lsq", 3, 9, 2.0)) for seed in range(3)]
     widths = advice.spent({"text": records})["text"]
-    assert widths == {"W4A4": {"gptq-static-mse": [("1", 0.1, 2.5)], LSQ: [("1", 9, 2.0), ("1/6", 2, 2.01)]}}
-    assert advice.costs(widths) == {"W4A4": {LSQ: ("1/6", 2, 2.01)}}
+    assert widths == {"W4A4": {"gptq-static-mse": [("1", 2, 1, 3, 2.5, True)],
+                               LSQ: [("1", 10, 9, 11, 2.0, True), ("1/6", 3, 2, 4, 2.01, True)]}}
+    assert advice.costs(widths) == {"W4A4": {"gptq-static-mse": ("1", 2, 1, 3, 2.5, False),
+                                             LSQ: ("1/6", 3, 2, 4, 2.01, True)}}
 
 
 # ---------------------------------------------------------------------------------------------- running

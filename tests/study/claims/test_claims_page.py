@@ -158,18 +158,21 @@ def test_every_sentence_and_reading_is_there(full: Report, page: str) -> None:
     text = Seen(page).text
     top = Seen(page[page.index('<section id="verdicts">'):page.index('<section id="how">')]).text
     for t in full.answers:
-        says = "refquant compare --task text" if t.sentence.experiment == "text" else (
-            f"refquant claims --only {t.sentence.experiment} --quick --seeds 3")
-        assert says in text
+        names = dict.fromkeys(r.of or t.sentence.experiment for r, _ in t.outcomes)
+        measured = " ".join(name for name in names if name != "text")
         assert t.sentence.says in text and t.sentence.text in text and t.sentence.caveat in text
         below = page[page.index(f'id="{t.sentence.id}"'):].split("</section>")[0]
         seen = Seen(f"<section {below}</section>").text
+        again = seen.partition("To measure it again")[2]
+        assert ("refquant compare --task text --quick" in again) == ("text" in names)
+        assert f"refquant claims --only {measured} --quick --seeds 3" in again if measured else "--only" not in again
         for r, o in t.outcomes:
             where, _, what = r.says.partition(": ")
             figures = effect(r, o).replace("-", "−")
             assert where in seen and what in seen and figures in seen and o.verdict in seen and o.note in seen
-            assert (f"{o.n} primary" in seen) if o.q is None else (f"{o.q:.2g}" in seen)
-            assert (figures in top) == t.sentence.primary(r) and (r.says in top or o.q is not None)
+            primary = t.sentence.primary(r)
+            assert f"{o.agree} of {o.n} {o.q:.2g}{', primary' * primary}" in seen
+            assert (figures in top) == primary and (r.says in top or not primary)
 
 
 def test_every_picture_is_told_in_words_and_figures(full: Report, page: str) -> None:
