@@ -26,8 +26,8 @@ from refquant.study.engines.table import departures, grouped, page, table
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".readme"
 CLAIMS, SHIPPED = FOLDER / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
-VERDICTS = ("ptq-degrades.min-max.4", "ptq-little-data.100.4", "dynamic-always.hot.4", "fp8-better.weights",
-            "nf4-halves.weights")
+VERDICTS = ("ptq-degrades.min-max.4", "ptq-little-data.100.4", "dynamic-always.hot.4", "fp8-better.network",
+            "rotation-helps.4.text")
 ROWS = ("block-reciprocal", "scale-ties", "float-overflow", "pairs")
 computed, measured = cache(table), cache(lambda: published(CLAIMS))
 

@@ -35,7 +35,8 @@ def _place(id: str, says: str, place: str, bits: int, static: str = P99) -> Read
 
 def _hot(sentence: str, says: str, method: str, static: str, *differ: str) -> Reading:
     """A hot pixel in some images: a method against a static rule."""
-    return Reading(f"{sentence}.{STATIC[static].split()[0]}.4", f"A4, {HOT} of the images: {says} against static, by "
+    id = "hot" if static == P99 else STATIC[static].split()[0]
+    return Reading(f"{sentence}.{id}.4", f"A4, {HOT} of the images: {says} against static, by "
                    f"{STATIC[static]}", {"method": method, "place": HOT, **({} if method == "float" else {"bits": 4})},
                    {"method": static, "bits": 4, "place": HOT}, "accuracy", POINTS, differ)
 
