@@ -87,7 +87,7 @@ def seen_as_codes(image: ArrayLike, params: Mapping[str, AffineParams]) -> Figur
 
     params[name] quantize it.
     """
-    drawn, axes = figure(4.7, 4 * len(params) + 0.5, ncols=len(params), squeeze=False)
+    drawn, axes = figure(4.7, 4 * len(params) + 0.5, ncols=len(params), squeeze=False, gridspec_kw={"wspace": 0.12})
     side = round(np.size(image) ** 0.5)
     pixels = np.reshape(image, (side, side))
     row, column = np.unravel_index(int(np.argmax(pixels)), pixels.shape)
@@ -104,5 +104,4 @@ def seen_as_codes(image: ArrayLike, params: Mapping[str, AffineParams]) -> Figur
         panel.grid(False)
         for spine in panel.spines.values():
             spine.set_visible(False)
-    drawn.get_layout_engine().set(wspace=0.12)
     return drawn
