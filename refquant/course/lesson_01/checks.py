@@ -76,7 +76,7 @@ def quantizer(yours: Callable[..., Any]) -> str:
         x = probe.x.copy()
         with np.errstate(all="ignore"):
             answer, message = ask(yours, x, probe.scale, probe.zero_point, probe.grid.qmin, probe.grid.qmax,
-                                  arrays=1)
+                                  hints=HINTS, arrays=1)
         if message:
             return message
         q = np.asarray(answer)
@@ -89,6 +89,11 @@ def quantizer(yours: Callable[..., Any]) -> str:
     if q.dtype.kind not in "iu":
         return f"Not yet: the values are right, but codes are integers, and yours {q.dtype}. Cast after the clip (R6)."
     return "Right: nearest code, ties to even (R4), zero point after rounding (R5), saturation (R6), division (R3)."
+
+
+HINTS: dict[type[Exception], str] = {
+    OverflowError: "Infinities are among the values: clip while the numbers are floats (R6).",
+}
 
 
 class Probe(NamedTuple):
@@ -130,6 +135,8 @@ def mistakes(x: Array, scale: np.float32, zero_point: int, qmin: int, qmax: int)
     unclipped = {
         "you round down; take the nearest integer": np.floor(v) + zero_point,
         "you cut the fraction off; take the nearest integer": np.trunc(v) + zero_point,
+        "you add 0.5 and cut the fraction off; below 0 that rounds up": np.trunc(v + 0.5) + zero_point,
+        "you take the zero point from x; it counts steps, so add it to the steps": np.rint((x - zero_point) / scale),
         "you leave the zero point out; add it": np.rint(v),
         "you subtract the zero point; add it. dequantize subtracts": np.rint(v) - zero_point,
         "you multiply by the scale; divide. dequantize multiplies": np.rint(x * scale) + zero_point,
@@ -157,7 +164,7 @@ _ONE, _TENTH = np.float32(1), np.float32(0.1)  # a tenth is no binary fraction: 
 
 PROBES: tuple[Probe, ...] = (
     Probe(_float32(0.375, 1.125, -0.8125, 2.625, -1.6875), np.float32(0.5), 4, UINT4,
-          "no tie and no saturation here, only clip(round(x / scale) + zero_point, qmin, qmax)"),
+          "already on values without a tie; compute clip(round(x / scale) + zero_point, qmin, qmax)"),
     Probe(_TIES, _ONE, 0, INT8, "ties go to the even integer (R4)"),
     Probe(_TIES, _ONE, 1, INT8, "the zero point is added after rounding (R5)"),
     Probe(_float32(300, -300, 127, 125, -131, -132), _ONE, 3, INT8,

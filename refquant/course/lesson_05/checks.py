@@ -169,6 +169,8 @@ def second_row(sample: ArrayLike, grid: Grid, worse: Any, better: Any, rows_too:
     >>> second_row([0.2, 0.9], UINT4, worse=[0.0, 0.5], better=[0.0, 1.5], rows_too=False)
     "Not yet: worse: it lies within the sample's own range, so the range of both is the sample's. Reach beyond it."
     """
+    if not isinstance(rows_too, bool | np.bool_ | None) and rows_too is not ...:
+        return "Not yet: rows_too: write True or False."
     if message := unfit({"worse": worse, "better": better, "rows_too": rows_too}):
         return message
     x = np.asarray(sample, np.float64)
@@ -182,8 +184,6 @@ def second_row(sample: ArrayLike, grid: Grid, worse: Any, better: Any, rows_too:
         message = judge(x, row, grid)
         if message:
             return f"Not yet: {which}: {message}"
-    if not isinstance(rows_too, bool | np.bool_):
-        return "Not yet: rows_too: write True or False."
     if rows_too:
         return "Not yet: rows_too: with axis=-1 each row has its own range. Which values does your sample's come from?"
     return "Right: one row changes the sample's codes, another makes them more exact; with axis=-1 no row can."

@@ -99,7 +99,8 @@ def layer(yours: Callable[..., Any]) -> str:
         passed = tuple(v.copy() if isinstance(v, np.ndarray) else v for v in given)
         with np.errstate(all="ignore"):
             answer, message = ask(yours, *passed, hints={
-                OverflowError: "Eight bits are too narrow for what you compute. Widen the codes first."}, arrays=1)
+                OverflowError: "Eight bits are too narrow for what you compute. Widen the codes first.",
+                ValueError: "q_x has the shape (n, n_in), q_w has (n_in, n_out), and b has (n_out,)."}, arrays=1)
         if message:
             return message
         if any(not np.array_equal(a, b) for a, b in zip(passed, given, strict=True)):

@@ -79,7 +79,7 @@ GRADIENTS = _gradients()
 def _wrong_slope(given: Array, at: int, mistakes: dict[str, Array]) -> str:
     """The mistake that gives all four numbers, or the one that is wrong first."""
     v = VALUES[at] / SCALE
-    one = mistake({f"once {why}": wrong for why, wrong in mistakes.items()},
+    one = mistake({f"in one place {why}": wrong for why, wrong in mistakes.items()},
                   lambda wrong: np.isclose(given[at], wrong[at]),
                   f"{given[at]:g} is wrong: v = x/scale is {v:g}, round(v) is {np.rint(v):g}, and the codes go from "
                   f"{INT4.qmin} to {INT4.qmax}")
@@ -128,12 +128,16 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: Grid) -> dict[str, t
     q, inside = np.rint(v), (v > grid.qmin) & (v < grid.qmax)
     by_code, ends = (q >= grid.qmin) & (q <= grid.qmax), np.clip(q, grid.qmin, grid.qmax)
     each, closed = np.where(inside, ends - v, ends), (v >= grid.qmin) & (v <= grid.qmax)
+    between = (q > grid.qmin) & (q < grid.qmax)
     return {
         "you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0": (g, None),
         "you count x/scale = qmin or qmax, exactly on an end, as inside. LSQ takes qmin < x/scale < qmax as inside":
             (g * closed, np.sum(g * np.where(closed, q - v, ends))),
         "you test the rounded code. LSQ tests x/scale before rounding":
             (g * by_code, np.sum(g * np.where(by_code, q - v, ends))),
+        "you count a value as outside where its rounded code is an end. LSQ tests x/scale before rounding":
+            (g * between, np.sum(g * np.where(between, q - v, ends))),
+        "you give 0. The scale is a parameter: x_hat depends on it": (None, np.float64(0)),
         "you compare x with qmin and qmax. They count steps: compare x/scale":
             (g * ((x > grid.qmin) & (x < grid.qmax)), None),
         "you leave out the gradient g that comes from above": (inside * 1.0, np.sum(each)),
