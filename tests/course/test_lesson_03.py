@@ -125,7 +125,8 @@ def test_wrong_rule(name: str) -> None:
 
 
 @pytest.mark.parametrize("yours", [fences, partial(fences, width=2.5), partial(percentile, percent=97.5),
-                                   lambda x, axis=None: list(fences(x, axis)), partial(entropy, grid=INT4)])
+                                   lambda x, axis=None: list(fences(x, axis)), partial(entropy, grid=INT4),
+                                   lambda x, axis=None: np.percentile(x, [2, 98], axis, keepdims=axis is not None)])
 def test_right_rule(yours: Callable[..., Any]) -> None:
     assert rule(yours).startswith("Right: normal 1")
 

@@ -32,7 +32,7 @@ STATIC, DYNAMIC = [3, 8, 14, 15], [0, 4, 9, 15]
     ([3, 8, 13, 15], DYNAMIC, [3.4], "static: the code of 1.8 is not 13. First the range"),
     (STATIC, [0, 4, 8, 15], [3.4], "dynamic: the code of 1.8 is not 8"),
     ([2.75, 7.75, 14, 15], DYNAMIC, [3.4], "static: 2.75 is no code: round to whole steps"),
-    (STATIC, [0, None, 9, 15], [3.4], "dynamic: nan is no code"),
+    (STATIC, [0, None, 9, 15], [3.4], "dynamic_codes: write numbers"),
     (STATIC, DYNAMIC, [], "saturated: something lies beyond"),
     (STATIC, DYNAMIC, [15], "saturated: give values of x, not codes"),
     (STATIC, DYNAMIC, [1.8, 3.4], "saturated: those are not the ones"),

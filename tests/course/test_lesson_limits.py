@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOLD = tuple(course.LESSONS)
 SHORT = {"00": 10.0, "00fr": 10.5}  # French takes more words
 PATH = ("00", "05", "06", "07")  # the lessons of 90 minutes
-LEAVE_OUT = "(leave out in 90 minutes)"
+LEAVE_OUT = "*In a class of 90 minutes, skip this section.*"
 #: Bold words that are no terms of the course: emphasis, and the verdicts, which stand under "verdict".
 NO_TERMS = {"hot pixel", "kept", "reduced", "confirmed", "null", "small", "refuted", "inconclusive",
             "on one-sided data symmetric quantization wastes one bit"}
@@ -48,8 +48,9 @@ def short(some: list[Any]) -> list[Any]:
     """Without exercises and without the sections that are marked to be left out in 90 minutes."""
     kept, leave = [], False
     for cell in some:
-        heading = re.search(r"^## .*$", course.source(cell), re.MULTILINE) if cell["cell_type"] == "markdown" else None
-        leave = heading[0].endswith(LEAVE_OUT) or heading[0] == "## Exercises" if heading else leave
+        text = course.source(cell)
+        if cell["cell_type"] == "markdown" and re.search("^## ", text, re.MULTILINE):
+            leave = LEAVE_OUT in text or "## Exercises" in text
         kept += [] if leave else [cell]
     return kept
 

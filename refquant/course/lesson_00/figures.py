@@ -29,7 +29,9 @@ def digits(images: ArrayLike, titles: ArrayLike) -> Figure:
 
 
 @styled
-def weights_and_codes(weights: ArrayLike, layers: Mapping[str, QuantizedLayer]) -> Figure:
+def weights_and_codes(weights: ArrayLike, layers: Mapping[str, QuantizedLayer],
+                      xlabel: str = "weight. Blue lines: the reals that have a code. Each weight moves to the nearest"
+                      ) -> Figure:
     """How often each weight of a layer occurs, in grey, and the reals that have a code, as blue lines; one scale."""
     drawn, axes = figure(0.8 + 1.6 * len(layers), nrows=len(layers), sharex=True, squeeze=False)
     reals = np.ravel(weights)
@@ -41,5 +43,5 @@ def weights_and_codes(weights: ArrayLike, layers: Mapping[str, QuantizedLayer]) 
         panel.set_title(name, fontsize=15, loc="left")
         panel.set(yticks=[])
         panel.grid(False)
-    axes[-1, 0].set_xlabel("weight. Blue lines: the reals that have a code; every weight moves to the nearest")
+    axes[-1, 0].set_xlabel(xlabel)
     return drawn

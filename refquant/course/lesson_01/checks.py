@@ -7,25 +7,25 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...affine import AffineParams, quantize
 from ...engines.choices import half_away
 from ...grids import INT8, UINT4, UINT8, Grid
 from ...ranges import affine_params
-from ..answers import ask, mistake, raised
+from ..answers import ask, mistake, raised, unfit
 
 Array: TypeAlias = NDArray[Any]
 
 
-def parameters(lo: float, hi: float, scale: float | None, zero_point: float | None) -> str:
+def parameters(lo: float, hi: float, scale: Any, zero_point: Any) -> str:
     """Exercise 1: whether scale and zero_point are those of [lo, hi] on UINT4, worked out by hand.
 
     >>> parameters(-0.6, 2.4, scale=3 / 16, zero_point=3)
     'Not yet: 16 codes have 15 steps between them. Divide by qmax - qmin, not by the number of codes (R9).'
     """
-    if scale is None or zero_point is None:
-        return "Not answered yet: set both scale and zero_point."
+    if message := unfit({"scale": scale, "zero_point": zero_point}, single=True):
+        return message
     expected = affine_params(lo, hi, UINT4)
     if not np.isclose(scale, expected.scale, rtol=1e-6, atol=0):
         return f"Not yet: {_wrong_scale(lo, hi, scale)}"
@@ -50,7 +50,7 @@ def _wrong_scale(lo: float, hi: float, scale: float) -> str:
 
 def _wrong_zero_point(zero_point: float, right: int) -> str:
     """What is wrong with a zero point whose scale is right."""
-    if zero_point != round(zero_point):
+    if zero_point != np.rint(zero_point):
         return "the zero point is a code, so it is an integer. Round it (R9)."
     if zero_point < UINT4.qmin:
         why = ("the sign is wrong: 0.0 lies -lo/scale steps above lo (R9)" if zero_point == -right else
@@ -75,7 +75,8 @@ def quantizer(yours: Callable[..., Any]) -> str:
     for probe in PROBES:
         x = probe.x.copy()
         with np.errstate(all="ignore"):
-            answer, message = ask(yours, x, probe.scale, probe.zero_point, probe.grid.qmin, probe.grid.qmax)
+            answer, message = ask(yours, x, probe.scale, probe.zero_point, probe.grid.qmin, probe.grid.qmax,
+                                  hints=HINTS, arrays=1)
         if message:
             return message
         q = np.asarray(answer)
@@ -88,6 +89,11 @@ def quantizer(yours: Callable[..., Any]) -> str:
     if q.dtype.kind not in "iu":
         return f"Not yet: the values are right, but codes are integers, and yours {q.dtype}. Cast after the clip (R6)."
     return "Right: nearest code, ties to even (R4), zero point after rounding (R5), saturation (R6), division (R3)."
+
+
+HINTS: dict[type[Exception], str] = {
+    OverflowError: "Infinities are among the values: clip while the numbers are floats (R6).",
+}
 
 
 class Probe(NamedTuple):
@@ -129,6 +135,8 @@ def mistakes(x: Array, scale: np.float32, zero_point: int, qmin: int, qmax: int)
     unclipped = {
         "you round down; take the nearest integer": np.floor(v) + zero_point,
         "you cut the fraction off; take the nearest integer": np.trunc(v) + zero_point,
+        "you add 0.5 and cut the fraction off; below 0 that rounds up": np.trunc(v + 0.5) + zero_point,
+        "you take the zero point from x; it counts steps, so add it to the steps": np.rint((x - zero_point) / scale),
         "you leave the zero point out; add it": np.rint(v),
         "you subtract the zero point; add it. dequantize subtracts": np.rint(v) - zero_point,
         "you multiply by the scale; divide. dequantize multiplies": np.rint(x * scale) + zero_point,
@@ -156,7 +164,7 @@ _ONE, _TENTH = np.float32(1), np.float32(0.1)  # a tenth is no binary fraction: 
 
 PROBES: tuple[Probe, ...] = (
     Probe(_float32(0.375, 1.125, -0.8125, 2.625, -1.6875), np.float32(0.5), 4, UINT4,
-          "no tie and no saturation here, only clip(round(x / scale) + zero_point, qmin, qmax)"),
+          "already on values without a tie; compute clip(round(x / scale) + zero_point, qmin, qmax)"),
     Probe(_TIES, _ONE, 0, INT8, "ties go to the even integer (R4)"),
     Probe(_TIES, _ONE, 1, INT8, "the zero point is added after rounding (R5)"),
     Probe(_float32(300, -300, 127, 125, -131, -132), _ONE, 3, INT8,
@@ -168,14 +176,14 @@ PROBES: tuple[Probe, ...] = (
 )
 
 
-def disagreement(x: ArrayLike | None, scale: float | None) -> str:
+def disagreement(x: Any, scale: Any) -> str:
     """Exercise 3: whether ties to even and ties away from zero differ on half of x (float32, INT8, zero point 0).
 
     >>> disagreement([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5], scale=1.0)
     'Right: 4 of 8 codes differ. They are ties whose even neighbour lies nearer to zero.'
     """
-    if x is None or scale is None:
-        return "Not answered yet: set both x and scale."
+    if message := unfit({"x": x, "scale": scale}) or unfit({"scale": scale}, single=True):
+        return message
     with np.errstate(all="ignore"):
         values, step = np.asarray(x, np.float32).ravel(), np.float32(scale)
     if not (np.isfinite(step) and step > 0):
@@ -204,7 +212,7 @@ def disagreement(x: ArrayLike | None, scale: float | None) -> str:
             "differ where the even neighbour lies nearer to zero, as at 0.5.")
 
 
-def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0, zero_point: int = 0) -> str:
+def survivor(cheat: Callable[..., Any], x: Any, scale: Any = 1.0, zero_point: Any = 0) -> str:
     """The game: whether cheat is wrong on x (float32, INT8) and yet passes three rounds, the last being the kit.
 
     >>> def up(x, scale, zero_point, qmin, qmax):
@@ -217,12 +225,15 @@ def survivor(cheat: Callable[..., Any], x: ArrayLike | None, scale: float = 1.0,
     Raises:
         ImportError: round 3 needs hypothesis.
     """
-    if x is None:
-        return "Not answered yet: set x."
+    if message := unfit({"x": x}) or unfit({"scale": scale, "zero_point": zero_point}, single=True):
+        return message
     values = np.asarray(x, np.float32).ravel()
     if np.isnan(values).any():
         return "Not yet: NaN is too easy. The kit does not try it, and no code is right (R7). Take numbers."
-    params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=INT8)
+    try:
+        params = AffineParams(scale=np.float32(scale), zero_point=zero_point, grid=INT8)
+    except (TypeError, ValueError) as error:
+        return f"Not yet: {str(error).partition(': ')[2]}"
     try:
         if _call(cheat, values.copy(), params) is None:
             return "Not answered yet: your function returns None."

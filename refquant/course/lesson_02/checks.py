@@ -6,26 +6,26 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...affine import fake_quantize
 from ...clipping import minmax
 from ...grids import INT4, Grid
 from ...metrics import sqnr_db
 from ...ranges import affine_params, symmetric_params
-from ..answers import ask, mistake
+from ..answers import ask, mistake, unfit
 
 Array: TypeAlias = NDArray[Any]
 
 
-def symmetric(lo: float, hi: float, grid: Grid, scale: float | None, zero_point: float | None) -> str:
+def symmetric(lo: float, hi: float, grid: Grid, scale: Any, zero_point: Any) -> str:
     """Exercise 1: whether scale and zero_point are the symmetric ones of [lo, hi] on the grid, worked out by hand.
 
     >>> symmetric(-1.4, 0.7, INT4, scale=1.4 / 8, zero_point=0)
     'Not yet: there are 8 steps below the zero point and only 7 above it. Take the fewer, or one end saturates (R10).'
     """
-    if scale is None or zero_point is None:
-        return "Not answered yet: set both scale and zero_point."
+    if message := unfit({"scale": scale, "zero_point": zero_point}, single=True):
+        return message
     expected = symmetric_params(lo, hi, grid)
     middle = int(expected.zero_point)
     below, above = middle - grid.qmin, grid.qmax - middle
@@ -56,7 +56,7 @@ def _wrong_scale(lo: float, hi: float, below: int, above: int, scale: float) -> 
 
 def _wrong_zero_point(zero_point: float, middle: int, grid: Grid) -> str:
     """What is wrong with a zero point whose scale is right."""
-    if zero_point != round(zero_point):
+    if zero_point != np.rint(zero_point):
         return "the zero point is a code, so it is an integer. There is no half code."
     if grid.qmin < 0:
         return "symmetric means that the zero point is 0 on a signed grid (R10)."
@@ -77,7 +77,7 @@ def folded(yours: Callable[..., Any]) -> str:
     for bias, q_w, z_x in PROBES:
         b, w = bias.copy(), q_w.copy()
         with np.errstate(all="ignore"):
-            answer, message = ask(yours, b, w, z_x, hints=HINTS)
+            answer, message = ask(yours, b, w, z_x, hints=HINTS, arrays=1)
         if message:
             return message
         if not (np.array_equal(b, bias) and np.array_equal(w, q_w)):
@@ -140,14 +140,14 @@ PROBES: tuple[tuple[Array, Array, int], ...] = (
 )
 
 
-def adversary(x: ArrayLike | None) -> str:
+def adversary(x: Any) -> str:
     """Exercise 3: whether INT4 is at least 6 dB worse on x with affine parameters than with symmetric ones.
 
     >>> adversary([-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0])
     'Not yet: symmetric 27.64 dB, affine 23.96 dB. Where do the symmetric codes stand? Put the values there.'
     """
-    if x is None:
-        return "Not answered yet: set x."
+    if message := unfit({"x": x}):
+        return message
     values = np.asarray(x, np.float64).ravel()
     if not np.isfinite(values).all():
         return "Not yet: every value of x must be finite."

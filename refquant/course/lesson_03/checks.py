@@ -16,22 +16,22 @@ from ...clipping import Clip, minmax, percentile
 from ...grids import INT4, Grid
 from ...metrics import sqnr_db
 from ...ranges import symmetric_params
-from ..answers import ask, mistake
+from ..answers import ask, mistake, unfit
 
 Array: TypeAlias = NDArray[Any]
 
 
 # ---------------------------------------------------------------------------------------------- two errors, by hand
 
-def two_errors(x: ArrayLike, clip: float, grid: Grid, granular: float | None, overload: float | None) -> str:
+def two_errors(x: ArrayLike, clip: float, grid: Grid, granular: Any, overload: Any) -> str:
     """Exercise 1: the granular and the overload part of the mean square error of x, clipped to [-clip, clip], by hand.
 
     >>> from refquant import IntGrid
     >>> two_errors([0.2, -0.6, 1.1, -2.5, 1.9], 1.5, IntGrid(3, narrow=True), granular=0.012, overload=0.58)
     'Not yet: the overload part is divided by the values outside alone. Divide both parts by all 5, then they add up.'
     """
-    if granular is None or overload is None:
-        return "Not answered yet: set both granular and overload."
+    if message := unfit({"granular": granular, "overload": overload}, single=True):
+        return message
     v = np.asarray(x, np.float64)
     right, wrong = parts(v, clip, grid), mistaken_parts(v, clip, grid)
     if np.allclose((granular, overload), right[::-1], rtol=1e-3, atol=0):
@@ -101,11 +101,12 @@ def rule(yours: Callable[..., Any]) -> str:
     found: list[tuple[Array, Array]] = []
     for axis in (None, -1):
         seen = x.copy()
-        answer, message = ask(partial(yours, axis=axis), seen)
+        answer, message = ask(lambda x, axis=axis: yours(x, axis=axis), seen, arrays=2)
         if message:
             return message
         if not np.array_equal(seen, x):
             return "Not yet: your rule wrote to what it was passed. Make new arrays."
+        answer = [*answer] if isinstance(answer, np.ndarray) and answer.ndim else answer
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             return "Not yet: a rule returns two things, lo and hi."
         found.append((np.asarray(answer[0], np.float64), np.asarray(answer[1], np.float64)))

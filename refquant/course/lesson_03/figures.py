@@ -95,10 +95,10 @@ def sqnr_of_rules(panels: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Fi
         for k, rule in enumerate(rules):
             at = [-i + 0.26 - 0.52 * k / max(len(rules) - 1, 1) for i in range(len(tensors))]
             panel.plot([values[tensor][rule] for tensor in tensors], at, linestyle="", **rule_style(rule))
-        panel.set(xlabel="SQNR, dB")
+        panel.set(xlabel="SQNR, dB", ylim=(0.6 - len(tensors), 0.45))
         panel.set_title(title, fontsize=13)
     axes[0, 0].set_yticks([-i for i in range(len(tensors))], tensors)
-    drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=12)
+    drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=12)
     return drawn
 
 

@@ -44,6 +44,8 @@ def axis(situation: str, answer: Axis | EllipsisType) -> str:
     >>> axis("a", 1)
     'Not yet: a: axis 1 is the one that is kept, as ONNX names it. Name the axes reduced over.'
     """
+    if situation not in SITUATIONS:
+        return f"Not yet: the situations are a, b, c and d; {situation!r} is none of them."
     shape, right, wanted = SITUATIONS[situation]
     if answer is ...:
         return f"Not answered yet: {situation}: set the axis."
@@ -94,7 +96,7 @@ def payload(yours: Callable[..., Any]) -> str:
         answer, message = ask(yours, *probe)
         if message:
             return message
-        if np.ndim(answer) or not isinstance(answer, int | float | np.number):
+        if not isinstance(answer, int | float | np.number):
             return f"Not yet: return one number of bytes, not {answer!r}."
         right = stored(*probe)
         if answer != right:
@@ -220,11 +222,11 @@ def _no_scheme(x: Array, scheme: Scheme) -> str:
     bits, along, block_size = scheme
     if not isinstance(bits, int | np.integer) or bits not in range(2, 9):
         return f"bits is a whole number from 2 to 8, not {bits!r}."
-    if along not in (None, 0, 1):
+    if along is not None and (type(along) is bool or not isinstance(along, int | np.integer) or along not in (0, 1)):
         return f"along is 0 (blocks down the columns), 1 (along the rows) or None (per tensor), not {along}."
     if (along is None) != (block_size is None):
         return "along and block_size go together; both are None per tensor."
-    if scheme not in list(schemes(x)):
+    if not isinstance(block_size, int | np.integer | None) or scheme not in list(schemes(x)):
         longest = 2 ** (x.shape[along or 0].bit_length() - 1)
         return f"a block has 8, 16, 32, ... up to {longest} values along axis {along}, not {block_size}."
     return ""

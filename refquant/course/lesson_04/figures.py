@@ -59,14 +59,14 @@ def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> Figure:
 def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, float]]]]) -> Figure:
     """SQNR against bits per value: a curve for each number of bits, from large groups to small ones.
 
-    panels[data][bits][group] = (bits per value, SQNR in dB). The first group, and the last two, are named.
+    panels[data][bits][group] = (bits per value, SQNR in dB). On the left the first group and the last two are named.
     """
     drawn, axes = figure(4.8, 10, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
         for bits, points in curves.items():
             cost, db = zip(*points.values(), strict=True)
             panel.plot(cost, db, color=BITS_COLORS[bits], marker="o", markersize=6, label=f"{bits} bits")
-            for k, (group, point) in enumerate(points.items()):
+            for k, (group, point) in enumerate(points.items() if panel is axes[0, 0] else ()):  # the other is crowded
                 if k in (0, len(points) - 2, len(points) - 1):
                     panel.annotate(group, point, textcoords="offset points", xytext=(-4, 8) if k == 0 else (-2, -17),
                                    ha="center" if k == len(points) - 2 else "right", fontsize=11,

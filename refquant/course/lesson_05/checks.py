@@ -18,7 +18,7 @@ from ...calibration import dynamic_params, static_params
 from ...grids import Grid
 from ...metrics import sqnr_db
 from ...ranges import affine_params, symmetric_params
-from ..answers import mistake
+from ..answers import mistake, unfit
 
 Array: TypeAlias = NDArray[Any]
 GLITCH = 8.0
@@ -68,16 +68,15 @@ def batch_mates(network: mlp.QuantizedNet, x: Reals, size: int = 16) -> float:
 
 # ---------------------------------------------------------------------------------------------- exercise 1
 
-def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: Grid, static: ArrayLike | None,
-          dynamic: ArrayLike | None, saturated: ArrayLike | None) -> str:
+def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: Grid, static: Any, dynamic: Any, saturated: Any) -> str:
     """Exercise 1: the codes of x, static after the batches and dynamic, and the values of x that static saturates.
 
     >>> from refquant import UINT4
     >>> codes([[-1.0, 0.5], [2.0]], [3.5], UINT4, static=[23], dynamic=[15], saturated=[3.5])
     'Not yet: static: 23 is no code: the grid ends at 0 and 15. Clip after adding the zero point (R5, R6).'
     """
-    if static is None or dynamic is None or saturated is None:
-        return "Not answered yet: set static_codes, dynamic_codes and saturated."
+    if message := unfit({"static_codes": static, "dynamic_codes": dynamic, "saturated": saturated}):
+        return message
     values, lists = np.asarray(x, np.float64), [np.asarray(batch, np.float64) for batch in batches]
     rights = {"static": quantize(values, static_params(lists, grid)),
               "dynamic": quantize(values, dynamic_params(values, grid))}
@@ -160,8 +159,7 @@ def mistakes(batches: Sequence[Array], x: Array, grid: Grid, which: str) -> dict
 
 # ---------------------------------------------------------------------------------------------- exercise 2
 
-def second_row(sample: ArrayLike, grid: Grid, worse: ArrayLike | None, better: ArrayLike | None,
-               rows_too: bool | None) -> str:
+def second_row(sample: ArrayLike, grid: Grid, worse: Any, better: Any, rows_too: Any) -> str:
     """Exercise 2: a second row that changes the sample's codes, and one that makes them more exact.
 
     worse may reach at most 10 % beyond the sample's range, better must gain 6 dB; rows_too says whether a second row
@@ -171,8 +169,10 @@ def second_row(sample: ArrayLike, grid: Grid, worse: ArrayLike | None, better: A
     >>> second_row([0.2, 0.9], UINT4, worse=[0.0, 0.5], better=[0.0, 1.5], rows_too=False)
     "Not yet: worse: it lies within the sample's own range, so the range of both is the sample's. Reach beyond it."
     """
-    if worse is None or better is None or rows_too is None:
-        return "Not answered yet: set worse, better and rows_too."
+    if not isinstance(rows_too, bool | np.bool_ | None) and rows_too is not ...:
+        return "Not yet: rows_too: write True or False."
+    if message := unfit({"worse": worse, "better": better, "rows_too": rows_too}):
+        return message
     x = np.asarray(sample, np.float64)
     for which, answer, judge in (("worse", worse, _worse), ("better", better, _better)):
         row = np.asarray(answer, np.float64)
@@ -228,6 +228,8 @@ def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.Quan
     for name, network in given.items():
         if not isinstance(network, mlp.QuantizedNet):
             return f"Not yet: {name}: give a quantized network, from mlp.ptq_static or mlp.ptq_dynamic."
+        if [layer.codes.shape for layer in network.layers] != [w.shape for w in net.weights]:
+            return f"Not yet: {name}: this network has other layers. Quantize net."
         score[name] = 100 * mlp.accuracy(mlp.forward_quantized(network, data[name]), labels)
         floats[name] = 100 * mlp.accuracy(mlp.forward(net, data[name]), labels)
     why = (_microcontroller(microcontroller, score["microcontroller"] - floats["microcontroller"])

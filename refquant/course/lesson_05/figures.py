@@ -25,23 +25,29 @@ RANGES: dict[str, dict[str, Any]] = {
 
 @styled
 def ladders(inputs: Mapping[str, ArrayLike], static: AffineParams) -> Figure:
-    """Per input: its values, and beside them the reals that have a code, on the static and on its own dynamic range."""
-    drawn, axes = figure(5.2, 8)
-    for i, x in enumerate(inputs.values()):
+    """Per input a panel: its values as dots, above them the reals that have a static code, below them the dynamic ones.
+
+    A line joins each value to the real of its code, and the code stands there as a number.
+    """
+    drawn, axes = figure(0.6 + 1.7 * len(inputs), nrows=len(inputs), sharex=True, squeeze=False)
+    codes = np.arange(static.grid.qmin, static.grid.qmax + 1)
+    for panel, (name, x) in zip(axes[:, 0], inputs.items(), strict=True):
         values = np.ravel(x)
-        codes = np.arange(static.grid.qmin, static.grid.qmax + 1)
-        for side, params, color in ((-0.22, static, RED), (0.22, dynamic_params(values, static.grid), BLUE)):
-            ticks = dequantize(codes, params)
-            axes.hlines(ticks, i + side - 0.1, i + side + 0.1, color=color, linewidth=1.3)
-            axes.vlines(i + side, ticks[0], ticks[-1], color=color, linewidth=1)
-        axes.plot(np.full(values.shape, i), values, color=BLACK, marker="o", linestyle="")
-    axes.plot([], [], color=BLACK, marker="o", linestyle="", label="values of the input")
-    axes.plot([], [], color=RED, marker="_", markersize=16, markeredgewidth=3, linestyle="", label="static codes")
-    axes.plot([], [], color=BLUE, marker="_", markersize=16, markeredgewidth=3, linestyle="", label="dynamic codes")
-    axes.set_xticks(range(len(inputs)), list(inputs))
-    axes.grid(False, axis="x")
-    axes.set(ylabel="reals", title="Which reals have a code")
-    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        for side, params, color in ((1, static, RED), (-1, dynamic_params(values, static.grid), BLUE)):
+            panel.vlines(dequantize(codes, params), side, 1.3 * side, color=color, linewidth=1, alpha=0.6)
+            for value, q in zip(values, quantize(values, params), strict=True):
+                real = float(dequantize(q, params))
+                panel.plot([value, real], [0, side], color=GREY, linewidth=0.8, zorder=0)
+                panel.vlines(real, side, 1.3 * side, color=color, linewidth=4)
+                panel.text(real, 1.6 * side, str(q), ha="center", va="center", color=color, fontsize=12)
+        panel.plot(values, np.zeros(values.shape), color=BLACK, marker="o", linestyle="")
+        panel.set_ylim(-2, 2)
+        panel.set_yticks([1.15, 0, -1.15], ["static codes", "values", "dynamic codes"])
+        panel.tick_params(axis="y", length=0)
+        panel.set_title(name, loc="left", fontsize=14)
+        panel.grid(False)
+        panel.spines["left"].set_visible(False)
+    axes[-1, 0].set_xlabel("reals. Ticks: those that have a code. Numbers: the codes of the values")
     return drawn
 
 
@@ -77,25 +83,25 @@ def two_metrics(decibels: Mapping[str, Mapping[int, Estimate]],
 
 @styled
 def seen_as_codes(image: ArrayLike, params: Mapping[str, AffineParams]) -> Figure:
-    """The codes of a square image under each range, as numbers and in grey; its largest value is framed.
+    """The codes of a square image under each range, as numbers and in grey; a frame and a word name its largest value.
 
     params[name] quantize it.
     """
-    drawn, axes = figure(4.2, 4 * len(params), ncols=len(params), squeeze=False)
+    drawn, axes = figure(4.7, 4 * len(params) + 0.5, ncols=len(params), squeeze=False, gridspec_kw={"wspace": 0.12})
     side = round(np.size(image) ** 0.5)
     pixels = np.reshape(image, (side, side))
+    row, column = np.unravel_index(int(np.argmax(pixels)), pixels.shape)
     for panel, (name, p) in zip(axes[0], params.items(), strict=True):
         codes = quantize(pixels, p)
-        panel.imshow(codes, cmap="gray_r", vmin=p.grid.qmin, vmax=p.grid.qmax)
-        for (row, column), q in np.ndenumerate(codes):
-            panel.text(column, row, str(q), ha="center", va="center", fontsize=12,
-                       color="white" if q > (p.grid.qmin + p.grid.qmax) / 2 else "black")
-        row, column = np.unravel_index(int(np.argmax(pixels)), pixels.shape)
-        corners = np.array([[-0.5, 0.5, 0.5, -0.5, -0.5], [-0.5, -0.5, 0.5, 0.5, -0.5]])
-        panel.plot(column + corners[0], row + corners[1], color=RED, linewidth=4)
-        panel.set(xticks=[], yticks=[])
+        panel.pcolormesh(codes, cmap="gray_r", vmin=p.grid.qmin, vmax=1.4 * p.grid.qmax, edgecolor=GREY, linewidth=0.5)
+        for (i, j), q in np.ndenumerate(codes):
+            panel.text(j + 0.5, i + 0.5, str(q), ha="center", va="center", fontsize=14,
+                       color="white" if q > 0.6 * p.grid.qmax else "black")
+        panel.plot(column + np.array([0, 1, 1, 0, 0, 1]), row + np.array([0, 0, 1, 1, 0, 0]), color=RED, linewidth=5)
+        panel.set_title(name, fontsize=14)
+        panel.set(xticks=[], yticks=[], xlim=(-0.04, side + 0.04), ylim=(side + 0.04, -0.04))
+        panel.set_xlabel("framed: the hot pixel", color=RED)
         panel.grid(False)
         for spine in panel.spines.values():
             spine.set_visible(False)
-        panel.set_title(name, fontsize=14)
     return drawn

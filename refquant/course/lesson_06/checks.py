@@ -10,12 +10,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ... import mlp
 from ...affine import AffineParams
 from ...grids import INT8, IntGrid
-from ..answers import ask, mistake
+from ..answers import ask, mistake, unfit
 
 if TYPE_CHECKING:
     from ...study.compare.tasks import Task
@@ -34,33 +34,35 @@ def payload(sizes: Sequence[int], bits: int) -> dict[str, int]:
             "weight scales": 4 * layers, "input scales": 4 * layers, "input zero points": layers}
 
 
-def size(sizes: Sequence[int], bits: int, in_float: int | None, quantized: int | None) -> str:
+def size(sizes: Sequence[int], bits: int, in_float: Any, quantized: Any) -> str:
     """Exercise 1: the payload in bytes of a network, in float32 and after static PTQ with 8-bit inputs, by hand.
 
     >>> size((64, 16, 10), 4, in_float=4840, quantized=592)
     'Not yet: those are the weight codes alone. Each layer also stores biases, two scales and a zero point.'
     """
-    if in_float is None or quantized is None:
-        return "Not answered yet: set both numbers of bytes."
+    if message := unfit({"in_float": in_float, "quantized_bytes": quantized}, single=True):
+        return message
+    in_float, quantized = float(in_float), float(quantized)
     weights, biases = sum(i * o for i, o in pairwise(sizes)), sum(sizes[1:])
     if in_float != 4 * (weights + biases):
-        why = {
+        why: dict[float, str] = {
             weights + biases: "that is how many numbers there are. A float32 takes 4 bytes.",
             4 * weights: "those are the weights alone. Biases are float32, too.",
             4 * sum(sizes): "those are the units, not the weights: a layer has n_in * n_out of these.",
-        }.get(in_float, "in float32 each weight and each bias takes 4 bytes, and nothing else is stored.")
-        return f"Not yet: {why}"
+        }
+        rule = "in float32 each weight and each bias takes 4 bytes, and nothing else is stored."
+        return f"Not yet: {why.get(in_float, rule)}"
     total = sum(payload(sizes, bits).values())
     if quantized != total:
         return f"Not yet: {_wrong_payload(sizes, bits, quantized)}"
-    return f"Right: {in_float} and {total} bytes, {in_float / total:.2f} times fewer, not {32 // bits} times."
+    return f"Right: {in_float:g} and {total} bytes, {in_float / total:.2f} times fewer, not {32 // bits} times."
 
 
-def _wrong_payload(sizes: Sequence[int], bits: int, quantized: int) -> str:
+def _wrong_payload(sizes: Sequence[int], bits: int, quantized: float) -> str:
     """What is wrong with the bytes of a quantized network."""
     weights, biases, parts = sum(i * o for i, o in pairwise(sizes)), sum(sizes[1:]), payload(sizes, bits)
     total = sum(parts.values())
-    return {
+    why: dict[float, str] = {
         parts["codes"]: "those are the weight codes alone. Each layer also stores biases, two scales and a zero point.",
         total - parts["biases"]: "the biases are missing: one for each unit of a layer's output.",
         total - parts["biases"] + -(-biases * bits // 8): f"the biases are not in {bits} bits: they are int32.",
@@ -73,7 +75,9 @@ def _wrong_payload(sizes: Sequence[int], bits: int, quantized: int) -> str:
         total - parts["codes"] + weights: f"the weights take a byte each. Packed, they take {bits} bits.",
         total + 3 * (len(sizes) - 1): "a zero point is a code of 8 bits here: it takes one byte, not four.",
         total + len(sizes) - 1: "weights are symmetric: their zero point is 0, and is not stored.",
-    }.get(quantized, "add up per layer: packed codes, an int32 for each bias, two float32 scales, one zero point.")
+    }
+    return why.get(quantized, "add up per layer: packed codes, an int32 for each bias, two float32 scales, one zero "
+                              "point.")
 
 
 PROBES: tuple[tuple[Array, int, float, Array, float, Array], ...] = (
@@ -95,7 +99,8 @@ def layer(yours: Callable[..., Any]) -> str:
         passed = tuple(v.copy() if isinstance(v, np.ndarray) else v for v in given)
         with np.errstate(all="ignore"):
             answer, message = ask(yours, *passed, hints={
-                OverflowError: "Eight bits are too narrow for what you compute. Widen the codes first."})
+                OverflowError: "Eight bits are too narrow for what you compute. Widen the codes first.",
+                ValueError: "q_x has the shape (n, n_in), q_w has (n_in, n_out), and b has (n_out,)."}, arrays=1)
         if message:
             return message
         if any(not np.array_equal(a, b) for a, b in zip(passed, given, strict=True)):
@@ -156,13 +161,13 @@ def mistakes(q_x: Array, z_x: int, scale_x: float, q_w: Array, scale_w: float, b
     }
 
 
-def calibration(task: Task, images: ArrayLike | None) -> str:
+def calibration(task: Task, images: Any) -> str:
     """Exercise 3: whether W8A8 loses at least 20 points on the test images when it is calibrated on these images.
 
     The exercise in the notebook shows right and wrong answers on a trained network.
     """
-    if images is None:
-        return "Not answered yet: set images."
+    if message := unfit({"images": images}):
+        return message
     x = np.asarray(images, np.float32)
     width = task.net.sizes[0]
     if x.ndim != 2 or x.shape[1] != width or not 1 <= len(x) <= 64:

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...gradients import lsq, straight_through
 from ...grids import INT4, INT8, Grid, IntGrid
-from ..answers import ask, mistake
+from ..answers import ask, mistake, unfit
 
 Array: TypeAlias = NDArray[Any]
 
@@ -19,14 +19,14 @@ SCALE, VALUES = 0.5, np.array([3.6, 0.6, -4.1, -4.3])
 STEPS = 5000
 
 
-def slopes(dx_ste: ArrayLike | None, dx_lsq: ArrayLike | None, dscale: ArrayLike | None) -> str:
+def slopes(dx_ste: Any, dx_lsq: Any, dscale: Any) -> str:
     """Exercise 1: the gradients of VALUES on INT4 with scale 0.5, where 1 comes from above, worked out by hand.
 
     >>> slopes([1, 1, 1, 0], [0, 1, 0, 0], [7, 0.2, -8, -8])
     'Not yet: in dscale the residual has the wrong sign: inside it is round(v) - v, v = x/scale. See x = 0.6.'
     """
-    if dx_ste is None or dx_lsq is None or dscale is None:
-        return "Not answered yet: set dx_ste, dx_lsq and dscale."
+    if message := unfit({"dx_ste": dx_ste, "dx_lsq": dx_lsq, "dscale": dscale}):
+        return message
     for answer, gradient in zip((dx_ste, dx_lsq, dscale), GRADIENTS, strict=True):
         given = np.asarray(answer, float)
         if given.shape != VALUES.shape:
@@ -79,7 +79,7 @@ GRADIENTS = _gradients()
 def _wrong_slope(given: Array, at: int, mistakes: dict[str, Array]) -> str:
     """The mistake that gives all four numbers, or the one that is wrong first."""
     v = VALUES[at] / SCALE
-    one = mistake({f"once {why}": wrong for why, wrong in mistakes.items()},
+    one = mistake({f"in one place {why}": wrong for why, wrong in mistakes.items()},
                   lambda wrong: np.isclose(given[at], wrong[at]),
                   f"{given[at]:g} is wrong: v = x/scale is {v:g}, round(v) is {np.rint(v):g}, and the codes go from "
                   f"{INT4.qmin} to {INT4.qmax}")
@@ -93,7 +93,7 @@ def learned(yours: Callable[..., Any]) -> str:
     'Not yet: dx: you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0.'
     """
     for g, x, scale, grid in PROBES:
-        answer, message = ask(yours, g.copy(), x.copy(), scale, grid.qmin, grid.qmax)
+        answer, message = ask(yours, g.copy(), x.copy(), scale, grid.qmin, grid.qmax, arrays=2)
         if message:
             return message
         if not (isinstance(answer, tuple | list) and len(answer) == 2):
@@ -128,12 +128,16 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: Grid) -> dict[str, t
     q, inside = np.rint(v), (v > grid.qmin) & (v < grid.qmax)
     by_code, ends = (q >= grid.qmin) & (q <= grid.qmax), np.clip(q, grid.qmin, grid.qmax)
     each, closed = np.where(inside, ends - v, ends), (v >= grid.qmin) & (v <= grid.qmax)
+    between = (q > grid.qmin) & (q < grid.qmax)
     return {
         "you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0": (g, None),
         "you count x/scale = qmin or qmax, exactly on an end, as inside. LSQ takes qmin < x/scale < qmax as inside":
             (g * closed, np.sum(g * np.where(closed, q - v, ends))),
         "you test the rounded code. LSQ tests x/scale before rounding":
             (g * by_code, np.sum(g * np.where(by_code, q - v, ends))),
+        "you count a value as outside where its rounded code is an end. LSQ tests x/scale before rounding":
+            (g * between, np.sum(g * np.where(between, q - v, ends))),
+        "you give 0. The scale is a parameter: x_hat depends on it": (None, np.float64(0)),
         "you compare x with qmin and qmax. They count steps: compare x/scale":
             (g * ((x > grid.qmin) & (x < grid.qmax)), None),
         "you leave out the gradient g that comes from above": (inside * 1.0, np.sum(each)),
@@ -160,14 +164,14 @@ PROBES = (_probe(1, 3.0, IntGrid(2, narrow=True)), _probe(0, 0.25, INT4), _probe
           (np.arange(1.0, 5.0), np.array([3.5, -4.0, 0.6, 9.0]), 0.5, INT4))  # exactly on the ends
 
 
-def hovering(target: float | None, start: float | None, lr: float | None) -> str:
+def hovering(target: Any, start: Any, lr: Any) -> str:
     """Exercise 3: whether the weight that straight-through trains has at least 20 times the loss of the best code.
 
     >>> hovering(0.1, 0.3, 0.05)
     'Not yet: the mean loss is 0.0900, the best code has 0.0100: 9.0 times. Let w* come nearer to a code.'
     """
-    if target is None or start is None or lr is None:
-        return "Not answered yet: set target, start and lr."
+    if message := unfit({"target": target, "start": start, "lr": lr}, single=True):
+        return message
     if not all(np.isfinite([target, start, lr])):
         return "Not yet: all three must be finite."
     if lr <= 0:

@@ -41,7 +41,7 @@ def straight_through(params: AffineParams, lo: float, hi: float) -> Figure:
 @styled
 def oscillation(paths: Mapping[float, ArrayLike], edge: float) -> Figure:
     """w at every step of training, by the target w*: which of two codes it has, and where its code changes."""
-    drawn, axes = figure(1.2 + 1.2 * len(paths), nrows=len(paths), sharex=True, sharey=True, squeeze=False)
+    drawn, axes = figure(1.4 + 2 * len(paths), nrows=len(paths), sharex=True, sharey=True, squeeze=False)
     for line, (target, path) in zip(axes[:, 0], paths.items(), strict=True):
         w = np.asarray(path)
         steps, upper = np.arange(w.size), w > edge
