@@ -19,14 +19,14 @@ from quantizers.tables import rows as recorded_rows
 import refquant as rq
 from refquant import testing
 from refquant.engines.operators import short
-from refquant.study.claims.report import effect, to_json, to_markdown
+from refquant.study.claims.report import better, to_json, to_markdown
 from refquant.study.claims.run import published
 from refquant.study.engines.table import departures, grouped, page, table
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".readme"
 CLAIMS, SHIPPED = FOLDER / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
-VERDICTS = ("ptq-degrades.min-max.4", "ptq-little-data.100.4", "dynamic-always.hot.4", "fp8-better.network",
+VERDICTS = ("ptq-degrades.min-max.4", "ptq-little-data.100.4", "dynamic-always.hot.4", "nf4-halves.weights",
             "rotation-helps.4.text")
 ROWS = ("block-reciprocal", "scale-ties", "float-overflow", "pairs")
 computed, measured = cache(table), cache(lambda: published(CLAIMS))
@@ -46,7 +46,7 @@ def verdicts() -> str:
     """A line for each of VERDICTS: what people say, what was compared, its effect and verdict."""
     every = {r.id: (t.sentence.says, r, o) for t in measured().answers for r, o in t.outcomes}
     return "\n".join(
-        f"- [{says}](.readme/claims/claims.md) **{o.verdict}**: {r.says}: {effect(r, o)}."
+        f"- [{says}](.readme/claims/claims.md) **{o.verdict}**: {r.says}. {better(r, o).replace('the', 'The', 1)}."
         for says, r, o in (every[id] for id in VERDICTS))
 
 
@@ -59,7 +59,7 @@ def rows() -> str:
             given.setdefault(gives, []).extend(engines)
         others = " ".join(f"{', '.join(map(short, names))}: **{gives}**." for gives, names in given.items())
         question = answered.question
-        lines.append(f"- [{question.asks}](.readme/engines.md) {case.given}. The rule: **{case.rule.gives}**. "
+        lines.append(f"- [{question.asks}](.readme/engines.md) Given: {case.given}. The rule: **{case.rule.gives}**. "
                      f"{others}".replace(" * ", " × "))
     return "\n".join(lines)
 

@@ -166,7 +166,7 @@ def test_a_claim_is_measured_and_on_the_page(monkeypatch: pytest.MonkeyPatch, tm
     assert "house: How many images there are.\n    house-quick" in listed(capsys, "claims", "--list")
     said = listed(capsys, "claims", "--only", "house-quick", "--seeds", "5", "--quick", "--jobs", "1", "--out",
                   str(tmp_path))
-    assert "confirmed     everywhere: our house against float: +50.00 [+50.00, +50.00] points" in said
+    assert "confirmed     everywhere: our house against float: the first is better, +50.00 [+50.00, +50.00] p" in said
     page = (tmp_path / "claims.html").read_text(encoding="utf-8")
     assert "<h2>Our house</h2>" in page and '<section class="claim" id="house-quick">' in page
     assert [c["id"] for c in json.loads((tmp_path / "claims.json").read_text())["claims"]] == ["house-quick.all"]

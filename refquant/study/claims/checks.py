@@ -61,9 +61,9 @@ def ranges() -> tuple[bool, str]:
     alone = bool((dynamic_params(x, UINT8, -1).scale.ravel() == [found.scale for found in each]).all())
     batch = dynamic_params(x, UINT8).scale == each[0].scale
     return same == len(x) and alone and not batch, (
-        f"calibrated on one image alone, static is dynamic on that image, bit for bit: {same} of {len(x)}; they have 1 "
-        f"static range and {len(scales)} dynamic ones. Per image (row, token) that is so in any batch; per tensor the "
-        "range is the batch's, so predictions can change with what is beside")
+        f"a static range that is calibrated on one image is the dynamic range of that image, bit for bit, for {same} "
+        f"of {len(x)} images. They have {len(scales)} dynamic ranges and one static range. With a dynamic range for "
+        "each tensor, all images of a batch share it, so a prediction can change with the other images")
 
 
 def rounds_as_deployed() -> tuple[bool, str]:
@@ -75,7 +75,8 @@ def rounds_as_deployed() -> tuple[bool, str]:
         assert isinstance(layer.activation, AffineParams)
         y = fake_quantize(np.maximum(y, 0) if i else y, layer.activation) @ layer.reals + task.net.biases[i]
     apart = sqnr_db(y, mlp.forward_quantized(net, x))
-    return apart > 40, "the pass that QAT trains and the integers that are deployed agree to more than 40 dB"
+    return apart > 40, ("the network that QAT trains and the integers that are deployed give almost the same logits: "
+                        "SQNR above 40 dB")
 
 
 def smaller() -> tuple[bool, str]:
@@ -85,7 +86,8 @@ def smaller() -> tuple[bool, str]:
         times = [task.net.nbytes / all_methods()[method](task, *grids(bits, bits)).nbytes for bits in (8, 4, 2)]
         holds = holds and 1 < times[0] < 4 and times[0] < times[1] < 8 and times[1] < times[2] < 16
         found.append("{}: × {:.2f} at 8 bits, × {:.2f} at 4, × {:.2f} at 2".format(name, *times))
-    return holds, f"{'; '.join(found)}. Less than 32 / bits, for biases and scales keep their width"
+    return holds, (f"{'; '.join(found)}. That is less than 32 divided by the bits, because biases and scales keep "
+                   "their width")
 
 
 def operations() -> dict[str, float]:
@@ -99,19 +101,20 @@ def efficient() -> tuple[bool, str]:
     """Bytes and operations at 8 bits."""
     n, task = operations(), _task()
     return all_methods()[NAIVE](task, *grids(8, 8)).nbytes < task.net.nbytes, (
-        f"operations are not fewer but narrower: × {n['static'] / n['float']:.2f} with the quantizing. A product and "
-        "its sum are two operations; quantizing a value five (divide, round, add, two compares); a dynamic range two "
-        "compares a value and twelve for the range; calibrating the float pass and two compares a value of 256 images. "
-        "Two to three times faster on CPUs and up to ten on DSPs were reported (Krishnamoorthi 2018, arXiv:1806.08342)")
+        f"there are {n['static'] / n['float'] - 1:.0%} more operations, but most use fewer bits. A product with its "
+        "addition counts as 2 operations. To quantize a value takes 5: divide, round, add, two comparisons. A dynamic "
+        "range takes 2 comparisons for each value and 12 operations more. A calibration is one float pass over 256 "
+        "images, with 2 comparisons for each value. Others report two to three times the speed on CPUs, and up to ten "
+        "times on DSPs (Krishnamoorthi 2018, arXiv:1806.08342)".replace("%", " %"))
 
 
 def dynamic_cost() -> tuple[bool, str]:
     """A second pass, and where calibration has paid for itself."""
     n = operations()
     even = n["calibration"] / (n["dynamic"] - n["static"])
-    return even > 0, (f"counted in the same way, dynamic: two passes over each activation instead of one, × "
-                      f"{n['dynamic'] / n['static']:.3f} operations; static: a calibration, which has paid for itself "
-                      f"after {math.ceil(even):,} images")
+    return even > 0, (f"dynamic reads each activation twice instead of once, and takes × "
+                      f"{n['dynamic'] / n['static']:.3f} operations; static needs a calibration, and after "
+                      f"{math.ceil(even):,} images it has cost less")
 
 
 def formats() -> tuple[bool, str]:
@@ -123,8 +126,9 @@ def formats() -> tuple[bool, str]:
     (floor8, ceil8), (floor4, ceil4) = ([db(grid, 32, fit) for fit in (mx_params, mx_rceil_params)]
                                         for grid in (E4M3, E2M1))
     return int8 > e4m3 and int4 < nf4 < int4 + HALF and ceil8 > floor8 and ceil4 <= floor4, (
-        f"blocks of 64: E4M3 {e4m3:.2f} dB, INT8 {int8:.2f}; NF4 {nf4:.2f}, INT4 {int4:.2f} (half the error would be "
-        f"{HALF:.2f} more); MXFP8, floor {floor8:.2f}, RCEIL {ceil8:.2f}; MXFP4, floor {floor4:.2f}, RCEIL {ceil4:.2f}")
+        f"SQNR in blocks of 64: E4M3 {e4m3:.2f} dB, INT8 {int8:.2f}; NF4 {nf4:.2f}, INT4 {int4:.2f} (half the error "
+        f"would be {HALF:.2f} more); MXFP8, floor {floor8:.2f}, RCEIL {ceil8:.2f}; MXFP4, floor {floor4:.2f}, RCEIL "
+        f"{ceil4:.2f}")
 
 
 CHECKS = (
@@ -135,8 +139,9 @@ CHECKS = (
     Check("Quantization gives a smaller model.", smaller),
     Check("Quantization makes inference more efficient.", efficient, "fewer bytes: yes; speed: not measured here"),
     Check("Dynamic costs with every input, static once.", dynamic_cost),
-    Check("On a bell curve INT8 is more exact than FP8 (E4M3); NF4 than INT4, by less than half the error; RCEIL than "
-          "floor with 8 bits, not with 4.", formats),
+    Check("On a bell curve INT8 is more exact than FP8 (E4M3). NF4 is more exact than INT4, but has more than half of "
+          "its error. A scale rounded up (RCEIL) is more exact than one rounded down (floor) with 8 bits, not with 4.",
+          formats),
 )
 
 

@@ -24,7 +24,7 @@ def _lost(bits: int, method: str, name: str) -> Reading:
 
 def _few(id: str, seen: str, images: int, bits: int, method: str) -> Reading:
     rule = "min-max" if method == NAIVE else "least MSE"
-    return Reading(f"ptq-few-images.{id}", f"{seen}, W8A{bits}, {rule}: calibrated by this against by all",
+    return Reading(f"ptq-few-images.{id}", f"{seen}, W8A{bits}, {rule}: calibrated with these against with all",
                    {"method": method, "bits": bits, "images": images}, {"method": method, "bits": bits, "images": 1257},
                    rule=SAME, differ=("data",))
 

@@ -40,25 +40,26 @@ def _unlike(kind: str, bits: int, *steps: str, method: str = LSQ) -> Reading:
     usual, such = sides
     name, at = kind.split()[0], "float32" if method == "float-longer" else f"W{bits}A{bits}"
     if method != LSQ:
-        does = "the loss by float training on such data in as many epochs" if method == "float-longer" else \
-            "strong PTQ's loss by calibrating on such data"
+        does = "the harm by float training on such data in as many epochs" if method == "float-longer" else \
+            "the harm to strong PTQ by calibrating on such data"
         return Reading(f"qat-data.{name}.{bits}.{method}", f"{at}, {kind}: {does}", usual, such,
                        differ=(*steps, "data"))
-    return Reading(f"qat-data.{name}.{bits}", f"{at}, {kind}: QAT's loss by training on such data, minus the loss by "
-                   "float training on it in as many epochs", usual, such,
+    return Reading(f"qat-data.{name}.{bits}", f"{at}, {kind}: the harm to QAT by training on such data, minus the "
+                   "harm to float training on it in as many epochs", usual, such,
                    differ=("quantization", "training", *steps, "data"), control=of_float)
 
 
 def _taught(bits: int, images: int | str, method: str = LSQ) -> Reading:
     at: Where = {"method": method, "bits": bits, "images": images}
     width = f"W{bits}A{bits}" if bits < 32 else "float training alone"
-    return Reading(f"qat-labels.{images}.{bits}", f"{width}, {images} images: labels against the float network's own "
-                   "predictions", {**at, "taught_by": "labels"}, {**at, "taught_by": "teacher"}, differ=("labels",))
+    return Reading(f"qat-labels.{images}.{bits}", f"{width}, {images} images: trained on labels against on the float "
+                   "network's own predictions", {**at, "taught_by": "labels"}, {**at, "taught_by": "teacher"},
+                   differ=("labels",))
 
 
 def _scheduled(sentence: str, bits: int, percent: int, says: str, *differ: str) -> Reading:
     """All epochs in PTQ or in QAT, against two thirds in float and then QAT."""
-    return Reading(f"{sentence}.{bits}", f"W{bits}A{bits}: {says}, against QAT in the last third of them",
+    return Reading(f"{sentence}.{bits}", f"W{bits}A{bits}: {says}, against QAT in the last third of the epochs alone",
                    {"method": LSQ if percent else STRONG, "bits": bits, "qat_percent": percent},
                    {"method": LSQ, "bits": bits, "qat_percent": 33}, differ=(*differ, "start"))
 
@@ -114,14 +115,14 @@ QAT = (
         "wrote.", (LLM_QAT,)),
     Sentence(
         "qat-trained-model", "QAT makes no sense for an already trained model.", "schedule", tuple(
-            _scheduled("qat-trained-model", bits, 0, "strong PTQ after all epochs in float", *TRAINED_OR_STRONG)
+            _scheduled("qat-trained-model", bits, 0, "all epochs in float and strong PTQ", *TRAINED_OR_STRONG)
             for bits in (4, 2)),
         "Every network got the same number of epochs, float and QAT together. QAT of the model that was trained for "
         "two thirds of them is judged against more float training and PTQ.",
         "Fine-tuning pays elsewhere, too: it is how QAT is mostly done.", (WHITE_PAPER,)),
     Sentence(
         "qat-scratch", "QAT from scratch is better than fine-tuning by QAT.", "schedule", tuple(
-            _scheduled("qat-scratch", bits, 100, "QAT in all epochs, from scratch (three times the steps of QAT)",
+            _scheduled("qat-scratch", bits, 100, "QAT in all epochs, from scratch, which is three times as many steps",
                        "steps") for bits in (4, 2)),
         "Float and QAT together got the same number of epochs; from scratch, all of them are QAT's. So the two sides "
         "cost about the same, and differ in how many steps are QAT's. On text they get the same number of steps; from "
@@ -139,7 +140,7 @@ QAT = (
         "tuned for neither.",
         "Qualitatively: on ImageNet learned steps were reported to lead from 2 to 4 bits.", (ESSER, WHITE_PAPER)),
     Sentence(
-        "qat-fits-grid", "QAT fits the weights to the grid: run in float, they are worse.", "qat", tuple(
+        "qat-fits-grid", "QAT fits the weights to the grid: without quantization they are worse.", "qat", tuple(
             Reading(f"qat-fits-grid.{bits}", f"W{bits}A{bits}: the float network trained as long, against QAT's "
                     "weights run in float", {"method": "float-longer"}, {"method": IN_FLOAT, "bits": bits},
                     differ=TRAINED)

@@ -31,8 +31,8 @@ def _both(id: str, says: str, more: str, less: str, *differ: str,
 def _few(bits: int, seen: str) -> Reading:
     """Inputs alone, calibrated by few windows against by all of the training text."""
     few, every = ({"method": "static-mse", "activation_bits": bits, "data": data} for data in (seen, "all"))
-    return _text(f"ptq-few-images.{seen[0]}.A{bits}", f"{seen} of 64 characters, A{bits}, least MSE: calibrated by "
-                 "this against by all", few, every, "data", rule=SAME, of="text-data")
+    return _text(f"ptq-few-images.{seen[0]}.A{bits}", f"{seen} of 64 characters, A{bits}, least MSE: calibrated with "
+                 "these against with all", few, every, "data", rule=SAME, of="text-data")
 
 
 def _capitals(method: str, says: str, *differ: str, control: str = "") -> Reading:
@@ -59,10 +59,10 @@ TEXT: dict[str, tuple[Reading, ...]] = {
         for w, a in ((4, 4), (8, 8))),
     "ptq-few-images": tuple(_few(bits, seen) for seen in ("8 windows", "1 window") for bits in (4, 8)),
     "qat-data": (
-        _capitals(LSQ, "W4A4, capital letters: QAT's loss by training on such text, minus the loss of the float "
-                  "network trained as long on it", "quantization", "training", "start", control=LONGER),
-        _capitals(LONGER, "float32, capital letters: the loss by float training on such text in as many steps"),
-        _capitals(GPTQ, "W4A4, capital letters: GPTQ's loss by calibrating on such text")),
+        _capitals(LSQ, "W4A4, capital letters: the harm to QAT by training on such text, minus the harm to the "
+                  "float network trained as long on it", "quantization", "training", "start", control=LONGER),
+        _capitals(LONGER, "float32, capital letters: the harm by float training on such text in as many steps"),
+        _capitals(GPTQ, "W4A4, capital letters: the harm to GPTQ by calibrating on such text")),
     "qat-scratch": (_scratch(4, 4), _scratch(2, 8)),
     "gptq-better": _both("gptq-better", "GPTQ against the nearest, both on ranges of least MSE", "gptq", "output-mse",
                          "rounding", widths=WEIGHTS),
@@ -73,7 +73,8 @@ TEXT: dict[str, tuple[Reading, ...]] = {
                "long", "qat-lsq", "gptq-token-longer", "training", "rounding", "start", "input ranges",
                widths=((4, 4),))),
     "qat-steps": (
-        _text("qat-steps.more.W4A4", "W4A4: QAT in all steps against a sixth of them, minus the same at 8 bits",
+        _text("qat-steps.more.W4A4", "W4A4: QAT in all steps against a sixth of them, minus the same difference "
+              "at 8 bits",
               _at("qat-lsq", 4, 4), _at("qat-lsq-sixth", 4, 4), "steps", "bits",
               control=(_at("qat-lsq", 8, 8), _at("qat-lsq-sixth", 8, 8))),
         *_both("qat-steps.all", "QAT in all steps against a sixth of them", "qat-lsq", "qat-lsq-sixth", "steps"),
@@ -105,8 +106,8 @@ TEXT: dict[str, tuple[Reading, ...]] = {
 LANGUAGE = (
     Sentence(
         "outliers-hard", "Outliers make activations hard to quantize.", "text", (
-            *(_text(f"outliers-hard.{method}.{factor}", f"A8, {says}: as trained against two channels made {factor} "
-                    "times larger", _at(method, inputs=8), _at(method, inputs=8, outliers=factor), "outliers")
+            *(_text(f"outliers-hard.{method}.{factor}", f"A8, {says}: the model as trained against two channels made "
+                    f"{factor} times larger", _at(method, inputs=8), _at(method, inputs=8, outliers=factor), "outliers")
               for factor, method, says in ((100, "static", "static"), (10, "static", "static"),
                                            (100, "token", "per token"))),
             _text("outliers-hard.smoothed.100", "A8, two channels made 100 times larger: after SmoothQuant against "

@@ -15,14 +15,14 @@ from .cells import body, cell, figures, table, verdict
 from .figures import curves
 from .report import Answer, Report, tables
 from .section import TEXT, command, picture, section
-from .words import MEANINGS, READ, how, paragraphs
+from .words import COST, CROSS, MEANINGS, READ, above, how, paragraphs
 
 FULL = {"seeds": 20, "epochs": 60}
 QUALITY = {"digits": "cross-entropy, nats", "text": "bits per character"}
 #: Title of a table -> what is drawn below it: along which axis, with which caption.
 CURVES = {
-    "Where the lines cross": ("images", "Means over seeds, of networks from the same images."),
-    "What equal quality costs": ("seconds", "Means over seeds; seconds of the processor, the median. Along a "
+    CROSS: ("images", "Means over seeds, of networks from the same images."),
+    COST: ("seconds", "Means over seeds; seconds of the processor, the median. Along a "
                                  "line the effort grows: iterations of AdaRound, steps of QAT."),
 }
 
@@ -96,6 +96,7 @@ def _answers(found: Report) -> Iterable[str]:
     yield '<section id="answers">'
     for title, (head, *rows) in tables(found).items():
         yield f"<h2>{title}</h2>"
+        yield from (f"<p>{escape(words)}</p>" for at, words in above().items() if at == title)
         yield table("answers", title, head, [body(
             [cell(escape(text), label) for text, label in zip(row, head, strict=True)] for row in rows)])
         if title in CURVES:

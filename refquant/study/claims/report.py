@@ -11,7 +11,7 @@ from .advice import COLUMNS, Cell, Crossing, Gain, Point, advice, costs, crossin
 from .checks import executed
 from .experiments import Observation
 from .verdicts import METRICS, Outcome, Reading, Sentence, beside, ends, outcome
-from .words import MEANINGS, READ, how, paragraphs
+from .words import COST, CROSS, DO, MEANINGS, READ, SO, above, how, paragraphs
 
 BESIDE = ("accuracy", "cross_entropy", "logit_sqnr_db")
 
@@ -95,6 +95,17 @@ def effect(reading: Reading, found: Outcome) -> str:
     return f"{form.format(found.effect + 0.0)}{bracket} {metric.unit}"
 
 
+def better(reading: Reading, found: Outcome) -> str:
+    """The effect in words; the figures alone, where a reading is no comparison of two.
+
+    >>> better(Reading("id", "QAT against PTQ", {}, {}), Outcome(-0.1, None, None, 20, 0.0, None, "", ""))
+    'the first is worse, -0.100 nats'
+    """
+    if " against " not in reading.says or reading.rule.kind == "same":
+        return effect(reading, found)
+    return f"the first is {'worse' if found.effect < 0 else 'better'}, {effect(reading, found)}"
+
+
 def to_json(found: Report) -> str:
     """For each claim: id, task, sentence, reading, metric, effect, interval, n, how many seeds have the effect's sign,
     verdict, what differs, records."""
@@ -138,10 +149,11 @@ def to_markdown(found: Report) -> str:
     """What to do, then a row for each sentence, then what is so by definition."""
     rows = ["# Which claims hold", "", summary(found), ""]
     for title, (head, *lines) in tables(found).items():
-        rows += [f"## {title}", "", _row(head), "|---" * len(head) + "|", *map(_row, lines), ""]
-    head = "sentence", "task", "verdict", f"{READ[0]}; {READ[1]}"
+        words = [above()[title], ""] if title in above() else []
+        rows += [f"## {title}", "", *words, _row(head), "|---" * len(head) + "|", *map(_row, lines), ""]
+    head = "sentence", "task", "verdict", f"primary reading, {READ[0]}; 95 % interval"
     rows += ["## What people say", "", paragraphs()[0], "", _row(head), "|---" * len(head) + "|"]
-    rows += [_row((s.says, r.task, f"**{o.verdict}**", f"{r.says}: {effect(r, o)}; {o.note}".rstrip("; ")))
+    rows += [_row((s.says, r.task, f"**{o.verdict}**", f"{r.says}: {better(r, o)}; {o.note}".rstrip("; ")))
              for s, r, o in found.primary()]
     parts = [*how(found), *(f"{verdict}: {meaning}" for verdict, meaning in MEANINGS.items())]
     return "\n".join([*rows, "", *(f"- {part}" for part in parts), ""])
@@ -153,16 +165,15 @@ def _row(cells: Sequence[str]) -> str:
 
 def tables(found: Report) -> dict[str, list[tuple[str, ...]]]:
     """Title -> the names of the columns, then the rows: what to do, crossing points, cost, checks."""
-    cost = [(task, width, f"{name(m)}{'' if p.effort == '1' else f', effort {p.effort}'}",
+    cost = [(task, width, f"{name(m)}{'' if p.effort == '1' else f' (effort {p.effort})'}",
              f"{p.at:.3g} [{p.least:.3g}, {p.most:.3g}]", f"{p.loss:.3f} {COLUMNS[task].unit}",
              "yes" if p.near else "no") for task, widths in found.costs().items()
             for width, by in widths.items() for m, p in by.items()]
     known: dict[str, list[tuple[str, ...]]] = {
-        "What should I do?": _advised(found),
-        "Where the lines cross": _crossed(found.crossings()),
-        "What equal quality costs": [("task", "bits", "way", "seconds: median [least, largest] of the seeds", "loss",
-                                      "within 0.02 of the best?"), *cost],
-        "So by definition or by counting": [("what is said", "is it so?", "executed once"), *(
+        DO: _advised(found), CROSS: _crossed(found.crossings()),
+        COST: [("task", "bits", "method", "seconds: median [least, largest] of the seeds", "loss",
+                "within 0.02 of the best?"), *cost],
+        SO: [("what is said", "is it so?", "what was run once to check it"), *(
             (says, answer, figures) for says, _, answer, figures in executed())]}
     return {title: rows for title, rows in known.items() if len(rows) > 1}
 
@@ -171,17 +182,16 @@ def _crossed(found: Sequence[Crossing]) -> list[tuple[str, ...]]:
     """A row for each task and width, a column for each pair."""
     cells = {((c.task, c.width), (c.first, c.second)): _crossing(c) for c in found}
     rows, pairs = (list(dict.fromkeys(at[i] for at in cells)) for i in (0, 1))
-    return [("task", "bits", *(f"from how many images on {name(second)} is better than {name(first)}"
-                               for first, second in pairs)),
+    return [("task", "bits", *(f"“{name(second)}” is better than “{name(first)}” from" for first, second in pairs)),
             *((*row, *(cells.get((row, pair), "not measured") for pair in pairs)) for row in rows)]
 
 
 def _crossing(c: Crossing) -> str:
-    last = f"{_beyond(c.last)} {COLUMNS[c.task].unit} with all images"
+    last = f"with all images it gains {_beyond(c.last)} {COLUMNS[c.task].unit}"
     if c.at is None or c.interval is None:
-        return f"{'not told' if c.verdict in ('null', 'inconclusive') else 'nowhere'}: {last}"
+        return f"{'not known' if c.verdict in ('null', 'inconclusive') else 'nowhere'}: {last}"
     lo, hi = ("none" if end is None else f"{end:,.0f}" for end in c.interval)
-    return f"about {c.at:,.0f} ({lo} to {hi})"
+    return f"about {c.at:,.0f} images ({lo} to {hi})"
 
 
 def _advised(found: Report) -> list[tuple[str, ...]]:
@@ -199,10 +209,10 @@ def _advised(found: Report) -> list[tuple[str, ...]]:
 
 def _advised_cell(c: Cell) -> str:
     unit = COLUMNS[c.task].unit
-    gains = [f"over {name(gain.over)}, {price}, {_beyond(gain.effect)} ({gain.verdict})" for price, gain in
-             (("cheaper", c.cheaper), ("dearer", c.dearer)) if gain]
-    share = f" (chosen in {c.chosen:.0%} of resamples)".replace("%", " %") * (c.chosen < 0.7)
-    return f"{name(c.method)}{share}: loses {_beyond(c.loss)} {unit}; gains {'; '.join(gains)}"
+    gains = [f"It gains {_beyond(gain.effect)} over the best {price} one (“{name(gain.over)}”): {gain.verdict}."
+             for price, gain in (("cheaper", c.cheaper), ("more expensive", c.dearer)) if gain]
+    share = f" It wins in {c.chosen:.0%} of the draws.".replace("%", " %") * (c.chosen < 0.7)
+    return f"“{name(c.method)}” loses {_beyond(c.loss)} {unit}.{share} {' '.join(gains)}"
 
 
 def _beyond(e: Estimate) -> str:
@@ -215,11 +225,10 @@ def summary(found: Report) -> str:
     counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in MEANINGS)
     details = sum(len(t.outcomes) for t in found.answers) - len(verdicts)
     return (
-        f"People say many things about quantization. Here {len(found.answers)} sentences were tested. For each "
-        f"sentence and task one primary reading decides, over paired seeds: {counted}. {details} "
-        "further readings stand in claims.html and claims.json. Below the tables stands what each word means, and "
-        "how it was measured. `refquant claims` runs all of it and writes this page, and claims.html with a picture "
-        "for each sentence.")
+        f"People say many things about quantization. Here {len(found.answers)} sentences were tested, each on one or "
+        f"two tasks. One measurement for each, its primary reading, decides: {counted}. {details} further readings "
+        "stand in claims.html and claims.json. The end of the page says what each word means and how it was measured. "
+        "`refquant claims` runs all of it and writes this page, and claims.html with a picture for each sentence.")
 
 
 def to_text(found: Report) -> str:
@@ -229,5 +238,5 @@ def to_text(found: Report) -> str:
         lines += ["", title, *(f"  {'; '.join(row)}" for row in rows)]
     for s, r, o in found.primary():
         lines += [] if s.says in lines else ["", s.says]
-        lines.append(f"  {o.verdict:13} {r.says}: {effect(r, o)}")
+        lines.append(f"  {o.verdict:13} {r.says}: {better(r, o)}")
     return "\n".join(lines[1:])

@@ -58,7 +58,7 @@ def picture(drawn: Picture) -> str:
 def _table(answer: Answer, found: Report) -> str:
     """All readings: the primary ones, then the details."""
     shown = [value for value in BESIDE if any(_beside(found, answer, r, value) for r, _ in answer.outcomes)]
-    head = ["what was compared", "verdict", READ[1], "uncorrected", "seeds of that sign", "q",
+    head = [READ[0], "verdict", READ[1], "uncorrected", "seeds of that sign", "q",
             *(COLUMNS[value][0] for value in shown)]
     ordered = sorted(answer.outcomes, key=lambda at: not answer.sentence.primary(at[0]))
     rows = (_row(found, answer, r, o, shown) for r, o in ordered)

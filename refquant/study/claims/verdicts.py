@@ -152,16 +152,16 @@ def note(word: str, effect: Estimate, rule: Rule, unit: str) -> str:
     """What the word leaves out.
 
     >>> note("inconclusive", Estimate(0.01, 0.03, 20), MORE, "nats")
-    'half of the interval: 0.03 nats'
+    'half of the interval is 0.03 nats'
     """
     if effect.half_width is None or effect.n < FEWEST:
         return f"fewer than {FEWEST} seeds decide nothing"
     least, most = abs(effect.mean) - effect.half_width, abs(effect.mean) + effect.half_width
     direction = "better" if effect.mean > 0 else "worse"
     if rule.kind == "same" or word == "null":
-        return f"reaches across ±{rule.same:g} {unit}" if word == "inconclusive" else ""
+        return f"the interval is wider than ±{rule.same:g} {unit}" if word == "inconclusive" else ""
     if word == "inconclusive" and least <= 0:
-        return f"half of the interval: {effect.half_width:.2g} {unit}"
+        return f"half of the interval is {effect.half_width:.2g} {unit}"
     if rule.kind == "size":
         if word == "confirmed" or least <= 0:
             return ""

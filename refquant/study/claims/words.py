@@ -13,29 +13,37 @@ if TYPE_CHECKING:
 
 #: What verdict() decides.
 MEANINGS = {
-    "confirmed": "the interval excludes 0 in the sentence's favour, and the mean is at least what is enough to matter.",
-    "small": "the interval excludes 0, but the mean is less than what is enough: better, or worse, by less than "
-             "matters.",
-    "null": "the interval includes 0 and lies within the margin: the same, for all that matters.",
-    "inconclusive": f"anything else, and whatever fewer than {FEWEST} seeds say: the data do not decide. The number "
-                    "after it is half of the interval. If the true effect were of that size, about half of such "
-                    "experiments would have told it from 0.",
-    "refuted": "the interval excludes 0 the other way, and the mean is at least what is enough.",
+    "confirmed": "the whole interval is on the sentence's side of 0, and the mean is large enough to matter. "
+                 "(Sentences that two are the same, or that name a size, have another rule.)",
+    "small": "the whole interval is on one side of 0, but the mean is too small to matter.",
+    "null": "the interval includes 0 and lies within the margin: no difference that matters.",
+    "inconclusive": f"all other cases, and all results from fewer than {FEWEST} seeds. The data do not decide. The "
+                    "number after it is half of the interval: an effect of that size is found in about half of such "
+                    "experiments.",
+    "refuted": "the whole interval is on the other side of 0, and the mean is large enough to matter.",
 }
-#: How to read a primary reading: its words and its figures.
-READ = "primary reading: first against second", "by how much the first is better [95 % interval]"
+#: How to read a reading: its words and its figures.
+READ = "what was compared: first against second", "by how much the first is better [95 % interval]"
+#: The tables that answer, in the order of paragraphs() that stand above them.
+DO, CROSS, COST, SO = ("What should I do?", "From how many images on QAT is better", "What each method costs",
+                       "True by definition, or by counting")
 
 
 def paragraphs() -> list[str]:
-    """Of claims.txt: the two tasks; the advice; crossings and cost; methods; intervals; margins; what is primary."""
+    """Of claims.txt: the two tasks; advice; crossings; cost; methods; intervals; margins; what is primary."""
     text = (files(__package__) / "claims.txt").read_text(encoding="utf-8").format(more=MORE, q=FALSE_DISCOVERIES)
     return [" ".join(part.split()) for part in text.split("\n\n")]
 
 
+def above() -> dict[str, str]:
+    """Title of a table -> how to read it."""
+    return dict(zip((DO, CROSS, COST), paragraphs()[1:], strict=False))
+
+
 def how(found: Report) -> list[str]:
     """How it was measured, a paragraph each."""
-    _, advice, lines, methods, intervals, margins, primary = paragraphs()
-    return [advice, lines, methods, seeds(found), intervals, margins, f"{primary} {_corrected(found)}",
+    methods, intervals, margins, primary = paragraphs()[4:]
+    return [methods, seeds(found), intervals, margins, f"{primary} {_corrected(found)}",
             "Made with " + ", ".join(f"{name} {version}" for name, version in found.versions.items()) + "."]
 
 
@@ -43,7 +51,7 @@ def _corrected(found: Report) -> str:
     """Which verdicts a correction of the primary readings would change."""
     changed = [f"{s.says} ({r.task})" for s, r, o in found.primary() if (o.q or 0) > FALSE_DISCOVERIES
                and r.rule.kind == "more" and o.verdict not in ("null", "inconclusive")]
-    return f"If it did, {'these' if changed else 'no'} verdicts would change{': ' * bool(changed)}{'; '.join(changed)}."
+    return f"By that, {'these' if changed else 'no'} verdicts would change{': ' * bool(changed)}{'; '.join(changed)}."
 
 
 def seeds(found: Report) -> str:
@@ -51,9 +59,9 @@ def seeds(found: Report) -> str:
     s = found.settings
     fewer = ", ".join(f"{name}: {n}" for name, n in SEEDS.items() if n < s["seeds"] and "text" not in name)
     return (
-        f"{s['seeds']} seeds{f' ({fewer})' if fewer else ''}: each is another split of the digits into "
-        f"{s['training_images']:,} images to train and {s['test_images']:,} to test, and another initialisation, "
-        f"shared by all that is compared. The network ({'-'.join(map(str, s['sizes']))}) is trained for "
+        f"{s['seeds']} seeds{f' (experiments that take long, {fewer})' if fewer else ''}. Each seed splits the digits "
+        f"anew into {s['training_images']:,} images to train and {s['test_images']:,} to test, and starts from other "
+        f"weights; all that is compared shares both. The network ({'-'.join(map(str, s['sizes']))}) is trained for "
         f"{s['epochs']} epochs in float and, unless a sentence is about just that, for {s['epochs'] // 2} more in "
         f"QAT; activations are calibrated on {s['calibration']} images.{_text(found)}")
 
@@ -61,8 +69,8 @@ def seeds(found: Report) -> str:
 def _text(found: Report) -> str:
     """The same of the text column, where it has records."""
     if "text" not in found.records:
-        return " On text: not measured here, for `refquant compare --task text` has not laid its text.json in records/."
+        return " Text is not measured here: records/ has no text.json, which `refquant compare --task text` makes."
     n = len({r["seed"] for r in found.records["text"]})
     others = ", ".join(f"{name}: {min(SEEDS[name], found.settings['seeds'])}" for name in SEEDS if "text" in name)
-    return (f" On text: {n} seeds ({others}), each holds out another tenth of Alice's Adventures in Wonderland; a "
-            "small language model predicts the next character; QAT takes a fifth as many steps as float training.")
+    return (f" On text: {n} seeds ({others}). Each holds out another tenth of Alice's Adventures in Wonderland; QAT "
+            "takes a fifth as many steps as float training.")

@@ -136,7 +136,7 @@ QUESTIONS = (
         floats.ask_offset(0.5, 1, 7), *points((f32(1.7), f32(1), 100, UINT8))()]),
     Question("pairs", "Is the sum of two products kept in 16 bits?", ("R13",), floats.ask_pairs),
     Question("float-ties", "Where does a tie between two float values go?", ("R4",), floats.ask_ties, FP4),
-    Question("float-overflow", "What becomes of what lies beyond the largest float value?", ("R6",),
+    Question("float-overflow", "Which code does a value beyond the largest float get?", ("R6",),
              floats.ask_overflow, ("mxfp8",)),
     Question("float-nan", "What becomes of NaN, and has zero a sign?", ("R7", "R17"), floats.ask_signs,
              (*FP4, "mxfp8")),
@@ -146,7 +146,7 @@ QUESTIONS = (
     Question("powers", "Where does a tie between two powers of two go?", ("R4",), lambda: [
         floats.ask_powers(f32(1.5)), floats.ask_powers(f32(3))], ("mxfp4", "mxfp6", "mxfp8")),
     Question("small-scales", "How small may the scale of a block be?", ("R18",), floats.ask_small_scales, ("nvfp4",)),
-    Question("scale-ties", "Where do ties between two scales go, and which scales are there?", ("R18",),
+    Question("scale-ties", "Which scale is taken halfway between two, and which scales exist?", ("R18",),
              floats.ask_scale_ties, ("nvfp4",)),
     Question("block-reciprocal", "Is a value divided by its block's scale, or multiplied by the inverse?", ("R3", "R4"),
              floats.ask_block_ties, ("nvfp4",)),

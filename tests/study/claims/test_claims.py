@@ -69,13 +69,13 @@ def test_fewer_than_five_seeds_decide_nothing(rule: Rule) -> None:
     ("refuted", -1.3, 1.0, POINTS, "reaches into the margin; may be less than enough"),
     ("small", 0.015, 0.004, MORE, "better"),
     ("small", -0.015, 0.01, MORE, "worse; may be enough"), ("null", 0.0, 0.01, MORE, ""),
-    ("inconclusive", 0.01, 0.03, MORE, "half of the interval: 0.03 nats"),
-    ("inconclusive", 0.0, 0.011, SAME, "reaches across ±0.01 nats"), ("refuted", 0.05, 0.01, SAME, ""),
+    ("inconclusive", 0.01, 0.03, MORE, "half of the interval is 0.03 nats"),
+    ("inconclusive", 0.0, 0.011, SAME, "the interval is wider than ±0.01 nats"), ("refuted", 0.05, 0.01, SAME, ""),
     ("confirmed", 3.5, 0.25, HALF, ""), ("refuted", 1.08, 0.28, HALF, "better, but not by that much"),
     ("inconclusive", 2.8, 0.25, HALF, "better, perhaps not by that much"), ("refuted", 0.1, 0.2, HALF, ""),
-    ("refuted", -1.0, 0.2, HALF, "worse"), ("inconclusive", 1.0, 3.0, HALF, "half of the interval: 3 nats"),
+    ("refuted", -1.0, 0.2, HALF, "worse"), ("inconclusive", 1.0, 3.0, HALF, "half of the interval is 3 nats"),
     ("inconclusive", 0.05, 0.03, MORE, "direction, but q > 0.05"),
-    ("inconclusive", 0.02, 0.015, SAME, "reaches across ±0.01 nats"),
+    ("inconclusive", 0.02, 0.015, SAME, "the interval is wider than ±0.01 nats"),
     ("inconclusive", 1, None, MORE, "fewer than 5 seeds decide nothing"),
 ])
 def test_the_note_says_how_far_the_interval_reaches(word: str, mean: float, half: float | None, rule: Rule,
@@ -207,14 +207,14 @@ def test_json_holds_each_claim_in_each_task(small: Report) -> None:
 
 
 def test_the_q_of_a_primary_reading_decides_nothing_but_is_told(small: Report) -> None:
-    assert "If it did, no verdicts would change." in to_markdown(small)
+    assert "By that, no verdicts would change." in to_markdown(small)
     made = {"qat": rows("a", [0.6, 0.6, 0.52, 0.55, 0.6, 0.48]) + rows("b", [0.5] * 6) + rows("c", [0.55, 0.45] * 3)}
     asked = [small.answers[0].sentence._replace(id=name, says=f"It is {name}.", readings=(
         A_AND_B._replace(id=name, more={"method": "c" if name else "a"}),)) for name in ("", *"123456789")]
     found = report(asked, made, {**SETTINGS, "test_images": 0}, {"refquant": "0"})
     _, _, o = found.primary()[0]
     assert o.verdict == "confirmed" and o.p < 0.05 < (o.q or 0)
-    assert "If it did, these verdicts would change: It is . (digits)." in to_markdown(found)
+    assert "By that, these verdicts would change: It is . (digits)." in to_markdown(found)
 
 
 def test_the_overlap_is_the_tasks_own(small: Report) -> None:
@@ -249,8 +249,8 @@ def test_advice_is_the_cheapest_that_is_near_the_best() -> None:
     assert cell.dearer and (cell.dearer.over, cell.dearer.verdict) == (LSQ, "inconclusive")
     assert cell.cheaper.effect.mean == pytest.approx(0.012) and cell.dearer.effect.mean == pytest.approx(-0.019)
     assert cell.chosen == pytest.approx(0.623, abs=0.04), "half of ten fair coins, or more"
-    assert "GPTQ (chosen in 6" in (words := report_module._advised_cell(cell)) and " % of resamples): loses" in words
-    assert "GPTQ: loses" in report_module._advised_cell(cell._replace(chosen=0.7))
+    assert "GPTQ” loses +0.219 ± 0.000 nats. It wins in 6" in report_module._advised_cell(cell)
+    assert "nats. It gains" in report_module._advised_cell(cell._replace(chosen=0.7))
 
 
 def crossed(losses: dict[int, float], spread: float = 0.0) -> advice.Crossing:
@@ -272,10 +272,11 @@ def test_lines_cross_between_two_measured_numbers() -> None:
 
 def test_a_crossing_is_told_only_where_all_images_decide() -> None:
     for losses, spread, word, words in (
-            ({10: 0.4, 100: 0.3, 1000: 0.1}, 0.02, "confirmed", "about 316 ("),
-            ({10: 0.4, 1000: 0.19}, 0.02, "inconclusive", "not told: +0.010 ± 0.035 nats with all images"),
-            ({10: 0.4, 1000: 0.3}, 0.02, "refuted", "nowhere: -0.100 ± 0.035 nats with all images"),
-            ({10: 0.4, 1000: 0.21}, 0.0, "small", "nowhere: -0.010"), ({10: 0.4, 1000: 0.2}, 0.0, "null", "not told")):
+            ({10: 0.4, 100: 0.3, 1000: 0.1}, 0.02, "confirmed", "about 316 images ("),
+            ({10: 0.4, 1000: 0.19}, 0.02, "inconclusive", "not known: with all images it gains +0.010 ± 0.035 nats"),
+            ({10: 0.4, 1000: 0.3}, 0.02, "refuted", "nowhere: with all images it gains -0.100 ± 0.035 nats"),
+            ({10: 0.4, 1000: 0.21}, 0.0, "small", "nowhere: with all images it gains -0.010"),
+            ({10: 0.4, 1000: 0.2}, 0.0, "null", "not known")):
         found = crossed(losses, spread)
         assert (found.verdict, found.at is None, found.interval is None) == (
             word, "about" not in words, "about" not in words)

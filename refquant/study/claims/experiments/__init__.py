@@ -18,4 +18,4 @@ EXPERIMENTS: dict[str, Callable[[Task], list[Observation]]] = {each.__name__.rep
     qat, sizes, data_size, cost, calibration, representative, labels, schedule, dynamic, shifts, sides, granularity,
     formats, text_scratch, text_data)}
 #: The most seeds that an experiment takes, where it takes long for what it says.
-SEEDS = {"sizes": 10, "data-size": 10, "cost": 10, "text-data": 10, "text-scratch": 3}
+SEEDS = {"sizes": 10, "data-size": 10, "cost": 10, "text-data": 10, "text-scratch": 5}
