@@ -35,7 +35,7 @@ def one_rounding(yours: Callable[..., Any]) -> str:
     """
     answers = []
     for acc, mantissa, shift, zero_point, grid in ROUNDINGS:
-        answer, message = ask(yours, acc.copy(), mantissa, shift, zero_point, grid.qmin, grid.qmax)
+        answer, message = ask(yours, acc.copy(), mantissa, shift, zero_point, grid.qmin, grid.qmax, arrays=1)
         if message:
             return message
         given = np.asarray(answer)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 @styled
 def two_roundings(acc: ArrayLike, once: ArrayLike, twice: ArrayLike, shares: Mapping[int, float]) -> Figure:
-    """Left: code minus exact value, in steps, rounded once and twice; at a tie neither is an error. Right: how often the
-    two differ, by shift."""
+    """Left: code minus exact value, rounded once and twice; at a tie neither errs. Right: how often they differ."""
     drawn, (left, right) = figure(5.2, 10.4, ncols=2, width_ratios=(1.15, 1))
     a, e1, e2 = (np.asarray(values, float) for values in (acc, once, twice))
     tie = np.abs(e1) == 0.5

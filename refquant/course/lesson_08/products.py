@@ -28,7 +28,7 @@ def product(yours: Callable[..., Any]) -> str:
     'Not yet: both corrections are missing: you multiply the codes as if the zero points were 0.'
     """
     for q_x, z_x, q_w, z_w in PRODUCTS:
-        answer, message = ask(yours, q_x.copy(), z_x, q_w.copy(), z_w, hints=HINTS)
+        answer, message = ask(yours, q_x.copy(), z_x, q_w.copy(), z_w, hints=HINTS, arrays=1)
         if message:
             return message
         given, right = np.asarray(answer), (q_x.astype(int) - z_x) @ (q_w.astype(int) - z_w)

@@ -110,7 +110,8 @@ def intervals(estimates: Mapping[str, Estimate], margin: float, verdicts: Mappin
             axes.annotate(verdicts[name], (1.01, -i), va="center", color=style["color"], fontweight="bold",
                           xycoords=("axes fraction", "data"))
     axes.set_yticks([-i for i in range(len(estimates))], list(estimates))
-    axes.set(ylim=(0.6 - len(estimates), 0.6), xlabel=f"effect, points; grey: from minus to plus the margin, ± {margin:g}")
+    axes.set(ylim=(0.6 - len(estimates), 0.6),
+             xlabel=f"effect, points; grey: from minus to plus the margin, ± {margin:g}")
     axes.grid(False)
     return drawn
 
