@@ -114,7 +114,9 @@ def test_predictions_are_scored() -> None:
     assert all(line.startswith("✓ ") for line in predictions.score(truth).splitlines())
     id = next(id for id, word in truth.items() if word == "confirmed")
     assert predictions.score({id: "refuted"}).startswith("✗ confirmed")
+    assert predictions.score({id: ...}) == predictions.score({id: None}) != predictions.score({id: " Refuted"})
     assert predictions.score({id: ...}).startswith("· confirmed")
+    assert predictions.score({id: ["null"]}).startswith("Not yet: ['null'] is no verdict")
     assert predictions.score({"ptq": "null"}) == "Not yet: there is no claim 'ptq'."
     assert predictions.score({id: "sure"}).startswith("Not yet: 'sure' is no verdict")
     assert predictions.rows({id: ...})[0].guess == "·"

@@ -47,7 +47,8 @@ def rounding(yours: Callable[..., Any]) -> str:
     """Exercise 2: whether yours(w, h) gives GPTQ's codes on INT4 with step 1, without damping, w of shape (n, n_out).
 
     >>> rounding(lambda w, h: np.rint(w))
-    'Not yet: those are the nearest codes; no row gives back what the rows before it lost.'
+    'Not yet: those are the nearest codes; no row gives back what the rows before it lost. (If r is lower \
+triangular, r[:j, j] is 0.) Make r upper triangular, and subtract.'
     """
     for w, h in PROBLEMS:
         answer, message = ask(yours, w.copy(), h.copy(), arrays=1)
@@ -77,7 +78,8 @@ def _rounded(w: Array, h: Array, sign: int = -1, lower: bool = False, scaled: bo
 
 
 MISTAKES: dict[str, dict[str, Any]] = {
-    "those are the nearest codes; no row gives back what the rows before it lost": {"plain": True},
+    "those are the nearest codes; no row gives back what the rows before it lost. (If r is lower triangular, r[:j, j] "
+    "is 0.) Make r upper triangular, and subtract": {"plain": True},
     "the sign is wrong: subtract what the rows before have added": {"sign": 1},
     "that is the factor of the other order: r is upper triangular with r @ r.T = h, so factor h from its last row on":
         {"lower": True},
