@@ -20,7 +20,7 @@ RELU = np.maximum(np.random.default_rng(0).standard_normal((100, 64)), 0)
 
 @pytest.mark.parametrize(("given", "said"), [
     (None, "Not answered yet: set my_megabytes"), ((WEIGHTS, CACHE), "Right: 531.25 MB of weights and 168.96 MB"),
-    ((531, 169), "Right"), (WEIGHTS, "give two numbers; you give 1"),
+    ((531, 169), "Right"), ((CACHE, WEIGHTS), "the weights come first"), (WEIGHTS, "give two numbers; you give 1"),
     ((500, CACHE), "weights: the scales are missing: 16 bits for each group of 64"),
     ((8 * WEIGHTS, CACHE), "weights: those are megabits"), ((562.5, CACHE), "weights: a scale takes 16 bits here"),
     ((2500, CACHE), "weights: 64 values share one scale"), ((531.25e6, CACHE), "weights: that is in bytes"),
@@ -43,6 +43,7 @@ def test_megabytes(given: Any, said: str) -> None:
     (lambda *_: 1 / 0, "your function raised ZeroDivisionError"),
     (lambda x, _: np.abs(x).max(), "give one scale for each of the 8 channels, shape (8,); yours has shape ()"),
     (lambda _, w: np.ones(len(w)), "solve a / s = s * b for s"),
+    (lambda x, w: np.abs(x).max(axis=1) / np.abs(w).max(axis=0), "(6,). The channels are the columns of x"),
     *[(lambda x, w, name=name: checks.mistaken_scales(x, w)[name], name)
       for name in checks.mistaken_scales(*PROBLEMS[0])],
 ])

@@ -53,6 +53,9 @@ def mistaken_values(code: int) -> dict[str, float]:
         "the leading 1 is missing: a normal value is (1 + m/8)": sign * 2.0 ** (e - 7) * m / 8,
         "an exponent field of 0 is subnormal: no leading 1, and the power stays at 2**-6":
             sign * (normal if e == 0 else np.nan),
+        "an exponent field of 0 is subnormal: there is no leading 1": sign * 2.0**-6 * (np.nan if e else 1 + m / 8),
+        "that is the code as a whole number; what does it mean": code,
+        "a float has no two's complement: its highest bit is the sign alone": code - 256,
     }
 
 
@@ -88,7 +91,7 @@ def _wrong_value(i: int, given: Array, right: Array) -> str:
                 f"{x:g} became {mine:g}, which is no value of E4M3; near it the step is {step:g}.")
     if abs(mine - x) == abs(float(right[i]) - x):
         return f"{x:g} is a tie; of {mine:g} and {right[i]:g} the latter has the even code (R4)."
-    return f"{x:g} became {mine:g}; {right[i]:g} is nearer."
+    return f"{x:g} became {mine:g}. Near it the step is {step:g}, and {right[i]:g} is nearer."
 
 
 def adversaries(for_int: Any, for_float: Any) -> str:
@@ -124,6 +127,7 @@ def e4m3_gain(x: Array) -> float:
     return float(np.minimum(db[0], 999) - np.minimum(db[1], 999))
 
 
-_STEPS = np.array([17, 19, 21, 1.0625, 1.1875, 250, 360, 2**-7, 3 * 2.0**-10, 2.0**-10, 5 * 2.0**-11, 0.3, 449, 1e6])
-#: Ties in several binades, subnormals, and what saturates; both signs, and 0.
+_STEPS = np.array([17, 19, 21, 1.0625, 1.1875, 250, 360, 2**-7, 3 * 2.0**-10, 2.0**-10, 5 * 2.0**-11, 0.3, 449, 1e6,
+                   18, 1.1, 100, 0.0137])
+#: Ties in several binades, subnormals, and what saturates; values that a step twice as long has not; both signs, and 0.
 PROBES = np.array([*_STEPS, *-_STEPS, 0.0, E2M1.qmax])
