@@ -59,7 +59,7 @@ def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> Figure:
 def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, float]]]]) -> Figure:
     """SQNR against bits per value: a curve for each number of bits, from large groups to small ones.
 
-    panels[data][bits][group] = (bits per value, SQNR in dB). On the left the first group and the last two are named.
+    panels[data][bits][group] = (bits per value, SQNR in dB). The first group and the last two are named.
     """
     drawn, axes = figure(4.8, 10, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
@@ -72,7 +72,7 @@ def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, 
                                color=BLACK)
         panel.set(xlabel="bits per value, scales counted", title=name, xlim=(min(curves) - 0.7, max(curves) + 1.1))
     axes[0, 0].set_ylabel("SQNR, dB")
-    axes[0, 0].legend(loc="upper left", title="numbers: group size")
+    axes[0, 0].legend(loc="upper left", title="numbers: block size")
     return drawn
 
 
