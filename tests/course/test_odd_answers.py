@@ -1,20 +1,16 @@
 """The checks of lessons 08 to 13: what is no answer at all gets a message, and a second right way is right."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
+from test_answers import ODD
 
-from refquant import E4M3
-from refquant.course.lesson_08 import checks as eight
-from refquant.course.lesson_09 import checks as nine
-from refquant.course.lesson_10 import checks as ten
-from refquant.course.lesson_11 import checks as eleven
-from refquant.course.lesson_12 import checks as twelve
-from refquant.course.lesson_13 import checks as thirteen
+eight, nine, ten, eleven, twelve, thirteen = (
+    import_module(f"refquant.course.lesson_{n:02}.checks") for n in range(8, 14))
 
-ODD = ["a", 1j, {}, [[1], [1, 2]], [None, 1], np.zeros((2, 3)), object(), np.zeros(0), True, ...]
 FAULTS = {"A": "no control", "B": "unpaired", "C": "not corrected", "D": "margin afterwards",
           "E": "absence of evidence", "F": "none", "G": "two things differ"}
 FUNCTIONS: list[Callable[[Any], str]] = [eight.product, eight.width, eight.one_rounding, ten.paired, ten.decided,
@@ -29,7 +25,7 @@ VALUES: list[Callable[[Any], str]] = [
     lambda odd: thirteen.megabytes([531, odd]), thirteen.worse_rotated]
 
 
-@pytest.mark.parametrize("odd", [None, *ODD], ids=repr)
+@pytest.mark.parametrize("odd", [None, ..., True, np.zeros(0), *ODD], ids=repr)
 def test_what_is_no_answer_is_told_so(odd: Any) -> None:
     said = [check(lambda *_: odd) for check in FUNCTIONS] + [check(odd) for check in VALUES]
     assert [one for one in said if not one.startswith(("Not yet: ", "Not answered yet: "))] == []
@@ -44,18 +40,5 @@ def by_the_inverse(w: Any, h: Any) -> Any:
     return q.astype(np.int8)
 
 
-def nearest_of_all(x: Any) -> Any:
-    """E4M3 by looking at each of its values; the place of a positive one is its code."""
-    ladder = E4M3.values[E4M3.values >= 0]
-    far = np.abs(np.abs(x)[:, None] - ladder)
-    best = [min(range(len(ladder)), key=lambda i: (row[i], i % 2)) for row in far]
-    return np.copysign(ladder[best], x).tolist()
-
-
 def test_a_second_right_way_is_right() -> None:
     assert twelve.rounding(by_the_inverse).startswith("Right: ")
-    assert eleven.rounding(nearest_of_all).startswith("Right: ")
-    assert eight.product(lambda x, z_x, w, z_w: np.einsum("mk,kn->mn", x.astype(int) - z_x, w.astype(int) - z_w)
-                         ).startswith("Right: ")
-    assert thirteen.smoothing(lambda x, w: np.exp((np.log(np.abs(x).max(0)) - np.log(np.abs(w).max(1))) / 2).tolist()
-                              ).startswith("Right: ")
