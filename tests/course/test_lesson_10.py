@@ -62,7 +62,10 @@ def test_wrong_fault(name: str, answer: str) -> None:
     (ANSWERS, MENDED._replace(first_epochs=60, second_epochs=60),
      "Right: one fault each, F is sound, and H compares like with like. Over 20 seeds and 90 epochs refquant found "),
     (ANSWERS, "strong PTQ", "mend H by checks.STUDIES"),
-    (ANSWERS, STUDIES["F"], "H: keep its claim, and QAT W2A2"),
+    (ANSWERS, STUDIES["F"], "H: keep its claim, its result and QAT W2A2"),
+    (ANSWERS, MENDED._replace(second=None), "H: second must be the name of a rival; yours is None"),
+    (ANSWERS, MENDED._replace(first_seeds=20), "H: first_seeds must be a list or a range of seeds; yours is 20"),
+    (ANSWERS, MENDED._replace(interval=(1, 2)), "H: keep its claim, its result"),
     (ANSWERS, STUDIES["H"], "H still has a fault: one seed. How many seeds has each side?"),
     (ANSWERS, MENDED._replace(second_seeds=range(20, 40)), "H still has a fault: unpaired"),
     (ANSWERS, MENDED._replace(second_epochs=60), "H still has a fault: no control"),
@@ -111,7 +114,9 @@ def test_predictions_are_scored() -> None:
     assert all(line.startswith("✓ ") for line in predictions.score(truth).splitlines())
     id = next(id for id, word in truth.items() if word == "confirmed")
     assert predictions.score({id: "refuted"}).startswith("✗ confirmed")
+    assert predictions.score({id: ...}) == predictions.score({id: None}) != predictions.score({id: " Refuted"})
     assert predictions.score({id: ...}).startswith("· confirmed")
+    assert predictions.score({id: ["null"]}).startswith("Not yet: ['null'] is no verdict")
     assert predictions.score({"ptq": "null"}) == "Not yet: there is no claim 'ptq'."
     assert predictions.score({id: "sure"}).startswith("Not yet: 'sure' is no verdict")
     assert predictions.rows({id: ...})[0].guess == "·"

@@ -17,16 +17,18 @@ RIGHT = [1.5, 5 / 512, -2.25]
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    (None, "Not answered yet: set the three values"),
+    (None, "Not answered yet: set my_values"),
     (RIGHT, "Right: 0x3C means 1.5"),
-    (RIGHT[:2], "give 3 values; you give 2"),
+    (RIGHT[:2], "give 3 values; you give 2"), (np.reshape(RIGHT, (3, 1)), "Right"), ("1.5", "my_values: write numbers"),
     ([-1.5, *RIGHT[1:]], "0x3C: the sign is wrong"),
     ([0.75, *RIGHT[1:]], "0x3C: the bias is 7"),
     ([192, *RIGHT[1:]], "0x3C: the exponent's bias is missing"),
     ([0.5, *RIGHT[1:]], "0x3C: the leading 1 is missing"),
     ([1.5, 2.0**-7 * (1 + 5 / 8), -2.25], "0x05: an exponent field of 0 is subnormal"),
     ([1.5, 2.0**-7 * 5 / 8, -2.25], "0x05: a subnormal has the power"),
-    ([1.5, 5 / 512, 2.25], "0xC1: the sign is wrong"),
+    ([1.5, 5 / 512, 2.25], "0xC1: the sign is wrong"), ([60, 5, 193], "0x3C: that is the code as a whole number"),
+    ([1.5, 5 / 512, -63], "0xC1: a float has no two's complement"),
+    ([1.5, 2.0**-6 * (1 + 5 / 8), -2.25], "0x05: an exponent field of 0 is subnormal: there is no leading 1"),
     ([1.5, 5 / 512, -7], "0xC1: write the bits as sign"),
 ])
 def test_values(given: Any, said: str) -> None:
@@ -40,6 +42,10 @@ def test_no_mistake_gives_the_right_value() -> None:
 
 def _steps(x: Any) -> Any:
     return 2.0 ** np.clip(np.frexp(x)[1] - 4, -9, 5)
+
+
+def _wide(x: Any) -> Any:
+    return 2.0 ** np.clip(np.frexp(x)[1] - 3, -9, 5)
 
 
 def _half_away(x: Any) -> Any:
@@ -59,7 +65,9 @@ def _half_away(x: Any) -> Any:
     (lambda x: np.clip(np.rint(x / 2.0 ** (np.frexp(x)[1] - 4)) * 2.0 ** (np.frexp(x)[1] - 4), -448, 448),
      "0.00292969 is no value of E4M3"),
     (lambda x: np.clip(np.rint(x), -448, 448), "17 is no value"),
-    (lambda x: np.zeros_like(x), "17 became 0; 16 is nearer"),
+    (lambda x: np.where(x == 0, np.nan, fake_quantize(x, ONE)), "0 became nan. Keep the step away from 0"),
+    (lambda x: np.zeros_like(x), "17 became 0. Near it the step is 2, and 16 is nearer"),
+    (lambda x: np.clip(np.rint(x / _wide(x)) * _wide(x), -448, 448), "18 became 16. Near it the step is 2"),
 ])
 def test_rounding(yours: Callable[[Any], Any], said: str) -> None:
     assert says(rounding(yours), said)
@@ -69,7 +77,7 @@ SMALL = np.r_[np.repeat(np.geomspace(1e-4, 0.01, 12), 1000), np.geomspace(0.1, 1
 
 
 @pytest.mark.parametrize(("for_int", "for_float", "said"), [
-    (None, SMALL, "Not answered yet: set for_int and for_float"),
+    (None, SMALL, "Not answered yet: set both for_int and for_float"),
     (np.linspace(-1, 1, 100), SMALL, "Right: equal steps for values of one size"),
     (np.linspace(-1, 1, 9), SMALL, "for_int: give at least 16 different finite values; you give 9"),
     (np.r_[np.linspace(-1, 1, 99), np.nan], SMALL, "for_int: give at least 16 different finite values"),

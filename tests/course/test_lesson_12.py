@@ -11,14 +11,15 @@ from refquant.course.lesson_12 import checks
 from refquant.course.lesson_12.checks import MISTAKES, PROBLEMS, STEP, by_hand, rounding, worse
 from refquant.methods import gptq
 
-WORSE = [-0.5, 0.3, -0.1], [[1.0, -0.3, 0.4], [-0.3, 1.0, 0.3], [0.4, 0.3, 1.0]]
+WORSE = [0.5, -0.3, 0.1], [[1.0, -0.3, 0.4], [-0.3, 1.0, 0.3], [0.4, 0.3, 1.0]]
 
 
 @pytest.mark.parametrize(("codes", "said"), [
-    (None, "Not answered yet: set the three codes"), ([0, 1, 0], "Right: 0.4 becomes 0. The second aims at 0.6"),
+    (None, "Not answered yet: set my_codes"), ([[0], [1], [0]], "Right: the first aims at 0.4 and becomes 0"),
     ([0, 0, 0], "those are the nearest codes"), ([1, 0, 0], "0.4 is nearer to 0 than to 1"),
-    ([0, 1, 1], "after 0 and 1 the sum is 1"), ([0, 0, 1], "the second weight aims at 0.4 + 0.4"),
-    ([1, 1, 1], "each weight aims at its own value"), ([0, 1], "give three codes; you give 2"),
+    ([0, 1, 1], "after the codes 0 and 1 only 0.2 are missing"), ([0, 0, 1], "the second aims at 0.4 + 0.4 / 2"),
+    ([0.4, 0.6, 0.2], "what the weights aim at"),
+    ([1, 1, 1], "each weight aims at its value plus its share"), ([0, 1], "give three codes; you give 2"),
 ])
 def test_by_hand(codes: Any, said: str) -> None:
     assert says(by_hand(codes), said)
@@ -30,7 +31,7 @@ def test_the_three_equal_inputs_are_gptqs() -> None:
 
 
 @pytest.mark.parametrize(("yours", "said"), [
-    (lambda w, h: gptq(w, h, STEP, damp=0), "Right: each row takes back"),
+    (lambda w, h: gptq(w, h, STEP, damp=0), "Right: each row gives back"),
     (lambda w, h: checks._rounded(w, h), "Right"),
     (lambda *_: None, "Not answered yet: your function returns None"),
     (lambda *_: 1 / 0, "your function raised ZeroDivisionError"),
@@ -48,11 +49,12 @@ def test_every_mistake_changes_some_code() -> None:
 
 
 @pytest.mark.parametrize(("w", "h", "said"), [
-    (None, None, "Not answered yet: set w and h"), (*WORSE, "Right: nearest 0.462, GPTQ 0.602"),
+    (None, None, "Not answered yet: set both my_w and my_h"), (*WORSE, "Right: nearest 0.462, GPTQ 0.602"),
+    (*checks.SHOWN, "those are the numbers of section 5"),
     ([0.4, 0.4, 0.4], np.eye(3), "GPTQ is not worse here"), ([0.4, 0.4], np.eye(2), "give three finite weights"),
     ([0.4, 0.4, np.nan], np.eye(3), "give three finite weights"), ([9.0, 0, 0], np.eye(3), "beyond the grid"),
-    ([0.4, 0.4, 0.4], np.ones((3, 3)), "all its eigenvalues above 0"),
-    ([0.4, 0.4, 0.4], [[1, 0.5, 0], [0, 1, 0], [0, 0, 1]], "h must be symmetric"),
+    ([0.4, 0.4, 0.4], np.ones((3, 3)), "with all eigenvalues above 0"),
+    ([0.4, 0.4, 0.4], [[1, 0.5, 0], [0, 1, 0], [0, 0, 1]], "my_h must be symmetric"),
 ])
 def test_worse(w: Any, h: Any, said: str) -> None:
     assert says(worse(w, h), said)

@@ -19,12 +19,13 @@ RELU = np.maximum(np.random.default_rng(0).standard_normal((100, 64)), 0)
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    (None, "Not answered yet: set the two numbers"), ((WEIGHTS, CACHE), "Right: 531.25 MB of weights and 168.96 MB"),
-    ((531, 169), "Right"), (WEIGHTS, "give two numbers; you give 1"),
+    (None, "Not answered yet: set my_megabytes"), ((WEIGHTS, CACHE), "Right: 531.25 MB of weights and 168.96 MB"),
+    ((531, 169), "Right"), ((CACHE, WEIGHTS), "the weights come first"), (WEIGHTS, "give two numbers; you give 1"),
     ((500, CACHE), "weights: the scales are missing: 16 bits for each group of 64"),
     ((8 * WEIGHTS, CACHE), "weights: those are megabits"), ((562.5, CACHE), "weights: a scale takes 16 bits here"),
     ((2500, CACHE), "weights: 64 values share one scale"), ((531.25e6, CACHE), "weights: that is in bytes"),
-    ((0.53, 0.17), "weights: that is in GB"), ((1, 1), "weights: count the values"),
+    ((0.53, 0.17), "weights: that is in GB"),
+    ((506.6, CACHE), "weights: a MB has 10**6 bytes here"), ((1, 1), "weights: count the values"),
     ((np.nan, CACHE), "weights: count the values"),
     ((WEIGHTS, 163.84), "keys and values: the scales are missing"),
     ((WEIGHTS, CACHE / 2), "keys and values: that is half: both keys and values are read"),
@@ -42,6 +43,7 @@ def test_megabytes(given: Any, said: str) -> None:
     (lambda *_: 1 / 0, "your function raised ZeroDivisionError"),
     (lambda x, _: np.abs(x).max(), "give one scale for each of the 8 channels, shape (8,); yours has shape ()"),
     (lambda _, w: np.ones(len(w)), "solve a / s = s * b for s"),
+    (lambda x, w: np.abs(x).max(axis=1) / np.abs(w).max(axis=0), "(6,). The channels are the columns of x"),
     *[(lambda x, w, name=name: checks.mistaken_scales(x, w)[name], name)
       for name in checks.mistaken_scales(*PROBLEMS[0])],
 ])
@@ -50,12 +52,12 @@ def test_smoothing(yours: Callable[..., Any], said: str) -> None:
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    (None, "Not answered yet: set x"), (np.random.default_rng(0).uniform(0, 1, (100, 64)), "Right: rotated"),
+    (None, "Not answered yet: set my_x"), (np.random.default_rng(0).uniform(0, 1, (100, 64)), "Right: rotated"),
     (RELU + 1, "Right"), (np.random.default_rng(0).standard_normal((100, 64)), "Not yet: rotated, they are worse by"),
     (np.random.default_rng(0).standard_normal((100, 64)) * np.r_[50, np.ones(63)], "rotated, they are better by"),
     (np.ones((3, 64)), "give at least 16 rows of 64 values; yours has shape (3, 64)"),
     (np.ones((16, 32)), "yours has shape (16, 32)"), (np.full((16, 64), np.inf), "all values must be finite"),
-    (np.zeros((16, 64)), "no row all 0"), ("rows", "x must be an array of numbers"),
+    (np.zeros((16, 64)), "no row all 0"), ("rows", "my_x: write numbers"),
 ])
 def test_worse_rotated(given: Any, said: str) -> None:
     assert says(worse_rotated(given), said)

@@ -59,21 +59,20 @@ def shared_scales(x: ArrayLike, scales: Mapping[str, ArrayLike]) -> Figure:
 def price_of_scales(panels: Mapping[str, Mapping[int, Mapping[str, tuple[float, float]]]]) -> Figure:
     """SQNR against bits per value: a curve for each number of bits, from large groups to small ones.
 
-    panels[data][bits][group] = (bits per value, SQNR in dB). On the left the first group and the last two are named.
+    panels[data][bits][group] = (bits per value, SQNR in dB). The first group and the last two are named.
     """
     drawn, axes = figure(4.8, 10, ncols=len(panels), sharey=True, squeeze=False)
     for panel, (name, curves) in zip(axes[0], panels.items(), strict=True):
         for bits, points in curves.items():
             cost, db = zip(*points.values(), strict=True)
+            first, *_, before, last = points
             panel.plot(cost, db, color=BITS_COLORS[bits], marker="o", markersize=6, label=f"{bits} bits")
-            for k, (group, point) in enumerate(points.items() if panel is axes[0, 0] else ()):  # the other is crowded
-                if k in (0, len(points) - 2, len(points) - 1):
-                    panel.annotate(group, point, textcoords="offset points", xytext=(-4, 8) if k == 0 else (-2, -17),
-                                   ha="center" if k == len(points) - 2 else "right", fontsize=11,
-                                   color=BITS_COLORS[bits])
+            for group, where, side in ((first, (9, -7), "left"), (before, (6, -15), "left"), (last, (-2, 7), "right")):
+                panel.annotate(group, points[group], xytext=where, textcoords="offset points", ha=side, fontsize=12,
+                               color=BLACK)
         panel.set(xlabel="bits per value, scales counted", title=name, xlim=(min(curves) - 0.7, max(curves) + 1.1))
     axes[0, 0].set_ylabel("SQNR, dB")
-    axes[0, 0].legend(loc="upper left")
+    axes[0, 0].legend(loc="upper left", title="numbers: block size")
     return drawn
 
 

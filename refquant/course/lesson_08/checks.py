@@ -35,7 +35,7 @@ def one_rounding(yours: Callable[..., Any]) -> str:
     """
     answers = []
     for acc, mantissa, shift, zero_point, grid in ROUNDINGS:
-        answer, message = ask(yours, acc.copy(), mantissa, shift, zero_point, grid.qmin, grid.qmax)
+        answer, message = ask(yours, acc.copy(), mantissa, shift, zero_point, grid.qmin, grid.qmax, arrays=1)
         if message:
             return message
         given = np.asarray(answer)
@@ -118,6 +118,9 @@ WRONG_ROUNDINGS: dict[str, Callable[..., Array]] = {
         _even(acc * mantissa, 31 - shift), *ends),
     "Saturation is missing: clip to qmin and qmax": lambda acc, mantissa, shift, zero_point, *_:
         _even(acc * mantissa, 31 - shift) + zero_point,
+    "Saturation is missing, and the cast wraps: clip to qmin and qmax first":
+        lambda acc, mantissa, shift, zero_point, qmin, qmax:
+            (_even(acc * mantissa, 31 - shift) + zero_point - qmin) % (qmax - qmin + 1) + qmin,
     "You clip before adding the zero point; clip last": lambda acc, mantissa, shift, zero_point, *ends: np.clip(
         _even(acc * mantissa, 31 - shift), *ends) + zero_point,
     "That is float64: the product has up to 62 bits, and float64 holds 53": _by_float(np.float64),

@@ -28,7 +28,7 @@ def product(yours: Callable[..., Any]) -> str:
     'Not yet: both corrections are missing: you multiply the codes as if the zero points were 0.'
     """
     for q_x, z_x, q_w, z_w in PRODUCTS:
-        answer, message = ask(yours, q_x.copy(), z_x, q_w.copy(), z_w, hints=HINTS)
+        answer, message = ask(yours, q_x.copy(), z_x, q_w.copy(), z_w, hints=HINTS, arrays=1)
         if message:
             return message
         given, right = np.asarray(answer), (q_x.astype(int) - z_x) @ (q_w.astype(int) - z_w)
@@ -48,7 +48,7 @@ def wrong_products(q_x: Array, z_x: int, q_w: Array, z_w: int) -> dict[str, Arra
     """What each known mistake gives, by what is wrong.
 
     >>> len(wrong_products(np.uint8([[200]]), 100, np.int8([[5]]), 1))
-    16
+    17
     """
     return _wrong_terms(q_x, z_x, q_w, z_w) | _wrong_widths(q_x, z_x, q_w, z_w)
 
@@ -83,7 +83,7 @@ def _wrong_widths(q_x: Array, z_x: int, q_w: Array, z_w: int) -> dict[str, Array
     corrections = right - q_x.astype(int) @ q_w.astype(int)
     with np.errstate(all="ignore"):
         small = q_x.astype(np.int8) @ q_w
-    subtracted = (q_x - q_x.dtype.type(z_x)).astype(int) @ (q_w - q_w.dtype.type(z_w)).astype(int)
+    moved_x, moved_w = q_x - q_x.dtype.type(z_x), q_w - q_w.dtype.type(z_w)
     return {
         "the sums wrap at 8 bits: NumPy's product of 8-bit codes stays in 8 bits. Widen first, or use "
         "rq.integer_matmul": small.astype(int) + corrections,
@@ -92,7 +92,9 @@ def _wrong_widths(q_x: Array, z_x: int, q_w: Array, z_w: int) -> dict[str, Array
         "the sums wrap at 8 bits at the end. An accumulator needs more": right.astype(np.int8).astype(int),
         "the sums wrap at 16 bits. An accumulator needs more: section 2": right.astype(np.int16).astype(int),
         "you subtract the zero points in 8 bits, where the difference wraps. Widen first, or correct outside":
-            subtracted,
+            moved_x.astype(int) @ moved_w.astype(int),
+        "you subtract the zero points in 8 bits and sum in 16 bits, and both wrap. Widen first, or correct outside":
+            moved_x @ moved_w,
     }
 
 

@@ -83,6 +83,7 @@ WRONG_WIDTHS: dict[str, Callable[[int, IntGrid, IntGrid], int]] = {
         lambda k, a, b: (k * _most(a, b) - 1).bit_length() + 1,
     "Adding up bits is safe and too wide; take the ends of the grids": lambda k, a, b: a.bits + b.bits
         + (k - 1).bit_length(),
+    "The bits of both factors are enough for one product; k of them need more": lambda _, a, b: a.bits + b.bits,
     "You take one product. All k of them may be the largest": lambda _, a, b: least_width(1, a, b),
     "Only the largest codes enter. The lowest times the lowest is larger, the lowest times the highest is negative":
         lambda k, a, b: (k * a.qmax * b.qmax).bit_length() + 1,

@@ -5,7 +5,7 @@ Also the 16 conventions that the lesson compares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any, TypeAlias
 
@@ -73,6 +73,11 @@ PAIRS = {("ONNX Runtime", "LiteRT, reference"): TIE, ("ONNX Runtime", "PyTorch, 
          ("ONNX Runtime", "LiteRT, XNNPACK"): DIVISION}
 
 
+def _given(answers: Any, asked: Iterable[Any]) -> dict[Any, Any]:
+    """The answer to each that is asked; None where there is none."""
+    return {each: answers.get(each) if isinstance(answers, Mapping) else None for each in asked}
+
+
 def differing(answers: Mapping[tuple[str, str], Probe | None]) -> str:
     """Exercise 1: whether each pair's (x, scale, zero_point) gives two different codes, for the reason of the pair.
 
@@ -80,7 +85,7 @@ def differing(answers: Mapping[tuple[str, str], Probe | None]) -> str:
     'Not yet: ONNX Runtime | LiteRT, reference: both give -2. -1.5 is a tie, and its even neighbour is also the one \
 away from zero.'
     """
-    answered = {pair: answers.get(pair) for pair in PAIRS}
+    answered = _given(answers, PAIRS)
     if all(answer is None for answer in answered.values()):
         return "Not answered yet: give (x, scale, zero_point) for each pair."
     for pair, answer in answered.items():
@@ -156,10 +161,11 @@ def boxes(answers: Mapping[str, Sequence[str] | None]) -> str:
     >>> boxes({"A": ("division", "even", "before")})
     'Not yet: box A: not even. At x = 0.5, scale = 1.0, zero point 0 the box gives 1, and your convention 0.'
     """
-    if all(answers.get(name) is None for name in BOXES):
+    answered = _given(answers, BOXES)
+    if all(answer is None for answer in answered.values()):
         return "Not answered yet: give (division, ties, order) for each box."
     for name, inside in _INSIDE.items():
-        given = answers.get(name)
+        given = answered[name]
         if given is None:
             return f"Not yet: box {name}: no answer yet."
         names = tuple(map(str, given)) if isinstance(given, list | tuple) else ()

@@ -36,7 +36,7 @@ def decided(yours: Callable[[float, float | None, str, float], Any]) -> str:
         word, message = ask(yours, mean, half, kind, margin)
         if message:
             return f"{message} The case: {case}."
-        if word not in WORDS:
+        if not isinstance(word, str) or word not in WORDS:
             return f"Not yet: {case}: {word!r} is no verdict. Return {', '.join(WORDS[:-1])} or {WORDS[-1]}."
         right = verdict(Estimate(mean, half, 20), Rule(kind, margin if kind == "more" else 0.0, margin))
         if word != right:

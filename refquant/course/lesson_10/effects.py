@@ -32,7 +32,7 @@ def paired(yours: Callable[[Scores, Scores, float], Any]) -> str:
     """
     for first, second, overlap in PROBES:
         answer, message = ask(yours, dict(first), dict(second), overlap, hints={
-            KeyError: "Some seeds are only on one side; use those that both sides have."})
+            KeyError: "Some seeds are only on one side; use those that both sides have."}, arrays=2)
         if message:
             return message
         if not (isinstance(answer, tuple | list) and len(answer) == 2 and all(np.ndim(part) == 0 for part in answer)):

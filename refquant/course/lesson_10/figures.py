@@ -41,7 +41,8 @@ def by_seed(differences: ArrayLike, margin: float, ylabel: str) -> Figure:
     """A difference for each seed, coloured by its sign, over the band within which it does not matter."""
     values = np.asarray(differences)
     drawn, axes = figure(3.6, 8)
-    axes.axhspan(-margin, margin, color=GREY, alpha=0.2, linewidth=0, label="too small to matter")
+    axes.axhspan(-margin, margin, color=GREY, alpha=0.2, linewidth=0,
+                 label=f"the difference is less than {margin:g}: too small to matter")
     axes.axhline(0, color=BLACK, linewidth=1)
     for i, value in enumerate(values):
         axes.plot([i, i], [0, value], color=BLUE if value > 0 else RED if value < 0 else BLACK, marker="o",
@@ -109,7 +110,8 @@ def intervals(estimates: Mapping[str, Estimate], margin: float, verdicts: Mappin
             axes.annotate(verdicts[name], (1.01, -i), va="center", color=style["color"], fontweight="bold",
                           xycoords=("axes fraction", "data"))
     axes.set_yticks([-i for i in range(len(estimates))], list(estimates))
-    axes.set(ylim=(0.6 - len(estimates), 0.6), xlabel=f"effect, points; the band is the margin, ± {margin:g}")
+    axes.set(ylim=(0.6 - len(estimates), 0.6),
+             xlabel=f"effect, points; grey: from minus to plus the margin, ± {margin:g}")
     axes.grid(False)
     return drawn
 
@@ -129,9 +131,14 @@ def predicted(claims: Sequence[Prediction]) -> Figure:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.set(xlim=(-reach, reach), ylim=(0.4 - len(claims), 0.75), yticks=[],
-             xlabel="effect / smallest effect that matters (log scale beyond 1); right: for the sentence")
+             xlabel="effect / smallest effect that matters")
+    for x, side, words in ((0.0, "left", "← the second is better"), (1.0, "right", "the first is better →")):
+        axes.annotate(words, (x, 0), xytext=(0, -36), textcoords="offset points", ha=side, va="top", fontsize=12,
+                      xycoords="axes fraction")
     axes.grid(False)
     axes.spines["left"].set_visible(False)
+    axes.fill_between([], [], [], color=GREY, alpha=0.25, linewidth=0, label="counts as no difference")
+    drawn.legend(loc="outside lower center")
     return drawn
 
 
@@ -143,7 +150,7 @@ def _claim(axes: Axes, claim: Prediction, y: float) -> None:
     axes.plot(claim.interval, [y, y], color=style["color"], marker="|")
     axes.plot([claim.effect], [y], linestyle="", markersize=9, **style)
     across = axes.get_yaxis_transform()
-    axes.annotate(textwrap.shorten(claim.says, 120, placeholder=" ..."), (0, y + 0.24), va="bottom", fontsize=11,
+    axes.annotate(textwrap.shorten(claim.says, 120, placeholder=" ..."), (0, y + 0.24), va="bottom", fontsize=12,
                   xycoords=across)
     axes.annotate(claim.verdict, (1.01, y), va="center", fontsize=13, xycoords=across, color=style["color"],
                   fontweight="bold")

@@ -45,14 +45,23 @@ def score(guesses: Mapping[str, Any]) -> str:
     >>> score({"lsq-better.4": "maybe"})
     "Not yet: 'maybe' is no verdict. Predict confirmed, small, null, inconclusive or refuted."
     """
-    found = results()
+    found, guesses = results(), {id: written(guess) for id, guess in guesses.items()}
     for id, guess in guesses.items():
         if id not in found:
             return f"Not yet: there is no claim {id!r}."
-        if guess is not ... and guess not in WORDS:
+        if guess is not ... and (not isinstance(guess, str) or guess not in WORDS):
             return f"Not yet: {guess!r} is no verdict. Predict confirmed, small, null, inconclusive or refuted."
     return "\n".join(f"{mark(found[id]['verdict'], guess)} {found[id]['verdict']:13s} {effect_in_words(found[id]):31s} "
                      f"{find(id)[1].says}" for id, guess in guesses.items())
+
+
+def written(guess: Any) -> Any:
+    """A word without capitals and spaces; three dots where nothing is written.
+
+    >>> written("Null "), written(None), written(3)
+    ('null', Ellipsis, 3)
+    """
+    return ... if guess is None else guess.strip().lower() if isinstance(guess, str) else guess
 
 
 def mark(verdict: str, guess: Any) -> str:
@@ -68,7 +77,7 @@ def rows(guesses: Mapping[str, Any]) -> list[Prediction]:
     """The claims beside their predictions, ready to be drawn: effects in units of what is enough to matter."""
     found, drawn = results(), []
     for id, guess in guesses.items():
-        claim, (_, reading) = found[id], find(id)
+        claim, (_, reading), guess = found[id], find(id), written(guess)
         is_same, unit = reading.rule.kind == "same", METRICS[reading.value].unit
         enough = reading.rule.same if is_same else reading.rule.enough
         middle, lo, hi, band = (x / enough for x in (claim["effect"], *claim["interval"], reading.rule.same))

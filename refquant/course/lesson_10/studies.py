@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from .predictions import effect_in_words, results
 
@@ -104,12 +106,12 @@ def faults(answers: Mapping[str, str | None], mended: Study | None) -> str:
     >>> faults(right, None)
     "Not yet: C: 'one seed' is not it: each side has 20 seeds."
     """
-    if all(answer is None for answer in answers.values()) and mended is None:
+    if not isinstance(answers, Mapping) or {*map(type, (mended, *answers.values()))} == {type(None)}:
         return "Not answered yet: name the fault of each study, and mend H."
     for name, answer in answers.items():
         if answer is None:
             continue
-        if answer not in (*FAULTS, "none"):
+        if name not in STUDIES or not isinstance(answer, str) or answer not in (*FAULTS, "none"):
             return f"Not yet: {name}: {answer!r} is not on the list: {', '.join(FAULTS)}, none."
         why = wrong_about(STUDIES[name], answer)
         if why:
@@ -133,12 +135,22 @@ def wrong_about(study: Study, answer: str) -> str:
     return f"{answer!r} is not it: {fault.absent(study)}." + ("" if present else " Not every study has a fault.")
 
 
+SEEDS, EPOCHS = ((list, tuple, range, np.ndarray), "a list or a range of seeds"), (int, "a whole number")
+#: Of what kind the fields of H must be.
+KINDS: dict[str, tuple[Any, str]] = {
+    "second": (str, "the name of a rival"), "first_seeds": SEEDS, "second_seeds": SEEDS, "first_epochs": EPOCHS,
+    "second_epochs": EPOCHS, "corrected": (bool, "True or False"), "margin_reported": (int | float, "a number")}
+
+
 def _mended(study: Study) -> str:
     asked_for = STUDIES["H"]
     if not isinstance(study, Study):
         return 'Not yet: mend H by checks.STUDIES["H"]._replace(...).'
-    if (study.claim, study.first) != (asked_for.claim, asked_for.first):
-        return "Not yet: H: keep its claim, and QAT W2A2; mend what they are compared with, and how."
+    if (study.claim, study.first) != (asked_for.claim, asked_for.first) or study.interval is not asked_for.interval:
+        return "Not yet: H: keep its claim, its result and QAT W2A2; mend what they are compared with, and how."
+    for field, (kinds, words) in KINDS.items():
+        if not isinstance(getattr(study, field), kinds):
+            return f"Not yet: H: {field} must be {words}; yours is {getattr(study, field)!r:.40}."
     left = [name for name, fault in FAULTS.items() if fault.has(study)]
     if left:
         return f"Not yet: H still has a fault: {left[0]}. {FAULTS[left[0]].look}"

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...affine import fake_quantize
 from ...calibration import dynamic_params
 from ...grids import UINT4
 from ...methods import hadamard, smoothquant
 from ...metrics import sqnr_db
-from ..answers import ask, mistake
+from ..answers import ask, mistake, unfit
 
 Array: TypeAlias = NDArray[Any]
 
@@ -22,17 +22,19 @@ WEIGHTS, LAYERS, KEPT, CONTEXT, GROUP = 1_000_000_000, 16, 512, 10_000, 64
 VALUES = 2 * LAYERS * KEPT * CONTEXT  # keys and values
 
 
-def megabytes(given: ArrayLike | None) -> str:
+def megabytes(given: Any) -> str:
     """Exercise 1: how many MB of weights, and how many of keys and values, one token reads.
 
     >>> megabytes([500, 169])
     'Not yet: weights: the scales are missing: 16 bits for each group of 64.'
     """
-    if given is None:
-        return "Not answered yet: set the two numbers."
-    answer = np.asarray(given, np.float64)
+    if message := unfit({"my_megabytes": given}):
+        return message
+    answer = np.asarray(given, np.float64).ravel()
     if answer.shape != (2,):
         return f"Not yet: give two numbers; you give {answer.size}."
+    if np.allclose(answer[::-1], [WEIGHTS * (4 + 16 / GROUP) / 8e6, VALUES * (8 + 16 / GROUP) / 8e6], rtol=0.002):
+        return "Not yet: the weights come first, then keys and values."
     for name, yours, count, bits in (("weights", answer[0], WEIGHTS, 4), ("keys and values", answer[1], VALUES, 8)):
         right = count * (bits + 16 / GROUP) / 8e6
         if not np.isclose(yours, right, rtol=0.002):
@@ -57,6 +59,7 @@ def mistaken_megabytes(count: int, bits: int) -> dict[str, float]:
         "a scale takes 16 bits here, not 32": count * (bits + 32 / GROUP) / 8e6,
         "64 values share one scale; each of them has 16/64 of its bits": count * (bits + 16) / 8e6,
         "that is in bytes; a MB is a million of them": 1e6 * right,
+        "a MB has 10**6 bytes here, not 2**20": 1e6 * right / 2**20,
         "that is in GB; it was asked in MB": right / 1000,
         **(of_cache if count == VALUES else {}),
     }
@@ -69,7 +72,8 @@ def smoothing(yours: Callable[..., Any]) -> str:
     'Not yet: the root is missing: that makes all of the difference go into the weights.'
     """
     for x, w in PROBLEMS:
-        answer, message = ask(yours, x.copy(), w.copy())
+        answer, message = ask(yours, x.copy(), w.copy(), arrays=1, hints={
+            ValueError: "The channels are the columns of x and the rows of w."})
         if message:
             return message
         given, right = np.asarray(answer, np.float64), smoothquant(x, w)
@@ -98,18 +102,15 @@ def mistaken_scales(x: Array, w: Array) -> dict[str, Array]:
     }
 
 
-def worse_rotated(given: ArrayLike | None) -> str:
+def worse_rotated(given: Any) -> str:
     """Exercise 3: rows of 64 values which 4 bits per row hold better by 6 dB as they are than rotated.
 
     >>> worse_rotated(np.random.default_rng(0).standard_normal((100, 64))).partition(" Rotation")[0]
     'Not yet: rotated, they are worse by only 0.0 dB.'
     """
-    if given is None:
-        return "Not answered yet: set x."
-    try:
-        x = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        return "Not yet: x must be an array of numbers."
+    if message := unfit({"my_x": given}):
+        return message
+    x = np.asarray(given, np.float64)
     if x.ndim != 2 or x.shape[1] != 64 or len(x) < 16:
         return f"Not yet: give at least 16 rows of 64 values; yours has shape {x.shape}."
     if not np.isfinite(x).all() or not x.any(axis=1).all():
