@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
@@ -98,7 +99,8 @@ def _answers(found: Report) -> Iterable[str]:
         yield f"<h2>{title}</h2>"
         yield from (f"<p>{escape(words)}</p>" for at, words in above().items() if at == title)
         yield table("answers", title, head, [body(
-            [cell(escape(text), label) for text, label in zip(row, head, strict=True)] for row in rows)])
+            [cell(re.sub("^“(.*?)”", r"<b>\1</b>", escape(text)), label) for text, label in zip(row, head, strict=True)]
+            for row in rows)])
         if title in CURVES:
             along, caption = CURVES[title]
             by_task = spent(found.records) if along == "seconds" else {
