@@ -22,7 +22,7 @@ UP = 0.5 + np.arange(8.0)
     (-3.0, -1.0, 0.2, 15, "Right: scale 0.2 and zero_point 15"),
     (-0.6, 2.4, 3 / 16, 3, "divide by qmax - qmin"),
     (-0.6, 2.4, 2.4 / 15, 3, "whole range"),
-    (-0.6, 2.4, 5.0, 3, "upside down"),
+    (-0.6, 2.4, 5.0, 3, "take 1 divided by it"),
     (-0.6, 2.4, 0.25, 3, "divided by the number of steps"),
     (1.0, 3.0, 2 / 15, 0, "widen it first (r8)"),
     (-3.0, -1.0, 2 / 15, 15, "widen it first (r8)"),

@@ -8,7 +8,7 @@ from messages import says
 
 from refquant import INT4, UINT4, IntGrid, dynamic_params, mlp, quantize, static_params
 from refquant.course.lesson_05 import checks, shifts
-from refquant.course.lesson_05.checks import codes, gained, glitched, second_row, stories
+from refquant.course.lesson_05.checks import brightened, codes, second_row, stories, with_hot_pixels
 from refquant.observers import histogram_observer
 from refquant.study.compare.tasks import Plan, Task, prepare
 
@@ -19,13 +19,13 @@ STATIC, DYNAMIC = [3, 8, 14, 15], [0, 4, 9, 15]
 @pytest.mark.parametrize(("static", "dynamic", "saturated", "said"), [
     (None, None, None, "Not answered yet: set static_codes, dynamic_codes and saturated"),
     (STATIC, DYNAMIC, None, "Not answered yet"),
-    (STATIC, DYNAMIC, [3.4], "Right: the static range saturates 3.4;"),
+    (STATIC, DYNAMIC, [3.4], "Right: the static range saturates 3.4."),
     (np.uint8(STATIC), np.array(DYNAMIC), (3.4,), "Right"),
     (STATIC, DYNAMIC, 3.4, "Right"),
     (STATIC[:3], DYNAMIC, [3.4], "static: one code for each of the 4 values; you give 3"),
     (STATIC, 15, [3.4], "dynamic: one code for each of the 4 values; you give 1"),
-    (DYNAMIC, STATIC, [3.4], "static: that is the other one"),
-    (STATIC, STATIC, [3.4], "dynamic: that is the other one"),
+    (DYNAMIC, STATIC, [3.4], "static: those are the codes of the other range"),
+    (STATIC, STATIC, [3.4], "dynamic: those are the codes of the other range"),
     ([3, 8, 14, 22], DYNAMIC, [3.4], "static: 22 is no code: the grid ends at 0 and 15"),
     ([-2, 3, 9, 17], DYNAMIC, [3.4], "static: the zero point is missing, and nothing is clipped"),
     ([-5, 0, 6, 7], DYNAMIC, [3.4], "static: -5 is no code"),
@@ -33,9 +33,9 @@ STATIC, DYNAMIC = [3, 8, 14, 15], [0, 4, 9, 15]
     (STATIC, [0, 4, 8, 15], [3.4], "dynamic: the code of 1.8 is not 8"),
     ([2.75, 7.75, 14, 15], DYNAMIC, [3.4], "static: 2.75 is no code: round to whole steps"),
     (STATIC, [0, None, 9, 15], [3.4], "dynamic_codes: write numbers"),
-    (STATIC, DYNAMIC, [], "saturated: something lies beyond"),
+    (STATIC, DYNAMIC, [], "saturated: some values lie outside"),
     (STATIC, DYNAMIC, [15], "saturated: give values of x, not codes"),
-    (STATIC, DYNAMIC, [1.8, 3.4], "saturated: those are not the ones"),
+    (STATIC, DYNAMIC, [1.8, 3.4], "saturated: these are not the right values"),
 ])
 def test_codes(static: Any, dynamic: Any, saturated: Any, said: str) -> None:
     message = codes(BATCHES, X, UINT4, static, dynamic, saturated)
@@ -46,9 +46,9 @@ def test_a_code_at_the_end_is_not_saturation() -> None:
     x = [-1.0, 2.0, 3.0]
     static, dynamic = (quantize(x, p) for p in (static_params(BATCHES, UINT4), dynamic_params(x, UINT4)))
     assert "a code at the end is not yet saturation" in codes(BATCHES, x, UINT4, static, dynamic, x)
-    assert "saturates 3;" in codes(BATCHES, x, UINT4, static, dynamic, [3.0])
+    assert "saturates 3." in codes(BATCHES, x, UINT4, static, dynamic, [3.0])
     inside = quantize([1.0], static_params(BATCHES, UINT4)), quantize([1.0], dynamic_params([1.0], UINT4))
-    assert "Right: the static range saturates nothing" in codes(BATCHES, [1.0], UINT4, *inside, [])
+    assert "Right: the static range saturates nothing." in codes(BATCHES, [1.0], UINT4, *inside, [])
 
 
 @pytest.mark.parametrize("which", ["static", "dynamic"])
@@ -71,7 +71,7 @@ SAMPLE, WORSE, BETTER = [0.2, 0.5, 0.7, 0.9], [0.0, 0.0, 0.0, 0.97], [0.0, 0.0, 
 @pytest.mark.parametrize(("worse", "better", "rows_too", "said"), [
     (None, None, None, "Not answered yet: set worse, better and rows_too"),
     (WORSE, BETTER, None, "Not answered yet"),
-    (WORSE, BETTER, False, "Right: one row changes"),
+    (WORSE, BETTER, False, "Right: per batch, one row changes"),
     ([-0.08, 0, 0, 0], [1.5, 1, 0, 0], False, "Right"),
     (np.float32([0.99, 0, 0, 0]), np.array(BETTER), np.False_, "Right"),
     ([0.97], BETTER, False, "worse: give 4 finite values"),
@@ -104,29 +104,29 @@ def percentile_99(x: Any, axis: Any = None, counts: Any = None) -> Any:
 def test_stories(task: Task) -> None:
     net, x, labels = task.net, *task.data.test
     rng, ordinary = np.random.default_rng(0), np.concatenate(task.calibration)
-    uneven, broken = gained(ordinary, rng), glitched(ordinary, rng)
+    uneven, broken = brightened(ordinary, rng), with_hot_pixels(ordinary, rng)
     believing, static4 = (mlp.ptq_static(net, [images], activation_grid=UINT4) for images in (broken, uneven))
     dynamic, dynamic4 = mlp.ptq_dynamic(net), mlp.ptq_dynamic(net, activation_grid=UINT4)
     coarse = IntGrid(2, narrow=True)
     right: dict[str, Any] = {
         "microcontroller": mlp.ptq_static(net, [ordinary]),
-        "gains": dynamic4,
-        "glitches": mlp.ptq_static(net, [broken], observer=histogram_observer(percentile_99)),
+        "brightness": dynamic4,
+        "sensor": mlp.ptq_static(net, [broken], observer=histogram_observer(percentile_99)),
     }
     assert stories(net, x, labels, **right).startswith("Right: ")
-    assert stories(net, x, labels, **{**right, "glitches": right["microcontroller"]}).startswith("Right: ")
+    assert stories(net, x, labels, **{**right, "sensor": right["microcontroller"]}).startswith("Right: ")
     for story, network, said in (
-            ("gains", None, "Not answered yet: set microcontroller"),
-            ("glitches", net, "glitches: give a quantized network"),
+            ("brightness", None, "Not answered yet: set microcontroller"),
+            ("sensor", net, "sensor: give a quantized network"),
             ("microcontroller", dynamic, "its biases are float32"),
             ("microcontroller", mlp.ptq_static(net, [ordinary / 50]), "look at the calibration data"),
-            ("gains", dynamic, "4 bits for activations at most"),
-            ("gains", static4, "One range for all must be"),
-            ("gains", mlp.ptq_dynamic(net, activation_grid=UINT4, axis=None), "Give each row its own"),
-            ("gains", mlp.ptq_dynamic(net, activation_grid=UINT4, weight_grid=coarse), "the bits of the weights"),
-            ("glitches", dynamic, "A dynamic range reaches to the hot pixel"),
-            ("glitches", believing, "your observer kept them"),
-            ("glitches", mlp.ptq_static(net, [ordinary], weight_grid=coarse), "look at the bits, or clip less"),
+            ("brightness", dynamic, "4 bits for activations at most"),
+            ("brightness", static4, "One range for all must be"),
+            ("brightness", mlp.ptq_dynamic(net, activation_grid=UINT4, axis=None), "Give each row its own"),
+            ("brightness", mlp.ptq_dynamic(net, activation_grid=UINT4, weight_grid=coarse), "the bits of the weights"),
+            ("sensor", dynamic, "A dynamic range reaches to the hot pixel"),
+            ("sensor", believing, "your observer kept them"),
+            ("sensor", mlp.ptq_static(net, [ordinary], weight_grid=coarse), "change the bits, or clip less"),
     ):
         message = stories(net, x, labels, **{**right, story: network})
         assert says(message, said)
@@ -135,10 +135,10 @@ def test_stories(task: Task) -> None:
 def test_what_the_stories_measure() -> None:
     x = np.random.default_rng(0).random((200, 64), np.float32)
     before = x.copy()
-    hit = glitched(x, np.random.default_rng(1), share=0.1)
-    assert ((hit == checks.GLITCH).sum(axis=1) == (hit != x).sum(axis=1)).all()
-    assert (hit == checks.GLITCH).sum() == 20
-    uneven = gained(x, np.random.default_rng(1))
+    hit = with_hot_pixels(x, np.random.default_rng(1), share=0.1)
+    assert ((hit == checks.HOT).sum(axis=1) == (hit != x).sum(axis=1)).all()
+    assert (hit == checks.HOT).sum() == 20
+    uneven = brightened(x, np.random.default_rng(1))
     assert np.ptp(uneven / x, axis=1).max() < 1e-4 and np.ptp((uneven / x)[:, 0]) > 3
     assert np.array_equal(x, before)
 

@@ -43,7 +43,7 @@ def _wrong_scale(lo: float, hi: float, scale: float) -> str:
         "16 codes have 15 steps between them. Divide by qmax - qmin, not by the number of codes (R9).":
             width / (steps + 1),
         "the steps must cover the whole range, not only its longer side (R9).": max(abs(lo), abs(hi)) / steps,
-        "that is steps per real. The scale is reals per step: turn it upside down.": steps / width,
+        "that is steps per real. The scale is reals per step: take 1 divided by it.": steps / width,
     }, lambda wrong: np.isclose(scale, wrong, rtol=1e-6, atol=0),
         "the scale is the width of the range, widened to contain 0, divided by the number of steps (R8, R9).")
 
@@ -88,7 +88,7 @@ def quantizer(yours: Callable[..., Any]) -> str:
             return f"Not yet: {probe.diagnose(q)}"
     if q.dtype.kind not in "iu":
         return f"Not yet: the values are right, but codes are integers, and yours {q.dtype}. Cast after the clip (R6)."
-    return "Right: nearest code, ties to even (R4), zero point after rounding (R5), saturation (R6), division (R3)."
+    return "Right: you divide (R3), round ties to even (R4), then add the zero point (R5), and clip last (R6)."
 
 
 HINTS: dict[type[Exception], str] = {
@@ -180,7 +180,7 @@ def disagreement(x: Any, scale: Any) -> str:
     """Exercise 3: whether ties to even and ties away from zero differ on half of x (float32, INT8, zero point 0).
 
     >>> disagreement([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5], scale=1.0)
-    'Right: 4 of 8 codes differ. They are ties whose even neighbour lies nearer to zero.'
+    'Right: 4 of 8 codes differ. In these ties the even integer is nearer to 0 than the odd one.'
     """
     if message := unfit({"x": x, "scale": scale}) or unfit({"scale": scale}, single=True):
         return message
@@ -200,7 +200,7 @@ def disagreement(x: Any, scale: Any) -> str:
     differ = int((quantize(values, AffineParams(scale=step, zero_point=0, grid=INT8)) != away).sum())
     ties, missed = int((inside & (off_tie == 0)).sum()), int((inside & (off_tie > 0) & (off_tie < 1e-4)).sum())
     if 2 * differ >= n:
-        return f"Right: {differ} of {n} codes differ. They are ties whose even neighbour lies nearer to zero."
+        return f"Right: {differ} of {n} codes differ. In these ties the even integer is nearer to 0 than the odd one."
     if missed:
         return (f"Not yet: {missed} of {n} quotients x / scale miss a tie by a rounding of float32. "
                 "Take a power of two for the scale.")
@@ -208,8 +208,8 @@ def disagreement(x: Any, scale: Any) -> str:
         return f"Not yet: {int((~inside).sum())} of {n} values saturate, under both rules alike. Use smaller ones."
     if 2 * ties < n:
         return f"Not yet: only {ties} of {n} quotients x / scale are ties. The rules differ nowhere else."
-    return (f"Not yet: {ties} of {n} are ties, but only {differ} of the codes differ. Both rules send 1.5 to 2; they "
-            "differ where the even neighbour lies nearer to zero, as at 0.5.")
+    return (f"Not yet: {ties} of {n} are ties, but only {differ} of the codes differ. Both rules round 1.5 to 2; they "
+            "differ where the even integer lies nearer to zero, as at 0.5.")
 
 
 def survivor(cheat: Callable[..., Any], x: Any, scale: Any = 1.0, zero_point: Any = 0) -> str:

@@ -21,29 +21,29 @@ from ...ranges import affine_params, symmetric_params
 from ..answers import mistake, unfit
 
 Array: TypeAlias = NDArray[Any]
-GLITCH = 8.0
+HOT = 8.0
 
 
-def gained(x: Reals, rng: np.random.Generator) -> Reals:
-    """Each row times a lognormal(0, 1) number of its own: samples that differ in size.
+def brightened(x: Reals, rng: np.random.Generator) -> Reals:
+    """Each row times a lognormal(0, 1) number of its own: samples that differ in brightness.
 
-    >>> x = gained(np.ones((2, 3), np.float32), np.random.default_rng(0))
+    >>> x = brightened(np.ones((2, 3), np.float32), np.random.default_rng(0))
     >>> x.dtype, (x == x[:, :1]).all(), x[0, 0] != x[1, 0]
     (dtype('float32'), np.True_, np.True_)
     """
     return np.asarray(x * rng.lognormal(size=(len(x), 1))).astype(np.float32)
 
 
-def glitched(x: Reals, rng: np.random.Generator, share: float = 0.02) -> Reals:
+def with_hot_pixels(x: Reals, rng: np.random.Generator, share: float = 0.02) -> Reals:
     """One value of the given share of rows, drawn at random, is 8.0: a sensor's hot pixel. x stays as it was.
 
-    >>> hit = glitched(np.zeros((100, 64), np.float32), np.random.default_rng(0)) == GLITCH
+    >>> hit = with_hot_pixels(np.zeros((100, 64), np.float32), np.random.default_rng(0)) == HOT
     >>> int(hit.sum()), int(hit.any(axis=1).sum())
     (2, 2)
     """
     x = x.copy()
     rows = rng.permutation(len(x))[:round(share * len(x))]
-    x[rows, rng.integers(x.shape[1], size=len(rows))] = GLITCH
+    x[rows, rng.integers(x.shape[1], size=len(rows))] = HOT
     return x
 
 
@@ -87,7 +87,8 @@ def codes(batches: Sequence[ArrayLike], x: ArrayLike, grid: Grid, static: Any, d
         if np.array_equal(given, rights[which]):
             continue
         if np.array_equal(given, other):
-            return f"Not yet: {which}: that is the other one. Static has the range of the batches, dynamic that of x."
+            return (f"Not yet: {which}: those are the codes of the other range. Static takes the range of the batches, "
+                    "dynamic takes that of x.")
         i = int(np.argmax(given != rights[which]))
         hint = _no_code(given, grid) or f"the code of {values[i]:g} is not {given[i]:g}. First the range, then R9."
         why = mistake(mistakes(lists, values, grid, which), partial(np.array_equal, given), hint)
@@ -110,15 +111,15 @@ def _saturated(values: Array, params: AffineParams, saturated: ArrayLike) -> str
     steps = np.rint(values / params.scale) + params.zero_point
     beyond = set(values[steps != q].tolist())
     if given == beyond:
-        return ("Right: the static range saturates " + (", ".join(f"{v:g}" for v in sorted(beyond)) or "nothing")
-                + "; the dynamic one reaches as far as x does.")
+        return (f"Right: the static range saturates {', '.join(f'{v:g}' for v in sorted(beyond)) or 'nothing'}. "
+                "The dynamic range contains all values of x.")
     if given == set(values[(q == params.grid.qmin) | (q == params.grid.qmax)].tolist()):
         return "Not yet: saturated: a code at the end is not yet saturation. Which values lie beyond the static range?"
     if not given:
-        return "Not yet: saturated: something lies beyond the static range. Which codes did you clip?"
+        return "Not yet: saturated: some values lie outside the static range. Which codes did you clip?"
     if not given <= set(values.tolist()):
         return "Not yet: saturated: give values of x, not codes and not places."
-    return "Not yet: saturated: those are not the ones. A value saturates where its code had to be clipped."
+    return "Not yet: saturated: these are not the right values. A value saturates where its code had to be clipped."
 
 
 def mistakes(batches: Sequence[Array], x: Array, grid: Grid, which: str) -> dict[str, Array]:
@@ -148,7 +149,7 @@ def mistakes(batches: Sequence[Array], x: Array, grid: Grid, which: str) -> dict
         "the zero point is missing (R5).": np.clip(steps, grid.qmin, grid.qmax),
         "the zero point is missing, and nothing is clipped (R5, R6).": steps,
         "you subtract the zero point; add it (R5).": np.clip(steps - right.zero_point, grid.qmin, grid.qmax),
-        "you cut off; round to the nearest (R4).":
+        "you cut the fraction off; round to the nearest (R4).":
             np.clip(np.trunc(x / right.scale) + right.zero_point, grid.qmin, grid.qmax),
         "you round downwards; round to the nearest (R4).":
             np.clip(np.floor(x / right.scale) + right.zero_point, grid.qmin, grid.qmax),
@@ -186,7 +187,8 @@ def second_row(sample: ArrayLike, grid: Grid, worse: Any, better: Any, rows_too:
             return f"Not yet: {which}: {message}"
     if rows_too:
         return "Not yet: rows_too: with axis=-1 each row has its own range. Which values does your sample's come from?"
-    return "Right: one row changes the sample's codes, another makes them more exact; with axis=-1 no row can."
+    return ("Right: per batch, one row changes the sample's codes and another makes them more exact. "
+            "Per row (axis=-1), a second row changes nothing.")
 
 
 def _worse(x: Array, row: Array, grid: Grid) -> str:
@@ -212,18 +214,19 @@ def _better(x: Array, row: Array, grid: Grid) -> str:
 # ---------------------------------------------------------------------------------------------- exercise 3
 
 def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.QuantizedNet | None,
-            gains: mlp.QuantizedNet | None, glitches: mlp.QuantizedNet | None) -> str:
+            brightness: mlp.QuantizedNet | None, sensor: mlp.QuantizedNet | None) -> str:
     """Exercise 3: whether each network serves its story, measured on the test images x and their labels.
 
-    The microcontroller's scales are known beforehand; it may lose 1 point. Inputs of varying gain, on 4-bit activations
-    at most, may lose 2 points against float. Of images with a hot pixel three in four must be predicted correctly.
-    The exercise in the notebook shows right and wrong answers on a trained network.
+    The microcontroller's scales are known beforehand; it may lose 1 point. Images of different brightness, on
+    4-bit activations at most, may lose 2 points against float. Of images with a hot pixel three in four must be
+    predicted correctly. The exercise in the notebook shows right and wrong answers on a trained network.
     """
-    given = {"microcontroller": microcontroller, "gains": gains, "glitches": glitches}
+    given = {"microcontroller": microcontroller, "brightness": brightness, "sensor": sensor}
     if any(network is None for network in given.values()):
-        return "Not answered yet: set microcontroller, gains_net and glitch_net."
+        return "Not answered yet: set microcontroller, brightness_net and sensor_net."
     images, rng = np.asarray(x, np.float32), np.random.default_rng(505)
-    data = {"microcontroller": images, "gains": gained(images, rng), "glitches": glitched(images, rng, share=1.0)}
+    data = {"microcontroller": images, "brightness": brightened(images, rng),
+            "sensor": with_hot_pixels(images, rng, share=1.0)}
     score, floats = {}, {}
     for name, network in given.items():
         if not isinstance(network, mlp.QuantizedNet):
@@ -233,11 +236,11 @@ def stories(net: mlp.Net, x: ArrayLike, labels: Codes, microcontroller: mlp.Quan
         score[name] = 100 * mlp.accuracy(mlp.forward_quantized(network, data[name]), labels)
         floats[name] = 100 * mlp.accuracy(mlp.forward(net, data[name]), labels)
     why = (_microcontroller(microcontroller, score["microcontroller"] - floats["microcontroller"])
-           or _gains(gains, score["gains"] - floats["gains"]) or _glitches(glitches, score["glitches"]))
+           or _brightness(brightness, score["brightness"] - floats["brightness"]) or _sensor(sensor, score["sensor"]))
     if why:
         return f"Not yet: {why}"
-    return ("Right: static where scales must be known beforehand, dynamic per row where sizes differ, static and "
-            "clipped where a sensor fails.")
+    return ("Right: static is right where scales must be known beforehand, dynamic per image where brightness differs, "
+            "and static with clipping where a sensor is broken.")
 
 
 def _dynamic(network: Any) -> Any:
@@ -250,33 +253,33 @@ def _microcontroller(network: Any, gain: float) -> str:
         return ("microcontroller: a dynamic layer finds its range at run time, and its biases are float32. "
                 "This program expects scales that are known beforehand.")
     if gain < -1:
-        return (f"microcontroller: {-gain:.0f} points are lost. The right kind; now look at the calibration data and "
+        return (f"microcontroller: {-gain:.0f} points are lost. Static is right. Now look at the calibration data and "
                 "at the bits.")
     return ""
 
 
-def _gains(network: Any, gain: float) -> str:
+def _brightness(network: Any, gain: float) -> str:
     if max(layer.activation.grid.bits for layer in network.layers) > 4:
-        return "gains: this story has 4 bits for activations at most."
+        return "brightness: this story has 4 bits for activations at most."
     if gain >= -2:
         return ""
-    lost = f"gains: {-gain:.0f} points are lost"
+    lost = f"brightness: {-gain:.0f} points are lost"
     at = _dynamic(network)
     if at is None:
         return f"{lost}. One range for all must be too wide for most samples or too narrow for some."
     if at.axis is None:
         return f"{lost}. The range of a whole batch is that of its largest sample. Give each row its own (axis=-1)."
-    return f"{lost}. The right kind of range; look at the bits of the weights."
+    return f"{lost}. One range per row is right. Now look at the bits of the weights."
 
 
-def _glitches(network: Any, score: float) -> str:
+def _sensor(network: Any, score: float) -> str:
     if score >= 75:
         return ""
-    correct = f"glitches: {score:.0f} % of the images with a hot pixel are predicted correctly"
+    correct = f"sensor: {score:.0f} % of the images with a hot pixel are predicted correctly"
     at = _dynamic(network)
     if at is not None:
         return f"{correct}. A dynamic range reaches to the hot pixel, and so do those of the layers after it."
     if network.layers[0].activation.scale * (network.layers[0].activation.grid.qmax
-                                             - network.layers[0].activation.zero_point) > GLITCH / 4:
+                                             - network.layers[0].activation.zero_point) > HOT / 4:
         return f"{correct}. The calibration data hold hot pixels, and your observer kept them. Clip."
-    return f"{correct}. The right kind, and clipped; look at the bits, or clip less."
+    return f"{correct}. It is static and clips, which is right. Now change the bits, or clip less."

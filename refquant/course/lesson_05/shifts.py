@@ -1,4 +1,4 @@
-"""A dynamic network in integers alone: each image has its own ranges, and each range is a power of two."""
+"""A dynamic network in integers alone: each image has its own scales, and each scale is a power of two."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def predictions(net: Net, x: Reals) -> NDArray[np.int64]:
     """The digit that each image gets, without a float after the pixels: products, sums, shifts and bit lengths.
 
     Weights have 8 bits and one scale a layer. An image's largest integer has n bits; shifted right by n - 8 all of its
-    integers fit into 8 bits. The range is found at run time, and no number is divided.
+    integers fit into 8 bits. The scale is found at run time, and no number is divided.
 
     Args:
         net: a float network; its constants become integers before the images come.

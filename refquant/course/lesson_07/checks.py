@@ -20,7 +20,7 @@ STEPS = 5000
 
 
 def slopes(dx_ste: Any, dx_lsq: Any, dscale: Any) -> str:
-    """Exercise 1: the gradients of VALUES on INT4 with scale 0.5, where 1 comes from above, worked out by hand.
+    """Exercise 1: the gradients of VALUES on INT4 with scale 0.5 and g = 1, worked out by hand.
 
     >>> slopes([1, 1, 1, 0], [0, 1, 0, 0], [7, 0.2, -8, -8])
     'Not yet: in dscale the residual has the wrong sign: inside it is round(v) - v, v = x/scale. See x = 0.6.'
@@ -36,8 +36,8 @@ def slopes(dx_ste: Any, dx_lsq: Any, dscale: Any) -> str:
         if off.any():
             at = int(np.argmax(off))
             return f"Not yet: in {gradient.name} {_wrong_slope(given, at, gradient.mistakes)}. See x = {VALUES[at]}."
-    return (f"Right: -4.1 passes straight-through and stops in LSQ. Together the four values push the scale by "
-            f"{GRADIENTS[2].right.sum():.1f}.")
+    return (f"Right: dx of -4.1 is 1 straight-through and 0 by LSQ. The sum of dscale is "
+            f"{GRADIENTS[2].right.sum():.1f}, so gradient descent makes the scale larger.")
 
 
 class Gradient(NamedTuple):
@@ -57,12 +57,12 @@ def _gradients() -> tuple[Gradient, Gradient, Gradient]:
     return (
         Gradient("dx_ste", by_code.astype(float), {
             "you test x/scale before rounding; straight-through looks at the rounded code (R15)": inside,
-            "you let everything through; where the code was clipped, nothing passes (R15)": np.ones(4),
+            "you give g everywhere; where the code was clipped, dx is 0 (R15)": np.ones(4),
             "you multiply by the scale; x_hat moves as much as x does": by_code * SCALE,
             "you divide by the scale; x_hat moves as much as x does": by_code / SCALE}),
         Gradient("dx_lsq", inside.astype(float), {
             "you test the rounded code; LSQ tests x/scale before rounding": by_code,
-            "you let everything through; where x/scale lies outside, nothing passes": np.ones(4)}),
+            "you give g everywhere; where x/scale lies outside, dx is 0": np.ones(4)}),
         Gradient("dscale", right, {
             "the residual has the wrong sign: inside it is round(v) - v, v = x/scale": np.where(inside, v - q, ends),
             "you test the rounded code; LSQ tests x/scale before rounding": np.where(by_code, q - v, ends),
@@ -90,7 +90,7 @@ def learned(yours: Callable[..., Any]) -> str:
     """Exercise 2: whether yours(g, x, scale, qmin, qmax) is the pullback of LSQ: the gradients of x and of the scale.
 
     >>> learned(lambda g, x, scale, qmin, qmax: (g, 0.0))
-    'Not yet: dx: you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0.'
+    'Not yet: dx: you give g everywhere. Where x/scale lies outside (qmin, qmax), dx is 0.'
     """
     for g, x, scale, grid in PROBES:
         answer, message = ask(yours, g.copy(), x.copy(), scale, grid.qmin, grid.qmax, arrays=2)
@@ -121,7 +121,7 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: Grid) -> dict[str, t
     """(dx, dscale) of each known mistake, by what is wrong; None where the mistake leaves that one right.
 
     >>> table = wrong_pullbacks(np.array([1.0, 1.0]), np.array([0.3, 9.0]), 1.0, INT4)
-    >>> table["you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0"][0]
+    >>> table["you give g everywhere. Where x/scale lies outside (qmin, qmax), dx is 0"][0]
     array([1., 1.])
     """
     v = x / scale
@@ -130,7 +130,7 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: Grid) -> dict[str, t
     each, closed = np.where(inside, ends - v, ends), (v >= grid.qmin) & (v <= grid.qmax)
     between = (q > grid.qmin) & (q < grid.qmax)
     return {
-        "you let everything through. Where x/scale lies outside (qmin, qmax), dx is 0": (g, None),
+        "you give g everywhere. Where x/scale lies outside (qmin, qmax), dx is 0": (g, None),
         "you count x/scale = qmin or qmax, exactly on an end, as inside. LSQ takes qmin < x/scale < qmax as inside":
             (g * closed, np.sum(g * np.where(closed, q - v, ends))),
         "you test the rounded code. LSQ tests x/scale before rounding":
@@ -140,7 +140,7 @@ def wrong_pullbacks(g: Array, x: Array, scale: float, grid: Grid) -> dict[str, t
         "you give 0. The scale is a parameter: x_hat depends on it": (None, np.float64(0)),
         "you compare x with qmin and qmax. They count steps: compare x/scale":
             (g * ((x > grid.qmin) & (x < grid.qmax)), None),
-        "you leave out the gradient g that comes from above": (inside * 1.0, np.sum(each)),
+        "you leave out the gradient g of x_hat": (inside * 1.0, np.sum(each)),
         "the residual has the wrong sign. It is round(v) - v": (None, np.sum(g * np.where(inside, v - q, ends))),
         "beyond the range you give 0. There x_hat = scale * qmin or scale * qmax, which moves with the scale":
             (None, np.sum(g * np.where(inside, q - v, 0))),
@@ -168,7 +168,7 @@ def hovering(target: Any, start: Any, lr: Any) -> str:
     """Exercise 3: whether the weight that straight-through trains has at least 20 times the loss of the best code.
 
     >>> hovering(0.1, 0.3, 0.05)
-    'Not yet: the mean loss is 0.0900, the best code has 0.0100: 9.0 times. Let w* come nearer to a code.'
+    'Not yet: the mean loss is 0.0900, 9.0 times the loss 0.0100 of the best code. Choose w* nearer to a code.'
     """
     if message := unfit({"target": target, "start": start, "lr": lr}, single=True):
         return message
@@ -190,12 +190,12 @@ def hovering(target: Any, start: Any, lr: Any) -> str:
         w -= lr * float(pullback(2 * (w_hat - target)))
         farthest = max(farthest, abs(w - target))
     mean = float(np.mean(losses))
-    measured = f"the mean loss is {mean:.4f}, the best code has {best:.4f}: {mean / best:.1f} times"
+    measured = f"the mean loss is {mean:.4f}, {mean / best:.1f} times the loss {best:.4f} of the best code"
     if farthest > abs(start - target) + 1:
         return f"Not yet: {measured}, but your w jumps over whole codes. Take a smaller lr."
     if upper in (0, len(losses)):
         return (f"Not yet: {measured}. In the second half w never changed its code: it has not reached the edge yet. "
                 "Start nearer to it, or take a larger lr.")
     if mean / best < 20:
-        return f"Not yet: {measured}. Let w* come nearer to a code."
-    return f"Right: {measured}. w* lies {abs(np.rint(target) - target):.3g} from a code, and w does not stay there."
+        return f"Not yet: {measured}. Choose w* nearer to a code."
+    return f"Right: {measured}. w* is only {abs(np.rint(target) - target):.3g} away from it, but w leaves this code."

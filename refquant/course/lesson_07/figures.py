@@ -1,4 +1,4 @@
-"""What lesson 07 shows: slopes that stand in for the staircase, and weights that hover."""
+"""What lesson 07 shows: slopes that replace that of the staircase, and weights that oscillate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def straight_through(params: AffineParams, lo: float, hi: float) -> Figure:
     x = np.linspace(lo, hi, 4001)
     x_hat, pullback = gradients.straight_through(x, params.scale, params.zero_point, params.grid)
     above.plot(x, x_hat, color=BLUE)
-    above.set(ylabel="x_hat, in reals", title="A staircase, and the slopes that stand in for its own")
+    above.set(ylabel="x_hat, in reals", title="A staircase, and the slopes that replace its slope 0")
     below.axhline(0, color=BLUE, label="staircase")
     below.plot(x, pullback(np.ones_like(x)), color=GREEN, linewidth=3, label="straight-through (rounded code)")
     dx, _ = lsq(x, params.scale, params.zero_point, params.grid)[1](np.ones_like(x))
