@@ -18,6 +18,7 @@ from refquant.study.claims.figures import Picture, effects
 from refquant.study.claims.page import to_html
 from refquant.study.claims.report import Report, effect, report
 from refquant.study.claims.verdicts import METRICS, Reading
+from refquant.study.claims.words import COST, CROSS, DO, SO
 from refquant.study.compare.methods import all_methods
 from refquant.study.plots.style import VERDICTS
 from refquant.study.plots.svg import COLORS
@@ -147,8 +148,7 @@ def test_the_same_records_give_the_same_bytes(page: str) -> None:
 
 def test_the_page_answers_first(page: str) -> None:
     titles = re.findall("<h2>(.*?)</h2>", page)
-    assert titles[:5] == ["What should I do?", "Where the lines cross", "What equal quality costs",
-                          "So by definition or by counting", "The verdicts"]
+    assert titles[:5] == [DO, CROSS, COST, SO, "The verdicts"]
     answers = Seen(page[page.index('<section id="answers">'):page.index('<section id="verdicts">')]).text
     assert all(check.says in answers for check in CHECKS)
     assert all(f"{task} W4A4" in answers for task in COLUMNS) and "10 images 100 images all 1,257 images" in answers
@@ -195,7 +195,7 @@ def test_a_first_look_and_what_is_missing_are_said(page: str) -> None:
     assert "3 seeds instead of 20 and 12 epochs instead of 60" in page and "Not tested yet" not in page
     whole = to_html(found(["cost"], seeds=20, epochs=60))
     assert "A first look" not in whole
-    note = Seen(whole).text.partition("Not tested yet:")[2].partition("What equal quality")[0]
+    note = Seen(whole).text.partition("Not tested yet:")[2].partition(COST)[0]
     assert all((s.says in note) == (s.experiment != "cost") for s in sentences())
     assert "refquant claims --only qat data-size" in note and "--quick" not in note and " cost " not in note
     assert "20 seeds instead of" not in to_html(found(["cost"], seeds=20, epochs=12))
