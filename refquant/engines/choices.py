@@ -1,5 +1,7 @@
 """What an engine may choose: each choice a function, exact on single numbers, that also tells its step.
 
+Where Any stands for a number, arrays of them do as well.
+
     division(x, scale)             the quotient, rounded to a float, or an unrounded fraction
     zero_point(v, z, dtype)        what is rounded to an integer, and what is added after that
     rounding(v)                    an integer
@@ -69,73 +71,73 @@ def half_away(v: Any) -> Any:
 
 
 @described("round, ties up", _ties("up"), "it rounds ties up")
-def half_up(v: Fraction) -> int:
+def half_up(v: Any) -> Any:
     """Ties upward: floor(v + 1/2).
 
     >>> [half_up(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
     [-1, 0, 1, 2, 3]
     """
-    return math.floor(v + Fraction(1, 2))
+    return np.floor(v) + (v - np.floor(v) >= 0.5)
 
 
 @described("round, ties down", _ties("down"), "it rounds ties down")
-def half_down(v: Fraction) -> int:
+def half_down(v: Any) -> Any:
     """Ties downward: ceil(v - 1/2).
 
     >>> [half_down(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
     [-2, -1, 0, 1, 2]
     """
-    return math.ceil(v - Fraction(1, 2))
+    return -half_up(-v)
 
 
 @described("round, ties toward 0", _ties("toward zero"), "it rounds ties toward 0")
-def half_toward_zero(v: Fraction) -> int:
+def half_toward_zero(v: Any) -> Any:
     """Ties toward zero: ceil(|v| - 1/2) with v's sign.
 
     >>> [half_toward_zero(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
     [-1, 0, 0, 1, 2]
     """
-    return half_down(v) if v > 0 else half_up(v)
+    return np.sign(v) * half_down(np.abs(v))
 
 
 @described("round toward 0", _ties("toward zero"), "it drops the fraction")
-def toward_zero(v: Fraction) -> int:
+def toward_zero(v: Any) -> Any:
     """The fraction dropped: a C cast.
 
     >>> toward_zero(Fraction(-9, 5)), toward_zero(Fraction(9, 5))
     (-1, 1)
     """
-    return math.trunc(v)
+    return np.trunc(v)
 
 
 @described("round down", _ties("down"), "it rounds down")
-def downward(v: Fraction) -> int:
+def downward(v: Any) -> Any:
     """floor(v).
 
     >>> downward(Fraction(-9, 5)), downward(Fraction(9, 5))
     (-2, 1)
     """
-    return math.floor(v)
+    return np.floor(v)
 
 
 @described("round up", _ties("up"), "it rounds up")
-def upward(v: Fraction) -> int:
+def upward(v: Any) -> Any:
     """ceil(v).
 
     >>> upward(Fraction(-9, 5)), upward(Fraction(9, 5))
     (-1, 2)
     """
-    return math.ceil(v)
+    return np.ceil(v)
 
 
 @described("round away from 0", _ties("away from zero"), "it rounds away from 0")
-def away_from_zero(v: Fraction) -> int:
+def away_from_zero(v: Any) -> Any:
     """ceil(|v|) with v's sign.
 
     >>> away_from_zero(Fraction(-6, 5)), away_from_zero(Fraction(6, 5))
     (-2, 2)
     """
-    return upward(v) if v > 0 else downward(v)
+    return np.sign(v) * np.ceil(np.abs(v))
 
 
 @described("floor of + 0.5 in float32", _ties("as + 0.5 is rounded to float32:"), "it adds 0.5 in float32")
