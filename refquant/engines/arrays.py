@@ -17,7 +17,7 @@ from ..arguments import quiet
 from ..grids import Grid
 from . import choices
 from .conventions import Convention
-from .exact import sum_once
+from .exact import fitting, sum_once
 from .steps import Choice
 
 F32, F64 = np.float32, np.float64
@@ -110,13 +110,9 @@ def _half_added(v: Any) -> Any:
     return np.where(np.isfinite(total), np.floor(total), choices.half_up(v))
 
 
-def _fitting(n: Any, bits: int) -> Any:
-    return np.where((n >= -2.0 ** (bits - 1)) & (n < 2.0 ** (bits - 1)), n, -2.0 ** (bits - 1)).astype(f"int{bits}")
-
-
 def _wrapping(n: Any, rest: Any, grid: Grid) -> Any:
     low = -(2 ** (grid.bits - 1)) if grid.qmin < 0 else 0
-    return (_fitting(n, 64) + rest - low) % 2**grid.bits + low
+    return (fitting(n, 64) + rest - low) % 2**grid.bits + low
 
 
 Table = dict[Callable[..., Any], Callable[..., Any]]
@@ -132,9 +128,9 @@ FORMS: Table = {
     choices.half_even: np.rint,
     choices.half_added: _half_added,
     choices.half_added_away: lambda v: np.sign(v) * _half_added(np.abs(v)),
-    choices.through_int32: lambda n, rest, _: _fitting(n, 32) + rest.astype(np.int32),
-    choices.through_int64: lambda n, rest, _: _fitting(n, 64) + rest,
-    choices.sum_through_int64: lambda n, rest, _: _fitting(n + rest, 64),
+    choices.through_int32: lambda n, rest, _: fitting(n, 32) + rest.astype(np.int32),
+    choices.through_int64: lambda n, rest, _: fitting(n, 64) + rest,
+    choices.sum_through_int64: lambda n, rest, _: fitting(n + rest, 64),
     choices.wrapping: _wrapping,
 }
 #: A convention of other choices is asked number by number.

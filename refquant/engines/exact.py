@@ -1,4 +1,7 @@
-"""Numbers without rounding: as fractions, back to the nearest float, and in digits that mean exactly one float."""
+"""Numbers without rounding: as fractions, back to the nearest float, and in digits that mean exactly one float.
+
+How processors convert and add stands here, too.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import Reals, quiet
+from ..arguments import Codes, Reals, quiet
 from ..grids import Grid
 
 Scalar: TypeAlias = np.floating[Any]
@@ -106,6 +109,17 @@ def sum_once(v: Reals, c: Reals) -> Reals:
     rest = (v - (total - back)) + (c - back)
     even = (np.abs(rest) > 0) & (total.view(np.int64) % 2 == 0)
     return np.asarray(np.where(even, np.nextafter(total, np.copysign(np.inf, rest)), total).astype(np.float32))
+
+
+@quiet
+def fitting(v: Reals, bits: int) -> Codes:
+    """Floats as integers of so many bits, as x86 converts: what they do not hold, NaN too, becomes -2**(bits - 1).
+
+    >>> fitting(np.float32([7, 2**31, -np.inf, np.nan]), 32)
+    array([          7, -2147483648, -2147483648, -2147483648], dtype=int32)
+    """
+    low = -(2 ** (bits - 1))
+    return np.where((low <= v) & (v < -low), v, low).astype(f"int{bits}")
 
 
 def multiply_add(a: Reals, b: Reals, c: Reals) -> Reals:

@@ -29,7 +29,7 @@ from ..affine import AffineParams
 from ..arguments import Codes, Reals
 from ..grids import INT8, INT32, UINT8, UINT16, Grid, IntGrid, known
 from ..integer import integer_matmul
-from .exact import fused_multiply_add
+from .exact import fitting, fused_multiply_add
 from .inputs import take_channels, take_reals, take_zero_points
 
 Fit: TypeAlias = "Callable[[ArrayLike, ArrayLike, Grid], tuple[Reals, Codes]]"
@@ -319,9 +319,8 @@ def affine_qparams(lo: ArrayLike, hi: ArrayLike, grid: Grid, eps: float = EPS) -
     """
     lo, hi = _ends("affine_qparams", lo, hi, grid)
     scale = np.maximum((hi - lo) / np.float32(grid.qmax - grid.qmin), np.float32(eps))
-    steps = np.rint(lo / scale).astype(np.float64)
-    whole = np.where(np.abs(steps) < 2.0**31, steps, -(2.0**31)).astype(np.int64)
-    return scale, np.clip((grid.qmin - whole).astype(np.int32).astype(np.int64), grid.qmin, grid.qmax)
+    steps = fitting(np.rint(lo / scale), 32).astype(np.int64)
+    return scale, np.clip((grid.qmin - steps).astype(np.int32).astype(np.int64), grid.qmin, grid.qmax)
 
 
 @arguments.quiet
