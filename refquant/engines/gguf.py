@@ -32,6 +32,7 @@ from ..grids import E2M1, E4M3
 from . import mx
 from .choices import half_away
 from .exact import multiply_add
+from .inputs import take
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -416,11 +417,7 @@ def _blocks(where: str, x: ArrayLike, size: int = 32) -> Reals:
 
 
 def _stored(where: str, stored: ArrayLike, size: int) -> Bytes:
-    a = arguments.array(where, stored, "stored")
-    if a.dtype != np.uint8:
-        raise arguments.error(TypeError, where, "`stored` must be uint8", f"dtype {a.dtype}",
-                              "take it from quantize_...")
-    return _cut(where, a, size, "bytes")
+    return _cut(where, take(where, stored, "stored", (np.uint8,), "take it from quantize_..."), size, "bytes")
 
 
 def _cut(where: str, a: NDArray[Any], size: int, of: str) -> NDArray[Any]:

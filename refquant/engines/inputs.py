@@ -1,25 +1,31 @@
-"""What operators of PyTorch and torchao take: reals of some dtypes, zero points on the grid, a scale a channel."""
+"""What operators take: arrays of some dtypes, zero points on the grid, a scale a channel."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import arguments
 from ..arguments import Codes, Reals
 from ..grids import Grid
 
 
+def take(where: str, x: ArrayLike, name: str, dtypes: tuple[DTypeLike, ...], hint: str) -> NDArray[Any]:
+    """`x` as an array of one of the dtypes."""
+    a = arguments.array(where, x, name)
+    if a.dtype not in dtypes:
+        names = " or ".join(str(np.dtype(dtype)) for dtype in dtypes)
+        raise arguments.error(TypeError, where, f"`{name}` must be {names}", f"dtype {a.dtype}", hint)
+    return a
+
+
 def take_reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[Any]]) -> Reals:
     """`x` in one of the dtypes; numbers and lists without a dtype are float32, as torch.tensor makes them."""
     a = arguments.array(where, x, name)
     a = a if hasattr(x, "dtype") or a.dtype.kind not in "iuf" else a.astype(np.float32)
-    if a.dtype not in dtypes:
-        raise arguments.error(TypeError, where, f"`{name}` must be {' or '.join(d.__name__ for d in dtypes)}",
-                              f"dtype {a.dtype}", f"convert it first, for example np.asarray({name}, np.float32)")
-    return a
+    return take(where, a, name, dtypes, f"convert it first, for example np.asarray({name}, np.float32)")
 
 
 def take_zero_points(where: str, zero_point: ArrayLike, grid: Grid) -> Codes:
