@@ -16,6 +16,7 @@ from .. import arguments
 from ..arguments import Codes, Reals
 from ..grids import NF4
 from .exact import fused_multiply_add
+from .mx import blocks_of
 
 F32 = np.float32
 #: Code -> level, of 4 bits.
@@ -42,8 +43,7 @@ def quantize_4bit(x: ArrayLike, levels: Reals = NF4_LEVELS) -> tuple[Codes, Real
 
     E2M1 has 0.5 itself. Source: bitsandbytes.functional.quantize_4bit, on a CPU.
     """
-    blocks = np.asarray(x, F32)
-    largest = np.abs(blocks).max(axis=-1, keepdims=True)
+    blocks, largest = blocks_of(x)
     order = np.argsort(levels, kind="stable")
     middles = (levels[order][1:] + levels[order][:-1]) / F32(2)
     v = np.clip(blocks * (1 / np.maximum(largest, F32(1e-38))), -1, 1)
@@ -87,8 +87,7 @@ def quantize_blockwise(x: ArrayLike) -> tuple[Codes, Reals]:
 
     Source: bitsandbytes.functional.quantize_blockwise, on a CPU (its library); other backends take the nearest.
     """
-    blocks, levels = np.asarray(x, F32), dynamic_levels()
-    largest = np.abs(blocks).max(axis=-1, keepdims=True)
+    (blocks, largest), levels = blocks_of(x), dynamic_levels()
     bins = F32(-1) + F32(2) * np.arange(65536, dtype=F32) / F32(65535)
     code = np.searchsorted(F32(0.5) * (levels[:-1] + levels[1:]), bins)
     v = np.clip(blocks * (1 / np.where(largest > 0, largest, F32(1))), -1, 1)

@@ -56,7 +56,6 @@ def half_even(v: Fraction) -> int:
 
 
 @described("round, ties away from 0", _ties("away from zero"), "it rounds ties away from 0")
-@quiet
 def half_away(v: Any) -> Any:
     """Ties away from zero, of a fraction or of floats: C's round(), TFLite's reference kernels, gguf.
 
@@ -65,12 +64,11 @@ def half_away(v: Any) -> Any:
     >>> half_away(np.array([-2.5, 0.49999999999999994, np.inf]))
     array([-3.,  0., inf])
     """
-    whole = np.trunc(v)
-    farther = np.abs(v - whole) >= 0.5
-    return whole + np.sign(v) * farther
+    return np.sign(v) * half_up(np.abs(v))
 
 
 @described("round, ties up", _ties("up"), "it rounds ties up")
+@quiet
 def half_up(v: Any) -> Any:
     """Ties upward: floor(v + 1/2).
 

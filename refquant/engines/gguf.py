@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
 from ..arguments import Codes, Reals
+from ..blocks import join_blocks, split_blocks
 from ..grids import E2M1, E4M3
 from . import mx
 from .choices import half_away
@@ -262,8 +263,8 @@ def quantize_nvfp4(x: ArrayLike) -> Bytes:
         TypeError: no reals.
     Source: ggml-quants.c, quantize_row_nvfp4_ref.
     """
-    scale, q = mx.nvfp4_ggml(_split(_blocks("quantize_nvfp4", x, 64), 4))
-    return _joined(scale[..., 0], _flat(_nibbles(q)))
+    scale, q = mx.nvfp4_ggml(split_blocks(_blocks("quantize_nvfp4", x, 64), 16))
+    return _joined(scale[..., 0], join_blocks(_nibbles(q)))
 
 
 @arguments.quiet
@@ -284,8 +285,8 @@ def dequantize_nvfp4(stored: ArrayLike) -> Reals:
     Source: as quantize_nvfp4; gguf-py, gguf/quants.py, NVFP4.
     """
     s, q = np.split(_stored("dequantize_nvfp4", stored, 36), [4], axis=-1)
-    values = E2M1.decode(_halves(_split(q, 4)))
-    return _joined(_flat(values * np.nan_to_num(E4M3.decode(s & 127))[..., np.newaxis]))
+    values = E2M1.decode(_halves(split_blocks(q, 8)))
+    return _joined(join_blocks(values * np.nan_to_num(E4M3.decode(s & 127))[..., np.newaxis]))
 
 
 @arguments.quiet
@@ -317,12 +318,12 @@ def quantize_q4_k(x: ArrayLike) -> Bytes:
         TypeError: no reals.
     Source: ggml-quants.c, quantize_row_q4_K_ref and make_qkx2_quants, built without contraction.
     """
-    x = _split(_blocks("quantize_q4_k", x, 256), 8)
+    x = split_blocks(_blocks("quantize_q4_k", x, 256), 32)
     scale, offset, found = _searched(x)
     (d, s), (m, t) = _six_bits(scale), _six_bits(offset)
     step, least = (_single(a)[..., np.newaxis] * b for a, b in ((d, s), (m, t)))
     q = np.where(step == 0, found, np.clip(np.rint((x + least) / step), 0, 15))
-    return _joined(d, m, _twelve_bytes(s[..., 0], t[..., 0]), _flat(_nibbles(_split(_flat(q), 4))))
+    return _joined(d, m, _twelve_bytes(s[..., 0], t[..., 0]), join_blocks(_nibbles(split_blocks(join_blocks(q), 64))))
 
 
 @arguments.quiet
@@ -348,8 +349,8 @@ def dequantize_q4_k(stored: ArrayLike) -> Reals:
     s = np.concatenate([low & 63, high & 15 | low >> 6 << 4], axis=-1)
     t = np.concatenate([mid & 63, high >> 4 | mid >> 6 << 4], axis=-1)
     step, least = ((_single(a) * b.astype(np.float32))[..., np.newaxis] for a, b in ((d, s), (m, t)))
-    codes = _split(_flat(_halves(_split(q, 4))), 8)
-    return _joined(_flat(step * codes - least))
+    codes = split_blocks(join_blocks(_halves(split_blocks(q, 32))), 32)
+    return _joined(join_blocks(step * codes - least))
 
 
 def _searched(x: Reals) -> tuple[Reals, Reals, Reals]:
@@ -399,16 +400,6 @@ def _twelve_bytes(s: Reals, t: Reals) -> Bytes:
     return np.concatenate([a | b >> 4 << 6, c | d >> 4 << 6, b & 15 | d << 4], axis=-1)
 
 
-def _split(a: NDArray[Any], parts: int) -> NDArray[Any]:
-    """(*S, n) -> (*S, parts, n / parts)."""
-    return a.reshape(*a.shape[:-1], parts, a.shape[-1] // parts)
-
-
-def _flat(a: NDArray[Any]) -> NDArray[Any]:
-    """(*S, m, n) -> (*S, m * n)."""
-    return a.reshape(*a.shape[:-2], a.shape[-2] * a.shape[-1])
-
-
 def _blocks(where: str, x: ArrayLike, size: int = 32) -> Reals:
     a = arguments.array(where, x, "x")
     if a.dtype.kind != "f":
@@ -446,15 +437,15 @@ def _single(d: Bytes) -> Reals:
     return np.ascontiguousarray(d).view("<f2").astype(np.float32)
 
 
-def _nibbles(q: Codes) -> Bytes:
+def _nibbles(q: NDArray[Any]) -> Bytes:
     low, high = np.split(np.minimum(q, 15).astype(np.uint8), 2, axis=-1)
     return np.asarray(low | high << 4)
 
 
-def _halves(q: Bytes) -> Codes:
+def _halves(q: NDArray[Any]) -> Codes:
     return np.concatenate([q & 15, q >> 4], axis=-1)
 
 
 def _joined(*parts: NDArray[Any]) -> NDArray[Any]:
     """The parts of all blocks, (*S, n, size) each -> (*S, n * sizes)."""
-    return _flat(np.concatenate(parts, axis=-1))
+    return join_blocks(np.concatenate(parts, axis=-1))

@@ -19,7 +19,7 @@ from ..ranges import Fit
 SINGLE = np.float32
 
 
-def _blocks(x: ArrayLike) -> tuple[Reals, Reals]:
+def blocks_of(x: ArrayLike) -> tuple[Reals, Reals]:
     """The blocks, and max|x| of each."""
     blocks = np.asarray(x, SINGLE)
     return blocks, np.abs(blocks).max(axis=-1, keepdims=True)
@@ -106,7 +106,7 @@ def to_mx(x: ArrayLike, grid: Grid, fit: Fit, least: float = 2.0**-126) -> tuple
 
     Source: torchao 0.18, prototype.mx_formats.mx_tensor.to_mx.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = np.where(largest > 0, fit(-largest, largest, grid).scale, SINGLE(2.0**-127))
     divisor = np.where(scale > 2.0**-127, scale, SINGLE(least))
     return E8M0.encode(scale), grid.encode(blocks / divisor)
@@ -137,7 +137,7 @@ def mxfp4_gguf(x: ArrayLike) -> tuple[Codes, Codes]:
 
     Source: gguf 0.19, gguf-py's MXFP4; ggml-quants.c, quantize_row_mxfp4_ref.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = np.where(largest > 0, floor_of_float32_log2(-largest, largest, E2M1).scale, SINGLE(2.0**-127))
     return E8M0.encode(scale), ties_toward_zero(blocks / scale)
 
@@ -169,7 +169,7 @@ def nvfp4_ggml(x: ArrayLike) -> tuple[Codes, Codes]:
 
     Source: ggml-quants.c, quantize_row_nvfp4_ref.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = unsigned_e4m3_ggml(largest / SINGLE(6))
     step = E4M3.decode(scale)
     return scale, ties_toward_zero(np.where(step > 0, blocks / step, 0))
@@ -188,7 +188,7 @@ def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Cod
 
     Source: torchao 0.18, prototype.mx_formats.nvfp4_tensor.nvfp4_quantize.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     wanted = largest / SINGLE(6) if second is None else largest / SINGLE(6) / SINGLE(second)
     scale = E4M3.round(wanted.clip(2.0**-6, 448))
     inverse = 1 / scale if second is None else 1 / SINGLE(second) / scale
@@ -208,6 +208,6 @@ def nvfp4_compressed_tensors(x: ArrayLike, second: float) -> tuple[Codes, Codes]
 
     Source: compressed-tensors 0.20.1, calculate_qparams, generate_gparam and quantize.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = E4M3.round(SINGLE(second) * (largest / SINGLE(6))).clip(0, 448)
     return E4M3.encode(scale), E2M1.encode(blocks / (scale / SINGLE(second)))
