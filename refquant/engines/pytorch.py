@@ -19,7 +19,7 @@ elsewhere; this is the wheel of version 2.13.0. Fake quantization and the observ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -234,9 +234,9 @@ def fake_quantize_per_tensor_affine(x: ArrayLike, scale: float, zero_point: int,
     Source: torch.fake_quantize_per_tensor_affine (fake_quantize_per_tensor_affine_cachemask) in PyTorch 2.13.0.
     """
     where = "fake_quantize_per_tensor_affine"
-    x, wide = _fakeable(where, x, grid)
-    steps, zero = np.float32(scale), take_zero_points(where, zero_point, grid)
-    q = np.rint(x.astype(wide) * (1 / steps)) + zero.astype(wide)
+    x, steps = _fakeable(where, x, grid), np.float32(scale)
+    zero = take_zero_points(where, zero_point, grid).astype(np.float32)
+    q = np.rint(x * (1 / steps)) + zero
     passed = (q >= grid.qmin) & (q <= grid.qmax)
     clipped = np.clip(np.where(np.isnan(q), grid.qmin, q), grid.qmin, grid.qmax)
     return ((clipped - zero).astype(np.float32) * steps).astype(x.dtype), np.asarray(passed)
@@ -270,22 +270,19 @@ def fake_quantize_per_channel_affine(x: ArrayLike, scales: ArrayLike, zero_point
     Source: torch.fake_quantize_per_channel_affine (fake_quantize_per_channel_affine_cachemask) in PyTorch 2.13.0.
     """
     where = "fake_quantize_per_channel_affine"
-    x, wide = _fakeable(where, x, grid)
-    steps, zeros = take_channels(where, x, scales, zero_points, axis, grid)
-    steps, zeros = steps.astype(np.float32), zeros.astype(wide)
-    q = np.rint(x.astype(wide) * (1 / steps)) + zeros
+    x = _fakeable(where, x, grid)
+    steps, zeros = (p.astype(np.float32) for p in take_channels(where, x, scales, zero_points, axis, grid))
+    q = np.rint(x * (1 / steps)) + zeros
     q = np.where(np.abs(q) < 2.0**63, q, -(2.0**63))
-    x_hat = (np.clip(q, grid.qmin, grid.qmax).astype(wide) - zeros) * steps
+    x_hat = (np.clip(q, grid.qmin, grid.qmax) - zeros) * steps
     return x_hat.astype(x.dtype), np.asarray((q >= grid.qmin) & (q <= grid.qmax))
 
 
-def _fakeable(where: str, x: ArrayLike, grid: Grid) -> tuple[Reals, type[np.floating[Any]]]:
-    """x, and the dtype of its arithmetic."""
+def _fakeable(where: str, x: ArrayLike, grid: Grid) -> Reals:
     if known(where, grid).bits > 16:
         raise arguments.error(ValueError, where, "`grid` must have at most 16 bits", grid,
                               "refquant.fake_quantize takes up to 32")
-    a = take_reals(where, x, "x", np.float16, np.float32, np.float64)
-    return a, np.float64 if a.dtype == np.float64 else np.float32
+    return take_reals(where, x, "x", np.float16, np.float32, np.float64)
 
 
 # ------------------------------------------------------------------------------------------ from ranges to parameters

@@ -131,12 +131,13 @@ def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple
     """
     where = "choose_qparams_affine"
     x = _reals(where, x, grid)
-    shape, within = _blocks(where, x.shape, block_size)
+    blocks = x.reshape(_blocks(where, x.shape, block_size))
     if not x.size:
         raise arguments.error(ValueError, where, "a range needs data", f"shape {x.shape}", "pass one value at least")
-    blocks = x.reshape(shape)
+    spanned = [2 * i for i, b in enumerate(block_size) if 1 < b == x.shape[i]]  # by one block
+    within = *range(1, blocks.ndim, 2), *spanned
+    over = within if max(block_size, default=1) > 1 else None  # torch.amin over no axes is over all
     smallest = np.finfo(x.dtype).smallest_normal if eps is None else eps
-    over = within or None  # torch.amin over no axes is over all
     scale, zero_point = mapping_type(blocks.min(axis=over), blocks.max(axis=over), grid, float(smallest))
     return scale, np.where(np.isnan(zero_point), -(2**31), zero_point).astype(np.int32)[()]
 
@@ -171,9 +172,9 @@ def quantize_affine(x: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike,
     """
     where = "quantize_affine"
     x, steps = _reals(where, x, grid), _reals(where, scale, grid, "scale")
-    shape, within = _blocks(where, x.shape, block_size)
-    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape, within)
-    steps = _a_block(where, steps, shape, within)
+    shape = _blocks(where, x.shape, block_size)
+    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape)
+    steps = _a_block(where, steps, shape)
     q = np.rint(x.reshape(shape) * (1 / steps))
     q = np.clip(q + zeros.astype(q.dtype), grid.qmin, grid.qmax)
     return np.where(np.isnan(q), 0, q).astype(grid.dtype).reshape(x.shape)
@@ -203,9 +204,9 @@ def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLik
     where = "dequantize_affine"
     q = arguments.within(where, q, known(where, grid).qmin, grid.qmax, "q", "R2", "codes come from quantize_affine")
     steps = _reals(where, scale, grid, "scale")
-    shape, within = _blocks(where, q.shape, block_size)
-    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape, within)
-    steps = _a_block(where, steps, shape, within)
+    shape = _blocks(where, q.shape, block_size)
+    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape)
+    steps = _a_block(where, steps, shape)
     x_hat = (q.reshape(shape).astype(output_dtype) - zeros.astype(output_dtype)) * steps
     return np.asarray(x_hat.reshape(q.shape).astype(output_dtype))
 
@@ -221,22 +222,17 @@ def _reals(where: str, x: ArrayLike, grid: Grid, name: str = "x") -> Reals:
     return a
 
 
-def _blocks(where: str, shape: tuple[int, ...], block_size: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Each axis as (blocks, values of a block) where there is more than one of both; and the axes within blocks."""
+def _blocks(where: str, shape: tuple[int, ...], block_size: tuple[int, ...]) -> tuple[int, ...]:
+    """Of each axis two: its blocks, and the values of one."""
     if len(block_size) != len(shape) or any(b < 1 or n % b for n, b in zip(shape, block_size, strict=True)):
         raise arguments.error(ValueError, where, "`block_size` must divide the shape of the data, axis by axis",
                               f"{tuple(block_size)} for shape {shape}", "(1, 32) for groups of 32 in an (N, K) array")
-    split: list[int] = []
-    within: list[int] = []
-    for n, b in zip(shape, block_size, strict=True):
-        split += [n // b, b] if 1 < b < n else [n]
-        within += [len(split) - 1] if b > 1 else []
-    return tuple(split), tuple(within)
+    return tuple(part for n, b in zip(shape, block_size, strict=True) for part in (n // b, b))
 
 
-def _a_block(where: str, v: NDArray[Any], shape: tuple[int, ...], within: tuple[int, ...]) -> NDArray[Any]:
-    """v, one number a block, shaped to broadcast to the blocks."""
-    kept = tuple(1 if i in within else n for i, n in enumerate(shape))
+def _a_block(where: str, v: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """v, one number a block, with an axis of length 1 for the values of each."""
+    kept = tuple(n if i % 2 == 0 else 1 for i, n in enumerate(shape))
     if v.size != np.prod(kept, dtype=int):
         raise arguments.error(ValueError, where, "`scale` and `zero_point` must hold one number a block",
                               f"{v.size} for {np.prod(kept, dtype=int)} blocks", "take them from choose_qparams_affine")
