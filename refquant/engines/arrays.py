@@ -17,7 +17,7 @@ from ..arguments import quiet
 from ..grids import Grid
 from . import choices
 from .conventions import Convention
-from .exact import fitting, sum_once
+from .exact import sum_once
 from .steps import Choice
 
 F32, F64 = np.float32, np.float64
@@ -110,11 +110,6 @@ def _half_added(v: Any) -> Any:
     return np.where(np.isfinite(total), np.floor(total), choices.half_up(v))
 
 
-def _wrapping(n: Any, rest: Any, grid: Grid) -> Any:
-    low = -(2 ** (grid.bits - 1)) if grid.qmin < 0 else 0
-    return (fitting(n, 64) + rest - low) % 2**grid.bits + low
-
-
 Table = dict[Callable[..., Any], Callable[..., Any]]
 ZERO_POINTS: Table = {
     choices.after_rounding: lambda v, z: (v, z),
@@ -122,16 +117,12 @@ ZERO_POINTS: Table = {
     choices.before_rounding: lambda v, z: (sum_once(v, z.astype(F64)).astype(F64), np.zeros_like(z)),
     choices.before_rounding_in_float64: lambda v, z: (v + z, np.zeros_like(z)),
 }
-#: Array forms of the choices that compute nothing but numbers.
+#: Array forms of the choices that take numbers alone.
 FORMS: Table = {
     choices.fused_reciprocal: lambda x, scale: x.astype(F64) * (ONE / scale).astype(F64),
     choices.half_even: np.rint,
     choices.half_added: _half_added,
     choices.half_added_away: lambda v: np.sign(v) * _half_added(np.abs(v)),
-    choices.through_int32: lambda n, rest, _: fitting(n, 32) + rest.astype(np.int32),
-    choices.through_int64: lambda n, rest, _: fitting(n, 64) + rest,
-    choices.sum_through_int64: lambda n, rest, _: fitting(n + rest, 64),
-    choices.wrapping: _wrapping,
 }
 #: A convention of other choices is asked number by number.
 KNOWN = {choice for choice in vars(choices).values() if isinstance(choice, Choice)}

@@ -12,8 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import arguments
-from ..arguments import Codes, Reals
+from ..arguments import Codes, Reals, quiet
 from ..grids import NF4
 from .exact import fused_multiply_add
 from .mx import blocks_of
@@ -25,7 +24,7 @@ _HALF = np.array([0, 1 / 16, 8, 12, 4, 6, 2, 3], F32) / F32(12)
 FP4_LEVELS: Reals = np.concatenate([_HALF, -_HALF])
 
 
-@arguments.quiet
+@quiet
 def quantize_4bit(x: ArrayLike, levels: Reals = NF4_LEVELS) -> tuple[Codes, Reals]:
     """(codes, max|x|): x * (1 / max|x|), then its place among the middles of the levels; a middle goes down.
 
@@ -69,7 +68,7 @@ def _linspace(n: int) -> Reals:
     return np.where(k < (n + 1) // 2, fused_multiply_add(step, k, F32(0.1)), fused_multiply_add(-step, n - k, F32(1)))
 
 
-@arguments.quiet
+@quiet
 def quantize_blockwise(x: ArrayLike) -> tuple[Codes, Reals]:
     """(codes, max|x|): of 65,536 equal bins from -1 to 1 the one of x * (1 / max|x|), and its level.
 

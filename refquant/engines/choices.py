@@ -22,7 +22,7 @@ import numpy as np
 
 from ..arguments import quiet
 from ..grids import Grid
-from .exact import Exact, Scalar, coarse, exact, nearest, quotient, show
+from .exact import Exact, Scalar, coarse, exact, fitting, nearest, quotient, show
 from .steps import Words, described
 
 Whole: TypeAlias = "int | float"  # a float only where it is infinite or NaN
@@ -382,13 +382,13 @@ def _late_sum(n: Whole, rest: int, dtype: type[Scalar]) -> str:
 
 def _not_held(n: Whole, bits: int) -> str:
     what = "NaN" if math.isnan(n) else "it"
-    return "" if _fitting(n, bits) == n else f"; int{bits} does not hold {what}: -2**{bits - 1}"
+    return "" if fitting(n, bits) == n else f"; int{bits} does not hold {what}: -2**{bits - 1}"
 
 
 def _through(bits: int) -> Words:
     """Of a cast to an integer, then the zero point, which may wrap."""
     def words(n: Whole, rest: int, _: Grid, q: Whole) -> str:
-        how = "=" if q == _fitting(n, bits) + rest else "wraps to"
+        how = "=" if q == int(fitting(n, bits)) + rest else "wraps to"
         return _not_held(n, bits) + (f"; + {rest} {how} {q}" if rest else "")
     return words
 
@@ -397,7 +397,7 @@ CAST_FIRST = "it casts to an integer before it clips, and what does not fit beco
 
 
 @described("{}", lambda n, rest, *_: _late_sum(n, rest, np.float32))
-def saturating(n: Whole, rest: int, _: Grid) -> Whole:
+def saturating(n: Any, rest: Any, _: Grid) -> Any:
     """Clipped before the cast (R6): what is too large becomes qmax, and infinity too.
 
     >>> from refquant import INT8
@@ -408,49 +408,52 @@ def saturating(n: Whole, rest: int, _: Grid) -> Whole:
 
 
 @described("int32, {}", _through(32), CAST_FIRST)
-def through_int32(n: Whole, rest: int, _: Grid) -> Whole:
+@quiet
+def through_int32(n: Any, rest: Any, _: Grid) -> Any:
     """Cast to int32 before the clip, as x86 does: what does not fit becomes -2**31, and so qmin; then sums wrap.
 
     >>> from refquant import INT8
-    >>> through_int32(2**31, 5, INT8), through_int32(300, 0, INT8)
+    >>> int(through_int32(2**31, 5, INT8)), int(through_int32(300, 0, INT8))
     (-2147483643, 300)
     """
-    return _wrapped(_fitting(n, 32) + rest, 32)
+    return fitting(n, 32) + np.int32(rest)
 
 
 @described("int64, {}", _through(64), CAST_FIRST)
-def through_int64(n: Whole, rest: int, _: Grid) -> Whole:
+@quiet
+def through_int64(n: Any, rest: Any, _: Grid) -> Any:
     """Cast to int64 before the clip, as x86 does: what does not fit becomes -2**63, and so qmin; then sums wrap.
 
     >>> from refquant import INT8
-    >>> through_int64(2**31, 0, INT8), through_int64(math.inf, 0, INT8)
+    >>> int(through_int64(2**31, 0, INT8)), int(through_int64(math.inf, 0, INT8))
     (2147483648, -9223372036854775808)
     """
-    return _wrapped(_fitting(n, 64) + rest, 64)
+    return fitting(n, 64) + np.int64(rest)
 
 
 @described("{}, int64", lambda n, rest, *_: _late_sum(n, rest, np.float64) + _not_held(n + rest, 64), CAST_FIRST)
-def sum_through_int64(n: Whole, rest: int, _: Grid) -> Whole:
+def sum_through_int64(n: Any, rest: Any, _: Grid) -> Any:
     """Cast to int64 with the zero point added before, so that no sum wraps: torch.fake_quantize_per_channel_affine.
 
     >>> from refquant import INT8
-    >>> sum_through_int64(math.inf, -1, INT8) < 0 < through_int64(math.inf, -1, INT8)
+    >>> bool(sum_through_int64(math.inf, -1, INT8) < 0 < through_int64(math.inf, -1, INT8))
     True
     """
-    return _fitting(n + rest, 64)
+    return fitting(n + rest, 64)
 
 
 @described("{}, lowest bits", lambda n, rest, grid, q: _late_sum(n, rest, np.float64) + (
            f"; the lowest {grid.bits} bits are {q}" if q != n + rest else ""), "it does not clip: the lowest bits stay")
-def wrapping(n: Whole, rest: int, grid: Grid) -> Whole:
+@quiet
+def wrapping(n: Any, rest: Any, grid: Grid) -> Any:
     """Not clipped at all: the lowest bits of the integer (of int64's, if it does not fit there).
 
     >>> from refquant import INT8
-    >>> wrapping(130, 0, INT8), wrapping(math.inf, 0, INT8)
+    >>> int(wrapping(130, 0, INT8)), int(wrapping(math.inf, 0, INT8))
     (-126, 0)
     """
     low = -(2 ** (grid.bits - 1)) if grid.qmin < 0 else 0
-    return int((_fitting(n, 64) + rest - low) % 2**grid.bits + low)
+    return (fitting(n, 64) + rest - low) % 2**grid.bits + low
 
 
 def _instead(what: str) -> Words:
@@ -484,15 +487,6 @@ def no_negative_zero(n: Any, _: Any, grid: Grid) -> Any:
     (np.float64(0.0), np.float64(6.0))
     """
     return np.clip(n, grid.qmin, grid.qmax) + 0.0
-
-
-def _fitting(n: Whole, bits: int) -> int:
-    return int(n) if -(2.0 ** (bits - 1)) <= n < 2.0 ** (bits - 1) else -(2 ** (bits - 1))
-
-
-def _wrapped(n: int, bits: int) -> int:
-    half = 1 << (bits - 1)
-    return (n + half) % (2 * half) - half
 
 
 @described("clip", lambda n, _, code: "" if code == n else f"; clipped to {show(code)}")

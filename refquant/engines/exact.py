@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import Codes, Reals, quiet
+from ..arguments import Reals, quiet
 from ..grids import Grid
 
 Scalar: TypeAlias = np.floating[Any]
@@ -111,15 +111,16 @@ def sum_once(v: Reals, c: Reals) -> Reals:
     return np.asarray(np.where(even, np.nextafter(total, np.copysign(np.inf, rest)), total).astype(np.float32))
 
 
-@quiet
-def fitting(v: Reals, bits: int) -> Codes:
-    """Floats as integers of so many bits, as x86 converts: what they do not hold, NaN too, becomes -2**(bits - 1).
+def fitting(v: Any, bits: int) -> Any:
+    """Numbers as integers of so many bits, as x86 converts: what they do not hold, NaN too, becomes -2**(bits - 1).
 
     >>> fitting(np.float32([7, 2**31, -np.inf, np.nan]), 32)
     array([          7, -2147483648, -2147483648, -2147483648], dtype=int32)
     """
-    low = -(2 ** (bits - 1))
-    return np.where((low <= v) & (v < -low), v, low).astype(f"int{bits}")
+    a, low = np.asarray(v), -(2 ** (bits - 1))
+    held = np.full(a.shape, low, f"int{bits}")
+    np.copyto(held, a, where=(low <= a) & (a < -low), casting="unsafe")
+    return held[()]
 
 
 def multiply_add(a: Reals, b: Reals, c: Reals) -> Reals:

@@ -33,7 +33,7 @@ from ..grids import E2M1, E4M3
 from . import mx
 from .choices import half_away
 from .exact import multiply_add
-from .inputs import take
+from .inputs import must, take
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -413,9 +413,8 @@ def _stored(where: str, stored: ArrayLike, size: int) -> Bytes:
 
 def _cut(where: str, a: NDArray[Any], size: int, of: str) -> NDArray[Any]:
     """(*S, size * n) -> (*S, n, size)."""
-    if a.ndim == 0 or a.shape[-1] % size:
-        raise arguments.error(ValueError, where, f"the last axis must be blocks of {size} {of}", f"shape {a.shape}",
-                              "pad it with zeros" if of == "values" else "take it from the function's other half")
+    must(where, a.ndim and a.shape[-1] % size == 0, f"the last axis must be blocks of {size} {of}", f"shape {a.shape}",
+         "pad it with zeros" if of == "values" else "take it from the function's other half")
     return a.reshape(*a.shape[:-1], a.shape[-1] // size, size)
 
 

@@ -12,6 +12,12 @@ from ..arguments import Codes, Reals
 from ..grids import Grid
 
 
+def must(where: str, holds: Any, rule: str, got: object, hint: str) -> None:
+    """A ValueError, unless the rule holds."""
+    if not holds:
+        raise arguments.error(ValueError, where, rule, got, hint)
+
+
 def take(where: str, x: ArrayLike, name: str, dtypes: tuple[DTypeLike, ...], hint: str) -> NDArray[Any]:
     """`x` as an array of one of the dtypes."""
     a = arguments.array(where, x, name)
@@ -39,9 +45,8 @@ def take_channels(where: str, x: NDArray[Any], scales: ArrayLike, zero_points: A
     """scales in float64 and zero_points in int64, shaped to lie along the axis of x."""
     axis = arguments.whole(where, axis, "axis", 0, x.ndim - 1)
     steps, zeros = np.asarray(scales, np.float64), take_zero_points(where, zero_points, grid)
-    if not steps.shape == zeros.shape == (x.shape[axis],):
-        raise arguments.error(ValueError, where, "`scales` and `zero_points` must hold one number a channel",
-                              f"shapes {steps.shape} and {zeros.shape} for {x.shape[axis]} channels",
-                              "axis is the one kept")
+    n = x.shape[axis]
+    must(where, steps.shape == zeros.shape == (n,), "`scales` and `zero_points` must hold one number a channel",
+         f"shapes {steps.shape} and {zeros.shape} for {n} channels", "axis is the one kept")
     along = [-1 if i == axis else 1 for i in range(x.ndim)]
     return steps.reshape(along), zeros.reshape(along)

@@ -21,7 +21,7 @@ from ..grids import INT4, INT8, INT16, UINT8, Grid, known
 from ..integer import integer_matmul
 from .choices import flushed_reciprocal, half_away
 from .exact import fitting
-from .inputs import take_reals
+from .inputs import must, take_reals
 
 
 @arguments.quiet
@@ -81,9 +81,9 @@ def quantize_xnnpack(x: ArrayLike, params: AffineParams) -> Codes:
     """
     where = "quantize_xnnpack"
     x, scale, zero_point = _quantization(where, x, params, INT8, UINT8)
-    if scale.size != 1 or scale < np.finfo(np.float32).tiny:
-        raise arguments.error(ValueError, where, "`params` must hold one scale, which float32 holds as a normal number",
-                              f"scale {params.scale}", "quantize_reference takes one per channel, and subnormal ones")
+    normal = scale.size == 1 and scale >= np.finfo(np.float32).tiny
+    must(where, normal, "`params` must hold one scale, which float32 holds as a normal number", f"scale {params.scale}",
+         "quantize_reference takes one per channel, and subnormal ones")
     steps = np.rint(flushed_reciprocal(x, scale))
     steps = np.where(np.isnan(steps), np.inf, steps)
     return _saturated(steps, zero_point.astype(np.float32), params.grid)
@@ -293,9 +293,8 @@ def _saturated(steps: Reals, zero_point: Reals, grid: Grid) -> Codes:
 
 def _scale(where: str, params: AffineParams, *grids: Grid) -> Reals:
     """The scale in float32, of parameters on one of the grids."""
-    if parameters(where, params).grid not in grids:
-        raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(map(repr, grids))}",
-                              repr(params.grid), "this kernel has no others")
+    must(where, parameters(where, params).grid in grids, f"the grid must be one of {', '.join(map(repr, grids))}",
+         params.grid, "this kernel has no others")
     return arguments.float32(where, params.scale, "scale")
 
 
@@ -332,9 +331,9 @@ def _layer(where: str, x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, x_par
     a, b = (arguments.within(where, q, -128, 127, name, "R2", "codes are int8").astype(np.int8)
             for q, name in ((x, "x"), (w, "w")))
     s_x, s_w, s_y = (_scale(where, params, INT8) for params in (x_params, w_params, y_params))
-    if s_x.size != 1 or s_y.size != 1 or s_w.shape not in ((), (1, 1), (*b.shape[:1], 1)):
-        raise arguments.error(ValueError, where, "x and y have one scale, w one or (units, 1)",
-                              f"shapes {s_x.shape}, {s_w.shape}, {s_y.shape}", "per unit: axis=1 of w (units, depth)")
+    must(where, s_x.size == s_y.size == 1 and s_w.shape in ((), (1, 1), (*b.shape[:1], 1)),
+         "x and y have one scale, w one or (units, 1)", f"shapes {s_x.shape}, {s_w.shape}, {s_y.shape}",
+         "per unit: axis=1 of w (units, depth)")
     arguments.none(where, w_params.zero_point != 0, w_params.zero_point, "weights must have zero point 0",
                    "symmetric_params gives it")
     offset = arguments.within(where, 0 if bias is None else bias, -(2**31), 2**31 - 1, "bias", "R14",

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import arguments
 from ..affine import AffineParams
-from ..arguments import Codes, Reals
+from ..arguments import Codes, Reals, quiet
 from ..grids import E2M1, E4M3, E8M0, Grid
 from ..ranges import Fit
 
@@ -30,7 +29,7 @@ def _power_of_two(grid: Grid, exponent: Reals) -> AffineParams:
     return AffineParams(scale=scale, zero_point=0, grid=grid, scale_grid=E8M0)
 
 
-@arguments.quiet
+@quiet
 def floor_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     """A fit: scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), the logarithm rounded to float32.
 
@@ -47,7 +46,7 @@ def floor_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     return _power_of_two(grid, np.floor(np.log2(largest)) - np.floor(np.log2(grid.qmax)))
 
 
-@arguments.quiet
+@quiet
 def ceil_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     """A fit: scale = 2**ceil(log2(max(|lo|, |hi|) / qmax)), quotient and logarithm rounded to float32.
 
@@ -65,7 +64,7 @@ def ceil_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     return _power_of_two(grid, np.ceil(np.log2(quotient)))
 
 
-@arguments.quiet
+@quiet
 def e8m0_ties_up(x: ArrayLike) -> Reals:
     """The nearest power of two from 2**-127 to 2**127, ties up; NaN where x is not positive, or 1.5 * 2**127 and more.
 
@@ -85,7 +84,7 @@ def e8m0_ties_up(x: ArrayLike) -> Reals:
     return np.where((x > 0) & (exponent <= 127) & np.isfinite(x), near, SINGLE(np.nan))
 
 
-@arguments.quiet
+@quiet
 def to_mx(x: ArrayLike, grid: Grid, fit: Fit, least: float = 2.0**-126) -> tuple[Codes, Codes]:
     """(log2 scale + 127, codes): scale = fit(max|x|), q = encode(x / scale); a scale of 2**-127 divides as `least`.
 
@@ -127,7 +126,7 @@ def ties_toward_zero(v: Reals) -> Codes:
     return (code + 8 * ((v < 0) & (code > 0))).astype(np.uint8)
 
 
-@arguments.quiet
+@quiet
 def mxfp4_gguf(x: ArrayLike) -> tuple[Codes, Codes]:
     """(log2 scale + 127, codes): scale = floor_of_float32_log2, q by ties_toward_zero.
 
@@ -142,7 +141,7 @@ def mxfp4_gguf(x: ArrayLike) -> tuple[Codes, Codes]:
     return E8M0.encode(scale), ties_toward_zero(blocks / scale)
 
 
-@arguments.quiet
+@quiet
 def unsigned_e4m3_ggml(x: ArrayLike) -> Codes:
     """E4M3's code of a scale, ties up; from 248 on the code of 448.
 
@@ -159,7 +158,7 @@ def unsigned_e4m3_ggml(x: ArrayLike) -> Codes:
     return np.where(near >= 15 << 3, 0x7E, near).astype(np.uint8)
 
 
-@arguments.quiet
+@quiet
 def nvfp4_ggml(x: ArrayLike) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = unsigned_e4m3_ggml(max|x| / 6), q by ties_toward_zero; 0 where s is 0.
 
@@ -175,7 +174,7 @@ def nvfp4_ggml(x: ArrayLike) -> tuple[Codes, Codes]:
     return scale, ties_toward_zero(np.where(step > 0, blocks / step, 0))
 
 
-@arguments.quiet
+@quiet
 def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = nearest(clip(max|x| / 6 / second, 2**-6, 448)), q = encode(x * (1 / second / s)).
 
@@ -195,7 +194,7 @@ def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Cod
     return E4M3.encode(scale), E2M1.encode(blocks * inverse)
 
 
-@arguments.quiet
+@quiet
 def nvfp4_compressed_tensors(x: ArrayLike, second: float) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = nearest(second * (max|x| / 6)), q = encode(x / (s / second)).
 

@@ -26,7 +26,7 @@ from ..arguments import Codes, Reals
 from ..grids import Grid, IntGrid, known
 from ..integer import integer_matmul
 from ..packing import unpack
-from .inputs import take, take_reals
+from .inputs import must, take, take_reals
 
 
 @arguments.quiet
@@ -166,8 +166,7 @@ def matmul_integer(a: ArrayLike, b: ArrayLike, a_zero_point: ArrayLike | None = 
     a, b = _codes(where, a, "a", np.int8, np.uint8), _codes(where, b, "b", np.int8, np.uint8)
     a_zero = _one_or(where, _zero_point(where, a_zero_point, "a_zero_point", _grid_of(a)), "a_zero_point")
     b_zero = _one_or(where, _zero_point(where, b_zero_point, "b_zero_point", _grid_of(b)), "b_zero_point", *_columns(b))
-    if a.shape[-1:] == (0,):
-        raise arguments.error(ValueError, where, "`a` must have a column", f"shape {a.shape}", "the sum of none is 0")
+    must(where, a.shape[-1:] != (0,), "`a` must have a column", f"shape {a.shape}", "the sum of none is 0")
     wide = np.subtract(a, a_zero, dtype=np.int16), np.subtract(b, b_zero, dtype=np.int16)
     return integer_matmul(*wide).astype(np.int32)
 
@@ -194,9 +193,8 @@ def saturating_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
     Source: Intel's manual, VPMADDUBSW; onnxruntime issue 6004, pytorch issue 44939 (FBGEMM).
     """
     a, b = _codes("saturating_matmul", a, "a", np.uint8), _codes("saturating_matmul", b, "b", np.int8)
-    if b.ndim != 2 or a.shape[-1:] != b.shape[:1]:
-        raise arguments.error(ValueError, "saturating_matmul", "`a` must be (*S, M, K) and `b` (K, N)",
-                              f"shapes {a.shape} and {b.shape}", "transpose the weights")
+    must("saturating_matmul", b.ndim == 2 and a.shape[-1:] == b.shape[:1], "`a` must be (*S, M, K) and `b` (K, N)",
+         f"shapes {a.shape} and {b.shape}", "transpose the weights")
     pairs = (integer_matmul(a[..., k:k + 2], b[k:k + 2]) for k in range(0, len(b), 2))
     return np.asarray(sum(np.clip(pair, -(2**15), 2**15 - 1) for pair in pairs))
 
@@ -321,9 +319,8 @@ def nbits_weight(b: ArrayLike, scales: ArrayLike, zero_points: ArrayLike | None 
     """
     where, grid = "nbits_weight", IntGrid(bits, signed=False)
     b, steps = _codes(where, b, "b", np.uint8), _reals(where, scales, "scales", np.float32)
-    if b.ndim != 3 or steps.shape != b.shape[:2]:
-        raise arguments.error(ValueError, where, "`b` must be (N, blocks, bytes) and `scales` (N, blocks)",
-                              f"shapes {b.shape} and {steps.shape}", "reshape what the model holds")
+    must(where, b.ndim == 3 and steps.shape == b.shape[:2], "`b` must be (N, blocks, bytes) and `scales` (N, blocks)",
+         f"shapes {b.shape} and {steps.shape}", "reshape what the model holds")
     q = unpack(b.ravel(), grid, b.size * 8 // bits).reshape(*b.shape[:2], -1)
     z: Any = 2 ** (bits - 1)
     if zero_points is not None:
@@ -361,9 +358,9 @@ def _grid(where: str, zero_point: ArrayLike | None, grid: Grid | None) -> Grid:
     if grid is None:
         zero = np.uint8(0) if zero_point is None else zero_point
         return _grid_of(take(where, zero, "y_zero_point", (np.int8, np.uint8, np.int16, np.uint16), "or name the grid"))
-    if known(where, grid).qmin == -grid.qmax or grid.bits not in (2, 4, 8, 16):
-        raise arguments.error(ValueError, where, "`grid` must have 2, 4, 8 or 16 bits and not be narrow", repr(grid),
-                              "take one of rq.INT4, rq.UINT4, rq.INT8 and so on")
+    taken = known(where, grid).qmin != -grid.qmax and grid.bits in (2, 4, 8, 16)
+    must(where, taken, "`grid` must have 2, 4, 8 or 16 bits and not be narrow", grid,
+         "take one of rq.INT4, rq.UINT4, rq.INT8 and so on")
     return grid
 
 
@@ -392,9 +389,8 @@ def _along(where: str, shape: tuple[int, ...], scale: Reals, zero_point: Codes, 
     k = arguments.one_axis(where, shape, axis)
     n = shape[k]
     expected = (*shape[:k], -(-n // block_size), *shape[k + 1:]) if block_size else (n,)
-    if not scale.shape == zero_point.shape == expected:
-        raise arguments.error(ValueError, where, f"scale and zero point must both be of shape {expected}",
-                              f"shapes {scale.shape} and {zero_point.shape}", "check `axis` and `block_size`")
+    must(where, scale.shape == zero_point.shape == expected, f"scale and zero point must both be of shape {expected}",
+         f"shapes {scale.shape} and {zero_point.shape}", "check `axis` and `block_size`")
     if not block_size:
         rest = (1,) * (len(shape) - k - 1)
         return scale.reshape(n, *rest), zero_point.reshape(n, *rest)
@@ -412,8 +408,7 @@ def _one_or(where: str, p: Any, name: str, *shapes: tuple[int, ...]) -> Any:
     """`p`, which is one number or of one of the shapes; None is 0."""
     if p.shape in ((), (1,)):
         return p.reshape(())
-    if p.shape not in shapes:
-        others = "".join(f" or of shape {shape}" for shape in shapes)
-        raise arguments.error(ValueError, where, f"`{name}` must be one number{others}", f"shape {p.shape}",
-                              "the engine has no other granularity")
+    others = "".join(f" or of shape {shape}" for shape in shapes)
+    must(where, p.shape in shapes, f"`{name}` must be one number{others}", f"shape {p.shape}",
+         "the engine has no other granularity")
     return p

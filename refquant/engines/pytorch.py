@@ -30,7 +30,7 @@ from ..arguments import Codes, Reals
 from ..grids import INT8, INT32, UINT8, UINT16, Grid, IntGrid, known
 from ..integer import integer_matmul
 from .exact import fitting, fused_multiply_add
-from .inputs import take_channels, take_reals, take_zero_points
+from .inputs import must, take_channels, take_reals, take_zero_points
 
 Fit: TypeAlias = "Callable[[ArrayLike, ArrayLike, Grid], tuple[Reals, Codes]]"
 
@@ -156,10 +156,8 @@ def dequantize_per_channel(q: ArrayLike, scales: ArrayLike, zero_points: ArrayLi
 
 
 def _quantizable(where: str, x: ArrayLike, grid: Grid) -> Reals:
-    if known(where, grid) not in (INT8, UINT8, INT32):
-        raise arguments.error(ValueError, where, "`grid` must be INT8, UINT8 or INT32", grid,
-                              "PyTorch's quantized tensors are qint8, quint8 and qint32; fake_quantize takes other "
-                              "grids")
+    must(where, known(where, grid) in (INT8, UINT8, INT32), "`grid` must be INT8, UINT8 or INT32", grid,
+         "PyTorch's quantized tensors are qint8, quint8 and qint32; fake_quantize takes other grids")
     return take_reals(where, x, "x", np.float32)
 
 
@@ -279,9 +277,8 @@ def fake_quantize_per_channel_affine(x: ArrayLike, scales: ArrayLike, zero_point
 
 
 def _fakeable(where: str, x: ArrayLike, grid: Grid) -> Reals:
-    if known(where, grid).bits > 16:
-        raise arguments.error(ValueError, where, "`grid` must have at most 16 bits", grid,
-                              "refquant.fake_quantize takes up to 32")
+    must(where, known(where, grid).bits <= 16, "`grid` must have at most 16 bits", grid,
+         "refquant.fake_quantize takes up to 32")
     return take_reals(where, x, "x", np.float16, np.float32, np.float64)
 
 
@@ -483,8 +480,7 @@ def _batches(where: str, data: Iterable[ArrayLike]) -> list[Reals]:
 
 def _channel_ends(x: Reals, ch_axis: int) -> tuple[Reals, Reals]:
     axis = arguments.one_axis("per_channel_min_max_observer", x.shape, ch_axis)
-    if x.ndim < 2:
-        raise arguments.error(ValueError, "per_channel_min_max_observer", "a batch must have two axes at least",
-                              f"shape {x.shape}", "x[:, np.newaxis] makes channels of one value")
+    must("per_channel_min_max_observer", x.ndim > 1, "a batch must have two axes at least", f"shape {x.shape}",
+         "x[:, np.newaxis] makes channels of one value")
     others = tuple(i for i in range(x.ndim) if i != axis)
     return x.min(axis=others), x.max(axis=others)
