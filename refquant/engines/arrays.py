@@ -70,9 +70,7 @@ def quotients(convention: Convention, x: Any, scale: Any, z: Any, grid: Grid) ->
     """What is rounded to an integer, and what is added after that."""
     if convention.zero_point is choices.offset_first:
         x, z = choices.above_lowest(x, scale, z, grid), np.full(x.shape, grid.qmin)
-    v = divided(convention.division, x, scale)
-    total, rest = ZERO_POINTS[convention.zero_point](v, z)
-    return total, rest
+    return ZERO_POINTS[convention.zero_point](divided(convention.division, x, scale), z)
 
 
 @quiet
@@ -110,15 +108,14 @@ def _half_added(v: Any) -> Any:
     return np.where(np.isfinite(total), np.floor(total), choices.half_up(v))
 
 
-Table = dict[Callable[..., Any], Callable[..., Any]]
-ZERO_POINTS: Table = {
+ZERO_POINTS: dict[Callable[..., Any], Callable[[Any, Any], tuple[Any, Any]]] = {
     choices.after_rounding: lambda v, z: (v, z),
     choices.offset_first: lambda v, z: (v, z),
     choices.before_rounding: lambda v, z: (sum_once(v, z.astype(F64)).astype(F64), np.zeros_like(z)),
     choices.before_rounding_in_float64: lambda v, z: (v + z, np.zeros_like(z)),
 }
 #: Array forms of the choices that take numbers alone.
-FORMS: Table = {
+FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
     choices.fused_reciprocal: lambda x, scale: x.astype(F64) * (ONE / scale).astype(F64),
     choices.half_even: np.rint,
     choices.half_added: _half_added,

@@ -20,25 +20,30 @@ and Q4_K, which the C reference alone writes; the others of the family are left 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
-from ..arguments import Codes, Reals
+from ..affine import AffineParams
+from ..arguments import Codes, Reals, quiet
 from ..blocks import join_blocks, split_blocks
 from ..grids import E2M1, E4M3
 from . import mx
-from .choices import half_away
-from .exact import multiply_add
+from .choices import Whole, half_away, reciprocal
+from .conventions import Convention
+from .exact import Exact, Scalar, exact, multiply_add, nearest, show
 from .inputs import must, take
+from .steps import described
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
 
-@arguments.quiet
+@quiet
 def quantize_q8_0(x: ArrayLike) -> Bytes:
     """d = max|x| / 127, q = round(x * (1 / d)), ties away from zero; all 0 where d is 0.
 
@@ -68,7 +73,7 @@ def quantize_q8_0(x: ArrayLike) -> Bytes:
     return _joined(_half(d), q.view(np.uint8))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q8_0(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * q.
 
@@ -90,7 +95,7 @@ def dequantize_q8_0(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * q.view(np.int8))
 
 
-@arguments.quiet
+@quiet
 def quantize_q4_0(x: ArrayLike, multiply_add: Callable[..., Reals] = multiply_add) -> Bytes:
     """d = x* / -8, x* the first value of the largest |x|; q = min(floor(x * (1 / d) + 8.5), 15).
 
@@ -127,7 +132,7 @@ def quantize_q4_0(x: ArrayLike, multiply_add: Callable[..., Reals] = multiply_ad
     return _joined(_half(d), _nibbles(q))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q4_0(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * (q - 8).
 
@@ -149,7 +154,7 @@ def dequantize_q4_0(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * (_halves(q) - np.float32(8)))
 
 
-@arguments.quiet
+@quiet
 def quantize_q4_1(x: ArrayLike) -> Bytes:
     """m = min x, d = (max x - m) / 15, q = min(floor((x - m) * (1 / d) + 0.5), 15).
 
@@ -175,7 +180,7 @@ def quantize_q4_1(x: ArrayLike) -> Bytes:
     return _joined(_half(d), _half(m), _nibbles(q))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q4_1(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * q + float32(m), rounded twice.
 
@@ -197,7 +202,7 @@ def dequantize_q4_1(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * _halves(q) + _single(m))
 
 
-@arguments.quiet
+@quiet
 def quantize_mxfp4(x: ArrayLike) -> Bytes:
     """e = floor(log2 max|x|) - 2 + 127, the logarithm in float32; q = the nearest of E2M1 to x / 2**(e - 127).
 
@@ -222,7 +227,7 @@ def quantize_mxfp4(x: ArrayLike) -> Bytes:
     return _joined(scale, _nibbles(q))
 
 
-@arguments.quiet
+@quiet
 def dequantize_mxfp4(stored: ArrayLike) -> Reals:
     """x_hat = 2**(e - 127) * value of q.
 
@@ -243,7 +248,7 @@ def dequantize_mxfp4(stored: ArrayLike) -> Reals:
     return _joined(E2M1.decode(_halves(q)) * np.ldexp(np.float32(1), e.astype(int) - 127))
 
 
-@arguments.quiet
+@quiet
 def quantize_nvfp4(x: ArrayLike) -> Bytes:
     """s = unsigned E4M3 of max|x| / 6, q = the nearest of E2M1 to x / s; 16 values share a scale, a block has four.
 
@@ -267,7 +272,7 @@ def quantize_nvfp4(x: ArrayLike) -> Bytes:
     return _joined(scale[..., 0], join_blocks(_nibbles(q)))
 
 
-@arguments.quiet
+@quiet
 def dequantize_nvfp4(stored: ArrayLike) -> Reals:
     """x_hat = value of s * value of q.
 
@@ -289,7 +294,7 @@ def dequantize_nvfp4(stored: ArrayLike) -> Reals:
     return _joined(join_blocks(values * np.nan_to_num(E4M3.decode(s & 127))[..., np.newaxis]))
 
 
-@arguments.quiet
+@quiet
 def quantize_q4_k(x: ArrayLike) -> Bytes:
     """q = clip(round((x + m * t) / (d * s)), 0, 15); s and t of 32 values, d and m of eight times 32.
 
@@ -326,7 +331,7 @@ def quantize_q4_k(x: ArrayLike) -> Bytes:
     return _joined(d, m, _twelve_bytes(s[..., 0], t[..., 0]), join_blocks(_nibbles(split_blocks(join_blocks(q), 64))))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q4_k(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * s * q - float32(m) * t, each operation rounded.
 
@@ -448,3 +453,69 @@ def _halves(q: NDArray[Any]) -> Codes:
 def _joined(*parts: NDArray[Any]) -> NDArray[Any]:
     """The parts of all blocks, (*S, n, size) each -> (*S, n * sizes)."""
     return join_blocks(np.concatenate(parts, axis=-1))
+
+
+# ------------------------------------------------------------------------------ asked as the other operators are
+# A block finds its scale itself, so one is made for x: [first, x, 0, ...], first so many steps that the format finds
+# this very scale. There is no zero point.
+
+@quiet
+def q8_0_codes(x: Reals, params: AffineParams) -> Codes:
+    """The code that x gets in a block whose scale is the one given; its first value is 127 steps.
+
+    >>> from refquant import INT8
+    >>> q8_0_codes(np.float32([2.5, -2.5]), AffineParams(scale=np.float32(0.5), zero_point=0, grid=INT8))
+    array([ 5, -5], dtype=int8)
+
+    Raises:
+        ValueError: x beyond the codes, a zero point, a scale that no block has.
+    """
+    return quantize_q8_0(_block_around(x, params, 127, -127, 127)).view(np.int8)[:, 3]
+
+
+@quiet
+def q4_0_codes(x: Reals, params: AffineParams, multiply_add: Any = multiply_add) -> Codes:
+    """A block whose first value is -8 steps: as q8_0_codes, of 4 bits."""
+    stored = quantize_q4_0(_block_around(x, params, -8, -7.5, 7.5), multiply_add)
+    return (stored[:, 3] & 15).astype(np.int8) - 8
+
+
+def _block_around(x: Reals, params: AffineParams, steps: int, least: float, most: float) -> Reals:
+    """(n) -> (n, 32): [steps * scale, x, 0, ...], to which the format must give this very scale."""
+    first, scale = np.float32(steps) * params.scale, params.scale
+    fits = (first / np.float32(steps) == scale) & (scale >= np.finfo(np.float32).tiny) & (params.zero_point == 0)
+    fits = fits & (least * scale <= x) & (x <= most * scale)
+    fits = fits & (params.grid.qmin - 0.5 <= least) & (most <= params.grid.qmax + 0.5)
+    arguments.none("gguf", np.broadcast_to(~fits, x.shape), x, "x must lie in a block of this scale and zero point 0",
+                   "a block has a normal scale and no zero point; x lies within its codes, which are on the grid")
+    blocks = np.zeros((x.size, 32), np.float32)
+    blocks[:, 0], blocks[:, 1] = first, x
+    return blocks
+
+
+@described("", lambda *_: "", "it has no zero point")
+def no_zero_point(v: Scalar | Exact, *_: Any) -> tuple[Scalar | Exact, int]:
+    """v, and nothing to be added."""
+    return v, 0
+
+
+def _with_half(v: Fraction) -> Exact:
+    return exact(nearest(v + Fraction(17, 2), np.float32))
+
+
+@described("+ 8.5 in float32, cut off", lambda v, n: f", + 8.5 = {show(_with_half(v))} in float32, truncated: {n}",
+           "it adds 8.5 in float32 and drops the fraction")
+def half_added_to_8(v: Fraction) -> int:
+    """trunc(v + 8.5), the sum in float32."""
+    return math.trunc(_with_half(v))
+
+
+@described("4 bits, - 8", lambda n, *others: ", at most 15" * (n > 15) + f", - 8 = {others[-1]}",
+           "it stores 8 more, in 4 bits")
+def four_bits(n: Whole, *_: Any) -> Whole:
+    """min(n, 15) - 8."""
+    return min(n, 15) - 8
+
+
+Q8_0 = Convention(reciprocal, no_zero_point, half_away)
+Q4_0 = Convention(reciprocal, no_zero_point, half_added_to_8, four_bits)

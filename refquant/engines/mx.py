@@ -188,10 +188,9 @@ def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Cod
     Source: torchao 0.18, prototype.mx_formats.nvfp4_tensor.nvfp4_quantize.
     """
     blocks, largest = blocks_of(x)
-    wanted = largest / SINGLE(6) if second is None else largest / SINGLE(6) / SINGLE(second)
-    scale = E4M3.round(wanted.clip(2.0**-6, 448))
-    inverse = 1 / scale if second is None else 1 / SINGLE(second) / scale
-    return E4M3.encode(scale), E2M1.encode(blocks * inverse)
+    other = SINGLE(1 if second is None else second)
+    scale = E4M3.round((largest / SINGLE(6) / other).clip(2.0**-6, 448))
+    return E4M3.encode(scale), E2M1.encode(blocks * (1 / other / scale))
 
 
 @quiet

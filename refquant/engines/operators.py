@@ -20,7 +20,7 @@ from .. import arguments
 from ..affine import AffineParams, quantize
 from ..arguments import Codes, Reals
 from ..grids import E2M1, E2M3, E3M2, E4M3, E4M3FNUZ, E5M2, E5M2FNUZ, INT4, INT8, INT16, UINT8, Grid
-from . import arrays, blocks, choices, litert, onnxruntime, pytorch, torchao
+from . import arrays, choices, gguf, litert, onnxruntime, pytorch, torchao
 from .conventions import Convention
 from .exact import fused_multiply_add, show
 from .inputs import must
@@ -97,8 +97,7 @@ def alone(name: str, short: str, convention: Convention, grids: tuple[Grid, ...]
 # ---------------------------------------------------------------------------------------------- called in one way
 
 def _linear(**options: Any) -> Callable[[Any, AffineParams], Codes]:
-    return lambda x, params: onnxruntime.quantize_linear(x, params.scale, params.zero_point.astype(params.grid.dtype),
-                                                         grid=params.grid, **options)
+    return lambda x, p: onnxruntime.quantize_linear(x, p.scale, p.zero_point, grid=p.grid, **options)
 
 
 def _tensor(f: Callable[..., Any], x: Reals, p: AffineParams) -> Any:
@@ -122,16 +121,11 @@ def _faked(call: Callable[..., Any], f: Callable[..., Any], x: Reals, p: AffineP
 
 
 def _torchao(x: Reals, params: AffineParams) -> Codes:
-    if not x.size:
-        return x.astype(params.grid.dtype)  # torchao has no empty blocks
-    return torchao.quantize_affine(x, x.shape, params.scale.reshape(1), params.zero_point.reshape(1), params.grid)
+    scale, zero_point = (np.full(x.shape, v) for v in (params.scale, params.zero_point))
+    return torchao.quantize_affine(x, (1,) * x.ndim, scale, zero_point, params.grid)
 
 
 # ---------------------------------------------------------------------------------------------- the records
-
-def _values(x: Any, p: AffineParams) -> Any:
-    return p.grid.decode(quantize(x, p))
-
 
 THREE = (INT8, UINT8, INT16)
 FNUZ = (E4M3FNUZ, E5M2FNUZ)
@@ -143,7 +137,7 @@ TO_NAN, TO_INFINITY = (NARROWED._replace(cast=cast) for cast in (choices.overflo
 KEPT: Dtypes = {**SINGLE, np.float64: np.float64}
 #: The formula itself.
 RULE = Operator("refquant", "refquant", quantize, Convention(), THREE, {**WIDENED, np.float64: np.float64})
-FLOAT_RULE = RULE._replace(function=_values, grids=())
+FLOAT_RULE = RULE._replace(function=lambda x, p: p.grid.decode(quantize(x, p)), grids=())
 CODEBOOK_RULE = FLOAT_RULE._replace(convention=Convention(rounding=choices.half_down))
 
 
@@ -182,10 +176,10 @@ OPERATORS = {operator.name: operator for operator in (
              Convention(rounding=choices.half_away, cast=choices.through_int32), THREE, engine="litert"),
     Operator("LiteRT QUANTIZE, XNNPACK", "LiteRT XNNPACK", litert.quantize_xnnpack,
              Convention(choices.flushed_reciprocal, nan=choices.highest), engine="litert"),
-    Operator("gguf Q8_0", "gguf Q8_0", blocks.q8_0, blocks.Q8_0, (INT8,), engine="gguf"),
-    Operator("gguf Q4_0", "gguf Q4_0", blocks.q4_0, blocks.Q4_0, (INT8, INT4), engine="gguf"),
-    Operator("gguf Q4_0, FMA", "gguf Q4_0 FMA", partial(blocks.q4_0, multiply_add=fused_multiply_add),
-             blocks.Q4_0._replace(division=choices.fused_reciprocal), (INT8, INT4), engine="gguf"),
+    Operator("gguf Q8_0", "gguf Q8_0", gguf.q8_0_codes, gguf.Q8_0, (INT8,), engine="gguf"),
+    Operator("gguf Q4_0", "gguf Q4_0", gguf.q4_0_codes, gguf.Q4_0, (INT8, INT4), engine="gguf"),
+    Operator("gguf Q4_0, FMA", "gguf Q4_0 FMA", partial(gguf.q4_0_codes, multiply_add=fused_multiply_add),
+             gguf.Q4_0._replace(division=choices.fused_reciprocal), (INT8, INT4), engine="gguf"),
     *(alone(name, name.split()[0], EARLY, (INT8, UINT8, INT4), name.split()[0]) for name in (
         "compressed-tensors quantize", "brevitas IntQuant", "keras quantize_with_zero_point",
         "ai-edge-quantizer uniform_quantize")),
