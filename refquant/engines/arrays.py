@@ -21,7 +21,6 @@ from .exact import sum_once
 from .steps import Choice
 
 F32, F64 = np.float32, np.float64
-ONE = F32(1)
 
 
 def codes(convention: Convention, x: Any, scale: Any, zero_point: Any, grid: Grid) -> Any:
@@ -116,7 +115,7 @@ ZERO_POINTS: dict[Callable[..., Any], Callable[[Any, Any], tuple[Any, Any]]] = {
 }
 #: Array forms of the choices that take numbers alone.
 FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
-    choices.fused_reciprocal: lambda x, scale: x.astype(F64) * (ONE / scale).astype(F64),
+    choices.fused_reciprocal: lambda x, scale: x.astype(F64) * (1 / scale).astype(F64),
     choices.half_even: np.rint,
     choices.half_added: _half_added,
     choices.half_added_away: lambda v: np.sign(v) * _half_added(np.abs(v)),

@@ -130,8 +130,7 @@ def dynamic_quantize_linear(x: ArrayLike) -> tuple[Codes, Reals, Codes]:
     Source: ONNX DynamicQuantizeLinear, opset 11; onnxruntime, core/util/qmath.h, GetQuantizationParameter. Where all x
     are 0, ONNX's reference has scale 1/255 and its function body 0 (onnx issue 8437).
     """
-    where = "dynamic_quantize_linear"
-    x = arguments.reals(where, _reals(where, x, "x", np.float32))
+    x = arguments.reals("dynamic_quantize_linear", _reals("dynamic_quantize_linear", x, "x", np.float32))
     lo, hi = x.min(initial=0), x.max(initial=0)
     scale = (hi - lo) / np.float32(255) if hi > lo else np.float32(1)
     zero_point = np.rint(np.fmax(np.fmin(0 - lo / scale, 255), 0)).astype(np.uint8)  # fmin(NaN, 255) = 255

@@ -96,12 +96,12 @@ def alone(name: str, short: str, convention: Convention, grids: tuple[Grid, ...]
 
 # ---------------------------------------------------------------------------------------------- called in one way
 
-def _linear(**options: Any) -> Callable[[Any, AffineParams], Codes]:
-    return lambda x, p: onnxruntime.quantize_linear(x, p.scale, p.zero_point, grid=p.grid, **options)
+def _linear(**more: Any) -> Callable[[Any, AffineParams], Codes]:
+    return lambda x, p: onnxruntime.quantize_linear(x, p.scale, p.zero_point.astype(p.grid.dtype), grid=p.grid, **more)
 
 
-def _tensor(f: Callable[..., Any], x: Reals, p: AffineParams) -> Any:
-    return f(x, float(p.scale), int(p.zero_point), p.grid)
+def _per_tensor(x: Reals, p: AffineParams) -> Codes:
+    return pytorch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), p.grid)
 
 
 def _channel(f: Callable[..., Any], x: Reals, p: AffineParams) -> Any:
@@ -112,17 +112,27 @@ def _per_channel(x: Reals, p: AffineParams) -> Any:
     return _channel(pytorch.quantize_per_channel, x, p)[0]
 
 
-def _faked(call: Callable[..., Any], f: Callable[..., Any], x: Reals, p: AffineParams) -> Codes:
+def _fake_per_tensor(x: Reals, p: AffineParams) -> Codes:
+    x_hat, _ = pytorch.fake_quantize_per_tensor_affine(x, float(p.scale), int(p.zero_point), p.grid)
+    return _meant(x_hat, p)
+
+
+def _fake_per_channel(x: Reals, p: AffineParams) -> Codes:
+    x_hat, _ = _channel(pytorch.fake_quantize_per_channel_affine, x, p)
+    return _meant(x_hat[0], p)
+
+
+def _meant(x_hat: Reals, p: AffineParams) -> Codes:
     """The codes that fake-quantized reals mean."""
-    x_hat: Reals = call(f, x, p)[0].reshape(x.shape)
     arguments.none("fake quantization", np.isinf(x_hat), x_hat, "`x_hat` must be finite, to mean a code",
                    "take a smaller scale")
     return np.rint(x_hat.astype(np.float64) / float(p.scale)).astype(np.int64) + p.zero_point
 
 
-def _torchao(x: Reals, params: AffineParams) -> Codes:
-    scale, zero_point = (np.full(x.shape, v) for v in (params.scale, params.zero_point))
-    return torchao.quantize_affine(x, (1,) * x.ndim, scale, zero_point, params.grid)
+def _torchao(x: Reals, p: AffineParams) -> Codes:
+    if not x.size:
+        return x.astype(p.grid.dtype)  # torchao has no empty blocks
+    return torchao.quantize_affine(x, x.shape, p.scale.reshape(1), p.zero_point.reshape(1), p.grid)
 
 
 # ---------------------------------------------------------------------------------------------- the records
@@ -158,15 +168,13 @@ OPERATORS = {operator.name: operator for operator in (
     Operator("ONNX Runtime QuantizeLinear, precision=float16", "ONNX Runtime float16", _linear(precision=np.float16),
              Convention(choices.in_float16, nan=choices.lowest), dtypes=WIDENED),
     alone("onnx.reference QuantizeLinear", "onnx.reference", Convention(cast=choices.through_int32), THREE, "onnx"),
-    Operator("torch.quantize_per_tensor", "torch tensor", partial(_tensor, pytorch.quantize_per_tensor),
+    Operator("torch.quantize_per_tensor", "torch tensor", _per_tensor,
              Convention(choices.fused_reciprocal, choices.before_rounding, nan=choices.highest), engine="pytorch"),
     Operator("torch.quantize_per_channel", "torch channel", _per_channel,
              Convention(choices.reciprocal, choices.before_rounding, nan=choices.zero), engine="pytorch"),
-    Operator("torch.fake_quantize_per_tensor_affine", "torch fake tensor",
-             partial(_faked, _tensor, pytorch.fake_quantize_per_tensor_affine),
+    Operator("torch.fake_quantize_per_tensor_affine", "torch fake tensor", _fake_per_tensor,
              Convention(choices.reciprocal, nan=choices.lowest), THREE, WIDENED, "pytorch"),
-    Operator("torch.fake_quantize_per_channel_affine", "torch fake channel",
-             partial(_faked, _channel, pytorch.fake_quantize_per_channel_affine),
+    Operator("torch.fake_quantize_per_channel_affine", "torch fake channel", _fake_per_channel,
              Convention(choices.reciprocal, cast=choices.sum_through_int64), THREE, WIDENED, "pytorch"),
     alone("torch.export (PT2E) quantize_per_tensor", "torch PT2E", Convention(choices.reciprocal, nan=choices.zero),
           THREE, "pytorch"),
