@@ -499,15 +499,15 @@ def no_zero_point(v: Scalar | Exact, *_: Any) -> tuple[Scalar | Exact, int]:
     return v, 0
 
 
-def _with_half(v: Fraction) -> Exact:
+def _plus_8_5(v: Fraction) -> Exact:
     return exact(nearest(v + Fraction(17, 2), np.float32))
 
 
-@described("+ 8.5 in float32, cut off", lambda v, n: f", + 8.5 = {show(_with_half(v))} in float32, truncated: {n}",
+@described("+ 8.5 in float32, cut off", lambda v, n: f", + 8.5 = {show(_plus_8_5(v))} in float32, truncated: {n}",
            "it adds 8.5 in float32 and drops the fraction")
 def half_added_to_8(v: Fraction) -> int:
     """trunc(v + 8.5), the sum in float32."""
-    return math.trunc(_with_half(v))
+    return math.trunc(_plus_8_5(v))
 
 
 @described("4 bits, - 8", lambda n, *others: ", at most 15" * (n > 15) + f", - 8 = {others[-1]}",

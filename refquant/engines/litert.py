@@ -314,8 +314,10 @@ def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: Grid)
 
 def _upper_half(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
                 grid: Grid) -> tuple[Codes, Codes, Codes]:
-    """floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), the shifted accumulator wrapped at int32; max(-shift, 0);
-    and the zero point."""
+    """The upper half of the product, how far it is still to be shifted to the right, and the zero point.
+
+    The half is floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), the shifted accumulator wrapped at int32.
+    """
     a, z = _accumulators(where, acc, zero_point, grid)
     m = arguments.within(where, mantissa, 0, 2**31 - 1, "mantissa", "R14", "take it from quantize_multiplier")
     s = arguments.within(where, shift, -31, 30, "shift", "R14", "take it from quantize_multiplier").astype(np.int64)

@@ -133,8 +133,8 @@ def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple
     blocks = x.reshape(_blocks(where, x.shape, block_size))
     must(where, x.size, "a range needs data", f"shape {x.shape}", "pass one value at least")
     spanned = [2 * i for i, b in enumerate(block_size) if 1 < b == x.shape[i]]  # by one block
-    within = *range(1, blocks.ndim, 2), *spanned
-    over = within if max(block_size, default=1) > 1 else None  # torch.amin over no axes is over all
+    values = *range(1, blocks.ndim, 2), *spanned
+    over = values if max(block_size, default=1) > 1 else None  # torch.amin over no axes is over all
     smallest = np.finfo(x.dtype).smallest_normal if eps is None else eps
     scale, zero_point = mapping_type(blocks.min(axis=over), blocks.max(axis=over), grid, float(smallest))
     return scale, np.where(np.isnan(zero_point), -(2**31), zero_point).astype(np.int32)[()]
