@@ -1,4 +1,4 @@
-"""What operators take: arrays of some dtypes, zero points on the grid, a scale a channel."""
+"""What operators take, and refuse: arrays of some dtypes, zero points on the grid, a scale a channel."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def take_reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[An
 def take_zero_points(where: str, zero_point: ArrayLike, grid: Grid) -> Codes:
     """`zero_point` as int64, on the grid."""
     return within(where, zero_point, grid.qmin, grid.qmax, "zero_point", "R2",
-                            "it is the code of 0.0; take one of the grid's").astype(np.int64)
+                  "it is the code of 0.0; take one of the grid's").astype(np.int64)
 
 
 def take_channels(where: str, x: NDArray[Any], scales: ArrayLike, zero_points: ArrayLike, axis: int,
