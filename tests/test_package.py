@@ -32,7 +32,7 @@ LIMITS = {
     "methods": (400, "refquant/methods"),
     "mlp without export": (850, "refquant/mlp -refquant/mlp/export*"),
     "lm": (450, "refquant/lm"),
-    "engines": (1600, "refquant/engines"),
+    "engines": (1500, "refquant/engines"),
     "testing": (3300, "refquant/testing"),
     "study": (7900, "refquant/study"),
     "course": (3500, "refquant/course"),

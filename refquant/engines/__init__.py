@@ -12,7 +12,6 @@
     operators      one record an operator: names, function, convention; what the tables, explain and identify read.
                    Whom a convention says whole has no module: compressed-tensors, brevitas, keras, qwix, faiss,
                    sentence-transformers, ai-edge-quantizer, onnx.reference, PT2E, ml_dtypes, microxcaling
-    blocks         gguf's operators of integers, asked as the others are
 
 They stand on the core; nothing in it needs them.
 """

@@ -55,14 +55,9 @@ def simplest(c: Convention, grid: Grid, symmetric: bool) -> Convention:
     ties = c.rounding in (choices.half_up, choices.half_down)
     if c.zero_point is early and exact and ties and c.cast is choices.saturating:
         c = c._replace(zero_point=late)
-    if c.cast is choices.sum_through_int64 and _nothing_negative(c, grid, symmetric):
+    added_late = c.zero_point is choices.offset_first or (c.zero_point is late and not symmetric)
+    if c.cast is choices.sum_through_int64 and (grid.qmin == 0 or not added_late):  # nothing below 0 is added then
         c = c._replace(cast=choices.through_int64)
     if c.cast is choices.through_int64 and c.division is choices.in_float16:
         c = c._replace(cast=choices.through_int32)
     return c
-
-
-def _nothing_negative(c: Convention, grid: Grid, symmetric: bool) -> bool:
-    """Whether nothing below 0 is added after rounding."""
-    added_late = c.zero_point in (choices.after_rounding, choices.offset_first)
-    return not added_late or grid.qmin == 0 or (symmetric and c.zero_point is choices.after_rounding)

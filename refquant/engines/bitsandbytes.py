@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import arguments
-from ..arguments import Codes, Reals
+from ..arguments import Codes, Reals, quiet
 from ..grids import NF4
 from .exact import fused_multiply_add
+from .mx import blocks_of
 
 F32 = np.float32
 #: Code -> level, of 4 bits.
@@ -24,7 +24,7 @@ _HALF = np.array([0, 1 / 16, 8, 12, 4, 6, 2, 3], F32) / F32(12)
 FP4_LEVELS: Reals = np.concatenate([_HALF, -_HALF])
 
 
-@arguments.quiet
+@quiet
 def quantize_4bit(x: ArrayLike, levels: Reals = NF4_LEVELS) -> tuple[Codes, Reals]:
     """(codes, max|x|): x * (1 / max|x|), then its place among the middles of the levels; a middle goes down.
 
@@ -42,8 +42,7 @@ def quantize_4bit(x: ArrayLike, levels: Reals = NF4_LEVELS) -> tuple[Codes, Real
 
     E2M1 has 0.5 itself. Source: bitsandbytes.functional.quantize_4bit, on a CPU.
     """
-    blocks = np.asarray(x, F32)
-    largest = np.abs(blocks).max(axis=-1, keepdims=True)
+    blocks, largest = blocks_of(x)
     order = np.argsort(levels, kind="stable")
     middles = (levels[order][1:] + levels[order][:-1]) / F32(2)
     v = np.clip(blocks * (1 / np.maximum(largest, F32(1e-38))), -1, 1)
@@ -69,7 +68,7 @@ def _linspace(n: int) -> Reals:
     return np.where(k < (n + 1) // 2, fused_multiply_add(step, k, F32(0.1)), fused_multiply_add(-step, n - k, F32(1)))
 
 
-@arguments.quiet
+@quiet
 def quantize_blockwise(x: ArrayLike) -> tuple[Codes, Reals]:
     """(codes, max|x|): of 65,536 equal bins from -1 to 1 the one of x * (1 / max|x|), and its level.
 
@@ -87,8 +86,7 @@ def quantize_blockwise(x: ArrayLike) -> tuple[Codes, Reals]:
 
     Source: bitsandbytes.functional.quantize_blockwise, on a CPU (its library); other backends take the nearest.
     """
-    blocks, levels = np.asarray(x, F32), dynamic_levels()
-    largest = np.abs(blocks).max(axis=-1, keepdims=True)
+    (blocks, largest), levels = blocks_of(x), dynamic_levels()
     bins = F32(-1) + F32(2) * np.arange(65536, dtype=F32) / F32(65535)
     code = np.searchsorted(F32(0.5) * (levels[:-1] + levels[1:]), bins)
     v = np.clip(blocks * (1 / np.where(largest > 0, largest, F32(1))), -1, 1)

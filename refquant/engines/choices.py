@@ -1,5 +1,7 @@
 """What an engine may choose: each choice a function, exact on single numbers, that also tells its step.
 
+Where Any stands for a number, arrays of them do as well.
+
     division(x, scale)             the quotient, rounded to a float, or an unrounded fraction
     zero_point(v, z, dtype)        what is rounded to an integer, and what is added after that
     rounding(v)                    an integer
@@ -20,7 +22,7 @@ import numpy as np
 
 from ..arguments import quiet
 from ..grids import Grid
-from .exact import Exact, Scalar, coarse, exact, nearest, quotient, show
+from .exact import Exact, Scalar, coarse, exact, fitting, nearest, quotient, show
 from .steps import Words, described
 
 Whole: TypeAlias = "int | float"  # a float only where it is infinite or NaN
@@ -54,7 +56,6 @@ def half_even(v: Fraction) -> int:
 
 
 @described("round, ties away from 0", _ties("away from zero"), "it rounds ties away from 0")
-@quiet
 def half_away(v: Any) -> Any:
     """Ties away from zero, of a fraction or of floats: C's round(), TFLite's reference kernels, gguf.
 
@@ -63,79 +64,78 @@ def half_away(v: Any) -> Any:
     >>> half_away(np.array([-2.5, 0.49999999999999994, np.inf]))
     array([-3.,  0., inf])
     """
-    whole = np.trunc(v)
-    farther = np.abs(v - whole) >= 0.5
-    return whole + np.sign(v) * farther
+    return np.sign(v) * half_up(np.abs(v))
 
 
 @described("round, ties up", _ties("up"), "it rounds ties up")
-def half_up(v: Fraction) -> int:
+@quiet
+def half_up(v: Any) -> Any:
     """Ties upward: floor(v + 1/2).
 
     >>> [half_up(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
     [-1, 0, 1, 2, 3]
     """
-    return math.floor(v + Fraction(1, 2))
+    return np.floor(v) + (v - np.floor(v) >= 0.5)
 
 
 @described("round, ties down", _ties("down"), "it rounds ties down")
-def half_down(v: Fraction) -> int:
+def half_down(v: Any) -> Any:
     """Ties downward: ceil(v - 1/2).
 
     >>> [half_down(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
     [-2, -1, 0, 1, 2]
     """
-    return math.ceil(v - Fraction(1, 2))
+    return -half_up(-v)
 
 
 @described("round, ties toward 0", _ties("toward zero"), "it rounds ties toward 0")
-def half_toward_zero(v: Fraction) -> int:
+def half_toward_zero(v: Any) -> Any:
     """Ties toward zero: ceil(|v| - 1/2) with v's sign.
 
     >>> [half_toward_zero(Fraction(k, 2)) for k in (-3, -1, 1, 3, 5)]
     [-1, 0, 0, 1, 2]
     """
-    return half_down(v) if v > 0 else half_up(v)
+    return np.sign(v) * half_down(np.abs(v))
 
 
 @described("round toward 0", _ties("toward zero"), "it drops the fraction")
-def toward_zero(v: Fraction) -> int:
+def toward_zero(v: Any) -> Any:
     """The fraction dropped: a C cast.
 
     >>> toward_zero(Fraction(-9, 5)), toward_zero(Fraction(9, 5))
     (-1, 1)
     """
-    return math.trunc(v)
+    return np.trunc(v)
 
 
 @described("round down", _ties("down"), "it rounds down")
-def downward(v: Fraction) -> int:
+def downward(v: Any) -> Any:
     """floor(v).
 
     >>> downward(Fraction(-9, 5)), downward(Fraction(9, 5))
     (-2, 1)
     """
-    return math.floor(v)
+    return np.floor(v)
 
 
 @described("round up", _ties("up"), "it rounds up")
-def upward(v: Fraction) -> int:
+def upward(v: Any) -> Any:
     """ceil(v).
 
     >>> upward(Fraction(-9, 5)), upward(Fraction(9, 5))
     (-1, 2)
     """
-    return math.ceil(v)
+    return np.ceil(v)
 
 
 @described("round away from 0", _ties("away from zero"), "it rounds away from 0")
-def away_from_zero(v: Fraction) -> int:
+def away_from_zero(v: Any) -> Any:
     """ceil(|v|) with v's sign.
 
     >>> away_from_zero(Fraction(-6, 5)), away_from_zero(Fraction(6, 5))
     (-2, 2)
     """
-    return upward(v) if v > 0 else downward(v)
+    return np.sign(v) * np.ceil(np.abs(v))
 
 
 @described("floor of + 0.5 in float32", _ties("as + 0.5 is rounded to float32:"), "it adds 0.5 in float32")
@@ -382,13 +382,13 @@ def _late_sum(n: Whole, rest: int, dtype: type[Scalar]) -> str:
 
 def _not_held(n: Whole, bits: int) -> str:
     what = "NaN" if math.isnan(n) else "it"
-    return "" if _fitting(n, bits) == n else f"; int{bits} does not hold {what}: -2**{bits - 1}"
+    return "" if fitting(n, bits) == n else f"; int{bits} does not hold {what}: -2**{bits - 1}"
 
 
 def _through(bits: int) -> Words:
     """Of a cast to an integer, then the zero point, which may wrap."""
     def words(n: Whole, rest: int, _: Grid, q: Whole) -> str:
-        how = "=" if q == _fitting(n, bits) + rest else "wraps to"
+        how = "=" if q == int(fitting(n, bits)) + rest else "wraps to"
         return _not_held(n, bits) + (f"; + {rest} {how} {q}" if rest else "")
     return words
 
@@ -397,7 +397,7 @@ CAST_FIRST = "it casts to an integer before it clips, and what does not fit beco
 
 
 @described("{}", lambda n, rest, *_: _late_sum(n, rest, np.float32))
-def saturating(n: Whole, rest: int, _: Grid) -> Whole:
+def saturating(n: Any, rest: Any, _: Grid) -> Any:
     """Clipped before the cast (R6): what is too large becomes qmax, and infinity too.
 
     >>> from refquant import INT8
@@ -408,49 +408,52 @@ def saturating(n: Whole, rest: int, _: Grid) -> Whole:
 
 
 @described("int32, {}", _through(32), CAST_FIRST)
-def through_int32(n: Whole, rest: int, _: Grid) -> Whole:
+@quiet
+def through_int32(n: Any, rest: Any, _: Grid) -> Any:
     """Cast to int32 before the clip, as x86 does: what does not fit becomes -2**31, and so qmin; then sums wrap.
 
     >>> from refquant import INT8
-    >>> through_int32(2**31, 5, INT8), through_int32(300, 0, INT8)
+    >>> int(through_int32(2**31, 5, INT8)), int(through_int32(300, 0, INT8))
     (-2147483643, 300)
     """
-    return _wrapped(_fitting(n, 32) + rest, 32)
+    return fitting(n, 32) + np.int32(rest)
 
 
 @described("int64, {}", _through(64), CAST_FIRST)
-def through_int64(n: Whole, rest: int, _: Grid) -> Whole:
+@quiet
+def through_int64(n: Any, rest: Any, _: Grid) -> Any:
     """Cast to int64 before the clip, as x86 does: what does not fit becomes -2**63, and so qmin; then sums wrap.
 
     >>> from refquant import INT8
-    >>> through_int64(2**31, 0, INT8), through_int64(math.inf, 0, INT8)
+    >>> int(through_int64(2**31, 0, INT8)), int(through_int64(math.inf, 0, INT8))
     (2147483648, -9223372036854775808)
     """
-    return _wrapped(_fitting(n, 64) + rest, 64)
+    return fitting(n, 64) + np.int64(rest)
 
 
 @described("{}, int64", lambda n, rest, *_: _late_sum(n, rest, np.float64) + _not_held(n + rest, 64), CAST_FIRST)
-def sum_through_int64(n: Whole, rest: int, _: Grid) -> Whole:
+def sum_through_int64(n: Any, rest: Any, _: Grid) -> Any:
     """Cast to int64 with the zero point added before, so that no sum wraps: torch.fake_quantize_per_channel_affine.
 
     >>> from refquant import INT8
-    >>> sum_through_int64(math.inf, -1, INT8) < 0 < through_int64(math.inf, -1, INT8)
+    >>> bool(sum_through_int64(math.inf, -1, INT8) < 0 < through_int64(math.inf, -1, INT8))
     True
     """
-    return _fitting(n + rest, 64)
+    return fitting(n + rest, 64)
 
 
 @described("{}, lowest bits", lambda n, rest, grid, q: _late_sum(n, rest, np.float64) + (
            f"; the lowest {grid.bits} bits are {q}" if q != n + rest else ""), "it does not clip: the lowest bits stay")
-def wrapping(n: Whole, rest: int, grid: Grid) -> Whole:
+@quiet
+def wrapping(n: Any, rest: Any, grid: Grid) -> Any:
     """Not clipped at all: the lowest bits of the integer (of int64's, if it does not fit there).
 
     >>> from refquant import INT8
-    >>> wrapping(130, 0, INT8), wrapping(math.inf, 0, INT8)
+    >>> int(wrapping(130, 0, INT8)), int(wrapping(math.inf, 0, INT8))
     (-126, 0)
     """
     low = -(2 ** (grid.bits - 1)) if grid.qmin < 0 else 0
-    return int((_fitting(n, 64) + rest - low) % 2**grid.bits + low)
+    return (fitting(n, 64) + rest - low) % 2**grid.bits + low
 
 
 def _instead(what: str) -> Words:
@@ -484,15 +487,6 @@ def no_negative_zero(n: Any, _: Any, grid: Grid) -> Any:
     (np.float64(0.0), np.float64(6.0))
     """
     return np.clip(n, grid.qmin, grid.qmax) + 0.0
-
-
-def _fitting(n: Whole, bits: int) -> int:
-    return int(n) if -(2.0 ** (bits - 1)) <= n < 2.0 ** (bits - 1) else -(2 ** (bits - 1))
-
-
-def _wrapped(n: int, bits: int) -> int:
-    half = 1 << (bits - 1)
-    return (n + half) % (2 * half) - half
 
 
 @described("clip", lambda n, _, code: "" if code == n else f"; clipped to {show(code)}")

@@ -1,4 +1,7 @@
-"""Numbers without rounding: as fractions, back to the nearest float, and in digits that mean exactly one float."""
+"""Numbers without rounding: as fractions, back to the nearest float, and in digits that mean exactly one float.
+
+How processors convert and add stands here, too.
+"""
 
 from __future__ import annotations
 
@@ -106,6 +109,18 @@ def sum_once(v: Reals, c: Reals) -> Reals:
     rest = (v - (total - back)) + (c - back)
     even = (np.abs(rest) > 0) & (total.view(np.int64) % 2 == 0)
     return np.asarray(np.where(even, np.nextafter(total, np.copysign(np.inf, rest)), total).astype(np.float32))
+
+
+def fitting(v: Any, bits: int) -> Any:
+    """Numbers as integers of so many bits, as x86 converts: what they do not hold, NaN too, becomes -2**(bits - 1).
+
+    >>> fitting(np.float32([7, 2**31, -np.inf, np.nan]), 32)
+    array([          7, -2147483648, -2147483648, -2147483648], dtype=int32)
+    """
+    a, low = np.asarray(v), -(2 ** (bits - 1))
+    held = np.full(a.shape, low, f"int{bits}")
+    np.copyto(held, a, where=(low <= a) & (a < -low), casting="unsafe")
+    return held[()]
 
 
 def multiply_add(a: Reals, b: Reals, c: Reals) -> Reals:

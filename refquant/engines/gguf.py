@@ -20,23 +20,30 @@ and Q4_K, which the C reference alone writes; the others of the family are left 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import arguments
-from ..arguments import Codes, Reals
+from ..affine import AffineParams
+from ..arguments import Codes, Reals, quiet
+from ..blocks import join_blocks, split_blocks
 from ..grids import E2M1, E4M3
 from . import mx
-from .choices import half_away
-from .exact import multiply_add
+from .choices import Whole, half_away, reciprocal
+from .conventions import Convention
+from .exact import Exact, Scalar, exact, multiply_add, nearest, show
+from .inputs import must, take
+from .steps import described
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
 
-@arguments.quiet
+@quiet
 def quantize_q8_0(x: ArrayLike) -> Bytes:
     """d = max|x| / 127, q = round(x * (1 / d)), ties away from zero; all 0 where d is 0.
 
@@ -66,7 +73,7 @@ def quantize_q8_0(x: ArrayLike) -> Bytes:
     return _joined(_half(d), q.view(np.uint8))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q8_0(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * q.
 
@@ -88,7 +95,7 @@ def dequantize_q8_0(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * q.view(np.int8))
 
 
-@arguments.quiet
+@quiet
 def quantize_q4_0(x: ArrayLike, multiply_add: Callable[..., Reals] = multiply_add) -> Bytes:
     """d = x* / -8, x* the first value of the largest |x|; q = min(floor(x * (1 / d) + 8.5), 15).
 
@@ -125,7 +132,7 @@ def quantize_q4_0(x: ArrayLike, multiply_add: Callable[..., Reals] = multiply_ad
     return _joined(_half(d), _nibbles(q))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q4_0(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * (q - 8).
 
@@ -147,7 +154,7 @@ def dequantize_q4_0(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * (_halves(q) - np.float32(8)))
 
 
-@arguments.quiet
+@quiet
 def quantize_q4_1(x: ArrayLike) -> Bytes:
     """m = min x, d = (max x - m) / 15, q = min(floor((x - m) * (1 / d) + 0.5), 15).
 
@@ -173,7 +180,7 @@ def quantize_q4_1(x: ArrayLike) -> Bytes:
     return _joined(_half(d), _half(m), _nibbles(q))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q4_1(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * q + float32(m), rounded twice.
 
@@ -195,7 +202,7 @@ def dequantize_q4_1(stored: ArrayLike) -> Reals:
     return _joined(_single(d) * _halves(q) + _single(m))
 
 
-@arguments.quiet
+@quiet
 def quantize_mxfp4(x: ArrayLike) -> Bytes:
     """e = floor(log2 max|x|) - 2 + 127, the logarithm in float32; q = the nearest of E2M1 to x / 2**(e - 127).
 
@@ -220,7 +227,7 @@ def quantize_mxfp4(x: ArrayLike) -> Bytes:
     return _joined(scale, _nibbles(q))
 
 
-@arguments.quiet
+@quiet
 def dequantize_mxfp4(stored: ArrayLike) -> Reals:
     """x_hat = 2**(e - 127) * value of q.
 
@@ -241,7 +248,7 @@ def dequantize_mxfp4(stored: ArrayLike) -> Reals:
     return _joined(E2M1.decode(_halves(q)) * np.ldexp(np.float32(1), e.astype(int) - 127))
 
 
-@arguments.quiet
+@quiet
 def quantize_nvfp4(x: ArrayLike) -> Bytes:
     """s = unsigned E4M3 of max|x| / 6, q = the nearest of E2M1 to x / s; 16 values share a scale, a block has four.
 
@@ -261,11 +268,11 @@ def quantize_nvfp4(x: ArrayLike) -> Bytes:
         TypeError: no reals.
     Source: ggml-quants.c, quantize_row_nvfp4_ref.
     """
-    scale, q = mx.nvfp4_ggml(_split(_blocks("quantize_nvfp4", x, 64), 4))
-    return _joined(scale[..., 0], _flat(_nibbles(q)))
+    scale, q = mx.nvfp4_ggml(split_blocks(_blocks("quantize_nvfp4", x, 64), 16))
+    return _joined(scale[..., 0], join_blocks(_nibbles(q)))
 
 
-@arguments.quiet
+@quiet
 def dequantize_nvfp4(stored: ArrayLike) -> Reals:
     """x_hat = value of s * value of q.
 
@@ -283,11 +290,11 @@ def dequantize_nvfp4(stored: ArrayLike) -> Reals:
     Source: as quantize_nvfp4; gguf-py, gguf/quants.py, NVFP4.
     """
     s, q = np.split(_stored("dequantize_nvfp4", stored, 36), [4], axis=-1)
-    values = E2M1.decode(_halves(_split(q, 4)))
-    return _joined(_flat(values * np.nan_to_num(E4M3.decode(s & 127))[..., np.newaxis]))
+    values = E2M1.decode(_halves(split_blocks(q, 8)))
+    return _joined(join_blocks(values * np.nan_to_num(E4M3.decode(s & 127))[..., np.newaxis]))
 
 
-@arguments.quiet
+@quiet
 def quantize_q4_k(x: ArrayLike) -> Bytes:
     """q = clip(round((x + m * t) / (d * s)), 0, 15); s and t of 32 values, d and m of eight times 32.
 
@@ -316,15 +323,15 @@ def quantize_q4_k(x: ArrayLike) -> Bytes:
         TypeError: no reals.
     Source: ggml-quants.c, quantize_row_q4_K_ref and make_qkx2_quants, built without contraction.
     """
-    x = _split(_blocks("quantize_q4_k", x, 256), 8)
+    x = split_blocks(_blocks("quantize_q4_k", x, 256), 32)
     scale, offset, found = _searched(x)
     (d, s), (m, t) = _six_bits(scale), _six_bits(offset)
     step, least = (_single(a)[..., np.newaxis] * b for a, b in ((d, s), (m, t)))
     q = np.where(step == 0, found, np.clip(np.rint((x + least) / step), 0, 15))
-    return _joined(d, m, _twelve_bytes(s[..., 0], t[..., 0]), _flat(_nibbles(_split(_flat(q), 4))))
+    return _joined(d, m, _twelve_bytes(s[..., 0], t[..., 0]), join_blocks(_nibbles(split_blocks(join_blocks(q), 64))))
 
 
-@arguments.quiet
+@quiet
 def dequantize_q4_k(stored: ArrayLike) -> Reals:
     """x_hat = float32(d) * s * q - float32(m) * t, each operation rounded.
 
@@ -347,8 +354,8 @@ def dequantize_q4_k(stored: ArrayLike) -> Reals:
     s = np.concatenate([low & 63, high & 15 | low >> 6 << 4], axis=-1)
     t = np.concatenate([mid & 63, high >> 4 | mid >> 6 << 4], axis=-1)
     step, least = ((_single(a) * b.astype(np.float32))[..., np.newaxis] for a, b in ((d, s), (m, t)))
-    codes = _split(_flat(_halves(_split(q, 4))), 8)
-    return _joined(_flat(step * codes - least))
+    codes = split_blocks(join_blocks(_halves(split_blocks(q, 32))), 32)
+    return _joined(join_blocks(step * codes - least))
 
 
 def _searched(x: Reals) -> tuple[Reals, Reals, Reals]:
@@ -398,16 +405,6 @@ def _twelve_bytes(s: Reals, t: Reals) -> Bytes:
     return np.concatenate([a | b >> 4 << 6, c | d >> 4 << 6, b & 15 | d << 4], axis=-1)
 
 
-def _split(a: NDArray[Any], parts: int) -> NDArray[Any]:
-    """(*S, n) -> (*S, parts, n / parts)."""
-    return a.reshape(*a.shape[:-1], parts, a.shape[-1] // parts)
-
-
-def _flat(a: NDArray[Any]) -> NDArray[Any]:
-    """(*S, m, n) -> (*S, m * n)."""
-    return a.reshape(*a.shape[:-2], a.shape[-2] * a.shape[-1])
-
-
 def _blocks(where: str, x: ArrayLike, size: int = 32) -> Reals:
     a = arguments.array(where, x, "x")
     if a.dtype.kind != "f":
@@ -416,18 +413,13 @@ def _blocks(where: str, x: ArrayLike, size: int = 32) -> Reals:
 
 
 def _stored(where: str, stored: ArrayLike, size: int) -> Bytes:
-    a = arguments.array(where, stored, "stored")
-    if a.dtype != np.uint8:
-        raise arguments.error(TypeError, where, "`stored` must be uint8", f"dtype {a.dtype}",
-                              "take it from quantize_...")
-    return _cut(where, a, size, "bytes")
+    return _cut(where, take(where, stored, "stored", (np.uint8,), "take it from quantize_..."), size, "bytes")
 
 
 def _cut(where: str, a: NDArray[Any], size: int, of: str) -> NDArray[Any]:
     """(*S, size * n) -> (*S, n, size)."""
-    if a.ndim == 0 or a.shape[-1] % size:
-        raise arguments.error(ValueError, where, f"the last axis must be blocks of {size} {of}", f"shape {a.shape}",
-                              "pad it with zeros" if of == "values" else "take it from the function's other half")
+    must(where, a.ndim and a.shape[-1] % size == 0, f"the last axis must be blocks of {size} {of}", f"shape {a.shape}",
+         "pad it with zeros" if of == "values" else "take it from the function's other half")
     return a.reshape(*a.shape[:-1], a.shape[-1] // size, size)
 
 
@@ -449,15 +441,81 @@ def _single(d: Bytes) -> Reals:
     return np.ascontiguousarray(d).view("<f2").astype(np.float32)
 
 
-def _nibbles(q: Codes) -> Bytes:
+def _nibbles(q: NDArray[Any]) -> Bytes:
     low, high = np.split(np.minimum(q, 15).astype(np.uint8), 2, axis=-1)
     return np.asarray(low | high << 4)
 
 
-def _halves(q: Bytes) -> Codes:
+def _halves(q: NDArray[Any]) -> Codes:
     return np.concatenate([q & 15, q >> 4], axis=-1)
 
 
 def _joined(*parts: NDArray[Any]) -> NDArray[Any]:
     """The parts of all blocks, (*S, n, size) each -> (*S, n * sizes)."""
-    return _flat(np.concatenate(parts, axis=-1))
+    return join_blocks(np.concatenate(parts, axis=-1))
+
+
+# ------------------------------------------------------------------------------ asked as the other operators are
+# A block finds its scale itself, so one is made for x: [first, x, 0, ...], first so many steps that the format finds
+# this very scale. There is no zero point.
+
+@quiet
+def q8_0_codes(x: Reals, params: AffineParams) -> Codes:
+    """The code that x gets in a block whose scale is the one given; its first value is 127 steps.
+
+    >>> from refquant import INT8
+    >>> q8_0_codes(np.float32([2.5, -2.5]), AffineParams(scale=np.float32(0.5), zero_point=0, grid=INT8))
+    array([ 5, -5], dtype=int8)
+
+    Raises:
+        ValueError: x beyond the codes, a zero point, a scale that no block has.
+    """
+    return quantize_q8_0(_block_around(x, params, 127, -127, 127)).view(np.int8)[:, 3]
+
+
+@quiet
+def q4_0_codes(x: Reals, params: AffineParams, multiply_add: Any = multiply_add) -> Codes:
+    """A block whose first value is -8 steps: as q8_0_codes, of 4 bits."""
+    stored = quantize_q4_0(_block_around(x, params, -8, -7.5, 7.5), multiply_add)
+    return (stored[:, 3] & 15).astype(np.int8) - 8
+
+
+def _block_around(x: Reals, params: AffineParams, steps: int, least: float, most: float) -> Reals:
+    """(n) -> (n, 32): [steps * scale, x, 0, ...], to which the format must give this very scale."""
+    first, scale = np.float32(steps) * params.scale, params.scale
+    fits = (first / np.float32(steps) == scale) & (scale >= np.finfo(np.float32).tiny) & (params.zero_point == 0)
+    fits = fits & (least * scale <= x) & (x <= most * scale)
+    fits = fits & (params.grid.qmin - 0.5 <= least) & (most <= params.grid.qmax + 0.5)
+    arguments.none("gguf", np.broadcast_to(~fits, x.shape), x, "x must lie in a block of this scale and zero point 0",
+                   "a block has a normal scale and no zero point; x lies within its codes, which are on the grid")
+    blocks = np.zeros((x.size, 32), np.float32)
+    blocks[:, 0], blocks[:, 1] = first, x
+    return blocks
+
+
+@described("", lambda *_: "", "it has no zero point")
+def no_zero_point(v: Scalar | Exact, *_: Any) -> tuple[Scalar | Exact, int]:
+    """v, and nothing to be added."""
+    return v, 0
+
+
+def _plus_8_5(v: Fraction) -> Exact:
+    return exact(nearest(v + Fraction(17, 2), np.float32))
+
+
+@described("+ 8.5 in float32, cut off", lambda v, n: f", + 8.5 = {show(_plus_8_5(v))} in float32, truncated: {n}",
+           "it adds 8.5 in float32 and drops the fraction")
+def half_added_to_8(v: Fraction) -> int:
+    """trunc(v + 8.5), the sum in float32."""
+    return math.trunc(_plus_8_5(v))
+
+
+@described("4 bits, - 8", lambda n, *others: ", at most 15" * (n > 15) + f", - 8 = {others[-1]}",
+           "it stores 8 more, in 4 bits")
+def four_bits(n: Whole, *_: Any) -> Whole:
+    """min(n, 15) - 8."""
+    return min(n, 15) - 8
+
+
+Q8_0 = Convention(reciprocal, no_zero_point, half_away)
+Q4_0 = Convention(reciprocal, no_zero_point, half_added_to_8, four_bits)

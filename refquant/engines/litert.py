@@ -20,7 +20,8 @@ from ..arguments import Codes, Reals
 from ..grids import INT4, INT8, INT16, UINT8, Grid, known
 from ..integer import integer_matmul
 from .choices import flushed_reciprocal, half_away
-from .inputs import take_reals
+from .exact import fitting
+from .inputs import must, take_reals
 
 
 @arguments.quiet
@@ -50,8 +51,8 @@ def quantize_reference(x: ArrayLike, params: AffineParams) -> Codes:
         TypeError: anything but float32.
     Source: tflite/kernels/internal/reference/quantize.h, AffineQuantize and PerChannelQuantize.
     """
-    x, scale, zero_point = _quantization("quantize_reference", x, params, (INT8, UINT8, INT16, INT4))
-    return _codes(_int32(half_away(x / scale)), zero_point, params.grid)
+    x, scale, zero_point = _quantization("quantize_reference", x, params, INT8, UINT8, INT16, INT4)
+    return _codes(fitting(half_away(x / scale), 32), zero_point, params.grid)
 
 
 @arguments.quiet
@@ -79,10 +80,10 @@ def quantize_xnnpack(x: ArrayLike, params: AffineParams) -> Codes:
     Source: XNNPACK, src/f32-qs8-vcvt (AVX-512); ARM's minimum passes NaN on, x86's does not.
     """
     where = "quantize_xnnpack"
-    x, scale, zero_point = _quantization(where, x, params, (INT8, UINT8))
-    if scale.size != 1 or scale < np.finfo(np.float32).tiny:
-        raise arguments.error(ValueError, where, "`params` must hold one scale, which float32 holds as a normal number",
-                              f"scale {params.scale}", "quantize_reference takes one per channel, and subnormal ones")
+    x, scale, zero_point = _quantization(where, x, params, INT8, UINT8)
+    normal = scale.size == 1 and scale >= np.finfo(np.float32).tiny
+    must(where, normal, "`params` must hold one scale, which float32 holds as a normal number", f"scale {params.scale}",
+         "quantize_reference takes one per channel, and subnormal ones")
     steps = np.rint(flushed_reciprocal(x, scale))
     steps = np.where(np.isnan(steps), np.inf, steps)
     return _saturated(steps, zero_point.astype(np.float32), params.grid)
@@ -108,9 +109,9 @@ def quantize_multiplier(m: ArrayLike) -> tuple[Codes, Codes]:
         TypeError: no reals.
     Source: tflite/kernels/internal/quantization_util.cc, QuantizeMultiplier.
     """
-    value = arguments.finite("quantize_multiplier", arguments.number("quantize_multiplier", m,
-                                                                     "m"), "m").astype(np.float64)
-    arguments.none("quantize_multiplier", value < 0, value, "`m` must not be negative",
+    where = "quantize_multiplier"
+    value = arguments.finite(where, arguments.number(where, m, "m"), "m").astype(np.float64)
+    arguments.none(where, value < 0, value, "`m` must not be negative",
                    "m is scale_x * scale_w / scale_y; check them")
     fraction, exponent = np.frexp(value)
     mantissa = np.floor(fraction * 2.0**31 + 0.5).astype(np.int64)
@@ -151,8 +152,7 @@ def requantize_gemmlowp(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, z
         TypeError: anything that is no integer.
     Source: tflite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier; gemmlowp, fixedpoint/fixedpoint.h.
     """
-    acc, mantissa, shift, zero_point = _fixed_point("requantize_gemmlowp", acc, mantissa, shift, zero_point, grid)
-    high, right = _high(acc, mantissa, shift), np.maximum(-shift, 0)
+    high, right, zero_point = _upper_half("requantize_gemmlowp", acc, mantissa, shift, zero_point, grid)
     mask = (np.int64(1) << right) - 1
     steps = (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
     return _codes(steps.astype(np.int32), zero_point.astype(np.int32), grid)
@@ -171,8 +171,7 @@ def requantize_ruy(acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_p
     0.046875 = 11.484 becomes 12.
     Source: ruy, kernel_avx512.cc; apply_multiplier.cc.
     """
-    acc, mantissa, shift, zero_point = _fixed_point("requantize_ruy", acc, mantissa, shift, zero_point, grid)
-    high, right = _high(acc, mantissa, shift), np.maximum(-shift, 0)
+    high, right, zero_point = _upper_half("requantize_ruy", acc, mantissa, shift, zero_point, grid)
     steps = high + ((np.int64(1) << right) >> 1) >> right
     return np.asarray(np.clip(steps + zero_point, grid.qmin, grid.qmax)).astype(grid.dtype)
 
@@ -245,7 +244,7 @@ def fully_connected_reference(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None
     """
     acc, s_x, s_w, s_y = _layer("fully_connected_reference", x, w, bias, x_params, w_params, y_params)
     m = s_x.astype(np.float64) * s_w / s_y
-    return _codes(_int32(half_away(acc * m)), y_params.zero_point.astype(np.int32), INT8)
+    return _codes(fitting(half_away(acc * m), 32), y_params.zero_point.astype(np.int32), INT8)
 
 
 @arguments.quiet
@@ -282,11 +281,6 @@ def fully_connected_xnnpack(x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, 
     return requantize_xnnpack(acc, s_x * s_w / s_y, y_params.zero_point.reshape(()), INT8)
 
 
-def _int32(q: Reals) -> Codes:
-    """As x86 converts: what lies beyond int32, and NaN, becomes -2**31."""
-    return np.where(np.abs(q) < 2**31, q, -(2**31)).astype(np.int32)
-
-
 def _codes(steps: Codes, zero_point: Codes, grid: Grid) -> Codes:
     """int32 plus int32, which wraps, onto the grid."""
     return np.asarray(np.clip(np.add(steps, zero_point), grid.qmin, grid.qmax)).astype(grid.dtype)
@@ -297,24 +291,17 @@ def _saturated(steps: Reals, zero_point: Reals, grid: Grid) -> Codes:
     return np.asarray(np.clip(steps, grid.qmin - zero_point, grid.qmax - zero_point) + zero_point).astype(grid.dtype)
 
 
-def _high(acc: Codes, mantissa: Codes, shift: Codes) -> Codes:
-    """floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), the shifted accumulator wrapped at int32."""
-    shifted = (acc << np.maximum(shift, 0)).astype(np.int32).astype(np.int64)
-    return np.asarray((shifted * mantissa + 2**30) >> 31)
+def _scale(where: str, params: AffineParams, *grids: Grid) -> Reals:
+    """The scale in float32, of parameters on one of the grids."""
+    must(where, parameters(where, params).grid in grids, f"the grid must be one of {', '.join(map(repr, grids))}",
+         params.grid, "this kernel has no others")
+    return arguments.float32(where, params.scale, "scale")
 
 
-def _one_of(where: str, params: AffineParams, grids: tuple[Grid, ...]) -> AffineParams:
-    if parameters(where, params).grid not in grids:
-        raise arguments.error(ValueError, where, f"the grid must be one of {', '.join(map(repr, grids))}",
-                              repr(params.grid), "this kernel has no others")
-    return params
-
-
-def _quantization(where: str, x: ArrayLike, params: AffineParams,
-                  grids: tuple[Grid, ...]) -> tuple[Reals, Reals, Codes]:
-    a, scale = take_reals(where, x, "x", np.float32), _one_of(where, params, grids).scale
+def _quantization(where: str, x: ArrayLike, params: AffineParams, *grids: Grid) -> tuple[Reals, Reals, Codes]:
+    a, scale = take_reals(where, x, "x", np.float32), _scale(where, params, *grids)
     arguments.broadcastable(where, scale.shape, a.shape)
-    return a, arguments.float32(where, scale, "scale"), params.zero_point.astype(np.int32)
+    return a, scale, params.zero_point.astype(np.int32)
 
 
 def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: Grid) -> tuple[Codes, Codes]:
@@ -325,14 +312,19 @@ def _accumulators(where: str, acc: ArrayLike, zero_point: ArrayLike, grid: Grid)
     return a, z.astype(np.int64)
 
 
-def _fixed_point(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
-                 grid: Grid) -> tuple[Codes, Codes, Codes, Codes]:
+def _upper_half(where: str, acc: ArrayLike, mantissa: ArrayLike, shift: ArrayLike, zero_point: ArrayLike,
+                grid: Grid) -> tuple[Codes, Codes, Codes]:
+    """The upper half of the product, how far it is still to be shifted to the right, and the zero point.
+
+    The half is floor(acc * 2**max(shift, 0) * mantissa / 2**31 + 1/2), the shifted accumulator wrapped at int32.
+    """
     a, z = _accumulators(where, acc, zero_point, grid)
     m = arguments.within(where, mantissa, 0, 2**31 - 1, "mantissa", "R14", "take it from quantize_multiplier")
-    s = arguments.within(where, shift, -31, 30, "shift", "R14", "take it from quantize_multiplier")
+    s = arguments.within(where, shift, -31, 30, "shift", "R14", "take it from quantize_multiplier").astype(np.int64)
     for other in (m, s):
         arguments.broadcastable(where, other.shape, a.shape)
-    return a, m.astype(np.int64), s.astype(np.int64), z
+    shifted = (a << np.maximum(s, 0)).astype(np.int32).astype(np.int64)
+    return (shifted * m.astype(np.int64) + 2**30) >> 31, np.maximum(-s, 0), z
 
 
 def _layer(where: str, x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, x_params: AffineParams,
@@ -340,15 +332,13 @@ def _layer(where: str, x: ArrayLike, w: ArrayLike, bias: ArrayLike | None, x_par
     """acc, wrapped at int32, and the scales in float32: scale_w one, or one per unit."""
     a, b = (arguments.within(where, q, -128, 127, name, "R2", "codes are int8").astype(np.int8)
             for q, name in ((x, "x"), (w, "w")))
-    scales = [arguments.float32(where, _one_of(where, p, (INT8,)).scale,
-                                "scale") for p in (x_params, w_params, y_params)]
-    if scales[0].size != 1 or scales[2].size != 1 or scales[1].shape not in ((), (1, 1), (*b.shape[:1], 1)):
-        raise arguments.error(ValueError, where, "x and y have one scale, w one or (units, 1)",
-                              f"shapes {', '.join(str(s.shape) for s in scales)}",
-                              "per unit: axis=1 of w (units, depth)")
+    s_x, s_w, s_y = (_scale(where, params, INT8) for params in (x_params, w_params, y_params))
+    must(where, s_x.size == s_y.size == 1 and s_w.shape in ((), (1, 1), (*b.shape[:1], 1)),
+         "x and y have one scale, w one or (units, 1)", f"shapes {s_x.shape}, {s_w.shape}, {s_y.shape}",
+         "per unit: axis=1 of w (units, depth)")
     arguments.none(where, w_params.zero_point != 0, w_params.zero_point, "weights must have zero point 0",
                    "symmetric_params gives it")
+    offset = arguments.within(where, 0 if bias is None else bias, -(2**31), 2**31 - 1, "bias", "R14",
+                              "it is int32 in the model")
     acc = integer_matmul(a, b.T).astype(np.int64) - x_params.zero_point.reshape(()) * b.sum(axis=1, dtype=np.int64)
-    if bias is not None:
-        acc = acc + arguments.within(where, bias, -(2**31), 2**31 - 1, "bias", "R14", "it is int32 in the model")
-    return acc.astype(np.int32), scales[0].reshape(()), scales[1].ravel(), scales[2].reshape(())
+    return (acc + offset).astype(np.int32), s_x.reshape(()), s_w.ravel(), s_y.reshape(())

@@ -10,16 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import arguments
 from ..affine import AffineParams
-from ..arguments import Codes, Reals
+from ..arguments import Codes, Reals, quiet
 from ..grids import E2M1, E4M3, E8M0, Grid
 from ..ranges import Fit
 
 SINGLE = np.float32
 
 
-def _blocks(x: ArrayLike) -> tuple[Reals, Reals]:
+def blocks_of(x: ArrayLike) -> tuple[Reals, Reals]:
     """The blocks, and max|x| of each."""
     blocks = np.asarray(x, SINGLE)
     return blocks, np.abs(blocks).max(axis=-1, keepdims=True)
@@ -30,7 +29,7 @@ def _power_of_two(grid: Grid, exponent: Reals) -> AffineParams:
     return AffineParams(scale=scale, zero_point=0, grid=grid, scale_grid=E8M0)
 
 
-@arguments.quiet
+@quiet
 def floor_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     """A fit: scale = 2**(floor(log2 max(|lo|, |hi|)) - floor(log2 qmax)), the logarithm rounded to float32.
 
@@ -47,7 +46,7 @@ def floor_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     return _power_of_two(grid, np.floor(np.log2(largest)) - np.floor(np.log2(grid.qmax)))
 
 
-@arguments.quiet
+@quiet
 def ceil_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     """A fit: scale = 2**ceil(log2(max(|lo|, |hi|) / qmax)), quotient and logarithm rounded to float32.
 
@@ -65,7 +64,7 @@ def ceil_of_float32_log2(lo: Reals, hi: Reals, grid: Grid) -> AffineParams:
     return _power_of_two(grid, np.ceil(np.log2(quotient)))
 
 
-@arguments.quiet
+@quiet
 def e8m0_ties_up(x: ArrayLike) -> Reals:
     """The nearest power of two from 2**-127 to 2**127, ties up; NaN where x is not positive, or 1.5 * 2**127 and more.
 
@@ -85,7 +84,7 @@ def e8m0_ties_up(x: ArrayLike) -> Reals:
     return np.where((x > 0) & (exponent <= 127) & np.isfinite(x), near, SINGLE(np.nan))
 
 
-@arguments.quiet
+@quiet
 def to_mx(x: ArrayLike, grid: Grid, fit: Fit, least: float = 2.0**-126) -> tuple[Codes, Codes]:
     """(log2 scale + 127, codes): scale = fit(max|x|), q = encode(x / scale); a scale of 2**-127 divides as `least`.
 
@@ -106,7 +105,7 @@ def to_mx(x: ArrayLike, grid: Grid, fit: Fit, least: float = 2.0**-126) -> tuple
 
     Source: torchao 0.18, prototype.mx_formats.mx_tensor.to_mx.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = np.where(largest > 0, fit(-largest, largest, grid).scale, SINGLE(2.0**-127))
     divisor = np.where(scale > 2.0**-127, scale, SINGLE(least))
     return E8M0.encode(scale), grid.encode(blocks / divisor)
@@ -127,7 +126,7 @@ def ties_toward_zero(v: Reals) -> Codes:
     return (code + 8 * ((v < 0) & (code > 0))).astype(np.uint8)
 
 
-@arguments.quiet
+@quiet
 def mxfp4_gguf(x: ArrayLike) -> tuple[Codes, Codes]:
     """(log2 scale + 127, codes): scale = floor_of_float32_log2, q by ties_toward_zero.
 
@@ -137,12 +136,12 @@ def mxfp4_gguf(x: ArrayLike) -> tuple[Codes, Codes]:
 
     Source: gguf 0.19, gguf-py's MXFP4; ggml-quants.c, quantize_row_mxfp4_ref.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = np.where(largest > 0, floor_of_float32_log2(-largest, largest, E2M1).scale, SINGLE(2.0**-127))
     return E8M0.encode(scale), ties_toward_zero(blocks / scale)
 
 
-@arguments.quiet
+@quiet
 def unsigned_e4m3_ggml(x: ArrayLike) -> Codes:
     """E4M3's code of a scale, ties up; from 248 on the code of 448.
 
@@ -159,7 +158,7 @@ def unsigned_e4m3_ggml(x: ArrayLike) -> Codes:
     return np.where(near >= 15 << 3, 0x7E, near).astype(np.uint8)
 
 
-@arguments.quiet
+@quiet
 def nvfp4_ggml(x: ArrayLike) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = unsigned_e4m3_ggml(max|x| / 6), q by ties_toward_zero; 0 where s is 0.
 
@@ -169,13 +168,13 @@ def nvfp4_ggml(x: ArrayLike) -> tuple[Codes, Codes]:
 
     Source: ggml-quants.c, quantize_row_nvfp4_ref.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = unsigned_e4m3_ggml(largest / SINGLE(6))
     step = E4M3.decode(scale)
     return scale, ties_toward_zero(np.where(step > 0, blocks / step, 0))
 
 
-@arguments.quiet
+@quiet
 def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = nearest(clip(max|x| / 6 / second, 2**-6, 448)), q = encode(x * (1 / second / s)).
 
@@ -188,14 +187,13 @@ def nvfp4_torchao(x: ArrayLike, second: float | None = None) -> tuple[Codes, Cod
 
     Source: torchao 0.18, prototype.mx_formats.nvfp4_tensor.nvfp4_quantize.
     """
-    blocks, largest = _blocks(x)
-    wanted = largest / SINGLE(6) if second is None else largest / SINGLE(6) / SINGLE(second)
-    scale = E4M3.round(wanted.clip(2.0**-6, 448))
-    inverse = 1 / scale if second is None else 1 / SINGLE(second) / scale
-    return E4M3.encode(scale), E2M1.encode(blocks * inverse)
+    blocks, largest = blocks_of(x)
+    other = SINGLE(1 if second is None else second)
+    scale = E4M3.round((largest / SINGLE(6) / other).clip(2.0**-6, 448))
+    return E4M3.encode(scale), E2M1.encode(blocks * (1 / other / scale))
 
 
-@arguments.quiet
+@quiet
 def nvfp4_compressed_tensors(x: ArrayLike, second: float) -> tuple[Codes, Codes]:
     """(codes of s, codes): s = nearest(second * (max|x| / 6)), q = encode(x / (s / second)).
 
@@ -208,6 +206,6 @@ def nvfp4_compressed_tensors(x: ArrayLike, second: float) -> tuple[Codes, Codes]
 
     Source: compressed-tensors 0.20.1, calculate_qparams, generate_gparam and quantize.
     """
-    blocks, largest = _blocks(x)
+    blocks, largest = blocks_of(x)
     scale = E4M3.round(SINGLE(second) * (largest / SINGLE(6))).clip(0, 448)
     return E4M3.encode(scale), E2M1.encode(blocks / (scale / SINGLE(second)))

@@ -23,10 +23,10 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import arguments, clipping
 from ..arguments import Codes, Reals
-from ..grids import INT8, INT16, UINT8, UINT16, Grid, IntGrid, known
+from ..grids import Grid, IntGrid, known
 from ..integer import integer_matmul
 from ..packing import unpack
-from .inputs import take_reals
+from .inputs import must, take, take_reals
 
 
 @arguments.quiet
@@ -67,12 +67,12 @@ def quantize_linear(x: ArrayLike, y_scale: ArrayLike, y_zero_point: ArrayLike | 
     """
     where = "quantize_linear"
     x, scale, grid = _reals(where, x, "x"), _reals(where, y_scale, "y_scale"), _grid(where, y_zero_point, grid)
-    zero_point = _zero_point(where, y_zero_point, "y_zero_point", grid.qmin, grid.qmax)
+    zero_point = _zero_point(where, y_zero_point, "y_zero_point", grid, scale.shape)
     scale, zero_point = _along(where, x.shape, scale, zero_point, axis, block_size)
     if np.dtype(precision) not in (np.float32, np.float16):
         raise arguments.error(TypeError, where, "`precision` must be float32 or float16", repr(precision), "drop it")
     q = np.rint(x.astype(precision) / scale.astype(precision)) + zero_point
-    return np.asarray(np.fmin(np.fmax(q, grid.qmin), grid.qmax)).astype(grid.dtype)  # fmax(NaN, qmin) = qmin
+    return _clipped(q, grid)
 
 
 @arguments.quiet
@@ -100,7 +100,8 @@ def dequantize_linear(x: ArrayLike, x_scale: ArrayLike, x_zero_point: ArrayLike 
     """
     where = "dequantize_linear"
     q = _codes(where, x, "x", np.int8, np.uint8, np.int16, np.uint16, np.int32)
-    scale, zero_point = _reals(where, x_scale, "x_scale"), _zero_point(where, x_zero_point, "x_zero_point", *_ends(q))
+    scale = _reals(where, x_scale, "x_scale")
+    zero_point = _zero_point(where, x_zero_point, "x_zero_point", _grid_of(q), scale.shape)
     scale, zero_point = _along(where, q.shape, scale, zero_point, axis, block_size)
     steps = np.subtract(q, zero_point, dtype=np.int32)
     return np.asarray(steps.astype(np.float32) * scale.astype(np.float32)).astype(scale.dtype)
@@ -129,8 +130,7 @@ def dynamic_quantize_linear(x: ArrayLike) -> tuple[Codes, Reals, Codes]:
     Source: ONNX DynamicQuantizeLinear, opset 11; onnxruntime, core/util/qmath.h, GetQuantizationParameter. Where all x
     are 0, ONNX's reference has scale 1/255 and its function body 0 (onnx issue 8437).
     """
-    where = "dynamic_quantize_linear"
-    x = arguments.reals(where, _reals(where, x, "x", np.float32))
+    x = arguments.reals("dynamic_quantize_linear", _reals("dynamic_quantize_linear", x, "x", np.float32))
     lo, hi = x.min(initial=0), x.max(initial=0)
     scale = (hi - lo) / np.float32(255) if hi > lo else np.float32(1)
     zero_point = np.rint(np.fmax(np.fmin(0 - lo / scale, 255), 0)).astype(np.uint8)  # fmin(NaN, 255) = 255
@@ -163,10 +163,9 @@ def matmul_integer(a: ArrayLike, b: ArrayLike, a_zero_point: ArrayLike | None = 
     """
     where = "matmul_integer"
     a, b = _codes(where, a, "a", np.int8, np.uint8), _codes(where, b, "b", np.int8, np.uint8)
-    a_zero = _one_or(where, _zero_point(where, a_zero_point, "a_zero_point", *_ends(a)), "a_zero_point")
-    b_zero = _one_or(where, _zero_point(where, b_zero_point, "b_zero_point", *_ends(b)), "b_zero_point", *_columns(b))
-    if a.shape[-1:] == (0,):
-        raise arguments.error(ValueError, where, "`a` must have a column", f"shape {a.shape}", "the sum of none is 0")
+    a_zero = _one_or(where, _zero_point(where, a_zero_point, "a_zero_point", _grid_of(a)), "a_zero_point")
+    b_zero = _one_or(where, _zero_point(where, b_zero_point, "b_zero_point", _grid_of(b)), "b_zero_point", *_columns(b))
+    must(where, a.shape[-1:] != (0,), "`a` must have a column", f"shape {a.shape}", "the sum of none is 0")
     wide = np.subtract(a, a_zero, dtype=np.int16), np.subtract(b, b_zero, dtype=np.int16)
     return integer_matmul(*wide).astype(np.int32)
 
@@ -193,9 +192,8 @@ def saturating_matmul(a: ArrayLike, b: ArrayLike) -> Codes:
     Source: Intel's manual, VPMADDUBSW; onnxruntime issue 6004, pytorch issue 44939 (FBGEMM).
     """
     a, b = _codes("saturating_matmul", a, "a", np.uint8), _codes("saturating_matmul", b, "b", np.int8)
-    if b.ndim != 2 or a.shape[-1:] != b.shape[:1]:
-        raise arguments.error(ValueError, "saturating_matmul", "`a` must be (*S, M, K) and `b` (K, N)",
-                              f"shapes {a.shape} and {b.shape}", "transpose the weights")
+    must("saturating_matmul", b.ndim == 2 and a.shape[-1:] == b.shape[:1], "`a` must be (*S, M, K) and `b` (K, N)",
+         f"shapes {a.shape} and {b.shape}", "transpose the weights")
     pairs = (integer_matmul(a[..., k:k + 2], b[k:k + 2]) for k in range(0, len(b), 2))
     return np.asarray(sum(np.clip(pair, -(2**15), 2**15 - 1) for pair in pairs))
 
@@ -234,7 +232,7 @@ def qlinear_matmul(a: ArrayLike, a_scale: ArrayLike, a_zero_point: ArrayLike, b:
     Departs from R13 (acc wraps) and R14: m, acc and their product are each rounded to float32 before the product is
     rounded to an integer. 0.01 * 0.1 / 0.1, in float32, is above the float32 0.01; so 150 of it are above 1.5:
 
-    >>> from refquant import quantize_multiplier, requantize
+    >>> from refquant import INT8, quantize_multiplier, requantize
     >>> qlinear_matmul(np.int8([[50]]), 0.01, 0, np.int8([[3]]), 0.1, 0, 0.1, 0)
     array([[2]], dtype=int8)
     >>> int(requantize(150, *quantize_multiplier(np.float32(0.01)), 0, INT8))
@@ -254,11 +252,10 @@ def qlinear_matmul(a: ArrayLike, a_scale: ArrayLike, a_zero_point: ArrayLike, b:
     a_step, b_step, y_step = (
         _one_or(where, _reals(where, scale, name).astype(np.float32), name, *shapes) for scale, name, shapes in
         ((a_scale, "a_scale", ()), (b_scale, "b_scale", _columns(b)), (y_scale, "y_scale", ())))
-    qmin, qmax = _ends(a)
-    zero_point = _one_or(where, _zero_point(where, y_zero_point, "y_zero_point", qmin, qmax), "y_zero_point")
+    grid = _grid_of(a)
+    zero_point = _one_or(where, _zero_point(where, y_zero_point, "y_zero_point", grid), "y_zero_point")
     m = a_step * b_step / y_step
-    q = np.rint(acc.astype(np.float32) * m) + zero_point
-    return np.asarray(np.fmin(np.fmax(q, qmin), qmax)).astype(a.dtype)
+    return _clipped(np.rint(acc.astype(np.float32) * m) + zero_point, grid)
 
 
 @arguments.quiet
@@ -292,12 +289,10 @@ def dynamic_linear(x: ArrayLike, w: ArrayLike, w_scale: ArrayLike, w_zero_point:
     q, x_scale, x_zero_point = dynamic_quantize_linear(x)
     acc = matmul_integer(q, w, x_zero_point, w_zero_point)
     step = _reals(where, w_scale, "w_scale", np.float32)
-    arguments.broadcastable(where, step.shape, acc.shape)
+    offset = _reals(where, np.float32(-0.0) if bias is None else bias, "bias", np.float32)  # y + -0.0 is y
+    for p in (step, offset):
+        arguments.broadcastable(where, p.shape, acc.shape)
     y = acc.astype(np.float32) * (x_scale * step)
-    if bias is None:
-        return y
-    offset = _reals(where, bias, "bias", np.float32)
-    arguments.broadcastable(where, offset.shape, acc.shape)
     return y + offset
 
 
@@ -323,9 +318,8 @@ def nbits_weight(b: ArrayLike, scales: ArrayLike, zero_points: ArrayLike | None 
     """
     where, grid = "nbits_weight", IntGrid(bits, signed=False)
     b, steps = _codes(where, b, "b", np.uint8), _reals(where, scales, "scales", np.float32)
-    if b.ndim != 3 or steps.shape != b.shape[:2]:
-        raise arguments.error(ValueError, where, "`b` must be (N, blocks, bytes) and `scales` (N, blocks)",
-                              f"shapes {b.shape} and {steps.shape}", "reshape what the model holds")
+    must(where, b.ndim == 3 and steps.shape == b.shape[:2], "`b` must be (N, blocks, bytes) and `scales` (N, blocks)",
+         f"shapes {b.shape} and {steps.shape}", "reshape what the model holds")
     q = unpack(b.ravel(), grid, b.size * 8 // bits).reshape(*b.shape[:2], -1)
     z: Any = 2 ** (bits - 1)
     if zero_points is not None:
@@ -355,54 +349,47 @@ def _reals(where: str, x: ArrayLike, name: str, *dtypes: type[np.floating[Any]])
 
 
 def _codes(where: str, q: ArrayLike, name: str, *dtypes: DTypeLike) -> Codes:
-    a = arguments.array(where, q, name)
-    _typed(where, a, name, dtypes, "cast codes to their grid's dtype")
-    return a
-
-
-def _typed(where: str, a: Any, name: str, dtypes: tuple[DTypeLike, ...], hint: str) -> None:
-    if a.dtype not in dtypes:
-        names = " or ".join(str(np.dtype(dtype)) for dtype in dtypes)
-        raise arguments.error(TypeError, where, f"`{name}` must be {names}", f"dtype {a.dtype}", hint)
+    return take(where, q, name, dtypes, "cast codes to their grid's dtype")
 
 
 def _grid(where: str, zero_point: ArrayLike | None, grid: Grid | None) -> Grid:
     """The grid; without one that of the zero point's dtype; without that too UINT8."""
     if grid is None:
-        zero = np.uint8(0) if zero_point is None else arguments.array(where, zero_point, "y_zero_point")
-        _typed(where, zero, "y_zero_point", (np.int8, np.uint8, np.int16, np.uint16), "or name the grid")
-        return next(each for each in (INT8, UINT8, INT16, UINT16) if each.dtype == zero.dtype)
-    if known(where, grid).qmin == -grid.qmax or grid.bits not in (2, 4, 8, 16):
-        raise arguments.error(ValueError, where, "`grid` must have 2, 4, 8 or 16 bits and not be narrow", repr(grid),
-                              "take one of rq.INT4, rq.UINT4, rq.INT8 and so on")
+        zero = np.uint8(0) if zero_point is None else zero_point
+        return _grid_of(take(where, zero, "y_zero_point", (np.int8, np.uint8, np.int16, np.uint16), "or name the grid"))
+    taken = known(where, grid).qmin != -grid.qmax and grid.bits in (2, 4, 8, 16)
+    must(where, taken, "`grid` must have 2, 4, 8 or 16 bits and not be narrow", grid,
+         "take one of rq.INT4, rq.UINT4, rq.INT8 and so on")
     return grid
 
 
-def _ends(q: Codes) -> tuple[int, int]:
-    info = np.iinfo(q.dtype)
-    return int(info.min), int(info.max)
+def _grid_of(q: Codes) -> Grid:
+    """All integers of the dtype."""
+    return IntGrid(8 * q.itemsize, signed=q.dtype.kind == "i")
 
 
-def _zero_point(where: str, zero_point: ArrayLike | None, name: str, qmin: int, qmax: int) -> Codes | None:
-    """`zero_point` as int32, from qmin to qmax."""
-    if zero_point is None:
-        return None
-    return arguments.within(where, zero_point, qmin, qmax, name, "R2", "it is a code too").astype(np.int32)
+def _clipped(q: Reals, grid: Grid) -> Codes:
+    """NaN becomes qmin, as fmax(NaN, qmin) is."""
+    return np.asarray(np.fmin(np.fmax(q, grid.qmin), grid.qmax)).astype(grid.dtype)
 
 
-def _along(where: str, shape: tuple[int, ...], scale: Reals, zero_point: Codes | None, axis: int,
+def _zero_point(where: str, zero_point: ArrayLike | None, name: str, grid: Grid, shape: tuple[int, ...] = ()) -> Codes:
+    """As int32; None is 0, of this shape."""
+    q = np.zeros(shape, int) if zero_point is None else zero_point
+    return arguments.within(where, q, grid.qmin, grid.qmax, name, "R2", "it is a code too").astype(np.int32)
+
+
+def _along(where: str, shape: tuple[int, ...], scale: Reals, zero_point: Codes, axis: int,
            block_size: int) -> tuple[Reals, Codes]:
     """scale and zero point as arrays that broadcast to `shape`."""
-    zero_point = np.zeros(scale.shape, np.int32) if zero_point is None else zero_point
     block_size = arguments.whole(where, block_size, "block_size", 0)
     if not block_size and scale.shape in ((), (1,)) and zero_point.shape in ((), (1,)):
         return scale.reshape(()), zero_point.reshape(())
     k = arguments.one_axis(where, shape, axis)
     n = shape[k]
     expected = (*shape[:k], -(-n // block_size), *shape[k + 1:]) if block_size else (n,)
-    if not scale.shape == zero_point.shape == expected:
-        raise arguments.error(ValueError, where, f"scale and zero point must both be of shape {expected}",
-                              f"shapes {scale.shape} and {zero_point.shape}", "check `axis` and `block_size`")
+    must(where, scale.shape == zero_point.shape == expected, f"scale and zero point must both be of shape {expected}",
+         f"shapes {scale.shape} and {zero_point.shape}", "check `axis` and `block_size`")
     if not block_size:
         rest = (1,) * (len(shape) - k - 1)
         return scale.reshape(n, *rest), zero_point.reshape(n, *rest)
@@ -418,11 +405,9 @@ def _columns(b: Codes) -> tuple[tuple[int, ...], ...]:
 
 def _one_or(where: str, p: Any, name: str, *shapes: tuple[int, ...]) -> Any:
     """`p`, which is one number or of one of the shapes; None is 0."""
-    p = np.int32(0) if p is None else p
     if p.shape in ((), (1,)):
         return p.reshape(())
-    if p.shape not in shapes:
-        others = "".join(f" or of shape {shape}" for shape in shapes)
-        raise arguments.error(ValueError, where, f"`{name}` must be one number{others}", f"shape {p.shape}",
-                              "the engine has no other granularity")
+    others = "".join(f" or of shape {shape}" for shape in shapes)
+    must(where, p.shape in shapes, f"`{name}` must be one number{others}", f"shape {p.shape}",
+         "the engine has no other granularity")
     return p

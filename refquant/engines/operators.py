@@ -20,9 +20,10 @@ from .. import arguments
 from ..affine import AffineParams, quantize
 from ..arguments import Codes, Reals
 from ..grids import E2M1, E2M3, E3M2, E4M3, E4M3FNUZ, E5M2, E5M2FNUZ, INT4, INT8, INT16, UINT8, Grid
-from . import arrays, blocks, choices, litert, onnxruntime, pytorch, torchao
+from . import arrays, choices, gguf, litert, onnxruntime, pytorch, torchao
 from .conventions import Convention
 from .exact import fused_multiply_add, show
+from .inputs import must
 from .steps import Step, sentence
 
 Dtypes: TypeAlias = Mapping[type[Any], type[Any]]
@@ -72,7 +73,7 @@ class Operator(NamedTuple):
         return steps
 
 
-def alone(name: str, short: str, convention: Convention, grids: tuple[Grid, ...] = (INT8, UINT8),
+def alone(name: str, short: str, convention: Convention, grids: tuple[Grid, ...] = (INT8, UINT8), engine: str = "",
           **more: Any) -> Operator:
     """The record of an operator that its convention says whole.
 
@@ -83,64 +84,58 @@ def alone(name: str, short: str, convention: Convention, grids: tuple[Grid, ...]
     """
     @arguments.quiet
     def function(x: Any, p: AffineParams) -> Any:
-        if p.grid not in grids:
-            raise arguments.error(ValueError, name, f"the grid must be one of {', '.join(map(repr, grids))}", p.grid,
-                                  "other grids have other operators")
+        must(name, p.grid in grids, f"the grid must be one of {', '.join(map(repr, grids))}", p.grid,
+             "other grids have other operators")
         if not p.grid.equal_steps:
             return arrays.values(convention, x, p.scale.astype(x.dtype), p.grid)
         q = arrays.codes(convention, x, p.scale, p.zero_point, p.grid)
         arguments.none(name, np.isnan(q), q, "NaN has no code (R7)", "leave it out")
         return q.astype(p.grid.dtype)
-    return Operator(name, short, function, convention, grids, **more)
+    return Operator(name, short, function, convention, grids, engine=engine, **more)
 
 
 # ---------------------------------------------------------------------------------------------- called in one way
 
-def _linear(**options: Any) -> Callable[[Any, AffineParams], Codes]:
-    return lambda x, params: onnxruntime.quantize_linear(x, params.scale, params.zero_point.astype(params.grid.dtype),
-                                                         grid=params.grid, **options)
+def _linear(**more: Any) -> Callable[[Any, AffineParams], Codes]:
+    return lambda x, p: onnxruntime.quantize_linear(x, p.scale, p.zero_point.astype(p.grid.dtype), grid=p.grid, **more)
 
 
-def _per_tensor(x: Reals, params: AffineParams) -> Codes:
-    return pytorch.quantize_per_tensor(x, float(params.scale), int(params.zero_point), params.grid)
+def _per_tensor(x: Reals, p: AffineParams) -> Codes:
+    return pytorch.quantize_per_tensor(x, float(p.scale), int(p.zero_point), p.grid)
 
 
-def _channel(f: Callable[..., Any], x: Reals, params: AffineParams) -> Any:
-    return f(x.reshape(1, -1), [float(params.scale)], [int(params.zero_point)], 0, params.grid)
+def _channel(f: Callable[..., Any], x: Reals, p: AffineParams) -> Any:
+    return f(x[np.newaxis], [float(p.scale)], [int(p.zero_point)], 0, p.grid)
 
 
-def _per_channel(x: Reals, params: AffineParams) -> Codes:
-    return np.reshape(_channel(pytorch.quantize_per_channel, x, params), x.shape)
+def _per_channel(x: Reals, p: AffineParams) -> Any:
+    return _channel(pytorch.quantize_per_channel, x, p)[0]
 
 
-def _fake_per_tensor(x: Reals, params: AffineParams) -> Codes:
-    f = pytorch.fake_quantize_per_tensor_affine
-    return _meant(f(x, float(params.scale), int(params.zero_point), params.grid)[0], params)
+def _fake_per_tensor(x: Reals, p: AffineParams) -> Codes:
+    x_hat, _ = pytorch.fake_quantize_per_tensor_affine(x, float(p.scale), int(p.zero_point), p.grid)
+    return _meant(x_hat, p)
 
 
-def _fake_per_channel(x: Reals, params: AffineParams) -> Codes:
-    return _meant(_channel(pytorch.fake_quantize_per_channel_affine, x, params)[0].reshape(x.shape), params)
+def _fake_per_channel(x: Reals, p: AffineParams) -> Codes:
+    x_hat, _ = _channel(pytorch.fake_quantize_per_channel_affine, x, p)
+    return _meant(x_hat[0], p)
 
 
-def _meant(x_hat: Reals, params: AffineParams) -> Codes:
+def _meant(x_hat: Reals, p: AffineParams) -> Codes:
     """The codes that fake-quantized reals mean."""
-    if np.isinf(x_hat).any():
-        raise arguments.error(ValueError, "fake quantization", "`x_hat` must be finite, to mean a code",
-                              x_hat[np.isinf(x_hat)][0], "take a smaller scale")
-    return np.rint(x_hat.astype(np.float64) / float(params.scale)).astype(np.int64) + params.zero_point
+    arguments.none("fake quantization", np.isinf(x_hat), x_hat, "`x_hat` must be finite, to mean a code",
+                   "take a smaller scale")
+    return np.rint(x_hat.astype(np.float64) / float(p.scale)).astype(np.int64) + p.zero_point
 
 
-def _torchao(x: Reals, params: AffineParams) -> Codes:
+def _torchao(x: Reals, p: AffineParams) -> Codes:
     if not x.size:
-        return x.astype(params.grid.dtype)  # torchao has no empty blocks
-    return torchao.quantize_affine(x, x.shape, params.scale.reshape(1), params.zero_point.reshape(1), params.grid)
+        return x.astype(p.grid.dtype)  # torchao has no empty blocks
+    return torchao.quantize_affine(x, x.shape, p.scale.reshape(1), p.zero_point.reshape(1), p.grid)
 
 
 # ---------------------------------------------------------------------------------------------- the records
-
-def _values(x: Any, p: AffineParams) -> Any:
-    return p.grid.decode(quantize(x, p))
-
 
 THREE = (INT8, UINT8, INT16)
 FNUZ = (E4M3FNUZ, E5M2FNUZ)
@@ -152,7 +147,7 @@ TO_NAN, TO_INFINITY = (NARROWED._replace(cast=cast) for cast in (choices.overflo
 KEPT: Dtypes = {**SINGLE, np.float64: np.float64}
 #: The formula itself.
 RULE = Operator("refquant", "refquant", quantize, Convention(), THREE, {**WIDENED, np.float64: np.float64})
-FLOAT_RULE = RULE._replace(function=_values, grids=())
+FLOAT_RULE = RULE._replace(function=lambda x, p: p.grid.decode(quantize(x, p)), grids=())
 CODEBOOK_RULE = FLOAT_RULE._replace(convention=Convention(rounding=choices.half_down))
 
 
@@ -172,8 +167,7 @@ OPERATORS = {operator.name: operator for operator in (
              "onnxruntime"),
     Operator("ONNX Runtime QuantizeLinear, precision=float16", "ONNX Runtime float16", _linear(precision=np.float16),
              Convention(choices.in_float16, nan=choices.lowest), dtypes=WIDENED),
-    alone("onnx.reference QuantizeLinear", "onnx.reference", Convention(cast=choices.through_int32), grids=THREE,
-          engine="onnx"),
+    alone("onnx.reference QuantizeLinear", "onnx.reference", Convention(cast=choices.through_int32), THREE, "onnx"),
     Operator("torch.quantize_per_tensor", "torch tensor", _per_tensor,
              Convention(choices.fused_reciprocal, choices.before_rounding, nan=choices.highest), engine="pytorch"),
     Operator("torch.quantize_per_channel", "torch channel", _per_channel,
@@ -183,45 +177,43 @@ OPERATORS = {operator.name: operator for operator in (
     Operator("torch.fake_quantize_per_channel_affine", "torch fake channel", _fake_per_channel,
              Convention(choices.reciprocal, cast=choices.sum_through_int64), THREE, WIDENED, "pytorch"),
     alone("torch.export (PT2E) quantize_per_tensor", "torch PT2E", Convention(choices.reciprocal, nan=choices.zero),
-          grids=THREE, engine="pytorch"),
+          THREE, "pytorch"),
     Operator("torchao quantize_affine", "torchao", _torchao, Convention(choices.reciprocal, nan=choices.zero), THREE,
              {**SINGLE, np.float16: np.float16}, "torchao"),
     Operator("LiteRT QUANTIZE, reference", "LiteRT reference", litert.quantize_reference,
              Convention(rounding=choices.half_away, cast=choices.through_int32), THREE, engine="litert"),
     Operator("LiteRT QUANTIZE, XNNPACK", "LiteRT XNNPACK", litert.quantize_xnnpack,
              Convention(choices.flushed_reciprocal, nan=choices.highest), engine="litert"),
-    Operator("gguf Q8_0", "gguf Q8_0", blocks.q8_0, blocks.Q8_0, (INT8,), engine="gguf"),
-    Operator("gguf Q4_0", "gguf Q4_0", blocks.q4_0, blocks.Q4_0, (INT8, INT4), engine="gguf"),
-    Operator("gguf Q4_0, FMA", "gguf Q4_0 FMA", partial(blocks.q4_0, multiply_add=fused_multiply_add),
-             blocks.Q4_0._replace(division=choices.fused_reciprocal), (INT8, INT4), engine="gguf"),
-    *(alone(name, name.split()[0], EARLY, grids=(INT8, UINT8, INT4), engine=name.split()[0]) for name in (
+    Operator("gguf Q8_0", "gguf Q8_0", gguf.q8_0_codes, gguf.Q8_0, (INT8,), engine="gguf"),
+    Operator("gguf Q4_0", "gguf Q4_0", gguf.q4_0_codes, gguf.Q4_0, (INT8, INT4), engine="gguf"),
+    Operator("gguf Q4_0, FMA", "gguf Q4_0 FMA", partial(gguf.q4_0_codes, multiply_add=fused_multiply_add),
+             gguf.Q4_0._replace(division=choices.fused_reciprocal), (INT8, INT4), engine="gguf"),
+    *(alone(name, name.split()[0], EARLY, (INT8, UINT8, INT4), name.split()[0]) for name in (
         "compressed-tensors quantize", "brevitas IntQuant", "keras quantize_with_zero_point",
         "ai-edge-quantizer uniform_quantize")),
     alone("qwix quantize_with_scale_zero_point", "qwix", EARLY._replace(division=choices.flushed_reciprocal),
           engine="qwix"),
     alone("sentence-transformers quantize_embeddings", "sentence-transformers", FLOOR, engine="sentence-transformers"),
-    alone("faiss QT_8bit_uniform", "faiss", FLOOR._replace(division=choices.of_range), grids=(UINT8,), engine="faiss"),
-    alone("torch.Tensor.to, E4M3", "torch E4M3", NARROWED, grids=(E4M3,), dtypes=KEPT, engine="pytorch"),
-    alone("torch.Tensor.to, E5M2", "torch E5M2", TO_INFINITY, grids=(E5M2,), dtypes=KEPT, engine="pytorch"),
-    alone("torch.Tensor.to, FNUZ", "torch FNUZ", TO_NAN, grids=FNUZ, dtypes=KEPT, engine="pytorch"),
-    alone("ml_dtypes astype, E4M3 and FNUZ", "ml_dtypes", TO_NAN, grids=(E4M3, *FNUZ), dtypes=KEPT, engine="ml_dtypes"),
-    alone("ml_dtypes astype, E5M2", "ml_dtypes E5M2", TO_INFINITY, grids=(E5M2,), dtypes=KEPT, engine="ml_dtypes"),
+    alone("faiss QT_8bit_uniform", "faiss", FLOOR._replace(division=choices.of_range), (UINT8,), "faiss"),
+    alone("torch.Tensor.to, E4M3", "torch E4M3", NARROWED, (E4M3,), "pytorch", dtypes=KEPT),
+    alone("torch.Tensor.to, E5M2", "torch E5M2", TO_INFINITY, (E5M2,), "pytorch", dtypes=KEPT),
+    alone("torch.Tensor.to, FNUZ", "torch FNUZ", TO_NAN, FNUZ, "pytorch", dtypes=KEPT),
+    alone("ml_dtypes astype, E4M3 and FNUZ", "ml_dtypes", TO_NAN, (E4M3, *FNUZ), "ml_dtypes", dtypes=KEPT),
+    alone("ml_dtypes astype, E5M2", "ml_dtypes E5M2", TO_INFINITY, (E5M2,), "ml_dtypes", dtypes=KEPT),
     alone("ml_dtypes astype, FP6 and FP4", "ml_dtypes FP6 and FP4", NARROWED._replace(nan=choices.negative_zero),
-          grids=SMALL, dtypes=KEPT, engine="ml_dtypes"),
+          SMALL, "ml_dtypes", dtypes=KEPT),
     alone("ONNX Runtime QuantizeLinear, float8", "ONNX Runtime float8", Convention(nan=choices.stays),
-          grids=(E4M3, E5M2, *FNUZ), engine="onnxruntime"),
+          (E4M3, E5M2, *FNUZ), "onnxruntime"),
     alone("ONNX Runtime QuantizeLinear, E4M3, saturate=0", "ONNX Runtime E4M3 saturate=0", Convention(
-        choices.cut_from_480, cast=choices.overflow_to_nan, nan=choices.stays), grids=(E4M3,), engine="onnxruntime"),
+        choices.cut_from_480, cast=choices.overflow_to_nan, nan=choices.stays), (E4M3,), "onnxruntime"),
     alone("ONNX Runtime QuantizeLinear, E5M2, saturate=0", "ONNX Runtime E5M2 saturate=0", Convention(
-        choices.nan_from_61440, cast=choices.overflow_to_infinity, nan=choices.stays), grids=(E5M2,),
-        engine="onnxruntime"),
+        choices.nan_from_61440, cast=choices.overflow_to_infinity, nan=choices.stays), (E5M2,), "onnxruntime"),
     alone("onnx.reference Cast, saturate=0", "onnx.reference saturate=0", TO_NAN._replace(
-        division=choices.true_division), grids=(E4M3, *FNUZ), engine="onnx"),
-    alone("torchao NVFP4", "torchao NVFP4", Convention(choices.reciprocal), grids=(E2M1,), engine="torchao"),
+        division=choices.true_division), (E4M3, *FNUZ), "onnx"),
+    alone("torchao NVFP4", "torchao NVFP4", Convention(choices.reciprocal), (E2M1,), "torchao"),
     alone("gguf FP4", "gguf FP4", Convention(rounding=choices.half_toward_zero, cast=choices.no_negative_zero),
-          grids=(E2M1,), engine="gguf"),
-    alone("microxcaling", "microxcaling", Convention(rounding=choices.half_away), grids=SMALL,
-          engine="microxcaling"),
+          (E2M1,), "gguf"),
+    alone("microxcaling", "microxcaling", Convention(rounding=choices.half_away), SMALL, "microxcaling"),
 )}
 
 

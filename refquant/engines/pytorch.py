@@ -19,7 +19,7 @@ elsewhere; this is the wheel of version 2.13.0. Fake quantization and the observ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,8 +29,8 @@ from ..affine import AffineParams
 from ..arguments import Codes, Reals
 from ..grids import INT8, INT32, UINT8, UINT16, Grid, IntGrid, known
 from ..integer import integer_matmul
-from .exact import fused_multiply_add
-from .inputs import take_channels, take_reals, take_zero_points
+from .exact import fitting, fused_multiply_add
+from .inputs import must, take_channels, take_reals, take_zero_points
 
 Fit: TypeAlias = "Callable[[ArrayLike, ArrayLike, Grid], tuple[Reals, Codes]]"
 
@@ -156,10 +156,8 @@ def dequantize_per_channel(q: ArrayLike, scales: ArrayLike, zero_points: ArrayLi
 
 
 def _quantizable(where: str, x: ArrayLike, grid: Grid) -> Reals:
-    if known(where, grid) not in (INT8, UINT8, INT32):
-        raise arguments.error(ValueError, where, "`grid` must be INT8, UINT8 or INT32", grid,
-                              "PyTorch's quantized tensors are qint8, quint8 and qint32; fake_quantize takes other "
-                              "grids")
+    must(where, known(where, grid) in (INT8, UINT8, INT32), "`grid` must be INT8, UINT8 or INT32", grid,
+         "PyTorch's quantized tensors are qint8, quint8 and qint32; fake_quantize takes other grids")
     return take_reals(where, x, "x", np.float32)
 
 
@@ -234,9 +232,9 @@ def fake_quantize_per_tensor_affine(x: ArrayLike, scale: float, zero_point: int,
     Source: torch.fake_quantize_per_tensor_affine (fake_quantize_per_tensor_affine_cachemask) in PyTorch 2.13.0.
     """
     where = "fake_quantize_per_tensor_affine"
-    x, wide = _fakeable(where, x, grid)
-    steps, zero = np.float32(scale), take_zero_points(where, zero_point, grid)
-    q = np.rint(x.astype(wide) * (1 / steps)) + zero.astype(wide)
+    x, steps = _fakeable(where, x, grid), np.float32(scale)
+    zero = take_zero_points(where, zero_point, grid).astype(np.float32)
+    q = np.rint(x * (1 / steps)) + zero
     passed = (q >= grid.qmin) & (q <= grid.qmax)
     clipped = np.clip(np.where(np.isnan(q), grid.qmin, q), grid.qmin, grid.qmax)
     return ((clipped - zero).astype(np.float32) * steps).astype(x.dtype), np.asarray(passed)
@@ -270,22 +268,18 @@ def fake_quantize_per_channel_affine(x: ArrayLike, scales: ArrayLike, zero_point
     Source: torch.fake_quantize_per_channel_affine (fake_quantize_per_channel_affine_cachemask) in PyTorch 2.13.0.
     """
     where = "fake_quantize_per_channel_affine"
-    x, wide = _fakeable(where, x, grid)
-    steps, zeros = take_channels(where, x, scales, zero_points, axis, grid)
-    steps, zeros = steps.astype(np.float32), zeros.astype(wide)
-    q = np.rint(x.astype(wide) * (1 / steps)) + zeros
+    x = _fakeable(where, x, grid)
+    steps, zeros = (p.astype(np.float32) for p in take_channels(where, x, scales, zero_points, axis, grid))
+    q = np.rint(x * (1 / steps)) + zeros
     q = np.where(np.abs(q) < 2.0**63, q, -(2.0**63))
-    x_hat = (np.clip(q, grid.qmin, grid.qmax).astype(wide) - zeros) * steps
+    x_hat = (np.clip(q, grid.qmin, grid.qmax) - zeros) * steps
     return x_hat.astype(x.dtype), np.asarray((q >= grid.qmin) & (q <= grid.qmax))
 
 
-def _fakeable(where: str, x: ArrayLike, grid: Grid) -> tuple[Reals, type[np.floating[Any]]]:
-    """x, and the dtype of its arithmetic."""
-    if known(where, grid).bits > 16:
-        raise arguments.error(ValueError, where, "`grid` must have at most 16 bits", grid,
-                              "refquant.fake_quantize takes up to 32")
-    a = take_reals(where, x, "x", np.float16, np.float32, np.float64)
-    return a, np.float64 if a.dtype == np.float64 else np.float32
+def _fakeable(where: str, x: ArrayLike, grid: Grid) -> Reals:
+    must(where, known(where, grid).bits <= 16, "`grid` must have at most 16 bits", grid,
+         "refquant.fake_quantize takes up to 32")
+    return take_reals(where, x, "x", np.float16, np.float32, np.float64)
 
 
 # ------------------------------------------------------------------------------------------ from ranges to parameters
@@ -319,9 +313,8 @@ def affine_qparams(lo: ArrayLike, hi: ArrayLike, grid: Grid, eps: float = EPS) -
     """
     lo, hi = _ends("affine_qparams", lo, hi, grid)
     scale = np.maximum((hi - lo) / np.float32(grid.qmax - grid.qmin), np.float32(eps))
-    steps = np.rint(lo / scale).astype(np.float64)
-    whole = np.where(np.abs(steps) < 2.0**31, steps, -(2.0**31)).astype(np.int64)
-    return scale, np.clip((grid.qmin - whole).astype(np.int32).astype(np.int64), grid.qmin, grid.qmax)
+    steps = fitting(np.rint(lo / scale), 32).astype(np.int64)
+    return scale, np.clip((grid.qmin - steps).astype(np.int32).astype(np.int64), grid.qmin, grid.qmax)
 
 
 @arguments.quiet
@@ -487,8 +480,7 @@ def _batches(where: str, data: Iterable[ArrayLike]) -> list[Reals]:
 
 def _channel_ends(x: Reals, ch_axis: int) -> tuple[Reals, Reals]:
     axis = arguments.one_axis("per_channel_min_max_observer", x.shape, ch_axis)
-    if x.ndim < 2:
-        raise arguments.error(ValueError, "per_channel_min_max_observer", "a batch must have two axes at least",
-                              f"shape {x.shape}", "x[:, np.newaxis] makes channels of one value")
+    must("per_channel_min_max_observer", x.ndim > 1, "a batch must have two axes at least", f"shape {x.shape}",
+         "x[:, np.newaxis] makes channels of one value")
     others = tuple(i for i in range(x.ndim) if i != axis)
     return x.min(axis=others), x.max(axis=others)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -70,52 +70,44 @@ def fixed(acc: int, mantissa: Any, shift: Any, rounding: Choice[..., Any]) -> Ro
 
 
 @cache
-def _even(m: float) -> tuple[int, int]:
-    mantissa, shift = quantize_multiplier(m)
+def _parts(multiplier: Callable[[Any], tuple[Any, Any]], m: float) -> tuple[int, int]:
+    mantissa, shift = multiplier(m)
     return int(mantissa), int(shift)
 
 
-@cache
-def _away(m: float) -> tuple[int, int]:
-    mantissa, shift = litert.quantize_multiplier(m)
-    return int(mantissa), int(shift)
+def _once(rounding: Choice[..., Any], acc: int, m: float, multiplier: Any = litert.quantize_multiplier) -> Rounded:
+    mantissa, shift = _parts(multiplier, m)
+    product = Fraction(acc * mantissa) * Fraction(2) ** (shift - 31)
+    return rounded(rounding, product, f"acc * mantissa * 2**(shift - 31) = {decimal(product)}")
 
 
-def _once(rounding: Choice[..., Any], multiplier: Callable[[float], tuple[int, int]] = _away) -> Callable[
-        [int, float], Rounded]:
-    def of(acc: int, m: float) -> Rounded:
-        mantissa, shift = multiplier(m)
-        product = Fraction(acc * mantissa) * Fraction(2) ** (shift - 31)
-        return rounded(rounding, product, f"acc * mantissa * 2**(shift - 31) = {decimal(product)}")
-    return of
+def _twice(rounding: Choice[..., Any], acc: int, m: float) -> Rounded:
+    return fixed(acc, *_parts(litert.quantize_multiplier, m), rounding)
 
 
-def _twice(rounding: Choice[..., Any]) -> Callable[[int, float], Rounded]:
-    return lambda acc, m: fixed(acc, *_away(m), rounding)
-
-
-def _in(dtype: type[np.floating[Any]], rounding: Choice[..., Any]) -> Callable[[int, float], Rounded]:
-    def of(acc: int, m: float) -> Rounded:
-        product = dtype(acc) * dtype(m)
-        return rounded(rounding, product, f"acc * {show(dtype(m))} = {show(product)} in {np.dtype(dtype)}")
-    return of
+def _in(dtype: type[np.floating[Any]], rounding: Choice[..., Any], acc: int, m: float) -> Rounded:
+    product = dtype(acc) * dtype(m)
+    return rounded(rounding, product, f"acc * {show(dtype(m))} = {show(product)} in {np.dtype(dtype)}")
 
 
 #: Name -> requantizer. More may be entered.
 REQUANTIZERS = {r.name: r for r in (
-    Requantizer("one rounding, ties to even", "refquant", _once(choices.half_even, _even)),
-    Requantizer("one rounding, ties up", "TFLM and CMSIS-NN with single rounding; FBGEMM", _once(choices.half_up)),
-    Requantizer("one rounding, ties away", "", _once(choices.half_away)),
+    Requantizer("one rounding, ties to even", "refquant",
+                partial(_once, choices.half_even, multiplier=quantize_multiplier)),
+    Requantizer("one rounding, ties up", "TFLM and CMSIS-NN with single rounding; FBGEMM",
+                partial(_once, choices.half_up)),
+    Requantizer("one rounding, ties away", "", partial(_once, choices.half_away)),
     Requantizer("two roundings, ties up, then away",
                 "TFLM and CMSIS-NN with double rounding; gemmlowp; LiteRT QUANTIZE of codes, reference",
-                _twice(choices.half_away)),
-    Requantizer("two roundings, ties up twice", "LiteRT FULLY_CONNECTED, ruy", _twice(choices.half_up)),
+                partial(_twice, choices.half_away)),
+    Requantizer("two roundings, ties up twice", "LiteRT FULLY_CONNECTED, ruy", partial(_twice, choices.half_up)),
     Requantizer("float32 product, ties to even", "ONNX Runtime QLinearMatMul; LiteRT XNNPACK; PyTorch",
-                _in(np.float32, choices.half_even)),
-    Requantizer("float32 product, ties away", "", _in(np.float32, choices.half_away)),
-    Requantizer("float64 product, ties to even", "", _in(np.float64, choices.half_even)),
-    Requantizer("float64 product, ties away", "LiteRT FULLY_CONNECTED, reference", _in(np.float64, choices.half_away)),
-    Requantizer("one shift, rounded down", "", _once(choices.downward)),
-    Requantizer("truncated toward 0", "", _once(choices.toward_zero)),
-    Requantizer("float32 product, truncated toward 0", "", _in(np.float32, choices.toward_zero)),
+                partial(_in, np.float32, choices.half_even)),
+    Requantizer("float32 product, ties away", "", partial(_in, np.float32, choices.half_away)),
+    Requantizer("float64 product, ties to even", "", partial(_in, np.float64, choices.half_even)),
+    Requantizer("float64 product, ties away", "LiteRT FULLY_CONNECTED, reference",
+                partial(_in, np.float64, choices.half_away)),
+    Requantizer("one shift, rounded down", "", partial(_once, choices.downward)),
+    Requantizer("truncated toward 0", "", partial(_once, choices.toward_zero)),
+    Requantizer("float32 product, truncated toward 0", "", partial(_in, np.float32, choices.toward_zero)),
 )}

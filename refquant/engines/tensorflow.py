@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import arguments
-from ..arguments import Reals
+from ..arguments import Reals, quiet
+from .inputs import must
 
 F32 = np.float32
 
 
-@arguments.quiet
+@quiet
 def fake_quant(x: ArrayLike, lo: float, hi: float, num_bits: int = 8, narrow_range: bool = False) -> Reals:
     """x_hat = floor((clip(x, low, high) - low) * inverse - zero + 0.5) * scale: the range's lowest real first.
 
@@ -36,9 +36,8 @@ def fake_quant(x: ArrayLike, lo: float, hi: float, num_bits: int = 8, narrow_ran
     Source: tensorflow/core/kernels/fake_quant_ops_functor.h, Nudge and FakeQuantWithMinMaxArgsFunctor.
     """
     first, width, n = F32(lo), F32(hi) - F32(lo), F32(2**num_bits - 1 - narrow_range)
-    if not lo <= 0 <= hi or not width:
-        raise arguments.error(ValueError, "fake_quant", "the range must contain 0 and have a width", f"[{lo}, {hi}]",
-                              "widen it to 0")
+    must("fake_quant", lo <= 0 <= hi and width, "the range must contain 0 and have a width", f"[{lo}, {hi}]",
+         "widen it to 0")
     qmin, scale, inverse = F32(narrow_range), width / n, n / width
     zero_point = np.clip(np.floor(qmin - first / scale + F32(0.5)), qmin, qmin + n)
     low, high = (qmin - zero_point) * scale, (qmin + n - zero_point) * scale

@@ -20,17 +20,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import arguments
-from ..arguments import Codes, Reals
+from ..arguments import Codes, Reals, integers, quiet, within
 from ..grids import Grid, known
-from .inputs import take_reals
+from .inputs import must, take_reals
 
 Mapping: TypeAlias = "Callable[[Reals, Reals, Grid, float], tuple[Reals, Reals]]"
 
 
 # ---------------------------------------------------------------------------------------------- [lo, hi] -> parameters
 
-@arguments.quiet
+@quiet
 def asymmetric(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """scale = max((hi - lo) / (qmax - qmin), eps),  zero_point = clip(qmin - round(lo / scale), qmin, qmax).
 
@@ -43,7 +42,7 @@ def asymmetric(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Rea
     return asymmetric_dont_preserve_zero(np.minimum(lo, lo.dtype.type(0)), np.maximum(hi, hi.dtype.type(0)), grid, eps)
 
 
-@arguments.quiet
+@quiet
 def asymmetric_dont_preserve_zero(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """As asymmetric, of [lo, hi] as it is: 0.0 has a code only if the range contains it.
 
@@ -59,7 +58,7 @@ def asymmetric_dont_preserve_zero(lo: Reals, hi: Reals, grid: Grid, eps: float) 
     return scale, np.clip(grid.qmin - np.rint(lo / scale), grid.qmin, grid.qmax)
 
 
-@arguments.quiet
+@quiet
 def symmetric(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """scale = max(max(-lo, hi) / ((qmax - qmin) / 2), eps),  zero_point = int((qmax + qmin + 1) / 2).
 
@@ -76,7 +75,7 @@ def symmetric(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Real
     return scale, np.full_like(scale, int((grid.qmax + grid.qmin + 1) / 2))[()]
 
 
-@arguments.quiet
+@quiet
 def symmetric_no_clipping_err(lo: Reals, hi: Reals, grid: Grid, eps: float) -> tuple[Reals, Reals]:
     """scale = max(lo / qmin, hi / qmax, eps),  zero_point = int((qmax + qmin + 1) / 2).
 
@@ -101,7 +100,7 @@ def _over(a: Reals, n: float) -> Reals:
 
 # ---------------------------------------------------------------------------------------------- the operators
 
-@arguments.quiet
+@quiet
 def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple[int, ...], grid: Grid,
                           eps: float | None = None) -> tuple[Reals, Codes]:
     """(scale, zero_point) = mapping_type(smallest, largest value of each block).
@@ -131,17 +130,17 @@ def choose_qparams_affine(x: ArrayLike, mapping_type: Mapping, block_size: tuple
     """
     where = "choose_qparams_affine"
     x = _reals(where, x, grid)
-    shape, within = _blocks(where, x.shape, block_size)
-    if not x.size:
-        raise arguments.error(ValueError, where, "a range needs data", f"shape {x.shape}", "pass one value at least")
-    blocks = x.reshape(shape)
+    blocks = x.reshape(_blocks(where, x.shape, block_size))
+    must(where, x.size, "a range needs data", f"shape {x.shape}", "pass one value at least")
+    spanned = [2 * i for i, b in enumerate(block_size) if 1 < b == x.shape[i]]  # by one block
+    values = *range(1, blocks.ndim, 2), *spanned
+    over = values if max(block_size, default=1) > 1 else None  # torch.amin over no axes is over all
     smallest = np.finfo(x.dtype).smallest_normal if eps is None else eps
-    over = within or None  # torch.amin over no axes is over all
     scale, zero_point = mapping_type(blocks.min(axis=over), blocks.max(axis=over), grid, float(smallest))
     return scale, np.where(np.isnan(zero_point), -(2**31), zero_point).astype(np.int32)[()]
 
 
-@arguments.quiet
+@quiet
 def quantize_affine(x: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike, zero_point: ArrayLike,
                     grid: Grid) -> Codes:
     """q = clip(round(x * (1 / scale)) + zero_point, qmin, qmax).
@@ -171,15 +170,15 @@ def quantize_affine(x: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike,
     """
     where = "quantize_affine"
     x, steps = _reals(where, x, grid), _reals(where, scale, grid, "scale")
-    shape, within = _blocks(where, x.shape, block_size)
-    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape, within)
-    steps = _a_block(where, steps, shape, within)
+    shape = _blocks(where, x.shape, block_size)
+    zeros = _a_block(where, integers(where, zero_point, "zero_point"), shape)
+    steps = _a_block(where, steps, shape)
     q = np.rint(x.reshape(shape) * (1 / steps))
     q = np.clip(q + zeros.astype(q.dtype), grid.qmin, grid.qmax)
     return np.where(np.isnan(q), 0, q).astype(grid.dtype).reshape(x.shape)
 
 
-@arguments.quiet
+@quiet
 def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLike, zero_point: ArrayLike,
                       grid: Grid, output_dtype: type[np.floating[Any]] = np.float32) -> Reals:
     """x_hat = (q - zero_point) * scale, the difference in output_dtype, the product in float32 if either is.
@@ -201,11 +200,11 @@ def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLik
     Source: torchao.quantization.quant_primitives.dequantize_affine, 0.18.0.
     """
     where = "dequantize_affine"
-    q = arguments.within(where, q, known(where, grid).qmin, grid.qmax, "q", "R2", "codes come from quantize_affine")
+    q = within(where, q, known(where, grid).qmin, grid.qmax, "q", "R2", "codes come from quantize_affine")
     steps = _reals(where, scale, grid, "scale")
-    shape, within = _blocks(where, q.shape, block_size)
-    zeros = _a_block(where, arguments.integers(where, zero_point, "zero_point"), shape, within)
-    steps = _a_block(where, steps, shape, within)
+    shape = _blocks(where, q.shape, block_size)
+    zeros = _a_block(where, integers(where, zero_point, "zero_point"), shape)
+    steps = _a_block(where, steps, shape)
     x_hat = (q.reshape(shape).astype(output_dtype) - zeros.astype(output_dtype)) * steps
     return np.asarray(x_hat.reshape(q.shape).astype(output_dtype))
 
@@ -215,29 +214,23 @@ def dequantize_affine(q: ArrayLike, block_size: tuple[int, ...], scale: ArrayLik
 def _reals(where: str, x: ArrayLike, grid: Grid, name: str = "x") -> Reals:
     """`x` in float16 or float32, on a grid that its clip reaches exactly."""
     a = take_reals(where, x, name, np.float16, np.float32)
-    if known(where, grid).bits > (8 if a.dtype == np.float16 else 16):
-        raise arguments.error(ValueError, where, "`grid` must have at most 16 bits, 8 for float16", grid,
-                              "beyond, the engine's clip is not exact in the data's dtype")
+    most = 8 if a.dtype == np.float16 else 16
+    must(where, known(where, grid).bits <= most, "`grid` must have at most 16 bits, 8 for float16", grid,
+         "beyond, the engine's clip is not exact in the data's dtype")
     return a
 
 
-def _blocks(where: str, shape: tuple[int, ...], block_size: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Each axis as (blocks, values of a block) where there is more than one of both; and the axes within blocks."""
-    if len(block_size) != len(shape) or any(b < 1 or n % b for n, b in zip(shape, block_size, strict=True)):
-        raise arguments.error(ValueError, where, "`block_size` must divide the shape of the data, axis by axis",
-                              f"{tuple(block_size)} for shape {shape}", "(1, 32) for groups of 32 in an (N, K) array")
-    split: list[int] = []
-    within: list[int] = []
-    for n, b in zip(shape, block_size, strict=True):
-        split += [n // b, b] if 1 < b < n else [n]
-        within += [len(split) - 1] if b > 1 else []
-    return tuple(split), tuple(within)
+def _blocks(where: str, shape: tuple[int, ...], block_size: tuple[int, ...]) -> tuple[int, ...]:
+    """Of each axis two: its blocks, and the values of one."""
+    fits = len(block_size) == len(shape) and all(b >= 1 and n % b == 0 for n, b in zip(shape, block_size, strict=True))
+    must(where, fits, "`block_size` must divide the shape of the data, axis by axis",
+         f"{tuple(block_size)} for shape {shape}", "(1, 32) for groups of 32 in an (N, K) array")
+    return tuple(part for n, b in zip(shape, block_size, strict=True) for part in (n // b, b))
 
 
-def _a_block(where: str, v: NDArray[Any], shape: tuple[int, ...], within: tuple[int, ...]) -> NDArray[Any]:
-    """v, one number a block, shaped to broadcast to the blocks."""
-    kept = tuple(1 if i in within else n for i, n in enumerate(shape))
-    if v.size != np.prod(kept, dtype=int):
-        raise arguments.error(ValueError, where, "`scale` and `zero_point` must hold one number a block",
-                              f"{v.size} for {np.prod(kept, dtype=int)} blocks", "take them from choose_qparams_affine")
+def _a_block(where: str, v: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """v, one number a block, with an axis of length 1 for the values of each."""
+    kept = tuple(n if i % 2 == 0 else 1 for i, n in enumerate(shape))
+    must(where, v.size == np.prod(kept, dtype=int), "`scale` and `zero_point` must hold one number a block",
+         f"{v.size} for {np.prod(kept, dtype=int)} blocks", "take them from choose_qparams_affine")
     return v.reshape(kept)

@@ -101,6 +101,7 @@ def test_arguments_are_taken_as_the_operators_take_them() -> None:
     assert [a.shape for a in engine.dynamic_quantize_linear(np.float32([]))] == [(0,), (), ()]
     assert engine.matmul_integer(q, q.T, 1, np.int8([1])).tolist() == [[5]]
     assert engine.dynamic_linear(x, q.T, 1.0, None, [0.5]).shape == (1, 1)
+    assert np.signbit(engine.dynamic_linear(0 * x, q.T, -1.0)).all()  # no bias, no change
 
 
 def test_blocks_and_axes_are_slices_of_their_own() -> None:
