@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,9 +67,5 @@ def to_json(report: Report) -> str:
 
 def to_csv(report: Report) -> str:
     """A row for each scheme of each array."""
-    text = io.StringIO()
-    rows = [{"array": r.array, "shape": "x".join(map(str, r.shape)), **row} for r in report.records for row in r.rows()]
-    writer = csv.DictWriter(text, [*rows[0]], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return results.csv([{"array": r.array, "shape": "x".join(map(str, r.shape)), **row}
+                        for r in report.records for row in r.rows()])

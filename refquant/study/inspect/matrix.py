@@ -45,10 +45,16 @@ class Matrix(NamedTuple):
 
     @property
     def channels(self) -> list[int]:
-        """The axes that may keep a scale each: both of a matrix; of more axes the first two and the last, if long."""
+        """The axes whose indices are channels: both of a matrix; of more axes the first two and the last, those of 8
+        or more. After an axis 1 of one index come the taps of a depthwise convolution.
+
+        >>> [matrix(np.zeros(shape), np.array).channels for shape in ((8, 9, 3), (9, 3, 1, 1), (9, 1, 99))]
+        [[0, 1], [0, 1], [0]]
+        """
         shape = dict(zip(self.axes, self.lead + self.tail, strict=True))
-        few, named = sum(n > 1 for n in shape.values()) == 2, {0, 1, len(shape) - 1}
-        return [a for a, n in sorted(shape.items()) if 1 < n < self.cells.size and (few or (a in named and n >= 8))]
+        few = sum(n > 1 for n in shape.values()) == 2
+        named = {0, 1} if len(shape) > 2 and shape[1] == 1 else {0, 1, len(shape) - 1}
+        return [a for a, n in sorted(shape.items()) if 1 < n < self.cells.size and a in named and (few or n >= 8)]
 
     def blocks(self, size: int) -> list[int]:
         """The axes along which blocks of this size lie, the last first."""

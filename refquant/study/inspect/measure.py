@@ -37,16 +37,17 @@ class Stack(NamedTuple):
 class Measured(NamedTuple):
     """What a scheme does to an array; dB are infinite where there is no error, -inf where a value overflows.
 
-    channel_sqnr_db counts every channel alike, on the worse axis; worst_channel is (axis, index). zeroed: axis -> how
-    many channels become all 0 that are not; zeroed_size: their largest |x| by the array's. sampled: measured on a part
-    of the values. Channels of at most 1/100,000 of the array's largest |x| count in sqnr_db alone.
+    balanced_db, which decides, is the least of sqnr_db and, for each axis, the SQNR of its channels, each alike: the
+    mean of their noise over signal. worst_channel is (axis, index). zeroed: axis -> how many channels become all 0 that
+    are not; zeroed_size: their largest |x| by the array's. sampled: measured on a part of the values. Channels of at
+    most 1/100,000 of the array's largest |x| count in sqnr_db alone.
     """
 
     scheme: Scheme
     bytes: int
     bits_per_value: float
     sqnr_db: float
-    channel_sqnr_db: float
+    balanced_db: float
     worst_channel_db: float
     worst_channel: tuple[int, int] | None
     zeroed: dict[int, int]
@@ -59,9 +60,15 @@ class Measured(NamedTuple):
         return sum(self.zeroed.values())
 
     @property
+    def mark(self) -> str:
+        """~ before a number that was measured on a sample."""
+        return "~" * self.sampled
+
+    @property
     def lost(self) -> str:
         """Those channels in words."""
-        return f"{count(self.dead, 'channel')} all 0, of |x| up to {self.zeroed_size:.1g} of the array's largest"
+        names = [f"{self.mark}{count(n, 'channel')} of axis {axis}" for axis, n in self.zeroed.items() if n]
+        return f"{' and '.join(names)} all 0 (|x| up to {self.zeroed_size:.1g} of the largest)"
 
 
 class Subject(NamedTuple):

@@ -87,6 +87,11 @@ def in_memory(x: Reals, _: Path) -> Iterator[Opened]:
     yield x, int
 
 
+def many(n: int) -> str:
+    """The number with commas; Python does not print one of over 4,300 digits."""
+    return f"{n:,}" if n < 10**30 else "over 10**30"
+
+
 def printable(name: str) -> str:
     """The name without what would move a terminal's cursor."""
     return "".join(c if c.isprintable() else "?" for c in name)

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import median_low
 
 from ..aligned import aligned, paragraph
 from ..results import count
 from .measure import NOTHING, Measured
+from .recommend import FLOOR, shown
 from .report import SMALL, Record, Report
 from .schemes import LEGEND
-from .ship import FEW, FLOOR, Shipped, shipped
+from .ship import FEW, Shipped, fewest, shipped
 from .stored import printable
 
-MEANING = ("Channel mean: of noise over signal, on the worse axis; schemes are chosen by it. All 0: channels whose "
-           f"values become 0; those of at most 1/{1 / NOTHING:,.0f} of the array's largest |x| count as 0 before.")
+MEANING = ("Balanced dB decide: the SQNR of all values or, if lower, of the channels of an axis, each alike (the mean "
+           f"of their noise over signal). Channels of |x| up to 1/{1 / NOTHING:,.0f} of the largest do not count.")
 SCREEN = 24  # rows of the first table; with more arrays, those whose names differ in numbers alone share a row
 
 
 def overview(report: Report) -> str:
     """The whole model."""
     least, records, stay = min(report.options.bits), report.records, report.stay
-    lines = [f"{report.file or 'arrays'}: {len(records)} of {count(len(records) + len(stay), 'float array')} measured",
-             "", *_table(report), paragraph(LEGEND), paragraph(MEANING), ""]
+    head = [f"{report.file or 'arrays'}: {len(records)} of {count(len(records) + len(stay), 'float array')} measured",
+            "", *_table(report)]
+    lines = [""]
     if stay:
         lines += [f"Stay float: {count(len(stay), 'array')} of one axis or fewer than {SMALL:,} values"
                   f"{', or without room for blocks of these formats' * bool(report.options.formats)}, "
@@ -35,25 +35,37 @@ def overview(report: Report) -> str:
     if bad := {r.array: f"{r.nonfinite:,}" for r in records if r.nonfinite}:
         total = count(sum(r.nonfinite for r in records), "value")
         lines += [f"NaN or infinite, counted as 0: {total}: {_few(bad, 3)}"]
-    lines += ["", f"At {least} bits {'these lose most:' if report.worst(1) else 'no array loses anything.'}"]
+    lines += [f"The same values: {', '.join(map(printable, names))}." for names in _tied(records)]
+    lines += [""] * (lines[-1] != "") + [
+        f"At {least} bits {'these lose most:' if report.worst(1) else 'no array loses anything.'}"]
     for found, why, _, name in ((*r.recommended[least], r.array) for r in report.worst(5)):
-        lines += [paragraph(f"- {printable(name)}: channel mean {shown(found.channel_sqnr_db)} dB, worst channel "
+        lines += [paragraph(f"- {printable(name)}: balanced {shown(found.balanced_db)} dB, worst channel "
                             f"{shown(found.worst_channel_db)} dB, with {found.scheme}: {why}.")]
-    return "\n".join([*lines, "", *_costs(report)])
+    lines += ["", *_costs(report)]
+    legend = [text for part, text in LEGEND.items() if re.search(part, "\n".join(head + lines))]
+    return "\n".join([*head, paragraph(" ".join([*legend, MEANING])), *lines])
+
+
+def _tied(records: Sequence[Record]) -> list[list[str]]:
+    """Names of arrays that nothing tells apart, in which no scheme makes another error."""
+    found: dict[object, list[str]] = {}
+    for r in records:
+        found.setdefault((r.shape, r.dtype, r.minimum, r.maximum, *(m.sqnr_db for m in r.schemes)), []).append(r.array)
+    return [names for names in found.values() if len(names) > 1]
 
 
 def _few(of_names: Mapping[str, str], most: int) -> str:
     """What is said, each of the names of which it is said."""
     names = {said: [printable(name) for name, other in of_names.items() if other == said]
              for said in of_names.values()}
-    found = [f"{', '.join(each[:8])}{', ...' * (len(each) > 8)} ({said})" for said, each in names.items()]
+    found = [f"{', '.join(each[:SCREEN])}{', ...' * (len(each) > SCREEN)} ({said})" for said, each in names.items()]
     return "; ".join(found[:most]) + f"; and {len(found) - most} more in inspect.json" * (len(found) > most)
 
 
 def _table(report: Report) -> list[str]:
     head, fold = ["array", "shape"], len(report.records) > SCREEN
     for bits in report.options.bits:
-        head += [f"at {bits} bits", "SQNR dB", "channel mean dB", "worst channel dB", "bytes"]
+        head += [f"at {bits} bits", "balanced dB", "SQNR dB", "worst channel dB", "bytes"]
     groups: dict[tuple[str, str], list[Record]] = {}
     for r in report.records:
         name = printable(re.sub(r"\d+", "*", r.array) if fold else r.array)
@@ -69,10 +81,9 @@ def _table(report: Report) -> list[str]:
 
 def _cells(best: Sequence[Measured]) -> list[str]:
     (scheme, n), = Counter(str(b.scheme) for b in best).most_common(1)
-    dead, sample = sum(b.dead for b in best), "~" * any(b.sampled for b in best)
-    lowest = (min(values) for values in zip(*((b.sqnr_db, b.channel_sqnr_db, b.worst_channel_db) for b in best),
-                                            strict=True))
-    return [scheme + " ..." * (n < len(best)) + f" ({dead} all 0)" * (dead > 0), *(sample + shown(db) for db in lowest),
+    dead = sum(b.dead for b in best)
+    lowest = map(min, zip(*((b.balanced_db, b.sqnr_db, b.worst_channel_db) for b in best), strict=True))
+    return [scheme + " ..." * (n < len(best)) + f" ({dead} all 0)" * (dead > 0), *map(shown, lowest),
             f"{sum(b.bytes for b in best):,}"]
 
 
@@ -80,54 +91,56 @@ def _costs(report: Report) -> list[str]:
     """Bytes before and after: each array as recommended, and one scheme with its exceptions."""
     measured = sum(r.bytes for r in report.records)
     before = measured + sum(report.stay.values())
-    rows = [["all arrays", "bytes", "of now", "median SQNR dB", "lowest", "values that need more bits"],
-            ["now", f"{before:,}", "100 %", "", "", ""]]
+    rows = [["all arrays", "bytes", "of now", "lowest balanced dB", "values that need more bits"],
+            ["now", f"{before:,}", "100 %", "", ""]]
     ships = [shipped(report, bits) for bits in report.options.bits]
     for ship in ships:
         own, every = [r.recommended[ship.bits].found for r in report.records], [m for m in ship.each.values() if m]
-        name = f"{ship.scheme}{f', {len(ship.excepted)} excepted' if ship.excepted else ' for all'}"
-        for what, some, size, more in (
-                (f"{ship.bits} bits, each array its own", own, sum(m.bytes for m in own) + before - measured, ""),
-                (name, every, ship.bytes, f"{100 * ship.more_bits:.1f} %")):
-            dbs = [m.sqnr_db for m in some] or [math.inf]
-            rows += [[what + " ~" * any(m.sampled for m in some), f"{size:,}", f"{100 * size / before:.1f} %",
-                      shown(median_low(dbs)), shown(min(dbs)), more]]
-    return [*aligned(rows), "", *map(paragraph, _verdict(ships, before)), ""]
+        floats = len(ship.each) - len(every)
+        name = ship.scheme + (f", {len(ship.excepted)} excepted" if ship.excepted else " for all") + (
+            f", {floats} of them float" * (floats > 0))
+        for what, some, size in ((f"{ship.bits} bits, each array its own", own,
+                                  sum(m.bytes for m in own) + before - measured), (name, every, ship.bytes)):
+            lowest = min(some, key=lambda m: m.balanced_db, default=None)
+            rows += [[what, f"{size:,}", f"{100 * size / before:.1f} %", lowest.mark + shown(lowest.balanced_db)
+                      if lowest else "", f"{100 * ship.more_bits:.1f} %"]]
+    return [*aligned(rows), "", *map(paragraph, _verdict(ships, before))]
 
 
 def _verdict(ships: Sequence[Shipped], before: int) -> list[str]:
     """The fewest bits at which few values need more."""
-    rule = f"{100 * FEW:g} % of the values need more, to have at least {FLOOR:g} dB (an error of 18 %)"
-    caution = "SQNR says what weights lose, not what the network loses: test it on your data."
-    good = [ship for ship in ships if ship.more_bits <= FEW]
-    if not good:
-        return [f"To ship: none of these bits: at each more than {rule}. Ask for more --bits. {caution}"]
-    best = good[-1]
-    lines = [f"To ship: {best.scheme}{' with the exceptions below' * bool(best.excepted)}, {best.bytes:,} bytes, "
-             f"{100 * best.bytes / before:.1f} % of now: the fewest of these bits at which at most {rule}. Engines: "
-             f"{best.engines}."]
-    if best.excepted:
-        lines += [f"Except {count(len(best.excepted), 'array')}, each with the scheme in brackets: "
-                  f"{_few(best.excepted, 8)}."]
-    if left := {name: m.lost for name, m in best.each.items() if m and m.dead}:
-        lines += [f"Channels that this still makes all 0: {_few(left, 8)}."]
-    return [*lines, caution]
+    few = f"{100 * FEW:g} % of the values need more, to have {FLOOR:g} dB (an error of 18 %)"
+    caution = "This is what weights lose, not what the network loses: test it on your data."
+    best = fewest(ships)
+    if not best:
+        return [f"To ship: none of these bits: at each more than {few}. Ask for more --bits. {caution}"]
+    if best.bytes >= before:
+        return [f"To ship: the file as it is: {best.scheme} takes {best.bytes:,} bytes. {caution}"]
+    cut = {name: how for name, m in best.each.items()
+           if m and name not in best.excepted and (how := str(m.scheme)[len(m.scheme.name) + 1:])}
+    found = {f"To ship: {best.scheme}{' with the exceptions below' * bool(best.excepted)}, {best.bytes:,} bytes, "
+             f"{100 * best.bytes / before:.1f} % of now. These are the fewest bits at which at most {few}; of their "
+             "schemes it fits the most arrays, then has the fewest bytes, then the most engines. Engines that take all "
+             f"of it: {best.engines}": True,
+             f"Ranges cut: {_few(cut, 12)}": cut,
+             f"Except {count(len(best.excepted), 'array')}, each with the scheme in brackets: "
+             f"{_few(best.excepted, 8)}": best.excepted}
+    left = {name: m.lost for name, m in best.each.items() if m and m.dead}
+    found[f"Channels that this still makes all 0: {_few(left, 8)}"] = left
+    return [*(f"{text}." for text, said in found.items() if said), caution]
 
 
 def details(r: Record) -> str:
     """Every scheme of one array, the best first."""
-    head = ("bits", "scheme", "SQNR dB", "channel mean dB", "worst channel dB", "all 0", "bytes", "bits per value")
+    head = ("bits", "scheme", "balanced dB", "SQNR dB", "worst channel dB", "all 0", "bytes", "bits per value")
     chosen = [best.found for best in r.recommended.values()]
-    ordered = sorted(r.schemes, key=lambda m: (-m.scheme.grid.bits, -m.channel_sqnr_db))
-    rows = [("* " * (m in chosen) + str(m.scheme.grid.bits), str(m.scheme), "~" * m.sampled + shown(m.sqnr_db),
-             shown(m.channel_sqnr_db), shown(m.worst_channel_db), str(m.dead), f"{m.bytes:,}",
-             f"{m.bits_per_value:.3f}") for m in ordered]
+    ordered = sorted(r.schemes, key=lambda m: (-m.scheme.grid.bits, -m.balanced_db))
+    rows = [("* " * (m in chosen) + str(m.scheme.grid.bits), str(m.scheme), *(
+        m.mark + text for text in (*map(shown, (m.balanced_db, m.sqnr_db, m.worst_channel_db)), str(m.dead))),
+        f"{m.bytes:,}", f"{m.bits_per_value:.3f}") for m in ordered]
     bad = f"; {r.nonfinite:,} NaN or infinite values counted as 0" * (r.nonfinite > 0)
     return "\n".join([f"{printable(r.array)}: {r.dtype} {r.shape}, from {r.minimum:.6g} to {r.maximum:.6g}{bad}",
                       *aligned([head, *rows], left=2), *(
                           paragraph(f"* {b.found.scheme}: {b.reason}. Engines: {b.engines}.")
                           for bits, b in r.recommended.items() if b.found.scheme.grid.bits == bits), ""])
 
-
-def shown(value: float) -> str:
-    return f"{value:.1f}" if math.isfinite(value) else "exact" if value > 0 else "overflow"

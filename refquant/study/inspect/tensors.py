@@ -25,7 +25,7 @@ import numpy as np
 from ... import arguments
 from . import safetensors
 from .foreign import FOREIGN, foreign, line
-from .stored import BFLOAT16, Found, Opened, Stored, Tensor, mapped, numpy_float
+from .stored import BFLOAT16, Found, Opened, Stored, Tensor, many, mapped, numpy_float
 
 MAGIC, ZIP, HEADER = b"\x93NUMPY", b"PK", 10_012  # NumPy's limit of a header, and what stands before it
 try:
@@ -76,8 +76,8 @@ def tensors(where: str, path: str | Path) -> Found:
     if not found:
         first = "; ".join(f"{name!r}: {why}" for name, why in list(left_out.items())[:3])
         raise arguments.error(ValueError, where, f"{file.name!r} must hold an array of floats",
-                              first or "no array", "np.asarray(x, np.float32) makes floats, np.savez('w.npz', w=x) "
-                              "saves them")
+                              first or "no array", "np.savez('w.npz', w=x) saves an array x of float16, float32 or "
+                              "float64")
     return found, left_out
 
 
@@ -104,8 +104,8 @@ def _of_file(where: str, file: Path) -> Found:
         return safetensors.single(where, file)
     picture = start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
     said = "is a picture" if picture else f"begins with {start[:6]!r}" if start else "is empty"
-    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}",
-                          "give the file that holds the weights" if start else "download it or write it again")
+    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}", "np.savez('w.npz', **arrays) writes "
+                          "weights by name" if start else "download it or write it again")
 
 
 def _members(where: str, file: Path) -> Found:
@@ -135,8 +135,8 @@ def readable(where: str, name: str) -> Iterator[None]:
     except BROKEN as cause:
         if str(cause).startswith(where):
             raise
-        raise arguments.error(ValueError, where, f"{name!r} must be a whole .npz archive", str(cause) or repr(cause),
-                              "it is truncated, damaged or encrypted; write it again with np.savez") from cause
+        raise arguments.error(ValueError, where, f"{name!r} must be a whole zip archive", str(cause) or repr(cause),
+                              "it is truncated, damaged or encrypted; write it again") from cause
 
 
 def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
@@ -158,8 +158,7 @@ def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
 
 def _whole(where: str, name: str, header: Header, size: int) -> None:
     if size < header.nbytes:
-        wanted = f"{header.nbytes:,}" if header.nbytes < 10**30 else "over 10**30"
-        raise arguments.error(ValueError, where, f"{name!r} must hold {wanted} bytes, as its header says",
+        raise arguments.error(ValueError, where, f"{name!r} must hold {many(header.nbytes)} bytes, as its header says",
                               f"{size:,} bytes", "it is truncated; write it again")
 
 
