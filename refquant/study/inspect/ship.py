@@ -60,7 +60,11 @@ def fewest(ships: Sequence[Shipped]) -> Shipped | None:
 
 def _fit(found: Sequence[Measured]) -> dict[str, Measured]:
     """By name, those of 15 dB; of those that cut the range differently the one of the most dB."""
-    return {m.scheme.name: m for m in sorted(found[::-1], key=net) if m.balanced_db >= FLOOR}
+    best: dict[str, Measured] = {}
+    for m in sorted(found, key=net, reverse=True):
+        if m.balanced_db >= FLOOR:
+            best.setdefault(m.scheme.name, m)
+    return best
 
 
 def _taken(r: Record, tried: Sequence[Measured], fit: Mapping[str, Measured], name: str,

@@ -104,8 +104,8 @@ def _of_file(where: str, file: Path) -> Found:
         return safetensors.single(where, file)
     picture = start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
     said = "is a picture" if picture else f"begins with {start[:6]!r}" if start else "is empty"
-    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}", "np.savez('w.npz', **arrays) writes "
-                          "weights by name" if start else "download it or write it again")
+    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}", "give the file that holds the "
+                          "weights, or np.savez('w.npz', **arrays)" if start else "download it or write it again")
 
 
 def _members(where: str, file: Path) -> Found:
