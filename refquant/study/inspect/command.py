@@ -13,16 +13,14 @@ def add(commands: Commands) -> None:
         "refquant inspect model.safetensors", "refquant inspect folder --bits 8 4 3 --only 'layers.*.q_proj'"),
         description=meaning(run))
     add = parser.add_argument
-    add("file", metavar="FILE", help=".safetensors, a folder with its index, .npy or .npz; for ONNX, gguf, torch, "
-        "Parquet and CSV it prints the line that converts them")
+    add("file", metavar="FILE", help=".safetensors, a folder with its index, .npy or .npz")
     add("--bits", nargs="+", metavar="B", help="widths, 2 to 16 (default: those of --formats, or 8 4)")
     add("--formats", nargs="+", metavar="F", help="recommend none but these, with commas between: int8, int8 "
         "affine, E4M3, MXFP8, int4, MXFP4, NVFP4, NF4 and so on (default: integers, while all are measured)")
     add("--only", metavar="PATTERN", help="arrays whose name matches: 'layers.*.q_proj'")
     add("--all", action="store_true", help="every scheme of every array, too")
     add("--exact", action="store_true", help="measure large arrays on all values")
-    add("--rules", nargs="+", metavar="R", help="clipping rules to try besides, on arrays of up to 524,288 values: "
-        "mse_optimal, percentile and so on")
+    add("--rules", nargs="+", metavar="R", help="clipping rules to try besides: mse_optimal, percentile and so on")
     add("--skip-nonfinite", action="store_true", help="NaN and infinities count as 0, instead of being refused")
     add("--out", metavar="DIR", help="folder for the files (default inspection, or inspection-2 where it is taken)")
     add("--svg", action="store_true", help="each figure as SVG, too")
@@ -32,8 +30,9 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Quantize every array of a model in every format, with one scale, a scale for each channel, or a scale for each
     block. Print what is recommended for each array and what it costs; the arrays that lose most, and why; one scheme to
-    ship, with its engines and exceptions. Write inspect.json, inspect.csv and pictures. In a notebook:
-    refquant.study.inspect.report.inspect_arrays.
+    ship, with its engines and exceptions. Write inspect.json, inspect.csv and a picture. In a notebook:
+    refquant.study.inspect.report.inspect_arrays. For ONNX, gguf, torch, Parquet and CSV files, print the line that
+    converts them.
 
     Balanced dB decide: the SQNR of all values or, if lower, that of the channels of an axis, each alike (the mean of
     their noise over signal). Channels are the indices of the first two axes and of the last; where there are more than
@@ -53,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     room for their blocks. Symmetric integers have codes from -7 to 7 (int8: -127 to 127); affine ones have all codes,
     and zero points of as many bits. Ranges are min to max, or both ends times 0.8 (x0.8). Scales are float32; of blocks
     of integers and NF4 float16, at least its smallest positive value. In large arrays the recommended scheme is
-    measured on all values, others on a sample, marked ~.
+    measured on all values, others on a sample, marked ~. Values are taken as float32; --rules are tried on arrays of up
+    to 524,288.
     """
     from .job import run
     from .report import Options

@@ -40,34 +40,25 @@ MARKS = {"recommended at each width": RING, "to ship, exceptions included": {**R
 
 
 def trade_offs(report: Report) -> dict[str, Figure]:
-    """The whole model's picture, and of a model of several arrays those that lose most."""
-    n = len(report.records)
-    drawn: dict[str, Figure] = {}
-    mean = f": mean noise over signal of {n} arrays, by their values\n"
-    own = "An array takes its own scheme where one has no room for it. "
-    for i, some in enumerate([report.records, *([r] for r in report.worst(5) if n > 1)]):
-        found = points(some)
-        exact = sum(m.balanced_db == math.inf for m in some[0].schemes) if len(some) == 1 else 0
-        title = _title(some[0].array if i else report.file or "arrays") + (mean + own) * (len(some) > 1) + (
-            f"\nNot drawn: {exact} schemes without any error" * (exact > 0))
-        if found:
-            drawn[f"trade_off_{i}.png" if i else "trade_off.png"] = trade_off(title, found, _marked(report, some))
-    return drawn
+    """The whole model's picture."""
+    n, found = len(report.records), points(report.records)
+    title = _title(report.records[0].array) if n == 1 else (
+        f"{_title(report.file or 'arrays')}: mean noise over signal of {n} arrays, by their values\n"
+        "An array without room for a scheme takes its own.")
+    return {"trade_off.png": trade_off(title, found, _marked(report))} if found else {}
 
 
 def points(records: Sequence[Record]) -> list[Point]:
-    """Each scheme on all arrays together; of several arrays each with the range that has the most dB.
+    """Each scheme on all arrays together, each with the range that has the most dB.
 
     An array without room for a scheme takes the one that is recommended for it, on at most half the values.
     """
     total, result = sum(r.values for r in records), list[Point]()
-    each = [{m.scheme.name if len(records) > 1 else str(m.scheme): m
-             for m in sorted(r.schemes, key=lambda m: m.balanced_db)} for r in records]
+    each = [{m.scheme.name: m for m in sorted(r.schemes, key=lambda m: m.balanced_db)} for r in records]
     for name, first in {name: m.scheme for some in each for name, m in some.items()}.items():
         taken = [some.get(name) or r.recommended[first.grid.bits].found for r, some in zip(records, each, strict=True)]
         if 2 * sum(r.values for r, some in zip(records, each, strict=True) if name in some) >= total:
-            named = first if len(records) == 1 else first._replace(clip=1.0, rule="minmax")
-            result += [Point(named, *place, "~" * any(m.sampled for m in taken)) for place in _together(records, taken)]
+            result += [Point(first, *place, "~" * any(m.sampled for m in taken)) for place in _together(records, taken)]
     return result
 
 
@@ -79,13 +70,12 @@ def _together(records: Sequence[Record], taken: Sequence[Measured | None]) -> li
     return [(8 * size / total, -10 * math.log10(noise / total))] if 0 < noise / total < 1e29 else []
 
 
-def _marked(report: Report, records: Sequence[Record]) -> list[list[tuple[float, float]]]:
-    """Where MARKS stand for these arrays."""
-    ships = [shipped(report, bits) for bits in report.options.bits]
-    best = fewest(ships)
-    return [[place for ship in ships
-             for place in _together(records, [r.recommended[ship.bits].found for r in records])],
-            _together(records, [best.each[r.array] for r in records]) if best else []]
+def _marked(report: Report) -> list[list[tuple[float, float]]]:
+    """Where MARKS stand."""
+    records, widths = report.records, report.options.bits
+    own = [place for bits in widths for place in _together(records, [r.recommended[bits].found for r in records])]
+    best = fewest([shipped(report, bits) for bits in widths])
+    return [own, _together(records, [*best.each.values()]) if best else []]
 
 
 def front(found: Sequence[Point]) -> list[Point]:
@@ -129,19 +119,19 @@ def trade_off(title: str, found: Sequence[Point], marked: Sequence[list[tuple[fl
     axes.plot(*theory(min(bits), max(bits)), color=GREY, linestyle="--", zorder=0, marker=".",
               label="theory: Gaussian data, integers in blocks of 32")
     for (label, mark), places in zip(MARKS.items(), marked, strict=False):
-        if places:
-            axes.plot(*zip(*places, strict=True), **mark)
-            axes.plot([], [], label=label, **{**mark, "markersize": 9})
+        axes.plot([bits for bits, _ in places], [db for _, db in places], **mark)
+        axes.plot([], [], label=label if places else None, **{**mark, "markersize": 9})
     looks = [look(p.scheme) for p in found]
     for key, value, text in LEGEND:
         if any(seen[key] == value for seen in looks):
             axes.plot([], [], **{"color": GREY, "marker": "D", "linestyle": "", "label": text, key: value})
-    axes.set(xlabel="bits per value, scales included", ylabel="balanced SQNR, dB (higher is better)")
+    axes.set(xlabel="bits per value, scales included; schemes without error have no point",
+             ylabel="balanced SQNR, dB (higher is better)")
     axes.set_title(title, loc="left")
     side.set_axis_off()
     side.set_title("The numbers: bits, dB", loc="left")
     for i, p in enumerate(named[:24], 1):
-        side.annotate(f"{i}  {p.scheme}: {p.bits:.2f}, {p.mark}{p.db:.1f}", (0, 1 - i / 24), fontsize=13,
+        side.annotate(f"{i}  {p.scheme.name}: {p.bits:.2f}, {p.mark}{p.db:.1f}", (0, 1 - i / 24), fontsize=13,
                       xycoords="axes fraction")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=13)
     return drawn

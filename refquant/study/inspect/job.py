@@ -57,8 +57,7 @@ def to_json(report: Report) -> str:
         bits: {**best._asdict(), "found": str(best.found.scheme)} for bits, best in r.recommended.items()}}
         for r in report.records]
     ships = {bits: {**(ship := shipped(report, bits))._asdict(),
-                    "each": {name: str(m.scheme) if m else "float" for name, m in ship.each.items()},
-                    "all_0": {name: m.lost for name, m in ship.each.items() if m and m.dead}}
+                    "each": {name: str(m.scheme) if m else "float" for name, m in ship.each.items()}}
              for bits in report.options.bits}
     return json.dumps({"refquant": __version__, "file": report.file, **report.options._asdict(),
                        "left_out": report.left_out, "stay_float": report.stay, "ship": ships, "arrays": arrays},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from .measure import Measured
 from .schemes import Scheme
@@ -64,17 +63,17 @@ def reason(chosen: Measured, results: Sequence[Measured], formats: Sequence[str]
     """Why, in one sentence; dB are balanced."""
     s, allowed = chosen.scheme, asked(results, formats)
 
-    def losing(what: str, fits: Callable[[Scheme], bool]) -> str:
-        r = min((r for r in allowed if fits(r.scheme)), key=lambda r: (r.dead, -r.balanced_db), default=chosen)
+    def losing(what: str, **like: object) -> str:
+        others = (r for r in allowed if all(getattr(r.scheme, name) == value for name, value in like.items()))
+        r = min(others, key=lambda r: (r.dead, -r.balanced_db), default=chosen)
         less = chosen.balanced_db - r.balanced_db if r.balanced_db < chosen.balanced_db else 0
         return (f"{what} makes {r.lost}" if r.dead > chosen.dead else
                 f"{what} loses {r.mark}{less:.1f} dB" if less > 0.5 else "")
 
-    each = "a scale for each index of " if s.block else ""
-    why = [losing("one scale for all", lambda t: t.axis is None),
-           *(losing(f"{each}axis {k}", partial(_channels, k)) for k in range(len(shape))),
-           losing("the whole range", lambda t: t == s._replace(clip=1.0, rule="minmax")),
-           losing("symmetric", lambda t: (t.axis, t.block) == (s.axis, s.block) and not t.affine)]
+    why = [losing("one scale for all", axis=None),
+           *(losing(f"a scale for each index of axis {k}", axis=k, block=None) for k in range(len(shape))),
+           losing("the whole range", **s._replace(clip=1.0, rule="minmax")._asdict()),
+           losing("symmetric", axis=s.axis, block=s.block, affine=False)]
     others = [r for r in ([] if formats else results) if r.dead <= chosen.dead and takers(r.scheme, shape)]
     if (best := max([chosen, *others], key=net)).balanced_db > chosen.balanced_db and net(best) > net(chosen) + NEAR:
         why += [f"of other formats {best.scheme} has {best.mark}{shown(best.balanced_db)} dB in {best.bytes:,} bytes "
@@ -87,11 +86,8 @@ def reason(chosen: Measured, results: Sequence[Measured], formats: Sequence[str]
     return "; ".join(filter(None, why)) or "of those that fit it has the fewest bytes, then the most engines"
 
 
-def _channels(axis: int, s: Scheme) -> bool:
-    return s.axis == axis and not s.block
-
-
-ORT, CONVOLUTIONS = "ONNX Runtime", ("LiteRT", "PyTorch")  # who else takes more than matrices
+ORT, GGUF = "ONNX Runtime", ("int8", "int4")  # in blocks of 32: Q8_0, Q4_0
+CONVOLUTIONS = "LiteRT", "PyTorch"  # who else takes more than matrices
 #: Format -> ONNX Runtime's first opset for one scale, for a scale for each index of an axis, for blocks; of any axis.
 OPSETS = {"int8": (10, 13, 21), "int16": (21,) * 3, "int4": (21,) * 3, "int2": (25,) * 3, "E4M3": (19, 19, 21),
           "E5M2": (19, 19, 21)}
@@ -103,7 +99,6 @@ TAKERS: dict[str, tuple[str, str, str]] = {
     "E4M3": ("vLLM, torchao", "vLLM, torchao", ""), "MXFP8": ("", "", "torchao"),
     "MXFP4": ("", "", "vLLM, torchao, gguf"), "NVFP4": ("", "", "vLLM, torchao"),
     "NF4": ("", "", "bitsandbytes with float32 scales: 0.25 bits a value more")}
-_GGUF = {"int8": "gguf as Q8_0", "int4": "gguf as Q4_0"}  # blocks of 32
 
 
 def takers(s: Scheme, shape: Sequence[int]) -> dict[str, int]:
@@ -113,7 +108,7 @@ def takers(s: Scheme, shape: Sequence[int]) -> dict[str, int]:
     found = {ORT: opsets[kind]} if opsets else {}
     if len(shape) < 2 or s.axis not in (None, 0 if s.block is None else len(shape) - 1):
         return found
-    others = [*TAKERS.get(s.format, ("",) * 3)[kind].split(", "), _GGUF.get(s.format, "") * (s.block == 32)]
+    others = TAKERS.get(s.format, ("",) * 3)[kind].split(", ") + ["gguf"] * (s.block == 32 and s.format in GGUF)
     return found | {name: 0 for name in others if name and (len(shape) == 2 or name in CONVOLUTIONS)}
 
 

@@ -21,8 +21,7 @@ from ..jobs import clear, show
 from .matrix import Matrix, look, matrix, side_by_side
 from .measure import SAMPLE, Measured, measure, measured, subject
 from .recommend import asked, choose, engines, reason
-from .schemes import names as formats_of
-from .schemes import schemes
+from .schemes import names, schemes
 from .stored import Found, Tensor, in_memory, numpy_float, printable
 from .tensors import tensors
 
@@ -139,50 +138,46 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any)
 def _tensor(where: str, name: str, x: ArrayLike) -> Tensor:
     a = arguments.array(where, x, "x")
     if a.dtype not in (np.float16, np.float32, np.float64) or not a.size or a.ndim > 63:
-        raise arguments.error(ValueError, where, f"{name!r} must be float16, float32 or float64, hold data, and have "
-                              "at most 63 axes", f"{a.dtype} of shape {a.shape}",
-                              "np.asarray(x, np.float32) makes floats")
+        raise arguments.error(ValueError, where, f"{name!r} must hold real floats, and have at most 63 axes",
+                              f"{a.dtype} of shape {a.shape}", "float16, float32 and float64 are taken")
     return Tensor(name, a.shape, numpy_float(a.dtype), partial(in_memory, a))
 
 
 def checked(where: str, options: Options) -> Options:
     """The options, which need no array to be judged."""
-    dashes = "--" * where.startswith("refquant")
-    known = {name.lower(): (name, n) for n in range(2, 17) for name in formats_of(n)}
+    known = {name.lower(): (name, n) for n in range(2, 17) for name in names(n)}
     asked = options.formats or ()
     for option, given, all_names in (("formats", asked, known), ("rules", options.rules, CLIPPING_RULES)):
         if unknown := [name for name in given if name.lower() not in all_names]:
-            raise arguments.error(ValueError, where, f"`{dashes}{option}` must have known names", repr(unknown[0]),
+            raise arguments.error(ValueError, where, f"`--{option}` must have known names", repr(unknown[0]),
                                   f"did you mean {nearest(unknown[0].lower(), all_names)}")
     formats, widths = [known[name.lower()][0] for name in asked], {known[name.lower()][1] for name in asked}
     bits = {arguments.whole(where, n, "bits", 2, 16) for n in options.bits} or widths or {8, 4}
     if asked and bits != widths:
-        raise arguments.error(ValueError, where, f"`{dashes}bits` must be those of `{dashes}formats`",
-                              f"{sorted(bits)} for {', '.join(formats)}",
-                              f"give bits {' '.join(map(str, sorted(widths)))}, or none")
+        raise arguments.error(ValueError, where, "`--bits` must be those of `--formats`", f"{sorted(bits)} for "
+                              f"{', '.join(formats)}", f"give bits {' '.join(map(str, sorted(widths)))}, or none")
     return options._replace(bits=sorted(bits, reverse=True), formats=formats)
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, among: Iterable[str]) -> str:
     """The names that look most like it; of fp8 the floats of 8 bits.
 
     >>> nearest("nvfp", ["int8", "nvfp4"]), nearest("fp6", [])
     ('nvfp4, int8', 'E2M3, E3M2, MXFP6, MXFP6 E3M2')
     """
     if found := re.fullmatch(r"(?:fp|float)(\d)", name):
-        return ", ".join(formats_of(int(found[1]))[2:])
-    return ", ".join(get_close_matches(name, names, 3, 0))
+        return ", ".join(names(int(found[1]))[2:])
+    return ", ".join(get_close_matches(name, among, 3, 0))
 
 
 def inspected(where: str, file: str, tensors: Found, options: Options, scratch: Path) -> Report:
     """The report of arrays; small ones and those of one axis stay float, unless no others match, and those without room
     for the formats."""
     options, (found, left_out) = checked(where, options), tensors
-    dashes = "--" * where.startswith("refquant")
     chosen = [t for t in found if fnmatchcase(t.name, options.only or "*")] or [
         t for t in found if fnmatchcase(t.name, f"*{options.only}*")]
     if not chosen:
-        raise arguments.error(ValueError, where, f"`{dashes}only` must match an array's name", repr(options.only),
+        raise arguments.error(ValueError, where, "`--only` must match an array's name", repr(options.only),
                               f"the nearest are {nearest(options.only or '', [t.name for t in found])}" if found else
                               "give arrays")
     large = [t for t in chosen if len(t.shape) > 1 and t.size >= SMALL] or chosen
@@ -200,7 +195,7 @@ def inspected(where: str, file: str, tensors: Found, options: Options, scratch: 
         clear()
     kept = [r for r in records if r.recommended]
     if no_room := [n for n in options.bits if all(r.recommended[n].found.scheme.grid.bits != n for r in kept)]:
-        raise arguments.error(ValueError, where, f"`{dashes}formats` of {no_room[0]} bits must have blocks that fit "
+        raise arguments.error(ValueError, where, f"`--formats` of {no_room[0]} bits must have blocks that fit "
                               "an array", ", ".join(options.formats or ()), "leave those out")
     stay = {t.name: t.nbytes for t in chosen if t.name not in {r.array for r in kept}}
     return Report(file, options, kept, stay, left_out)
@@ -210,14 +205,8 @@ def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[
     told(0.01)
     seen = look(m)
     if seen.bad and not options.skip_nonfinite:
-        hint = "--skip-nonfinite" if where.startswith("refquant") else "skip_nonfinite=True"
-        raise arguments.error(ValueError, where, f"the values of {t.name!r} must be finite", f"{seen.bad:,} NaN or "
-                              f"infinities among {t.size:,}", f"{hint} takes them as 0")
-    largest, floats = float(max(map(abs, seen.ends))), np.finfo(np.float32)
-    if largest and not float(floats.tiny) <= largest <= float(floats.max):
-        raise arguments.error(ValueError, where, f"the largest |x| of {t.name!r} must be from {floats.tiny:.2g} to "
-                              f"{floats.max:.2g}, as scales are float32", f"{largest:.3g}",
-                              "multiply x by a power of two")
+        raise arguments.error(ValueError, where, f"the values of {t.name!r} must be finite in float32",
+                              f"{seen.bad:,} NaN or infinities among {t.size:,}", "--skip-nonfinite takes them as 0")
     subj = subject(m, t.shape, seen, options.exact)
     full = partial(measure, subject(m, t.shape, seen, True)) if subj.sampled else None
     rows: list[Measured] = []

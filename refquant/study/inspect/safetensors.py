@@ -51,8 +51,7 @@ def single(where: str, file: Path) -> Found:
             left_out[name] = "no values, or too many axes" if stored else f"dtype {dtype}"
     for (_, at), (begin, _) in pairwise([(0, 0), *sorted(spans), (size - 8 - length,) * 2]):
         if begin != at:
-            raise _broken(where, file, f"arrays that overlap at {begin:,}" if begin < at else
-                          f"{begin - at:,} bytes after {at:,} that are no array's")
+            raise _broken(where, file, f"{'arrays that overlap' if begin < at else 'a gap'} at {min(begin, at):,}")
     return found, left_out
 
 

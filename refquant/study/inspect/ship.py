@@ -36,7 +36,6 @@ def shipped(report: Report, bits: int) -> Shipped:
     fits = [_fit(fitting(some, formats)) for some in tried]
     plans = {name: [_taken(*each, name, bits) for each in zip(records, tried, fits, strict=True)]
              for name in {m.scheme.name: 0 for some in tried for m in some}}
-    stay = sum(report.stay.values())
 
     def order(name: str) -> tuple[float, ...]:
         each = [(r, m, why) for r, (m, why) in zip(records, plans[name], strict=True)]
@@ -50,7 +49,7 @@ def shipped(report: Report, bits: int) -> Shipped:
     more = sum(r.values for r in records if (m := each[r.array]) is None or m.scheme.grid.bits > bits)
     return Shipped(bits, name, engines([(m.scheme, r.shape) for r in records if (m := each[r.array])]), each,
                    {r.array: why for r, (_, why) in zip(records, plans[name], strict=True) if why},
-                   int(order(name)[1]) + stay, more / total)
+                   int(order(name)[1]) + sum(report.stay.values()), more / total)
 
 
 def fewest(ships: Sequence[Shipped]) -> Shipped | None:

@@ -25,16 +25,12 @@ def overview(report: Report) -> str:
     least, records, stay = min(report.options.bits), report.records, report.stay
     head = [f"{report.file or 'arrays'}: {len(records)} of {count(len(records) + len(stay), 'float array')} measured",
             "", *_table(report)]
-    lines = [""]
-    if stay:
-        lines += [f"Stay float: {count(len(stay), 'array')} of one axis or fewer than {SMALL:,} values"
-                  f"{', or without room for blocks of these formats' * bool(report.options.formats)}, "
-                  f"{sum(stay.values()):,} bytes."]
-    if report.left_out:
-        lines += [f"Left out: {count(len(report.left_out), 'array')}: " + _few(report.left_out, 3)]
-    if bad := {r.array: f"{r.nonfinite:,}" for r in records if r.nonfinite}:
-        total = count(sum(r.nonfinite for r in records), "value")
-        lines += [f"NaN or infinite, counted as 0: {total}: {_few(bad, 3)}"]
+    lines = ["", *[f"Stay float: {count(len(stay), 'array')} of one axis or fewer than {SMALL:,} values"
+                   f"{', or without room for blocks of these formats' * bool(report.options.formats)}, "
+                   f"{sum(stay.values()):,} bytes."] * bool(stay)]
+    bad = {r.array: count(r.nonfinite, "value") for r in records if r.nonfinite}
+    for what, of_names in (("Left out", report.left_out), ("Not finite, counted as 0", bad)):
+        lines += [f"{what}: {_few(of_names, 3)}."] * bool(of_names)
     lines += [f"The same values: {', '.join(map(printable, names))}." for names in _tied(records)]
     lines += [""] * (lines[-1] != "") + [
         f"At {least} bits {'these lose most:' if report.worst(1) else 'no array loses anything.'}"]
@@ -88,22 +84,18 @@ def _cells(best: Sequence[Measured]) -> list[str]:
 
 
 def _costs(report: Report) -> list[str]:
-    """Bytes before and after: each array as recommended, and one scheme with its exceptions."""
-    measured = sum(r.bytes for r in report.records)
-    before = measured + sum(report.stay.values())
+    """Bytes before and after, in one scheme with its exceptions."""
+    before = sum(r.bytes for r in report.records) + sum(report.stay.values())
     rows = [["all arrays", "bytes", "of now", "lowest balanced dB", "values that need more bits"],
             ["now", f"{before:,}", "100 %", "", ""]]
     ships = [shipped(report, bits) for bits in report.options.bits]
     for ship in ships:
-        own, every = [r.recommended[ship.bits].found for r in report.records], [m for m in ship.each.values() if m]
-        floats = len(ship.each) - len(every)
+        taken = [m for m in ship.each.values() if m]
         name = ship.scheme + (f", {len(ship.excepted)} excepted" if ship.excepted else " for all") + (
-            f", {floats} of them float" * (floats > 0))
-        for what, some, size in ((f"{ship.bits} bits, each array its own", own,
-                                  sum(m.bytes for m in own) + before - measured), (name, every, ship.bytes)):
-            lowest = min(some, key=lambda m: m.balanced_db, default=None)
-            rows += [[what, f"{size:,}", f"{100 * size / before:.1f} %", lowest.mark + shown(lowest.balanced_db)
-                      if lowest else "", f"{100 * ship.more_bits:.1f} %"]]
+            f", {len(ship.each) - len(taken)} of them float" * (len(taken) < len(ship.each)))
+        lowest = min(taken, key=lambda m: m.balanced_db, default=None)
+        rows += [[name, f"{ship.bytes:,}", f"{100 * ship.bytes / before:.1f} %", lowest.mark + shown(
+            lowest.balanced_db) if lowest else "", f"{100 * ship.more_bits:.1f} %"]]
     return [*aligned(rows), "", *map(paragraph, _verdict(ships, before))]
 
 
@@ -118,16 +110,15 @@ def _verdict(ships: Sequence[Shipped], before: int) -> list[str]:
         return [f"To ship: the file as it is: {best.scheme} takes {best.bytes:,} bytes. {caution}"]
     cut = {name: how for name, m in best.each.items()
            if m and name not in best.excepted and (how := str(m.scheme)[len(m.scheme.name) + 1:])}
-    found = {f"To ship: {best.scheme}{' with the exceptions below' * bool(best.excepted)}, {best.bytes:,} bytes, "
+    left = {name: m.lost for name, m in best.each.items() if m and m.dead}
+    lines = [f"To ship: {best.scheme}{' with the exceptions below' * bool(best.excepted)}, {best.bytes:,} bytes, "
              f"{100 * best.bytes / before:.1f} % of now. These are the fewest bits at which at most {few}; of their "
              "schemes it fits the most arrays, then has the fewest bytes, then the most engines. Engines that take all "
-             f"of it: {best.engines}": True,
-             f"Ranges cut: {_few(cut, 12)}": cut,
-             f"Except {count(len(best.excepted), 'array')}, each with the scheme in brackets: "
-             f"{_few(best.excepted, 8)}": best.excepted}
-    left = {name: m.lost for name, m in best.each.items() if m and m.dead}
-    found[f"Channels that this still makes all 0: {_few(left, 8)}"] = left
-    return [*(f"{text}." for text, said in found.items() if said), caution]
+             f"of it: {best.engines}."]
+    for what, of_names in (("Ranges cut", cut), ("Excepted, each with the scheme in brackets", best.excepted),
+                           ("Channels that this still makes all 0", left)):
+        lines += [f"{what}: {_few(of_names, 12)}."] * bool(of_names)
+    return [*lines, caution]
 
 
 def details(r: Record) -> str:
@@ -138,7 +129,7 @@ def details(r: Record) -> str:
     rows = [("* " * (m in chosen) + str(m.scheme.grid.bits), str(m.scheme), *(
         m.mark + text for text in (*map(shown, (m.balanced_db, m.sqnr_db, m.worst_channel_db)), str(m.dead))),
         f"{m.bytes:,}", f"{m.bits_per_value:.3f}") for m in ordered]
-    bad = f"; {r.nonfinite:,} NaN or infinite values counted as 0" * (r.nonfinite > 0)
+    bad = f"; {count(r.nonfinite, 'value')} not finite, counted as 0" * (r.nonfinite > 0)
     return "\n".join([f"{printable(r.array)}: {r.dtype} {r.shape}, from {r.minimum:.6g} to {r.maximum:.6g}{bad}",
                       *aligned([head, *rows], left=2), *(
                           paragraph(f"* {b.found.scheme}: {b.reason}. Engines: {b.engines}.")

@@ -34,8 +34,7 @@ except ImportError:  # Python in a browser may have no lzma: zipfile then raises
     LZMAError = zipfile.BadZipFile  # type: ignore[misc, assignment]
 BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error,
           ValueError, IndexError)
-KINDS = {"O": "Python objects, which are never unpickled", "c": "complex values", "b": "booleans", "i": "integers",
-         "u": "integers", "V": "raw bytes (a float8, perhaps: .npy does not say which) or records"}
+KINDS = {"O": "Python objects, which are never unpickled", "V": "raw bytes (a float8, perhaps) or records"}
 
 
 class Header(NamedTuple):
@@ -102,10 +101,9 @@ def _of_file(where: str, file: Path) -> Found:
         return _members(where, file)
     if start[8:9] == b"{" or (start and file.suffix == ".safetensors"):
         return safetensors.single(where, file)
-    picture = start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
-    said = "is a picture" if picture else f"begins with {start[:6]!r}" if start else "is empty"
-    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}", "give the file that holds the "
-                          "weights, or np.savez('w.npz', **arrays)" if start else "download it or write it again")
+    said, hint = (f"begins with {start[:6]!r}", "give the file that holds the weights, or np.savez('w.npz', **arrays)"
+                  ) if start else ("is empty", "download it or write it again")
+    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}", hint)
 
 
 def _members(where: str, file: Path) -> Found:

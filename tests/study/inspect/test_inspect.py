@@ -82,7 +82,7 @@ def same(x: np.ndarray, m: Measured, tolerance: float) -> None:
         for axis, zeroed in m.zeroed.items():
             largest = [np.abs(np.moveaxis(a, axis, 0).reshape(x.shape[axis], -1)).max(axis=1) for a in (x, x_hat)]
             assert zeroed == ((largest[0] > 1e-5 * np.abs(x).max()) & (largest[1] == 0)).sum(), str(m.scheme)
-        if m.worst_channel is not None:
+        if m.zeroed:
             channels = [rq.sqnr_db(np.take(x, i, axis), np.take(x_hat, i, axis))
                         for axis in m.zeroed for i in range(x.shape[axis])
                         if np.abs(np.take(x, i, axis)).max() > 1e-5 * np.abs(x).max()]
@@ -349,7 +349,7 @@ def test_engines_are_named_for_axes_that_they_take() -> None:
     assert set(found["int8 @0"]) == {"ONNX Runtime", "LiteRT", "PyTorch", "vLLM", "torchao"}
     assert found["int8 @1"] == {"ONNX Runtime": 13} and found["int4/32 @0"] == {"ONNX Runtime": 21}
     assert not found["MXFP4/32 @0"] and not found["NVFP4/16 @0"] and "vLLM" in found["NVFP4/16 @1"]
-    assert "gguf as Q8_0" in found["int8/32 @1"] and "gguf as Q8_0" not in found["int8/64 @1"]
+    assert "gguf" in found["int8/32 @1"] and "gguf" not in {*found["int8/64 @1"], *found["int4/32 @0"]}
     assert engines([(of["NF4/64 @1"], (72, 96))]).endswith("0.25 bits a value more")
     assert engines([(of["int3 @0"], (72, 96))]) == "none known (most store integers in 4 or 8 bits)"
     for name, scheme in of.items():
@@ -366,7 +366,7 @@ def test_engines_are_named_for_axes_that_they_take() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("x", [
     np.full((4, 50), np.float32(0.1)), np.zeros((3, 40)), np.zeros(()), np.float32([3.7]),
-    np.float64(GAUSS[:2]) * 1e-37,
+    np.float64(GAUSS[:2]) * 1e-320, np.float64(GAUSS[:2]) * 1e-37,
     np.full((2, 40), -np.finfo(np.float32).max), np.where(GAUSS[:2] > 0, 1, -1) * np.finfo(np.float32).max,
     np.array([float(np.finfo(np.float32).max), 5e-324, -1]), np.float16([[65504, 1]]),
 ], ids=lambda x: f"{x.dtype} {np.ravel(x)[0]:.3g}")
@@ -375,7 +375,7 @@ def test_extreme_data_are_measured(x: np.ndarray) -> None:
     json.dumps([*report.records[0].rows()], allow_nan=False)
     assert report.text and details(report.records[0])
     if np.abs(x).max() > 1e-30:  # subnormal steps are as coarse as the data (R11)
-        assert report.records[0].recommended[8].found.sqnr_db >= 20
+        assert report.records[0].recommended[8].found.sqnr_db > 19.9
 
 
 @pytest.mark.parametrize(("x", "options", "kind", "said"), [
@@ -387,8 +387,7 @@ def test_extreme_data_are_measured(x: np.ndarray) -> None:
     (GAUSS, {"only": "v*"}, ValueError, "the nearest are w"),
     (GAUSS[:3, :9], {"formats": ["NVFP4"]}, ValueError, "blocks that fit an array; got NVFP4"),
     (np.where(GAUSS > 3, np.nan, GAUSS), {}, ValueError, "NaN or infinities among 6,912"),
-    (np.float64(GAUSS) * 1e200, {}, ValueError, "must be from 1.2e-38 to 3.4e+38, as scales are float32; got 3.9"),
-    (np.float64(GAUSS) * 1e-200, {}, ValueError, "as scales are float32; got 3.9"),
+    (np.float64(GAUSS) * 1e200, {}, ValueError, "finite in float32; got 6,912 NaN or infinities"),
     (GAUSS, {"formats": ["fp8"]}, ValueError, "'fp8'. Hint: did you mean E4M3, E5M2, "),
 ])
 def test_bad_input_is_refused(x: np.ndarray, options: dict, kind: type[Exception], said: str) -> None:
@@ -405,7 +404,7 @@ def test_what_is_not_finite_is_counted(order: str) -> None:
         inspect_arrays({"w": x})
     record = one(x, bits=[8], skip_nonfinite=True)
     assert record.nonfinite == 4 and (record.minimum, record.maximum) == (0, 1)
-    assert "4 NaN or infinite values counted as 0" in details(record)
+    assert "4 values not finite, counted as 0" in details(record)
 
 
 # ---------------------------------------------------------------------------------------------- a whole model
@@ -434,8 +433,8 @@ def test_bytes_before_and_after() -> None:
     report = inspect_arrays(MODEL, bits=[8, 4])
     before = sum(x.nbytes for x in MODEL.values())
     for bits in (8, 4):
-        after = 320 + sum(r.recommended[bits].found.bytes for r in report.records)
-        row = rf"^{bits} bits, each array its own +{after:,} +{100 * after / before:.1f} %"
+        after = 320 + sum(m.bytes for m in shipped(report, bits).each.values() if m)
+        row = rf"^int{bits}.* for all +{after:,} +{100 * after / before:.1f} % +\d+\.\d +0\.0 %$"
         assert re.search(row, report.text, re.M)
     assert report.text.count("\n- ") == 4 and len(report.text.splitlines()) < 50
 
@@ -455,7 +454,8 @@ def test_one_scheme_is_shipped_and_what_it_does_not_suit_is_named() -> None:
         r.values + 4 * r.shape[0] for r in report.records if r.array != "cross")
     assert re.match(r"int8 @1, since int8 @0 makes \d+ channels of axis 1 all 0 \(", eight.excepted["cross"])
     assert two.more_bits > 0.5 and "int8 @1" in two.excepted["cross"]
-    assert "To ship: int8 @0 with the exceptions below, " in report.text and "Except 1 array," in report.text
+    assert "To ship: int8 @0 with the exceptions below, " in report.text
+    assert "Excepted, each with the scheme in brackets: cross (int8 @1" in report.text
     assert "none of these bits" in inspect_arrays(MODEL, bits=[2]).text
     assert re.search(r"^int2.*, 4 excepted, 4 of them float +", inspect_arrays(MODEL, bits=[2]).text, re.M)
 
@@ -566,7 +566,7 @@ def test_small_arrays_alone_and_values_that_are_not_finite_are_said() -> None:
     x = GAUSS.copy()
     x[3, 4] = np.nan
     text = inspect_arrays({"w": x, "small": GAUSS[:9, :9]}, bits=[8], skip_nonfinite=True).text
-    assert "NaN or infinite, counted as 0: 1 value: w (1)" in text and "arrays: 1 of 2 float arrays measured" in text
+    assert "Not finite, counted as 0: w (1 value)." in text and "arrays: 1 of 2 float arrays measured" in text
     text = inspect_arrays({"small": GAUSS[:9, :9]}, bits=[8]).text
     assert "Stay float" not in text and "arrays: 1 of 1 float array measured" in text
 
@@ -680,7 +680,7 @@ def test_the_front_and_theory() -> None:
     assert "bits per value" in axes.get_xlabel() and axes.get_ylabel() == "balanced SQNR, dB (higher is better)"
     drawn = {tuple(line.get_xydata()[0]) for line in axes.get_lines() if len(line.get_xydata()) == 1}
     assert {(p.bits, p.db) for p in found} <= drawn
-    assert set(report.figures) == {"trade_off.png", "trade_off_1.png", "trade_off_2.png"}
+    assert set(report.figures) == {"trade_off.png"}
 
 
 def test_the_picture_marks_what_is_recommended_and_what_ships() -> None:
@@ -692,8 +692,7 @@ def test_the_picture_marks_what_is_recommended_and_what_ships() -> None:
     assert marked == {"o": [pytest.approx(p) for p in places], "D": [pytest.approx(places[1])]}
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
     assert {"recommended at each width", "to ship, exceptions included"} <= labels
-    [one_array] = inspect_arrays({"w": np.full((64, 96), np.float32(0.37))}, bits=[8]).figures.values()
-    assert re.search(r"Not drawn: \d+ schemes without any error", one_array.axes[0].get_title("left"))
+    assert figure.axes[0].get_xlabel() == "bits per value, scales included; schemes without error have no point"
 
 
 def test_what_a_sample_measured_is_marked() -> None:
