@@ -275,10 +275,11 @@ def fits(record: Record, bits: int) -> list[Measured]:
 CUT = np.random.default_rng(3).standard_t(6, size=(48, 128)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["Gaussian", "depthwise", "one row", "tails", "positive", "two rows"])
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize(("name", "bits"), [("Gaussian", 3), *((name, bits) for bits in (8, 4) for name in (
+    "Gaussian", "depthwise", "one row", "tails", "positive", "two rows", "square"))])
 def test_recommended_is_what_fits_in_the_fewest_bytes_and_ships_alone(name: str, bits: int) -> None:
     x = {"Gaussian": GAUSS, "depthwise": DEPTHWISE, "one row": HARD, "tails": CUT, "positive": np.abs(GAUSS),
+         "square": np.random.default_rng(1).standard_t(4, size=(64, 64)).astype(np.float32),
          "two rows": np.where(np.arange(72)[:, None] < 2, 40, 1).astype(np.float32) * GAUSS}[name]
     report = inspect_arrays({"w": x}, bits=[bits])
     [record], best = report.records, report.records[0].recommended[bits].found
