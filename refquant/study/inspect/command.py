@@ -15,8 +15,7 @@ def add(commands: Commands) -> None:
     add = parser.add_argument
     add("file", metavar="FILE", help=".safetensors, a folder with its index, .npy or .npz")
     add("--bits", nargs="+", metavar="B", help="widths, 2 to 16 (default: those of --formats, or 8 4)")
-    add("--formats", nargs="+", metavar="F", help="recommend none but these, with commas between: int8, int8 "
-        "affine, E4M3, MXFP8, int4, MXFP4, NVFP4, NF4 and so on (default: integers, while all are measured)")
+    add("--formats", nargs="+", metavar="F", help="recommend none but these: 'int8 affine', E4M3, NVFP4 and so on")
     add("--only", metavar="PATTERN", help="arrays whose name matches: 'layers.*.q_proj'")
     add("--all", action="store_true", help="every scheme of every array, too")
     add("--exact", action="store_true", help="measure large arrays on all values")
@@ -42,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
     Of the schemes of the same bits one fits an array if it makes the fewest channels all 0, has 15 dB (an error of
     18 %), and is within 1 dB of the best of those; there 35 dB are enough, and scales of blocks cost 6.02 dB for each
     bit per value. Recommended is, of those that fit, the one of the fewest bytes, then the most engines, then the most
-    dB. If none has 15 dB the array needs more bits, and the same is shown without the 15 dB.
+    dB: of integers, unless --formats names others; all are measured. If none has 15 dB the array needs more bits, and
+    the same is shown without the 15 dB.
 
     To ship are the fewest bits at which at most a tenth of the values need more; of their schemes the one that fits the
     most arrays, then as above. Arrays that it does not fit take what is recommended for them, of more bits if they need

@@ -1,4 +1,4 @@
-"""The trade-off in pictures: bits per value against SQNR, for a model and for its arrays that lose most."""
+"""The trade-off in a picture: bits per value against balanced dB."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...gaussian import block_gaussian_mse
 from ...grids import IntGrid
 from ...ranges import symmetric_params
 from ..plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, WINE, slide, styled
+from ..results import count
 from .measure import Measured
 from .report import Record, Report
 from .schemes import Scheme
@@ -41,10 +42,9 @@ MARKS = {"recommended at each width": RING, "to ship, exceptions included": {**R
 
 def trade_offs(report: Report) -> dict[str, Figure]:
     """The whole model's picture."""
-    n, found = len(report.records), points(report.records)
-    title = _title(report.records[0].array) if n == 1 else (
-        f"{_title(report.file or 'arrays')}: mean noise over signal of {n} arrays, by their values\n"
-        "An array without room for a scheme takes its own.")
+    found, name = points(report.records), _title(report.file or "arrays")
+    title = (f"{name}: mean noise over signal of {count(len(report.records), 'array')}, by their values\n"
+             "An array without room for a scheme takes its own.")
     return {"trade_off.png": trade_off(title, found, _marked(report))} if found else {}
 
 

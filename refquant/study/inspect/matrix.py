@@ -49,12 +49,12 @@ class Matrix(NamedTuple):
         or more. After an axis 1 of one index come the taps of a depthwise convolution.
 
         >>> [matrix(np.zeros(shape), np.array).channels for shape in ((8, 9, 3), (9, 3, 1, 1), (9, 1, 99))]
-        [[0, 1], [0, 1], [0]]
+        [[0, 1], [0], [0]]
         """
         shape = dict(zip(self.axes, self.lead + self.tail, strict=True))
-        few = sum(n > 1 for n in shape.values()) == 2
         named = {0, 1} if len(shape) > 2 and shape[1] == 1 else {0, 1, len(shape) - 1}
-        return [a for a, n in sorted(shape.items()) if 1 < n < self.cells.size and a in named and (few or n >= 8)]
+        least = 2 if len(shape) == 2 else 8
+        return [a for a, n in sorted(shape.items()) if least <= n < self.cells.size and a in named]
 
     def blocks(self, size: int) -> list[int]:
         """The axes along which blocks of this size lie, the last first."""

@@ -30,6 +30,11 @@ def shown(db: float) -> str:
         "exact" if db > 0 else "overflow")
 
 
+def less(r: Measured) -> tuple[float, bool, bool]:
+    """The dB, for an order that begins with the most; of as many, whole ranges before others."""
+    return -net(r), r.scheme.clip < 1, r.scheme.rule != "minmax"
+
+
 def asked(results: Sequence[Measured], formats: Sequence[str] | None) -> list[Measured]:
     """Those of the formats; of integers if none are named."""
     return [r for r in results if (r.scheme.format in formats if formats else r.scheme.integer)]
@@ -53,7 +58,7 @@ def choose(results: list[Measured], formats: Sequence[str] | None, shape: Sequen
     and chosen again.
     """
     while True:
-        best = min(fitting(results, formats), key=lambda r: (r.bytes, -len(takers(r.scheme, shape)), -net(r)))
+        best = min(fitting(results, formats), key=lambda r: (r.bytes, -len(takers(r.scheme, shape)), *less(r)))
         if verified is None or not best.sampled:
             return best
         results[results.index(best)] = verified(best.scheme)
@@ -76,8 +81,7 @@ def reason(chosen: Measured, results: Sequence[Measured], formats: Sequence[str]
            losing("symmetric", axis=s.axis, block=s.block, affine=False)]
     others = [r for r in ([] if formats else results) if r.dead <= chosen.dead and takers(r.scheme, shape)]
     if (best := max([chosen, *others], key=net)).balanced_db > chosen.balanced_db and net(best) > net(chosen) + NEAR:
-        why += [f"of other formats {best.scheme} has {best.mark}{shown(best.balanced_db)} dB in {best.bytes:,} bytes "
-                f"({engines([(best.scheme, shape)])})"]
+        why += [f"of other formats {best.scheme} has {best.mark}{shown(best.balanced_db)} dB in {best.bytes:,} bytes"]
     if chosen.dead:
         keeps = min(results, key=lambda r: r.dead)
         why += [f"it makes {chosen.lost}, {keeps.mark}{keeps.dead or 'none'} with {keeps.scheme}" if keeps.dead <
@@ -86,8 +90,7 @@ def reason(chosen: Measured, results: Sequence[Measured], formats: Sequence[str]
     return "; ".join(filter(None, why)) or "of those that fit it has the fewest bytes, then the most engines"
 
 
-ORT, GGUF = "ONNX Runtime", ("int8", "int4")  # in blocks of 32: Q8_0, Q4_0
-CONVOLUTIONS = "LiteRT", "PyTorch"  # who else takes more than matrices
+ORT, CONVOLUTIONS = "ONNX Runtime", ("LiteRT", "PyTorch")  # who else takes more than matrices
 #: Format -> ONNX Runtime's first opset for one scale, for a scale for each index of an axis, for blocks; of any axis.
 OPSETS = {"int8": (10, 13, 21), "int16": (21,) * 3, "int4": (21,) * 3, "int2": (25,) * 3, "E4M3": (19, 19, 21),
           "E5M2": (19, 19, 21)}
@@ -108,7 +111,7 @@ def takers(s: Scheme, shape: Sequence[int]) -> dict[str, int]:
     found = {ORT: opsets[kind]} if opsets else {}
     if len(shape) < 2 or s.axis not in (None, 0 if s.block is None else len(shape) - 1):
         return found
-    others = TAKERS.get(s.format, ("",) * 3)[kind].split(", ") + ["gguf"] * (s.block == 32 and s.format in GGUF)
+    others = TAKERS.get(s.format, ("",) * 3)[kind].split(", ")
     return found | {name: 0 for name in others if name and (len(shape) == 2 or name in CONVOLUTIONS)}
 
 
@@ -127,6 +130,6 @@ def _note(s: Scheme, shape: Sequence[int]) -> str:
     if kind == "int2" or (kind == "int8" and len(shape) > 2 and (s.axis or s.block)):
         return f"{ORT} takes {s.name} where inputs are floats"
     if kind == "int4" or (kind == "int8" and s.block):
-        return f"where inputs are quantized, {ORT} makes floats of {kind}{'/n' * (kind == 'int8')} weights first"
+        return f"where inputs are quantized, {ORT} makes floats of {s.name} weights first"
     return f"{ORT} multiplies integers where axis {s.axis} is the outputs' (1 of MatMul, 0 of PyTorch's Linear)" * (
         kind == "int8" and s.axis is not None and len(shape) == 2)

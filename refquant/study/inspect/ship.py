@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .measure import Measured
-from .recommend import FLOOR, asked, engines, fitting, net, shown, takers
+from .recommend import FLOOR, asked, engines, fitting, less, net, shown, takers
 from .report import Record, Report
 
 FEW = 0.1  # of the values: as many may need more bits
@@ -59,11 +59,7 @@ def fewest(ships: Sequence[Shipped]) -> Shipped | None:
 
 def _fit(found: Sequence[Measured]) -> dict[str, Measured]:
     """By name, those of 15 dB; of those that cut the range differently the one of the most dB."""
-    best: dict[str, Measured] = {}
-    for m in sorted(found, key=net, reverse=True):
-        if m.balanced_db >= FLOOR:
-            best.setdefault(m.scheme.name, m)
-    return best
+    return {m.scheme.name: m for m in sorted(found, key=less, reverse=True) if m.balanced_db >= FLOOR}
 
 
 def _taken(r: Record, tried: Sequence[Measured], fit: Mapping[str, Measured], name: str,
@@ -79,6 +75,5 @@ def _taken(r: Record, tried: Sequence[Measured], fit: Mapping[str, Measured], na
     elif found.dead > own.dead:
         why = f"makes {found.lost}"
     else:
-        why = f"leaves {found.mark}{shown(found.balanced_db)} dB" + f", not {shown(own.balanced_db)}" * (
-            FLOOR <= found.balanced_db < own.balanced_db)
+        why = f"leaves {found.mark}{shown(found.balanced_db)} dB, not {shown(own.balanced_db)}"
     return best, f"{best.scheme if best else 'float'}, since {name} {why}"

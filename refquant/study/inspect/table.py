@@ -29,9 +29,12 @@ def overview(report: Report) -> str:
                    f"{', or without room for blocks of these formats' * bool(report.options.formats)}, "
                    f"{sum(stay.values()):,} bytes."] * bool(stay)]
     bad = {r.array: count(r.nonfinite, "value") for r in records if r.nonfinite}
-    for what, of_names in (("Left out", report.left_out), ("Not finite, counted as 0", bad)):
+    errors = {r.array: (r.shape, r.minimum, r.maximum, *(m.sqnr_db for m in r.schemes)) for r in records}
+    first = {each: name for name, each in reversed(errors.items())}
+    same = {name: printable(first[each]) for name, each in errors.items() if first[each] != name}
+    for what, of_names in (("Left out", report.left_out), ("Not finite, counted as 0", bad),
+                           ("With the same values as the one in brackets", same)):
         lines += [f"{what}: {_few(of_names, 3)}."] * bool(of_names)
-    lines += [f"The same values: {', '.join(map(printable, names))}." for names in _tied(records)]
     lines += [""] * (lines[-1] != "") + [
         f"At {least} bits {'these lose most:' if report.worst(1) else 'no array loses anything.'}"]
     for found, why, _, name in ((*r.recommended[least], r.array) for r in report.worst(5)):
@@ -40,14 +43,6 @@ def overview(report: Report) -> str:
     lines += ["", *_costs(report)]
     legend = [text for part, text in LEGEND.items() if re.search(part, "\n".join(head + lines))]
     return "\n".join([*head, paragraph(" ".join([*legend, MEANING])), *lines])
-
-
-def _tied(records: Sequence[Record]) -> list[list[str]]:
-    """Names of arrays that nothing tells apart, in which no scheme makes another error."""
-    found: dict[object, list[str]] = {}
-    for r in records:
-        found.setdefault((r.shape, r.dtype, r.minimum, r.maximum, *(m.sqnr_db for m in r.schemes)), []).append(r.array)
-    return [names for names in found.values() if len(names) > 1]
 
 
 def _few(of_names: Mapping[str, str], most: int) -> str:
@@ -70,8 +65,7 @@ def _table(report: Report) -> list[str]:
         cell for bits in report.options.bits for cell in _cells([r.recommended[bits].found for r in group]))]
         for (name, shape), group in list(groups.items())[:SCREEN]]
     more = [f"... and {len(groups) - SCREEN} rows more; --all shows each array"] * (len(groups) > SCREEN)
-    note = ("Numbers in names are * where arrays share a row, with how many: their most frequent scheme, lowest dB, "
-            "channels all 0 and bytes of all; --all shows each array.")
+    note = "*: a number, where arrays share a row: most frequent scheme, lowest dB, bytes of all; --all shows each."
     return [*aligned([head, *rows], left=2), *more, *[paragraph(note)] * fold]
 
 
@@ -93,9 +87,9 @@ def _costs(report: Report) -> list[str]:
         taken = [m for m in ship.each.values() if m]
         name = ship.scheme + (f", {len(ship.excepted)} excepted" if ship.excepted else " for all") + (
             f", {len(ship.each) - len(taken)} of them float" * (len(taken) < len(ship.each)))
-        lowest = min(taken, key=lambda m: m.balanced_db, default=None)
-        rows += [[name, f"{ship.bytes:,}", f"{100 * ship.bytes / before:.1f} %", lowest.mark + shown(
-            lowest.balanced_db) if lowest else "", f"{100 * ship.more_bits:.1f} %"]]
+        lowest = [m.mark + shown(m.balanced_db) for m in sorted(taken, key=lambda m: m.balanced_db)] or [""]
+        rows += [[name, f"{ship.bytes:,}", f"{100 * ship.bytes / before:.1f} %", lowest[0],
+                  f"{100 * ship.more_bits:.1f} %"]]
     return [*aligned(rows), "", *map(paragraph, _verdict(ships, before))]
 
 
@@ -104,10 +98,8 @@ def _verdict(ships: Sequence[Shipped], before: int) -> list[str]:
     few = f"{100 * FEW:g} % of the values need more, to have {FLOOR:g} dB (an error of 18 %)"
     caution = "This is what weights lose, not what the network loses: test it on your data."
     best = fewest(ships)
-    if not best:
-        return [f"To ship: none of these bits: at each more than {few}. Ask for more --bits. {caution}"]
-    if best.bytes >= before:
-        return [f"To ship: the file as it is: {best.scheme} takes {best.bytes:,} bytes. {caution}"]
+    if not best or best.bytes >= before:
+        return [f"To ship: none of these bits: at each more than {few}, or no byte is saved. {caution}"]
     cut = {name: how for name, m in best.each.items()
            if m and name not in best.excepted and (how := str(m.scheme)[len(m.scheme.name) + 1:])}
     left = {name: m.lost for name, m in best.each.items() if m and m.dead}

@@ -8,12 +8,10 @@ from __future__ import annotations
 import io
 import math
 import shutil
-import struct
 import tempfile
 import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -28,12 +26,6 @@ from .foreign import FOREIGN, foreign, line
 from .stored import BFLOAT16, Found, Opened, Stored, Tensor, many, mapped, numpy_float
 
 MAGIC, ZIP, HEADER = b"\x93NUMPY", b"PK", 10_012  # NumPy's limit of a header, and what stands before it
-try:
-    from lzma import LZMAError
-except ImportError:  # Python in a browser may have no lzma: zipfile then raises a RuntimeError
-    LZMAError = zipfile.BadZipFile  # type: ignore[misc, assignment]
-BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error,
-          ValueError, IndexError)
 KINDS = {"O": "Python objects, which are never unpickled", "V": "raw bytes (a float8, perhaps) or records"}
 
 
@@ -127,10 +119,12 @@ def _members(where: str, file: Path) -> Found:
 
 @contextmanager
 def readable(where: str, name: str) -> Iterator[None]:
-    """What zipfile raises on damaged archives, as one message."""
+    """What zipfile and its decoders raise on damaged archives, as one message; what a disk lacks is no damage."""
     try:
         yield
-    except BROKEN as cause:
+    except OSError:
+        raise
+    except Exception as cause:
         if str(cause).startswith(where):
             raise
         raise arguments.error(ValueError, where, f"{name!r} must be a whole zip archive", str(cause) or repr(cause),
