@@ -130,6 +130,6 @@ def _note(s: Scheme, shape: Sequence[int]) -> str:
     if kind == "int2" or (kind == "int8" and len(shape) > 2 and (s.axis or s.block)):
         return f"{ORT} takes {s.name} where inputs are floats"
     if kind == "int4" or (kind == "int8" and s.block):
-        return f"where inputs are quantized, {ORT} makes floats of {s.name} weights first"
+        return f"where inputs are quantized, {ORT} makes floats of {'blocks of ' * (kind == 'int8')}{kind} first"
     return f"{ORT} multiplies integers where axis {s.axis} is the outputs' (1 of MatMul, 0 of PyTorch's Linear)" * (
         kind == "int8" and s.axis is not None and len(shape) == 2)

@@ -75,5 +75,5 @@ def _taken(r: Record, tried: Sequence[Measured], fit: Mapping[str, Measured], na
     elif found.dead > own.dead:
         why = f"makes {found.lost}"
     else:
-        why = f"leaves {found.mark}{shown(found.balanced_db)} dB, not {shown(own.balanced_db)}"
+        why = f"leaves {found.mark}{shown(found.balanced_db)} dB" + f", not {shown(own.balanced_db)}" * (own != found)
     return best, f"{best.scheme if best else 'float'}, since {name} {why}"
