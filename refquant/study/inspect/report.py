@@ -124,7 +124,7 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any)
     >>> str(best.found.scheme), best.found.zeroed
     ('int8 @1', {0: 0, 1: 0})
     >>> best.reason  # doctest: +ELLIPSIS
-    'one scale for all makes 9 channels of axis 1 all 0 (|x| up to 0.004 of the largest); axis 0 makes 7 channels ...'
+    'one scale for all makes 9 channels of axis 1 all 0 (|x| up to 0.004 of the largest); a scale for ...'
 
     Raises:
         ValueError: NaN or infinities, no floats, unknown names, bits out of range; what the command says of files.
