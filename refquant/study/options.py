@@ -20,7 +20,8 @@ class Parser(argparse.ArgumentParser):
     """argparse without abbreviations, its complaint in one line, its help with examples at the end."""
 
     def __init__(self, *, description: str, examples: Sequence[str], **options: Any) -> None:
-        super().__init__(description=textwrap.fill(description, room(80) - 2), allow_abbrev=False,
+        parts = [textwrap.fill(" ".join(part.split()), room(80) - 2) for part in description.split("\n\n")]
+        super().__init__(description="\n\n".join(parts), allow_abbrev=False,
                          epilog="\n  ".join(["examples:", *examples]),
                          formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 

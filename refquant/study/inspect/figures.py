@@ -1,4 +1,4 @@
-"""The trade-off in pictures: bits per value against SQNR, for a model and for its arrays that lose most."""
+"""The trade-off in a picture: bits per value against balanced dB."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from ...gaussian import block_gaussian_mse
 from ...grids import IntGrid
 from ...ranges import symmetric_params
 from ..plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, WINE, slide, styled
+from ..results import count
+from .measure import Measured
 from .report import Record, Report
 from .schemes import Scheme
+from .ship import fewest, shipped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,46 +28,62 @@ LEGEND = (("marker", "o", "one scale"), ("marker", "s", "a scale for each index 
 
 
 class Point(NamedTuple):
-    """A scheme: bits per value with scales, SQNR in dB."""
+    """A scheme: bits per value with scales, balanced dB, and ~ if a sample was measured."""
 
     scheme: Scheme
     bits: float
-    sqnr: float
+    db: float
+    mark: str
+
+
+RING = {"color": BLACK, "linestyle": "", "fillstyle": "none", "marker": "o", "markersize": 20}
+MARKS = {"recommended at each width": RING, "to ship, exceptions included": {**RING, "marker": "D", "markersize": 24}}
 
 
 def trade_offs(report: Report) -> dict[str, Figure]:
-    """The whole model's picture, and of a model of several arrays those that lose most."""
-    n = len(report.records)
-    note = f": mean noise over signal of {n} arrays\nAn array takes its own scheme where one does not fit it."
-    title = _title(report.file or "arrays") + note * (n > 1)
-    drawn = {"trade_off.png": (title, points(report.records))}
-    for i, r in enumerate(report.worst(5) if len(report.records) > 1 else [], 1):
-        drawn[f"trade_off_{i}.png"] = (_title(r.array), points([r]))
-    return {name: trade_off(title, found) for name, (title, found) in drawn.items() if found}
+    """The whole model's picture."""
+    found, name = points(report.records), _title(report.file or "arrays")
+    title = (f"{name}: mean noise over signal of {count(len(report.records), 'array')}, by their values\n"
+             "An array without room for a scheme takes its own.")
+    return {"trade_off.png": trade_off(title, found, _marked(report))} if found else {}
 
 
 def points(records: Sequence[Record]) -> list[Point]:
-    """Each scheme on all arrays together, noise over signal in the mean over values; of several arrays whole ranges.
+    """Each scheme on all arrays together, each with the range that has the most dB.
 
-    An array that a scheme does not fit takes the one that is recommended for it, on at most half the values.
+    An array without room for a scheme takes the one that is recommended for it, on at most half the values.
     """
     total, result = sum(r.values for r in records), list[Point]()
-    each = [{str(m.scheme): m for m in r.schemes if m.scheme.whole or len(records) == 1} for r in records]
+    each = [{m.scheme.name: m for m in sorted(r.schemes, key=lambda m: m.balanced_db)} for r in records]
     for name, first in {name: m.scheme for some in each for name, m in some.items()}.items():
         taken = [some.get(name) or r.recommended[first.grid.bits].found for r, some in zip(records, each, strict=True)]
-        held = sum(r.values for r, some in zip(records, each, strict=True) if name in some)
-        noise = sum(r.values * 10 ** (-max(m.sqnr_db, -300) / 10) for r, m in zip(records, taken, strict=True)) / total
-        if 2 * held >= total and 0 < noise < 1e29:
-            result.append(Point(first, 8 * sum(m.bytes for m in taken) / total, -10 * math.log10(noise)))
+        if 2 * sum(r.values for r, some in zip(records, each, strict=True) if name in some) >= total:
+            result += [Point(first, *place, "~" * any(m.sampled for m in taken)) for place in _together(records, taken)]
     return result
+
+
+def _together(records: Sequence[Record], taken: Sequence[Measured | None]) -> list[tuple[float, float]]:
+    """Bits per value, and dB of noise over signal in the mean over values; none without an error or with overflow."""
+    total = sum(r.values for r in records)
+    noise = sum(r.values * 10 ** (-max(m.balanced_db, -300) / 10) for r, m in zip(records, taken, strict=True) if m)
+    size = sum(m.bytes if m else r.bytes for r, m in zip(records, taken, strict=True))
+    return [(8 * size / total, -10 * math.log10(noise / total))] if 0 < noise / total < 1e29 else []
+
+
+def _marked(report: Report) -> list[list[tuple[float, float]]]:
+    """Where MARKS stand."""
+    records, widths = report.records, report.options.bits
+    own = [place for bits in widths for place in _together(records, [r.recommended[bits].found for r in records])]
+    best = fewest([shipped(report, bits) for bits in widths])
+    return [own, _together(records, [*best.each.values()]) if best else []]
 
 
 def front(found: Sequence[Point]) -> list[Point]:
     """Those that no other beats with as few bits."""
     best, kept = -math.inf, list[Point]()
-    for p in sorted(found, key=lambda p: (p.bits, -p.sqnr)):
-        if p.sqnr > best:
-            best, kept = p.sqnr, [*kept, p]
+    for p in sorted(found, key=lambda p: (p.bits, -p.db)):
+        if p.db > best:
+            best, kept = p.db, [*kept, p]
     return kept
 
 
@@ -84,30 +103,35 @@ def theory(first: int, last: int) -> tuple[list[float], list[float]]:
 
 
 @styled
-def trade_off(title: str, found: Sequence[Point]) -> Figure:
-    """Every scheme, the Pareto front with its names, and what integers in blocks of 32 do to Gaussian data."""
+def trade_off(title: str, found: Sequence[Point], marked: Sequence[list[tuple[float, float]]] = ()) -> Figure:
+    """Every scheme, the Pareto front with its names, what is marked, and what integers in blocks of 32 do to Gaussian
+    data."""
     drawn, (axes, side) = slide(9, ncols=2, width_ratios=(3, 1))
     for p in found:
-        axes.plot(p.bits, p.sqnr, **look(p.scheme))
+        axes.plot(p.bits, p.db, **look(p.scheme))
     best = front(found)
-    axes.plot([p.bits for p in best], [p.sqnr for p in best], color=BLACK, linewidth=1.5, zorder=1,
-              label="Pareto front, numbered where it gains 1 dB")
-    named = [p for p, before in zip(best, [None, *best]) if before is None or p.sqnr >= before.sqnr + 1]
+    axes.plot([p.bits for p in best], [p.db for p in best], color=BLACK, linewidth=1.5, zorder=1,
+              label="Pareto front of all formats; numbers: 1 dB more")
+    named = [p for p, before in zip(best, [None, *best]) if before is None or p.db >= before.db + 1]
     for i, p in enumerate(named, 1):
-        axes.annotate(str(i), (p.bits, p.sqnr), (-5, 5), textcoords="offset points", ha="right", fontsize=13)
+        axes.annotate(str(i), (p.bits, p.db), (-5, 5), textcoords="offset points", ha="right", fontsize=13)
     bits = [p.scheme.grid.bits for p in found] or [8]
     axes.plot(*theory(min(bits), max(bits)), color=GREY, linestyle="--", zorder=0, marker=".",
               label="theory: Gaussian data, integers in blocks of 32")
+    for (label, mark), places in zip(MARKS.items(), marked, strict=False):
+        axes.plot([bits for bits, _ in places], [db for _, db in places], **mark)
+        axes.plot([], [], label=label if places else None, **{**mark, "markersize": 9})
     looks = [look(p.scheme) for p in found]
     for key, value, text in LEGEND:
         if any(seen[key] == value for seen in looks):
             axes.plot([], [], **{"color": GREY, "marker": "D", "linestyle": "", "label": text, key: value})
-    axes.set(xlabel="bits per value, scales included", ylabel="SQNR, dB (higher is better)")
+    axes.set(xlabel="bits per value, scales included; schemes without error have no point",
+             ylabel="balanced SQNR, dB (higher is better)")
     axes.set_title(title, loc="left")
     side.set_axis_off()
-    side.set_title("Pareto front: bits, dB", loc="left")
+    side.set_title("The numbers: bits, dB", loc="left")
     for i, p in enumerate(named[:24], 1):
-        side.annotate(f"{i}  {p.scheme}: {p.bits:.2f}, {p.sqnr:.1f}", (0, 1 - i / 24), fontsize=13,
+        side.annotate(f"{i}  {p.scheme.name}: {p.bits:.2f}, {p.mark}{p.db:.1f}", (0, 1 - i / 24), fontsize=13,
                       xycoords="axes fraction")
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=13)
     return drawn

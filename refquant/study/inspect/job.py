@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,8 +57,7 @@ def to_json(report: Report) -> str:
         bits: {**best._asdict(), "found": str(best.found.scheme)} for bits, best in r.recommended.items()}}
         for r in report.records]
     ships = {bits: {**(ship := shipped(report, bits))._asdict(),
-                    "each": {name: str(m.scheme) if m else "float" for name, m in ship.each.items()},
-                    "all_0": {name: m.lost for name, m in ship.each.items() if m and m.dead}}
+                    "each": {name: str(m.scheme) if m else "float" for name, m in ship.each.items()}}
              for bits in report.options.bits}
     return json.dumps({"refquant": __version__, "file": report.file, **report.options._asdict(),
                        "left_out": report.left_out, "stay_float": report.stay, "ship": ships, "arrays": arrays},
@@ -69,9 +66,5 @@ def to_json(report: Report) -> str:
 
 def to_csv(report: Report) -> str:
     """A row for each scheme of each array."""
-    text = io.StringIO()
-    rows = [{"array": r.array, "shape": "x".join(map(str, r.shape)), **row} for r in report.records for row in r.rows()]
-    writer = csv.DictWriter(text, [*rows[0]], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return results.csv([{"array": r.array, "shape": "x".join(map(str, r.shape)), **row}
+                        for r in report.records for row in r.rows()])

@@ -45,10 +45,16 @@ class Matrix(NamedTuple):
 
     @property
     def channels(self) -> list[int]:
-        """The axes that may keep a scale each: both of a matrix; of more axes the first two and the last, if long."""
+        """The axes whose indices are channels: both of a matrix; of more axes the first two and the last, those of 8
+        or more. After an axis 1 of one index come the taps of a depthwise convolution.
+
+        >>> [matrix(np.zeros(shape), np.array).channels for shape in ((8, 9, 3), (9, 3, 1, 1), (9, 1, 99))]
+        [[0, 1], [0], [0]]
+        """
         shape = dict(zip(self.axes, self.lead + self.tail, strict=True))
-        few, named = sum(n > 1 for n in shape.values()) == 2, {0, 1, len(shape) - 1}
-        return [a for a, n in sorted(shape.items()) if 1 < n < self.cells.size and (few or (a in named and n >= 8))]
+        named = {0, 1} if len(shape) > 2 and shape[1] == 1 else {0, 1, len(shape) - 1}
+        least = 2 if len(shape) == 2 else 8
+        return [a for a, n in sorted(shape.items()) if least <= n < self.cells.size and a in named]
 
     def blocks(self, size: int) -> list[int]:
         """The axes along which blocks of this size lie, the last first."""
@@ -77,7 +83,7 @@ class Matrix(NamedTuple):
         """(n, *tile): tiles, filled up with 0, which every grid codes exactly; bad: 0 for what is not finite."""
         h, w = self.tile
         parts = [self.decode(self.cells[i:i + h, j:j + w]) for i, j in places]
-        found = np.zeros((len(places), h, w), parts[0].dtype)
+        found = np.zeros((len(places), h, w), np.float32)
         for whole, part in zip(found, parts, strict=True):
             whole[:part.shape[0], :part.shape[1]] = np.where(np.isfinite(part), part, 0) if bad else part
         self.forget()
@@ -118,8 +124,7 @@ def look(m: Matrix) -> Seen:
     """One pass over all values."""
     wide = max(1, PIECE // math.prod(m.tile))
     strips = m.tiles(wide)
-    dtype = m.decode(m.cells[:1, :1]).dtype
-    lo, hi = ([np.full(n, end, dtype) for n in m.cells.shape] for end in (np.inf, -np.inf))
+    lo, hi = ([np.full(n, end, np.float32) for n in m.cells.shape] for end in (np.inf, -np.inf))
     largest, bad = list[Reals](), 0
     work: Callable[[tuple[int, int]], tuple[list[Reals], list[Reals], int]] = partial(_strip, m, wide)
     for place, (low, high, wrong) in zip(strips, side_by_side(work, strips), strict=True):
@@ -136,7 +141,7 @@ def _strip(m: Matrix, wide: int, place: tuple[int, int]) -> tuple[list[Reals], l
     v = m.decode(m.cells[place[0]:place[0] + m.tile[0], place[1]:place[1] + wide * m.tile[1]])
     m.forget()
     good = np.isfinite(v)
-    v = v if good.all() else np.where(good, v, v.dtype.type(0))
+    v = v if good.all() else np.where(good, v, np.float32(0))
     return [v.min(axis=1), v.min(axis=0)], [v.max(axis=1), v.max(axis=0)], int(v.size - good.sum())
 
 

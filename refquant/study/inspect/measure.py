@@ -37,18 +37,18 @@ class Stack(NamedTuple):
 class Measured(NamedTuple):
     """What a scheme does to an array; dB are infinite where there is no error, -inf where a value overflows.
 
-    channel_sqnr_db counts every channel alike, on the worse axis; worst_channel is (axis, index). zeroed: axis -> how
-    many channels become all 0 that are not; zeroed_size: their largest |x| by the array's. sampled: measured on a part
-    of the values. Channels of at most 1/100,000 of the array's largest |x| count in sqnr_db alone.
+    balanced_db, which decides, is the least of sqnr_db and, for each axis, the SQNR of its channels, each alike: the
+    mean of their noise over signal. zeroed: axis -> how many channels become all 0 that are not; zeroed_size: their
+    largest |x| by the array's. sampled: measured on a part of the values. Channels of at most 1/100,000 of the array's
+    largest |x| count in sqnr_db alone.
     """
 
     scheme: Scheme
     bytes: int
     bits_per_value: float
     sqnr_db: float
-    channel_sqnr_db: float
+    balanced_db: float
     worst_channel_db: float
-    worst_channel: tuple[int, int] | None
     zeroed: dict[int, int]
     zeroed_size: float
     sampled: bool
@@ -59,9 +59,15 @@ class Measured(NamedTuple):
         return sum(self.zeroed.values())
 
     @property
+    def mark(self) -> str:
+        """~ before a number that was measured on a sample."""
+        return "~" * self.sampled
+
+    @property
     def lost(self) -> str:
         """Those channels in words."""
-        return f"{count(self.dead, 'channel')} all 0, of |x| up to {self.zeroed_size:.1g} of the array's largest"
+        names = [f"{self.mark}{count(n, 'channel')} of axis {axis}" for axis, n in self.zeroed.items() if n]
+        return f"{' and '.join(names)} all 0 (|x| up to {self.zeroed_size:.1g} of the largest)"
 
 
 class Subject(NamedTuple):
@@ -166,23 +172,21 @@ def measure(s: Subject, scheme: Scheme) -> Measured:
 
 
 def _of_channels(s: Subject, sqnr: float, noise: Sequence[Reals],
-                 alive: Sequence[Reals]) -> tuple[float, float, tuple[int, int] | None, dict[int, int], float]:
-    """Channels alike, the worst, its place, how many of each axis become all 0, and how large those were."""
+                 alive: Sequence[Reals]) -> tuple[float, float, dict[int, int], float]:
+    """Channels alike, the worst, how many of each axis become all 0, and how large those were."""
     top, size = float(max(map(abs, s.seen.ends))), 0.0
     largest = [np.maximum(-lo, hi) for lo, hi in zip(s.seen.lo, s.seen.hi, strict=True)]
-    alike, worst, place, zeroed = sqnr, sqnr, None, {}
+    alike, worst, zeroed = sqnr, math.inf, {}
     for axis in s.m.channels:
         n, power, lives = (s.m.of_channels(axis, v, np.sum) for v in (noise, s.signal, alive))
         ends = s.m.of_channels(axis, largest, np.max).astype(np.float64)
         real = (power > 0) & (ends > NOTHING * top)
         ratio = np.where(real, n, 0) / np.where(real, power, 1)
-        at = int(np.argmax(ratio))
         alike = min(alike, decibels(float(ratio.sum()), float(max(real.sum(), 1))))
-        if decibels(float(ratio[at]), 1.0) < worst or place is None:
-            worst, place = decibels(float(ratio[at]), 1.0), (axis, at)
+        worst = min(worst, decibels(float(ratio.max()), 1.0))
         dead = real & (lives == 0)
         zeroed[axis], size = int(dead.sum()), max(size, float(ends[dead].max(initial=0)) / (top or 1))
-    return alike, worst, place, zeroed, size
+    return alike, worst if zeroed else sqnr, zeroed, size
 
 
 def _square(v: Reals, unit: Reals) -> Reals:

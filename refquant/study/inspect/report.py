@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -100,7 +101,7 @@ class Report(NamedTuple):
 
     def worst(self, n: int) -> list[Record]:
         """The arrays that lose most at the fewest bits, by the channel mean; none that lose nothing."""
-        loss = [(r.recommended[min(self.options.bits)].found.channel_sqnr_db, i) for i, r in enumerate(self.records)]
+        loss = [(r.recommended[min(self.options.bits)].found.balanced_db, i) for i, r in enumerate(self.records)]
         return [self.records[i] for db, i in sorted(loss)[:n] if db < math.inf]
 
 
@@ -123,7 +124,7 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any)
     >>> str(best.found.scheme), best.found.zeroed
     ('int8 @1', {0: 0, 1: 0})
     >>> best.reason  # doctest: +ELLIPSIS
-    'one scale for all makes 9 channels all 0; axis 0 makes 7 channels all 0; finer scales gain at most 1 dB, ...'
+    'one scale for all makes 9 channels of axis 1 all 0 (|x| up to 0.004 of the largest); a scale for ...'
 
     Raises:
         ValueError: NaN or infinities, no floats, unknown names, bits out of range; what the command says of files.
@@ -137,9 +138,8 @@ def inspect_arrays(source: str | Path | Mapping[str, ArrayLike], **options: Any)
 def _tensor(where: str, name: str, x: ArrayLike) -> Tensor:
     a = arguments.array(where, x, "x")
     if a.dtype not in (np.float16, np.float32, np.float64) or not a.size or a.ndim > 63:
-        raise arguments.error(ValueError, where, f"{name!r} must be float16, float32 or float64, hold data, and have "
-                              "at most 63 axes", f"{a.dtype} of shape {a.shape}",
-                              "np.asarray(x, np.float32) makes floats")
+        raise arguments.error(ValueError, where, f"{name!r} must hold real floats, and have at most 63 axes",
+                              f"{a.dtype} of shape {a.shape}", "float16, float32 and float64 are taken")
     return Tensor(name, a.shape, numpy_float(a.dtype), partial(in_memory, a))
 
 
@@ -149,23 +149,25 @@ def checked(where: str, options: Options) -> Options:
     asked = options.formats or ()
     for option, given, all_names in (("formats", asked, known), ("rules", options.rules, CLIPPING_RULES)):
         if unknown := [name for name in given if name.lower() not in all_names]:
-            raise arguments.error(ValueError, where, f"`{option}` must have known names", repr(unknown[0]),
+            raise arguments.error(ValueError, where, f"`--{option}` must have known names", repr(unknown[0]),
                                   f"did you mean {nearest(unknown[0].lower(), all_names)}")
     formats, widths = [known[name.lower()][0] for name in asked], {known[name.lower()][1] for name in asked}
     bits = {arguments.whole(where, n, "bits", 2, 16) for n in options.bits} or widths or {8, 4}
     if asked and bits != widths:
-        raise arguments.error(ValueError, where, "`bits` must be those of `formats`", f"{sorted(bits)} for "
+        raise arguments.error(ValueError, where, "`--bits` must be those of `--formats`", f"{sorted(bits)} for "
                               f"{', '.join(formats)}", f"give bits {' '.join(map(str, sorted(widths)))}, or none")
     return options._replace(bits=sorted(bits, reverse=True), formats=formats)
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The names that look most like it.
+def nearest(name: str, among: Iterable[str]) -> str:
+    """The names that look most like it; of fp8 the floats of 8 bits.
 
-    >>> nearest("nvfp", ["int8", "nvfp4"])
-    'nvfp4, int8'
+    >>> nearest("nvfp", ["int8", "nvfp4"]), nearest("fp6", [])
+    ('nvfp4, int8', 'E2M3, E3M2, MXFP6, MXFP6 E3M2')
     """
-    return ", ".join(get_close_matches(name, names, 3, 0))
+    if found := re.fullmatch(r"(?:fp|float)(\d)", name):
+        return ", ".join(names(int(found[1]))[2:])
+    return ", ".join(get_close_matches(name, among, 3, 0))
 
 
 def inspected(where: str, file: str, tensors: Found, options: Options, scratch: Path) -> Report:
@@ -175,7 +177,7 @@ def inspected(where: str, file: str, tensors: Found, options: Options, scratch: 
     chosen = [t for t in found if fnmatchcase(t.name, options.only or "*")] or [
         t for t in found if fnmatchcase(t.name, f"*{options.only}*")]
     if not chosen:
-        raise arguments.error(ValueError, where, "`only` must match an array's name", repr(options.only),
+        raise arguments.error(ValueError, where, "`--only` must match an array's name", repr(options.only),
                               f"the nearest are {nearest(options.only or '', [t.name for t in found])}" if found else
                               "give arrays")
     large = [t for t in chosen if len(t.shape) > 1 and t.size >= SMALL] or chosen
@@ -193,8 +195,8 @@ def inspected(where: str, file: str, tensors: Found, options: Options, scratch: 
         clear()
     kept = [r for r in records if r.recommended]
     if no_room := [n for n in options.bits if all(r.recommended[n].found.scheme.grid.bits != n for r in kept)]:
-        raise arguments.error(ValueError, where, f"`formats` of {no_room[0]} bits must have blocks that fit an array",
-                              ", ".join(options.formats or ()), "leave those out")
+        raise arguments.error(ValueError, where, f"`--formats` of {no_room[0]} bits must have blocks that fit "
+                              "an array", ", ".join(options.formats or ()), "leave those out")
     stay = {t.name: t.nbytes for t in chosen if t.name not in {r.array for r in kept}}
     return Report(file, options, kept, stay, left_out)
 
@@ -203,9 +205,8 @@ def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[
     told(0.01)
     seen = look(m)
     if seen.bad and not options.skip_nonfinite:
-        hint = "--skip-nonfinite" if where.startswith("refquant") else "skip_nonfinite=True"
-        raise arguments.error(ValueError, where, f"the values of {t.name!r} must be finite", f"{seen.bad:,} NaN or "
-                              f"infinities among {t.size:,}", f"{hint} takes them as 0")
+        raise arguments.error(ValueError, where, f"the values of {t.name!r} must be finite in float32",
+                              f"{seen.bad:,} NaN or infinities among {t.size:,}", "--skip-nonfinite takes them as 0")
     subj = subject(m, t.shape, seen, options.exact)
     full = partial(measure, subject(m, t.shape, seen, True)) if subj.sampled else None
     rows: list[Measured] = []
@@ -216,10 +217,9 @@ def _record(where: str, t: Tensor, m: Matrix, options: Options, told: Callable[[
             told((k + 0.8 * i / len(tried)) / len(options.bits))
             results += found
         if asked(results, options.formats):
-            best = choose(results, options.formats, full)
+            best = choose(results, options.formats, t.shape, full)
             why = reason(best, results, options.formats, t.shape)
-            recommended[bits] = Best(best, why, engines(best.scheme, t.shape))
-            results = [best if r.scheme == best.scheme else r for r in results]
+            recommended[bits] = Best(best, why, engines([(best.scheme, t.shape)]))
         rows += results
     for bits in options.bits if recommended else ():  # without room for its formats: the next more bits, or fewer
         near = min(recommended, key=lambda n, bits=bits: (n < bits, abs(n - bits)))  # type: ignore[misc]

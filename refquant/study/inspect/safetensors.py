@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import arguments
-from .stored import STORED, Found, Opened, Stored, Tensor, mapped
+from .stored import STORED, Found, Opened, Stored, Tensor, many, mapped
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 MOST = 10**7  # bytes of a header: some 70,000 arrays
@@ -40,16 +40,18 @@ def single(where: str, file: Path) -> Found:
     for name, entry in entries.items():
         dtype, shape, begin, end = _entry(where, file, name, entry)
         stored = STORED.get(dtype)
-        if end > size - 8 - length or (stored and end - begin != math.prod(shape) * stored.raw.itemsize):
-            raise _broken(where, file, f"{name!r} of shape {arguments.shown(shape)} from {begin:,} to {end:,} of "
-                                       f"{size - 8 - length:,} bytes")
+        wanted = math.prod(shape) * stored.raw.itemsize if stored else end - begin
+        if end > size - 8 - length or end - begin != wanted:
+            raise _broken(where, file, f"{name!r} of shape {arguments.shown(shape)}, which takes {many(wanted)} bytes, "
+                          f"from {begin:,} to {end:,} of {size - 8 - length:,}")
         spans.append((begin, end))
         if stored and math.prod(shape) > 0 and len(shape) < 64:
             found.append(Tensor(name, shape, stored, partial(_opened, file, stored, 8 + length + begin, shape)))
         else:
             left_out[name] = "no values, or too many axes" if stored else f"dtype {dtype}"
-    if any(b[0] < a[1] for a, b in pairwise(sorted(span for span in spans if span[0] < span[1]))):
-        raise _broken(where, file, "arrays that overlap")
+    for (_, at), (begin, _) in pairwise([(0, 0), *sorted(spans), (size - 8 - length,) * 2]):
+        if begin != at:
+            raise _broken(where, file, f"{'arrays that overlap' if begin < at else 'a gap'} at {min(begin, at):,}")
     return found, left_out
 
 
@@ -101,13 +103,13 @@ def _parsed(where: str, file: Path, text: bytes) -> dict[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise ValueError("a name that stands twice")
+            raise ValueError("a name stands twice")
         return found
 
     try:
         found = json.loads(text.decode(), object_pairs_hook=once, parse_constant=int)  # no int is NaN
     except (ValueError, RecursionError) as cause:
-        raise _broken(where, file, f"a header that is no JSON: {arguments.shown(str(cause))}") from cause
+        raise _broken(where, file, f"a header that cannot be read: {arguments.shown(str(cause))}") from cause
     if not isinstance(found, dict):
         raise _broken(where, file, f"a header that is a {type(found).__name__}")
     return found
@@ -126,6 +128,6 @@ def _entry(where: str, file: Path, name: str, entry: Any) -> tuple[str, tuple[in
 
 
 def _broken(where: str, file: Path, got: str) -> Exception:
-    return arguments.error(ValueError, where, f"{file.name!r} must be whole, and its header must be true of it",
+    return arguments.error(ValueError, where, f"{file.name!r} must hold what its header says, and no more",
                            "".join(c if c.isprintable() else "?" for c in got),
                            "it is truncated, damaged or made to mislead; fetch it again")

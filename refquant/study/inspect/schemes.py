@@ -46,11 +46,6 @@ class Scheme(NamedTuple):
         return self.format.startswith("int")
 
     @property
-    def whole(self) -> bool:
-        """Whether ranges are those of min-max, so that the name says the same of every array."""
-        return self.clip == 1 and self.rule == "minmax"
-
-    @property
     def affine(self) -> bool:
         """Whether it has zero points."""
         return self.format.endswith("affine")
@@ -63,8 +58,12 @@ class Scheme(NamedTuple):
         return sum(-(-n // 8) for n in bits)
 
 
-LEGEND = ("@0: a scale for each index of axis 0. /32 @1: a scale for 32 values along axis 1. Without @: one scale. "
-          "x0.8: ranges cut to 0.8 of min-max.")
+#: A part of a name, as a pattern, and what it means.
+LEGEND = {r"\bint\d+(?! affine)": "int4: codes from -7 to 7, int8 from -127 to 127, and so on.",
+          r"\bint\d+ affine": "affine: all codes, and a zero point.",
+          r"@": "@0: a scale for each index of axis 0; without @: one scale.",
+          r"/\d+ @": "/32 @1: a scale for 32 values along axis 1.",
+          r" x0\.": "x0.8: both ends of each range, min and max, times 0.8."}
 
 
 def schemes(m: Matrix, bits: int, lo: Reals, hi: Reals) -> Iterator[Scheme]:

@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arguments import Reals
+from ...arguments import Reals, quiet
 from ...grids import E4M3, E4M3FNUZ, E5M2, E5M2FNUZ
 
 Raw: TypeAlias = NDArray[Any]
@@ -21,7 +21,7 @@ Opened: TypeAlias = tuple[Raw, Callable[[], object]]  # and what gives the memor
 
 
 class Stored(NamedTuple):
-    """A dtype by its name, the NumPy dtype of its bytes, and how they become float32 or float64."""
+    """A dtype by its name, the NumPy dtype of its bytes, and how they become float32."""
 
     name: str
     raw: np.dtype[Any]
@@ -51,9 +51,8 @@ Found: TypeAlias = tuple[list[Tensor], dict[str, str]]  # the arrays, and why ot
 
 
 def numpy_float(dtype: np.dtype[Any]) -> Stored:
-    """float16, float32 or float64 of any byte order; float16 becomes float32."""
-    wide = np.float64 if dtype.itemsize == 8 else np.float32
-    return Stored(dtype.name, dtype, lambda raw: np.array(raw, wide, order="C"))
+    """float16, float32 or float64 of any byte order; beyond float32 is infinite."""
+    return Stored(dtype.name, dtype, quiet(lambda raw: np.array(raw, np.float32, order="C")))
 
 
 def _bfloat16(raw: Raw) -> Reals:
@@ -85,6 +84,11 @@ def mapped(stream: IO[bytes], dtype: np.dtype[Any], offset: int, shape: tuple[in
 def in_memory(x: Reals, _: Path) -> Iterator[Opened]:
     """An array that is there already."""
     yield x, int
+
+
+def many(n: int) -> str:
+    """The number with commas; Python does not print one of over 4,300 digits."""
+    return f"{n:,}" if n < 10**30 else "over 10**30"
 
 
 def printable(name: str) -> str:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import io
 import math
 import shutil
-import struct
 import tempfile
 import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,17 +23,10 @@ import numpy as np
 from ... import arguments
 from . import safetensors
 from .foreign import FOREIGN, foreign, line
-from .stored import BFLOAT16, Found, Opened, Stored, Tensor, mapped, numpy_float
+from .stored import BFLOAT16, Found, Opened, Stored, Tensor, many, mapped, numpy_float
 
 MAGIC, ZIP, HEADER = b"\x93NUMPY", b"PK", 10_012  # NumPy's limit of a header, and what stands before it
-try:
-    from lzma import LZMAError
-except ImportError:  # Python in a browser may have no lzma: zipfile then raises a RuntimeError
-    LZMAError = zipfile.BadZipFile  # type: ignore[misc, assignment]
-BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error,
-          ValueError, IndexError)
-KINDS = {"O": "Python objects, which are never unpickled", "c": "complex values", "b": "booleans", "i": "integers",
-         "u": "integers", "V": "raw bytes (a float8, perhaps: .npy does not say which) or records"}
+KINDS = {"O": "Python objects, which are never unpickled", "V": "raw bytes (a float8, perhaps) or records"}
 
 
 class Header(NamedTuple):
@@ -76,8 +67,8 @@ def tensors(where: str, path: str | Path) -> Found:
     if not found:
         first = "; ".join(f"{name!r}: {why}" for name, why in list(left_out.items())[:3])
         raise arguments.error(ValueError, where, f"{file.name!r} must hold an array of floats",
-                              first or "no array", "np.asarray(x, np.float32) makes floats, np.savez('w.npz', w=x) "
-                              "saves them")
+                              first or "no array", "np.savez('w.npz', w=x) saves an array x of float16, float32 or "
+                              "float64")
     return found, left_out
 
 
@@ -102,10 +93,9 @@ def _of_file(where: str, file: Path) -> Found:
         return _members(where, file)
     if start[8:9] == b"{" or (start and file.suffix == ".safetensors"):
         return safetensors.single(where, file)
-    picture = start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
-    said = "is a picture" if picture else f"begins with {start[:6]!r}" if start else "is empty"
-    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}",
-                          "give the file that holds the weights" if start else "download it or write it again")
+    said, hint = (f"begins with {start[:6]!r}", "give the file that holds the weights, or np.savez('w.npz', **arrays)"
+                  ) if start else ("is empty", "download it or write it again")
+    raise arguments.error(ValueError, where, rule, f"{file.name!r}, which {said}", hint)
 
 
 def _members(where: str, file: Path) -> Found:
@@ -129,14 +119,16 @@ def _members(where: str, file: Path) -> Found:
 
 @contextmanager
 def readable(where: str, name: str) -> Iterator[None]:
-    """What zipfile raises on damaged archives, as one message."""
+    """What zipfile and its decoders raise on damaged archives, as one message; what a disk lacks is no damage."""
     try:
         yield
-    except BROKEN as cause:
+    except OSError:
+        raise
+    except Exception as cause:
         if str(cause).startswith(where):
             raise
-        raise arguments.error(ValueError, where, f"{name!r} must be a whole .npz archive", str(cause) or repr(cause),
-                              "it is truncated, damaged or encrypted; write it again with np.savez") from cause
+        raise arguments.error(ValueError, where, f"{name!r} must be a whole zip archive", str(cause) or repr(cause),
+                              "it is truncated, damaged or encrypted; write it again") from cause
 
 
 def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
@@ -158,8 +150,7 @@ def read_header(where: str, name: str, stream: IO[bytes]) -> Header:
 
 def _whole(where: str, name: str, header: Header, size: int) -> None:
     if size < header.nbytes:
-        wanted = f"{header.nbytes:,}" if header.nbytes < 10**30 else "over 10**30"
-        raise arguments.error(ValueError, where, f"{name!r} must hold {wanted} bytes, as its header says",
+        raise arguments.error(ValueError, where, f"{name!r} must hold {many(header.nbytes)} bytes, as its header says",
                               f"{size:,} bytes", "it is truncated; write it again")
 
 
