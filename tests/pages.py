@@ -26,9 +26,9 @@ from refquant.study.engines.table import departures, grouped, page, table
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".readme"
 CLAIMS, SHIPPED = FOLDER / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
-VERDICTS = ("ptq-degrades.min-max.4", "ptq-little-data.100.4", "dynamic-always.hot.4", "nf4-halves.weights",
-            "rotation-helps.4.text")
-ROWS = ("block-reciprocal", "scale-ties", "float-overflow", "pairs")
+VERDICTS = ("ptq-degrades.min-max.4", "qat-scratch.W4A4.text", "dynamic-accurate.MSE.W32A4.text",
+            "dynamic-always.hot.4", "fp8-better.network")
+ROWS = ("ties", "pairs", "float-ties", "shared-exponent")
 computed, measured = cache(table), cache(lambda: published(CLAIMS))
 
 

@@ -126,14 +126,14 @@ def formats() -> tuple[bool, str]:
     (floor8, ceil8), (floor4, ceil4) = ([db(grid, 32, fit) for fit in (mx_params, mx_rceil_params)]
                                         for grid in (E4M3, E2M1))
     return int8 > e4m3 and int4 < nf4 < int4 + HALF and ceil8 > floor8 and ceil4 <= floor4, (
-        f"SQNR in blocks of 64: E4M3 {e4m3:.2f} dB, INT8 {int8:.2f}; NF4 {nf4:.2f}, INT4 {int4:.2f} (half the error "
-        f"would be {HALF:.2f} more); MXFP8, floor {floor8:.2f}, RCEIL {ceil8:.2f}; MXFP4, floor {floor4:.2f}, RCEIL "
-        f"{ceil4:.2f}")
+        f"SQNR in blocks of 64: E4M3 {e4m3:.2f} dB, INT8 {int8:.2f}; NF4 {nf4:.2f}, INT4 {int4:.2f} (half the square "
+        f"error would be {HALF:.2f} more); MXFP8, floor {floor8:.2f}, RCEIL {ceil8:.2f}; MXFP4, floor {floor4:.2f}, "
+        f"RCEIL {ceil4:.2f}")
 
 
 CHECKS = (
     Check("PTQ converts an existing model without new training.", no_training),
-    Check("QAT accounts for the conversion.", rounds_as_deployed),
+    Check("QAT trains the network as it will be after the conversion to integers.", rounds_as_deployed),
     Check("Static and dynamic differ in the clipping range alone: static fixes one for all inputs, dynamic computes "
           "one for each.", ranges),
     Check("Quantization gives a smaller model.", smaller),

@@ -65,7 +65,7 @@ RANGES = (
         "models with outliers in few tokens.", (SURVEY, WU)),
     Sentence(
         "dynamic-varied", "Dynamic is more accurate where inputs differ in size.", "shifts", (
-            _place("dynamic-varied.gain", "images of different gain", "images of different gain", 4),
+            _place("dynamic-varied.gain", "images of different brightness", "images of different gain", 4),
             _place("dynamic-varied.bright", "4 times as bright as calibrated", "4 times as bright", 8)),
         "A range for each input wins where inputs differ from the calibration data, and at few bits where they differ "
         "from each other. Accuracy is the measure: brightness "

@@ -73,8 +73,7 @@ TEXT: dict[str, tuple[Reading, ...]] = {
                "long", "qat-lsq", "gptq-token-longer", "training", "rounding", "start", "input ranges",
                widths=((4, 4),))),
     "qat-steps": (
-        _text("qat-steps.more.W4A4", "W4A4: QAT in all steps against a sixth of them, minus the same difference "
-              "at 8 bits",
+        _text("qat-steps.more.W4A4", "W4A4: QAT's gain by six times as many steps, minus that gain at 8 bits",
               _at("qat-lsq", 4, 4), _at("qat-lsq-sixth", 4, 4), "steps", "bits",
               control=(_at("qat-lsq", 8, 8), _at("qat-lsq-sixth", 8, 8))),
         *_both("qat-steps.all", "QAT in all steps against a sixth of them", "qat-lsq", "qat-lsq-sixth", "steps"),
@@ -130,7 +129,7 @@ LANGUAGE = (
         "With outliers, yes; the papers rotate the residual stream, whose mean is near 0.", (QUAROT,)),
     Sentence(
         "cache-four-bits", "The key-value cache tolerates four bits.", "text", tuple(
-            _text(f"cache-four-bits.{bits}", f"KV{bits}, a range for each token and head: against float",
+            _text(f"cache-four-bits.{bits}", f"{bits} bits, a range for each token and head, against float",
                   _at("cache", cache=bits), _at("float"), "quantization", rule=SAME) for bits in (4, 8, 3)),
         "Keys and values are rounded as they enter the cache; everything else is float32. Ranges are by min-max. The "
         "loss at 4 bits is about one part in eighty.",

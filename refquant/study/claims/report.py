@@ -101,7 +101,7 @@ def better(reading: Reading, found: Outcome) -> str:
     >>> better(Reading("id", "QAT against PTQ", {}, {}), Outcome(-0.1, None, None, 20, 0.0, None, "", ""))
     'the first is worse, -0.100 nats'
     """
-    if " against " not in reading.says or reading.rule.kind == "same":
+    if " against " not in reading.says:
         return effect(reading, found)
     return f"the first is {'worse' if found.effect < 0 else 'better'}, {effect(reading, found)}"
 
@@ -211,7 +211,7 @@ def _advised_cell(c: Cell) -> str:
     unit = COLUMNS[c.task].unit
     gains = [f"It gains {_beyond(gain.effect)} over the best {price} one (“{name(gain.over)}”): {gain.verdict}."
              for price, gain in (("cheaper", c.cheaper), ("more expensive", c.dearer)) if gain]
-    share = f" It wins in {c.chosen:.0%} of the draws.".replace("%", " %") * (c.chosen < 0.7)
+    share = f" It is chosen in {c.chosen:.0%} of the draws.".replace("%", " %") * (c.chosen < 0.7)
     return f"“{name(c.method)}” loses {_beyond(c.loss)} {unit}.{share} {' '.join(gains)}"
 
 
@@ -226,8 +226,9 @@ def summary(found: Report) -> str:
     details = sum(len(t.outcomes) for t in found.answers) - len(verdicts)
     return (
         f"People say many things about quantization. Here {len(found.answers)} sentences were tested, each on one or "
-        f"two tasks. One measurement for each, its primary reading, decides: {counted}. {details} further readings "
-        "stand in claims.html and claims.json. The end of the page says what each word means and how it was measured. "
+        f"two tasks: {len(verdicts)} tests. In each, one measurement decides, the primary reading: {counted}. "
+        f"{details} further readings stand in claims.html and claims.json. The end of the page says what each word "
+        "means and how it was measured. "
         "`refquant claims` runs all of it and writes this page, and claims.html with a picture for each sentence.")
 
 

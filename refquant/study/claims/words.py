@@ -18,8 +18,8 @@ MEANINGS = {
     "small": "the whole interval is on one side of 0, but the mean is too small to matter.",
     "null": "the interval includes 0 and lies within the margin: no difference that matters.",
     "inconclusive": f"all other cases, and all results from fewer than {FEWEST} seeds. The data do not decide. The "
-                    "number after it is half of the interval: an effect of that size is found in about half of such "
-                    "experiments.",
+                    "number after it is half of the interval. If the true effect were of that size, about one "
+                    "experiment in two would find it.",
     "refuted": "the whole interval is on the other side of 0, and the mean is large enough to matter.",
 }
 #: How to read a reading: its words and its figures.
@@ -51,19 +51,20 @@ def _corrected(found: Report) -> str:
     """Which verdicts a correction of the primary readings would change."""
     changed = [f"{s.says} ({r.task})" for s, r, o in found.primary() if (o.q or 0) > FALSE_DISCOVERIES
                and r.rule.kind == "more" and o.verdict not in ("null", "inconclusive")]
-    return f"By that, {'these' if changed else 'no'} verdicts would change{': ' * bool(changed)}{'; '.join(changed)}."
+    return f"By it, {'these' if changed else 'no'} verdicts would change{': ' * bool(changed)}{'; '.join(changed)}."
 
 
 def seeds(found: Report) -> str:
     """What was trained, on what, and how often."""
     s = found.settings
-    fewer = ", ".join(f"{name}: {n}" for name, n in SEEDS.items() if n < s["seeds"] and "text" not in name)
+    fewer = ", ".join(f"{n} in {name}" for name, n in SEEDS.items() if n < s["seeds"] and "text" not in name)
     return (
-        f"{s['seeds']} seeds{f' (experiments that take long, {fewer})' if fewer else ''}. Each seed splits the digits "
+        f"{s['seeds']} seeds{f' ({fewer}, which take long)' if fewer else ''}. Each seed splits the digits "
         f"anew into {s['training_images']:,} images to train and {s['test_images']:,} to test, and starts from other "
-        f"weights; all that is compared shares both. The network ({'-'.join(map(str, s['sizes']))}) is trained for "
-        f"{s['epochs']} epochs in float and, unless a sentence is about just that, for {s['epochs'] // 2} more in "
-        f"QAT; activations are calibrated on {s['calibration']} images.{_text(found)}")
+        "weights. What is compared has the same split and the same first weights. The network "
+        f"({'-'.join(map(str, s['sizes']))}) is trained for {s['epochs']} epochs in float and, unless a sentence is "
+        f"about just that, for {s['epochs'] // 2} more in QAT; activations are calibrated on {s['calibration']} "
+        f"images.{_text(found)}")
 
 
 def _text(found: Report) -> str:
@@ -71,6 +72,6 @@ def _text(found: Report) -> str:
     if "text" not in found.records:
         return " Text is not measured here: records/ has no text.json, which `refquant compare --task text` makes."
     n = len({r["seed"] for r in found.records["text"]})
-    others = ", ".join(f"{name}: {min(SEEDS[name], found.settings['seeds'])}" for name in SEEDS if "text" in name)
+    others = ", ".join(f"{min(SEEDS[name], found.settings['seeds'])} in {name}" for name in SEEDS if "text" in name)
     return (f" On text: {n} seeds ({others}). Each holds out another tenth of Alice's Adventures in Wonderland; QAT "
             "takes a fifth as many steps as float training.")

@@ -207,14 +207,14 @@ def test_json_holds_each_claim_in_each_task(small: Report) -> None:
 
 
 def test_the_q_of_a_primary_reading_decides_nothing_but_is_told(small: Report) -> None:
-    assert "By that, no verdicts would change." in to_markdown(small)
+    assert "By it, no verdicts would change." in to_markdown(small)
     made = {"qat": rows("a", [0.6, 0.6, 0.52, 0.55, 0.6, 0.48]) + rows("b", [0.5] * 6) + rows("c", [0.55, 0.45] * 3)}
     asked = [small.answers[0].sentence._replace(id=name, says=f"It is {name}.", readings=(
         A_AND_B._replace(id=name, more={"method": "c" if name else "a"}),)) for name in ("", *"123456789")]
     found = report(asked, made, {**SETTINGS, "test_images": 0}, {"refquant": "0"})
     _, _, o = found.primary()[0]
     assert o.verdict == "confirmed" and o.p < 0.05 < (o.q or 0)
-    assert "By that, these verdicts would change: It is . (digits)." in to_markdown(found)
+    assert "By it, these verdicts would change: It is . (digits)." in to_markdown(found)
 
 
 def test_the_overlap_is_the_tasks_own(small: Report) -> None:
@@ -249,7 +249,7 @@ def test_advice_is_the_cheapest_that_is_near_the_best() -> None:
     assert cell.dearer and (cell.dearer.over, cell.dearer.verdict) == (LSQ, "inconclusive")
     assert cell.cheaper.effect.mean == pytest.approx(0.012) and cell.dearer.effect.mean == pytest.approx(-0.019)
     assert cell.chosen == pytest.approx(0.623, abs=0.04), "half of ten fair coins, or more"
-    assert "GPTQ” loses +0.219 ± 0.000 nats. It wins in 6" in report_module._advised_cell(cell)
+    assert "GPTQ” loses +0.219 ± 0.000 nats. It is chosen in 6" in report_module._advised_cell(cell)
     assert "nats. It gains" in report_module._advised_cell(cell._replace(chosen=0.7))
 
 
