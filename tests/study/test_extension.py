@@ -154,6 +154,7 @@ def half_of_the_images(task: Any) -> list[dict[str, Any]]:
             for method, accuracy in (("house", 0.6), ("float", 0.1))]
 
 
+@pytest.mark.slow
 def test_a_claim_is_measured_and_on_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
                                              capsys: pytest.CaptureFixture[str]) -> None:
     sentence = Sentence(

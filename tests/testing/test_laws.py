@@ -13,8 +13,8 @@ from refquant.testing import LAWS, MUTANTS, Law, Mutant, holds, kills, laws, mut
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=lambda law: law.name)
 def test_law_holds(law: Law) -> None:
-    """refquant itself, on a quarter of the examples that the mutants get; --hypothesis-profile=deep tries thousands."""
-    holds(law, max_examples=-(-STANDARD // 4))
+    """refquant itself, on a fifth of the examples that the mutants get; --hypothesis-profile=deep tries thousands."""
+    holds(law, max_examples=-(-STANDARD // 5))
 
 
 STANDARD = max(100, settings().max_examples)

@@ -278,6 +278,7 @@ def reals(text: Any) -> Any:
     return float.fromhex(text) if isinstance(text, str) else [reals(part) for part in text]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_every_test_is_the_oracles_and_the_librarys(algorithm: str, documents: Documents) -> None:
     for group, test in every(documents[algorithm]):
@@ -290,6 +291,7 @@ def test_every_test_is_the_oracles_and_the_librarys(algorithm: str, documents: D
         assert repr(stored) == repr(exact) == repr(computed(algorithm, group, test)), test  # -0.0 is another than 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_flags_say_what_the_numbers_say(algorithm: str, documents: Documents) -> None:
     used = set()
@@ -320,6 +322,7 @@ def test_flags_say_what_the_numbers_say(algorithm: str, documents: Documents) ->
     assert used <= set(files.NOTES)
 
 
+@pytest.mark.slow
 def test_every_reason_of_the_issue_is_there_and_every_note_is_used(documents: Documents) -> None:
     notes = {name: set(documents[name]["notes"]) for name in NAMES}
     assert notes["quantize"] >= {"tie", "ulp", "subnormal", "infinity", "saturation", "reciprocal", "overflow"}
@@ -330,6 +333,7 @@ def test_every_reason_of_the_issue_is_there_and_every_note_is_used(documents: Do
     assert set.union(*notes.values()) == set(files.NOTES)
 
 
+@pytest.mark.slow
 def test_the_values_of_the_issue_are_there(documents: Documents) -> None:
     found = {float.fromhex(test["x"]): test["q"] for group, test in every(documents["quantize_values"])
              if (group["grid"]["name"], group["dtype"], test["scale"]) == ("E4M3", "float32", "0x1p+0") and "q" in test}
@@ -345,6 +349,7 @@ def test_the_values_of_the_issue_are_there(documents: Documents) -> None:
         assert codes[name, -1] == codes[name, 2**getattr(rq, name).bits] == "invalid"
 
 
+@pytest.mark.slow
 def test_known_cases(documents: Documents) -> None:
     def found(algorithm: str, out: str, **wanted: Any) -> set[str]:
         tests = [{**group, **group.get("grid", {}), **test} for group, test in every(documents[algorithm])]
@@ -364,6 +369,7 @@ def without_bits(value: dict[str, Any]) -> dict[str, Any]:
     return {k: without_bits(v) if isinstance(v, dict) else v for k, v in value.items() if not k.endswith("_bits")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_a_changed_expected_code_is_a_major_version(algorithm: str, documents: Documents) -> None:
     count, digest = RESULTS.get(algorithm, (0, ""))
@@ -381,6 +387,7 @@ def test_a_changed_expected_code_is_a_major_version(algorithm: str, documents: D
     assert files.VERSION == RECORDED and now == digest, f"record {files.VERSION}: ({count}, {now!r})"
 
 
+@pytest.mark.slow
 def test_the_files_are_in_the_manner_of_wycheproof(folder: Path, documents: Documents) -> None:
     for name, whole in documents.items():
         text = (folder / f"{name}.json").read_text("ascii")
@@ -396,6 +403,7 @@ def test_the_files_are_in_the_manner_of_wycheproof(folder: Path, documents: Docu
     assert sum(path.stat().st_size for path in folder.iterdir()) < 3_600_000  # 0.85 MB of it are the bits
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_another_process(folder: Path) -> None:
     for name in ("quantize_multiplier", "integer_matmul"):
         assert (folder / f"{name}.json").read_text("ascii") == files.text(files.document(name))
@@ -435,6 +443,7 @@ def every_real(document: Vectors) -> Iterator[tuple[str, str]]:
             assert holder is group or [*holder] == sorted(holder, key=lambda k: k.endswith("_bits")), holder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", NAMES)
 def test_the_bits_are_those_of_the_hex_floats(algorithm: str, documents: Documents) -> None:
     count = 0
@@ -521,6 +530,7 @@ def test_the_schema_takes_the_files_and_refuses_spoilt_ones(documents: Documents
         assert not fits(whole, SCHEMA), whole
 
 
+@pytest.mark.slow
 @pytest.mark.notebooks
 def test_jsonschema_reads_the_schema_alike(documents: Documents) -> None:
     jsonschema = needs("jsonschema", "notebooks")  # nbformat brings it
@@ -532,6 +542,7 @@ def test_jsonschema_reads_the_schema_alike(documents: Documents) -> None:
     assert not any(validator.is_valid(whole) for whole in spoilt(documents))
 
 
+@pytest.mark.slow
 def test_the_readme_explains_every_flag_rule_and_file(folder: Path) -> None:
     text = (folder / "README.md").read_text("utf-8")
     for word in (*files.NOTES, *(f"{name}.json" for name in NAMES), "check_quantize.c", "vectors.schema.json"):
@@ -575,12 +586,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("checkers")
 
 
+@pytest.mark.slow
 def test_the_checker_passes_every_test_of_every_file(folder: Path, checker: str, built: Path) -> None:
     paths = {name: folder / f"{name}.json" for name in NAMES}
     wanted = "".join(f"{path}: {RESULTS[name][0]} passed, 0 wrong\n" for name, path in paths.items())
     assert checks(compiled(built, checker, "right", "-O2"), *paths.values()) == (0, wanted)
 
 
+@pytest.mark.slow
 def test_the_checker_says_what_it_skips_and_what_it_cannot_read(
         folder: Path, checker: str, built: Path, documents: Documents) -> None:
     vectors, skips = (folder / "quantize.json").read_text("ascii"), checker.replace("REFUSES 1", "REFUSES 0")
