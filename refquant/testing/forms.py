@@ -126,11 +126,15 @@ def by_blocks(f: Callable[[Any, Any, Any], Any], size: int) -> Callable[..., Any
 
 
 def in_arrays(f: Callable[..., Any], arrays: Callable[[Any], Any] | None) -> Callable[..., Any]:
-    """f called with arrays(x), arrays(scale), arrays(zero_point), all of them copies that may be written to."""
+    """f called with arrays(x), arrays(scale), arrays(zero_point), the last two copies that may be written to.
+
+    So is x where its rows stand the other way round: torch.from_numpy refuses such arrays.
+    """
     if arrays is None:
         return f
 
     def adapted(x: Any, params: AffineParams) -> Any:
+        x = x.copy() if min(x.strides, default=0) < 0 else x
         return f(arrays(x), Parameters(arrays(params.scale.copy()), arrays(params.zero_point.copy()), params.grid))
     adapted = f.in_arrays(arrays) if hasattr(f, "in_arrays") else adapted
     adapted.__name__ = name_of(f, "quantize")

@@ -30,6 +30,7 @@ from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, 
 from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..engines.operators import OPERATORS
 from ..grids import INT8, INT32, Grid
+from .apart import in_common
 from .asking import ALIKE, Box, call
 from .check import takes
 from .forms import in_arrays, name_of
@@ -76,9 +77,9 @@ class Identity(NamedTuple):
         lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}", f"subnormal  {self.subnormal}",
                   f"arrays     {self.arrays}", f"narrow     {lowest}"]
         if len(self.conventions) > 1:
-            table = self.arrays.startswith(NOT_KNOWN)
-            who = "input" if self.proven else "row" if table else "number that was asked"
-            lines += [f"No {who} tells these apart:", *(f"    {c}" for c in self.conventions[:20])]
+            where = "row" if self.arrays.startswith(NOT_KNOWN) else "number that was asked"
+            lines += ["These are one function, by several names:" if self.proven else
+                      f"On every {where} these conventions give the same code:", *(f"    {c}" for c in self.conventions[:20])]
             lines += [f"    and {len(self.conventions) - 20} more"] * (len(self.conventions) > 20)
         return "\n".join([*lines, *self.more])
 
@@ -144,8 +145,11 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
 
 
 def _told(seen: Seen, symmetric: bool) -> Identity:
-    wrong = {c: np.flatnonzero((codes != seen.codes) & ~np.isnan(codes)) for c, codes in _everybody(seen)}
-    fit = _as_subnormals_say(seen, [c for c, at in wrong.items() if not at.size])
+    wrong, fitting = dict[Convention, Any](), []
+    for c, q in _unclipped(seen):
+        wrong[c] = np.flatnonzero((q != seen.codes) & ~((q < seen.ends.qmin) | (q > seen.ends.qmax)))
+        fitting += [c] * bool(np.isnan(q[wrong[c]]).all())  # 0 / 0 in float16 has no code
+    fit = _as_subnormals_say(seen, fitting)
     dependence = _dependence(seen, {i for at in wrong.values() if at.size for i in (at[0], at[-1])})
     alike = dependence.startswith((ALIKE, NOT_KNOWN))
     named = tuple(c for each in fit for c in _casts(each) if alike and _overflows(seen, c))
@@ -158,13 +162,8 @@ def _told(seen: Seen, symmetric: bool) -> Identity:
 
 # ---------------------------------------------------------------------------------------------- what fits
 
-def _everybody(seen: Seen) -> Iterable[tuple[Convention, Any]]:
-    """Every way to divide, add the zero point and round, and its codes for ordinary numbers; NaN beyond the codes."""
-    for c, q in _unclipped(seen):
-        yield c, np.where((q >= seen.ends.qmin) & (q <= seen.ends.qmax), q, np.nan)
-
-
 def _unclipped(seen: Seen) -> Iterable[tuple[Convention, Any]]:
+    """Every way to divide, add the zero point and round, and its codes for ordinary numbers, before the clip."""
     for division, zero_point in product(NAMED["division"], NAMED["zero_point"]):
         v, rest = arrays.quotients(Convention(division, zero_point), *seen.points, seen.ends)
         for rounding in NAMED["rounding"]:
@@ -217,7 +216,7 @@ def _dependence(seen: Seen, chosen: set[int]) -> str:
         parting = [i for i, code in enumerate(codes) if code != among[i]]
         if parting:
             i = parting[0]
-            return f"{_code(among[i])} as the last of 64 copies, {_code(codes[i])} alone\n    {_at(points, i)}"
+            return f"{_code(among[i])} among 64 copies of each number asked, {_code(codes[i])} alone\n    {_at(points, i)}"
     return found
 
 
@@ -266,7 +265,8 @@ def _of_subnormals(seen: Seen) -> str:
     of_zero = seen.box.outcomes(few._replace(x=0 * few.x), 64)
     if codes == of_zero:
         normal = few._replace(x=few.x * NORMAL, scale=few.scale * NORMAL)
-        return f"count as 0{', as normal numbers at such scales do' * (seen.box.outcomes(normal, 64) == of_zero)}"
+        at = " and ".join(f"{scale:g}" for scale in np.unique(normal.scale))
+        return "count as 0" + f"; so do normal numbers at scale {at}" * (seen.box.outcomes(normal, 64) == of_zero)
     i = next(i for i, code in enumerate(codes) if code != large[i])
     return (f"otherwise: {_code(codes[i])}; {_code(large[i])} if x and scale are 2**126 times as large\n"
             f"    {_at(few, i)}")
@@ -292,10 +292,15 @@ def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
     """The nearest convention, and an input where the two part."""
     casts = [each for each in _casts(c) if not _parting(seen, each).size]
     if wrong.size or not casts:
-        wrong = _parting(seen, c)
+        wrong, kind = _parting(seen, c), "rows" if isinstance(seen.box, Table) else "numbers"
         few = seen.points.at(wrong[:1])
-        return (f"Nearest is {c}; it differs for {wrong.size} of {len(seen.codes)} numbers, as for\n    "
-                f"{_at(few, 0)}: {seen.codes[wrong[0]]} instead of {_expected(c, few, seen.ends)[0]}")
+        far = [q != code for points, codes in seen.far
+               for q, code in zip(codes, _expected(c, points, seen.ends), strict=True)]
+        beyond = f" and for {sum(far)} of {len(far)} beyond" * any(far)
+        return "\n".join(filter(None, [
+            f"Nearest is {c}; its codes differ from yours for {wrong.size} of {len(seen.codes)} {kind} from qmin to qmax{beyond}, "
+            f"as for", f"    {_at(few, 0)}: {seen.codes[wrong[0]]} instead of its {_expected(c, few, seen.ends)[0]}",
+            in_common(seen.points, wrong)]))
     parting = {each: [(points, i) for points, codes in seen.far for i, (code, other) in enumerate(zip(
         codes, _expected(each, points, seen.ends), strict=True)) if code != other] for each in casts}
     # the one that goes along farthest beyond the codes
@@ -304,8 +309,8 @@ def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
         return f"Nearest is {c}; the line on arrays says where it differs."
     points, i = parting[c][0]
     code = next(codes[i] for each, codes in seen.far if each is points)
-    return (f"Nearest is {c}; it differs beyond the codes, as for\n    {_at(points, i)}: {_code(code)} instead of "
-            f"{_expected(c, points, seen.ends)[i]}")
+    return (f"Nearest is {c}; its codes differ from yours beyond qmin and qmax alone, as for\n    "
+            f"{_at(points, i)}: {_code(code)} instead of its {_expected(c, points, seen.ends)[i]}")
 
 
 def _at(points: Points, i: int) -> str:

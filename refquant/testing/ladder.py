@@ -21,6 +21,11 @@ from .layouts import layouts
 from .points import BINADES
 
 HALF = np.finfo(np.float16)
+#: How far, as a part of it, a number lies from a tie: by more than an ulp, by less than 1/16.
+NEAR = np.concatenate([2.0 ** -np.arange(4, 23), -(2.0 ** -np.arange(4, 22))] * 2)
+TURNS = st.integers(0, 36)
+#: Scales of every size: somebody's floor may lie anywhere.
+_SPREAD = st.builds(np.ldexp, strategies.mantissas(), st.integers(-120, 100))
 Case: TypeAlias = tuple[Any, AffineParams]
 
 
@@ -84,7 +89,7 @@ def _values(grid: Grid, z: int, part: float = 0.0, most: int = 2**33, beyond: in
     return strategies.along(grid, places, np.array(part))
 
 
-def _halves(grid: Grid, z: int, most: int = 2**33, beyond: int = 0) -> Any:
+def halves(grid: Grid, z: int, most: int = 2**33, beyond: int = 0) -> Any:
     """Values - z, and the middles between them."""
     return np.concatenate([_values(grid, z, part, most, beyond) for part in (0.0, 0.5)])
 
@@ -98,12 +103,13 @@ def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:
 
 
 @quiet
-def _beside(x: Any, made: Made) -> Any:
-    """x, and one ulp to either side, an ulp of the data's precision."""
+def beside(x: Any, made: Made, turn: int = 0) -> Any:
+    """x, one ulp to either side, an ulp of the data's precision, and one of NEAR."""
     x = coarse(x, made.data_precision)
     ulps = 2.0 ** max(0, np.finfo(x.dtype).nmant + 1 - (made.data_precision or 53))
     ends = [np.nextafter(x, x.dtype.type(end)) for end in (np.inf, -np.inf)]
-    return np.concatenate([x, *(np.where(np.isfinite(x), x + (end - x) * ulps, end) for end in ends)])
+    near = (x * (1 + np.resize(NEAR[turn:], x.shape))).astype(x.dtype)
+    return np.concatenate([x, near, *(np.where(np.isfinite(x), x + (end - x) * ulps, end) for end in ends)])
 
 
 @st.composite
@@ -150,7 +156,7 @@ def _full_mantissas(draw: st.DrawFn, made: Made) -> Case:
     """A scale with a full mantissa: codes, ties, and one ulp to either side, where divisions part."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.mantissas()), grid, dtype)
-    x = _beside((_halves(grid, z, 300) * np.float64(scale)).astype(dtype), made)
+    x = beside((halves(grid, z, 300) * np.float64(scale)).astype(dtype), made, draw(TURNS))
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
@@ -159,8 +165,10 @@ def _full_mantissas(draw: st.DrawFn, made: Made) -> Case:
 def _any_scale(draw: st.DrawFn, made: Made) -> Case:
     """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
-    z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.scales(dtype, dtype)), grid, dtype)
-    x = _beside((_halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype), made)
+    z, scale = draw(_zero_points(grid, made.symmetric)), draw(_SPREAD if draw(TURNS) > 30 else strategies.scales(
+        dtype, dtype))
+    scale = made.scale(np.clip(scale, np.finfo(dtype).tiny, np.finfo(dtype).max), grid, dtype)
+    x = beside((halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype), made, draw(TURNS))
     x = np.concatenate([x, strategies.far_outside(dtype)])
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 

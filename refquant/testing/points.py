@@ -13,7 +13,7 @@ from ..grids import Grid
 
 #: Scales at which sums and products are rounded otherwise: each is asked with every zero point.
 EACH = ("0x1p+0", "0x1.88p+5", "0x1.ffc004p+0", "0x1.fffffcp+0")
-#: Decimals, and odd integers: each is asked with one zero point.
+#: Decimals, and odd integers: each is asked with one zero point, as are full mantissas from 2**-124 to 2**119.
 SOME = ("0x1.99999ap-4", "0x1.333334p-2", "0x1.a30fecp-1", "0x1.76p+7", "0x1.555556p-2", "0x1.666666p-1",
         "0x1.000002p+0", "0x1.8p+1", "0x1.4p+2", "0x1.cp+2", "0x1.4f8b58p-17")
 #: How many calls are asked, how many numbers in each, and how many of these, the last, are plain.
@@ -51,7 +51,9 @@ def ordinary(grid: Grid, zero_points: Sequence[int], precision: int = 24) -> Poi
     rng = np.random.default_rng(0)
     at = [(np.float32(float.fromhex(s)), z) for s in EACH for z in zero_points]
     some = [np.float32(float.fromhex(s)) for s in SOME]
-    some += list(rng.integers(2**23, 2**24, CALLS - len(at) - len(some)).astype(np.float32) / np.float32(2**22))
+    rest = CALLS - len(at) - len(some)
+    sizes = np.linspace(-147, 103 - grid.bits, rest).astype(int)  # somebody's floor may lie anywhere
+    some += list(np.ldexp(rng.integers(2**23, 2**24, rest).astype(np.float32), sizes))
     at += [(scale, zero_points[i % len(zero_points)]) for i, scale in enumerate(some)]
     calls = [_between(rng, grid, coarse(scale, precision), z) for scale, z in at]
     return Points(*(np.concatenate(part) for part in zip(*calls, strict=True)))

@@ -178,7 +178,7 @@ QUANTIZERS = [
        subnormal  as other numbers
        arrays     alike in every length and layout asked
        narrow     no
-       No input tells these apart:
+       These are one function, by several names:
            division=reciprocal, cast=wrapping
            division=reciprocal, zero_point=before_rounding, cast=wrapping
            division=reciprocal, zero_point=before_rounding_in_float64, cast=wrapping

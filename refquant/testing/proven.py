@@ -1,0 +1,110 @@
+"""Which array shows a wrong code with few numbers, and which rules are proven broken: the same is asked elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from ..affine import AffineParams
+from ..arguments import quiet
+from ..engines.conventions import RULE_OF
+from ..engines.exact import coarse
+from .ladder import Case, Made, beside, halves
+
+#: What may be broken where nothing is proven.
+OPEN = {"R3": {"R3", "R4"}, "R4": {"R3", "R4"}, "R5": {"R4", "R5"}}
+
+
+def smallest(wrong: Callable[..., Any], case: Case, i: int, multiple: int = 1) -> Case:
+    """Copies of the i-th number, or a part of a row, if codes are wrong there too; otherwise the case itself.
+
+    Args:
+        wrong: (x, params) -> the places of wrong codes.
+        multiple: sizes are a multiple of it.
+
+    >>> from refquant import INT8
+    >>> params = AffineParams(scale=1.0, zero_point=0, grid=INT8)
+    >>> smallest(lambda x, _: range(99, x.size), (np.arange(128.0), params), 99)[0].shape
+    (100,)
+    """
+    x, params = case
+    scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
+    one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
+
+    def shows(x: Any, params: AffineParams) -> bool:
+        with suppress(Exception):  # a size that it does not take
+            return len(wrong(x, params)) > 0
+        return False
+    right = 0
+    for n in (n * multiple for n in (*range(1, 17), 24, *2 ** np.arange(5, 13), max(x.size // multiple, 1))):
+        if n <= max(x.size, multiple) and shows(np.repeat(one, n), alone):
+            while n - right > multiple:
+                middle = (right + n) // 2 // multiple * multiple
+                right, n = (right, middle) if shows(np.repeat(one, middle), alone) else (middle, n)
+            return np.repeat(one, n), alone
+        right = n
+    part = x.size if x.ndim == 1 and params.scale.size == 1 else 0
+    while part := part // 2 // multiple * multiple:
+        for start in range(0, x.size, part)[::-1]:
+            fewer = np.delete(x, np.s_[start:start + part])
+            x = fewer if fewer.size and shows(fewer, params) else x
+    return x, params
+
+
+@quiet
+def proven(rule: str, codes: Callable[..., tuple[Any, Any]], x: Any, params: AffineParams, made: Made,
+           hint: str = "") -> list[str]:
+    """The rules of which one at least is broken: a single one, if the hint or further questions prove it.
+
+    The same quotient is asked at two powers of two as scale. If the code is right there, or changes, the division is
+    wrong (R3). If it is wrong with zero point 0 too, the zero point is not at fault (R5). A quotient that is always a
+    little too large, or too small, moves all numbers to one side: if some codes go up in size and some down, it is the
+    rounding (R4).
+
+    Args:
+        rule: what the data suggest.
+        codes: (x, params) -> those that should come, those that come.
+        x, params: one number, whose code is wrong.
+        hint: in words, what it would be right with.
+    """
+    kinds = {of for kind, of in RULE_OF.items() if f"{kind}=" in hint and "grids=" not in hint}
+    found = OPEN.get(rule, {rule})
+    with suppress(Exception):
+        found = kinds if len(kinds) == 1 else _asked_elsewhere(rule, codes, x, params, made) or found
+    return sorted(found & kinds or found)
+
+
+def _asked_elsewhere(rule: str, codes: Callable[..., tuple[Any, Any]], x: Any, params: AffineParams,
+                     made: Made) -> set[str]:
+    grid, z, wide = params.grid, int(params.zero_point), params.grid.arithmetic(x.dtype)
+
+    def of(v: Any, z: int) -> Any:
+        """The codes of quotients: what should come, and what comes at each scale."""
+        both = []
+        for scale in (2.0**4, 2.0**6) if x.dtype == np.float16 else (2.0**8, 2.0**20):
+            at = (v * scale).astype(x.dtype)
+            assert (coarse(at, made.data_precision) / scale == v).all(), "no such quotient"
+            both.append(codes(*made.fitted((at, AffineParams(scale=x.dtype.type(scale), zero_point=z, grid=grid)))))
+        return both[0][0], both[0][1], both[1][1]
+
+    v = (x.astype(wide) / params.scale.astype(wide)).astype(np.float64)
+    right, came, again = of(v, z)
+    beyond = bool(((v < grid.qmin) | (v > grid.qmax)).any())
+    if (came != again).any() or (came == right).all():
+        return {"R3"}
+    if rule == "R2":
+        right, came, _ = of(np.clip(v, grid.qmin, grid.qmax), z)
+        return {"R5", "R6"} if (came == right).all() else {"R2"}
+    if z and (made.symmetric or (grid.qmin == 0 and v < 0)):
+        return set()
+    right, came, _ = of(v, 0)
+    if (came == right).all():
+        return {"R5", "R6"} if beyond else {"R4", "R5"}
+    if beyond:
+        return {"R6"}
+    right, came, _ = (grid.decode(q) for q in of(beside(halves(grid, 0, 300).astype(x.dtype), made), 0))
+    larger = (np.abs(came) - np.abs(right))[(right != grid.qmin) & (right != grid.qmax)]
+    return {"R4"} if (larger > 0).any() and (larger < 0).any() else {"R3", "R4"}
