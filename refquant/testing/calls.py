@@ -15,7 +15,7 @@ from ..grids import Grid
 from .check import Deviation
 from .fits import sides
 from .forms import name_of, plain
-from .ladder import zero
+from .ladder import NEAR, zero
 from .layouts import written
 
 
@@ -180,6 +180,7 @@ def _ties(rng: np.random.Generator, rows: Any, scale: Any, grid: Grid) -> Any:
         steps = rng.choice(np.concatenate([grid.values, (grid.values[1:] + grid.values[:-1]) / 2]), rows.shape)
     x = (steps * step).astype(np.float32)
     x = np.nextafter(x, x + rng.integers(-1, 2, x.shape).astype(np.float32))
+    x = np.where(rng.random(x.shape) < 0.8, x, x * (1 + rng.choice(NEAR, x.shape)))
     x = np.where(rng.random(x.shape) < 0.8, x, rows)
     keep = np.zeros(rows.shape, bool)
     for ends in (rows.argmin(axis=1), rows.argmax(axis=1)):

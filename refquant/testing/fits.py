@@ -40,7 +40,7 @@ def _scale_of(fit: Callable[[Any, Any, Grid], AffineParams]) -> Callable[[Any, A
 #: sum. More may be entered.
 FITS: dict[str, Callable[[Any, Any, Grid], Any]] = {
     "affine_params, (hi - lo) / {width:g} of the range with 0": _scale_of(affine_params),
-    "(hi - lo) / {width:g} of the range without 0": lambda lo, hi, grid: (hi - lo) / (grid.qmax - grid.qmin),
+    "(hi - lo) / {width:g} of the range as it is, with 0 or not": lambda lo, hi, grid: (hi - lo) / (grid.qmax - grid.qmin),
     "symmetric_params, max|x| / {high:g}": _scale_of(symmetric_params),
     "max|x| * (1 / {high:g})": lambda lo, hi, grid: _largest(lo, hi) * (1 / lo.dtype.type(sides(grid)[2])),
     "1 / ({high:g} / max|x|)": lambda lo, hi, grid: 1 / (sides(grid)[2] / _largest(lo, hi)),

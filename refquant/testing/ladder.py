@@ -165,9 +165,9 @@ def _full_mantissas(draw: st.DrawFn, made: Made) -> Case:
 def _any_scale(draw: st.DrawFn, made: Made) -> Case:
     """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
     grid, dtype = draw(made.grids), draw(made.dtypes)
-    z, scale = draw(_zero_points(grid, made.symmetric)), draw(_SPREAD if draw(TURNS) > 30 else strategies.scales(
-        dtype, dtype))
-    scale = made.scale(np.clip(scale, np.finfo(dtype).tiny, np.finfo(dtype).max), grid, dtype)
+    z, info = draw(_zero_points(grid, made.symmetric)), np.finfo(dtype)
+    size = draw(strategies.scales(dtype, dtype) | _SPREAD | st.just(float(info.tiny)))
+    scale = made.scale(np.clip(size, info.tiny, info.max), grid, dtype)
     x = beside((halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype), made, draw(TURNS))
     x = np.concatenate([x, strategies.far_outside(dtype)])
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
