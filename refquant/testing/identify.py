@@ -30,17 +30,15 @@ from ..engines.choices import after_rounding, flushed_reciprocal, offset_first, 
 from ..engines.conventions import NAMED, PECULIAR, Convention
 from ..engines.operators import OPERATORS
 from ..grids import INT8, INT32, Grid
-from .apart import in_common
 from .asking import ALIKE, Box, call
 from .check import takes
 from .forms import in_arrays, name_of
 from .layouts import written
-from .points import Points, numbers, zeros
+from .points import Points, in_common, numbers, zeros
 from .seen import LARGER, Code, Seen, look, tabled
 from .table import NOT_KNOWN, Table
 
 NORMAL = np.float32(2.0**30)  # times a subnormal number: a small normal one
-ONE_SCALE = "Asked with one scale and zero point at a time; check_quantizer asks with several."
 
 
 class Identity(NamedTuple):
@@ -78,8 +76,8 @@ class Identity(NamedTuple):
                   f"arrays     {self.arrays}", f"narrow     {lowest}"]
         if len(self.conventions) > 1:
             where = "row" if self.arrays.startswith(NOT_KNOWN) else "number that was asked"
-            lines += ["These are one function, by several names:" if self.proven else
-                      f"On every {where} these conventions give the same code:", *(f"    {c}" for c in self.conventions[:20])]
+            lines += ["These are one function, by several names:" if self.proven else f"On every {where} these "
+                      "conventions give the same code:", *(f"    {c}" for c in self.conventions[:20])]
             lines += [f"    and {len(self.conventions) - 20} more"] * (len(self.conventions) > 20)
         return "\n".join([*lines, *self.more])
 
@@ -141,7 +139,8 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     box.codes(np.zeros(2, np.float32), np.float32(1), 0)
     found = _told(look(box, zeros(grid, symmetric)), symmetric)
     alone = name_of(quantize, "").startswith(("one_axis(", "by_blocks("))
-    return found._replace(more=(*found.more, ONE_SCALE)) if alone else found
+    return found._replace(more=(*found.more, "Asked with one scale and zero point at a time; check_quantizer asks with "
+                                "several.")) if alone else found
 
 
 def _told(seen: Seen, symmetric: bool) -> Identity:
@@ -155,7 +154,7 @@ def _told(seen: Seen, symmetric: bool) -> Identity:
     named = tuple(c for each in fit for c in _casts(each) if alike and _overflows(seen, c))
     nearest = fit[0] if fit else _least_wrong(wrong, seen.plain)
     proven = bool(named) and one_function(named, seen.ends, symmetric)
-    more = _known(seen, named) if proven else () if named else (_nearest(seen, nearest, wrong[nearest]),)
+    more = _known(seen, named) if proven else () if named else (_nearest(seen, nearest),)
     return Identity(named, _infinities(seen), _of_nan(seen), _of_subnormals(seen), dependence,
                     seen.narrow, proven, more)
 
@@ -216,7 +215,7 @@ def _dependence(seen: Seen, chosen: set[int]) -> str:
         parting = [i for i, code in enumerate(codes) if code != among[i]]
         if parting:
             i = parting[0]
-            return f"{_code(among[i])} among 64 copies of each number asked, {_code(codes[i])} alone\n    {_at(points, i)}"
+            return f"{_code(among[i])} among 64 copies of each number, {_code(codes[i])} alone\n    {_at(points, i)}"
     return found
 
 
@@ -288,29 +287,26 @@ def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
-    """The nearest convention, and an input where the two part."""
-    casts = [each for each in _casts(c) if not _parting(seen, each).size]
-    if wrong.size or not casts:
-        wrong, kind = _parting(seen, c), "rows" if isinstance(seen.box, Table) else "numbers"
-        few = seen.points.at(wrong[:1])
-        far = [q != code for points, codes in seen.far
-               for q, code in zip(codes, _expected(c, points, seen.ends), strict=True)]
-        beyond = f" and for {sum(far)} of {len(far)} beyond" * any(far)
-        return "\n".join(filter(None, [
-            f"Nearest is {c}; its codes differ from yours for {wrong.size} of {len(seen.codes)} {kind} from qmin to qmax{beyond}, "
-            f"as for", f"    {_at(few, 0)}: {seen.codes[wrong[0]]} instead of its {_expected(c, few, seen.ends)[0]}",
-            in_common(seen.points, wrong)]))
-    parting = {each: [(points, i) for points, codes in seen.far for i, (code, other) in enumerate(zip(
-        codes, _expected(each, points, seen.ends), strict=True)) if code != other] for each in casts}
-    # the one that goes along farthest beyond the codes
-    c = max(parting, key=lambda each: min((abs(points.x[i]) for points, i in parting[each]), default=np.inf))
-    if not parting[c]:
+def _nearest(seen: Seen, c: Convention) -> str:
+    """The nearest convention, how many codes differ, and an input where they do."""
+    between, kind = _parting(seen, c), "rows" if isinstance(seen.box, Table) else "numbers"
+    if not between.size:  # of its casts the one that goes along farthest beyond the codes
+        c = max(_casts(c), key=lambda each: min((abs(points.x[i]) for points, i, *_ in _beyond(seen, each)),
+                                                default=np.inf))
+    far, asked = _beyond(seen, c), sum(len(codes) for _, codes in seen.far)
+    if not between.size and not far:
         return f"Nearest is {c}; the line on arrays says where it differs."
-    points, i = parting[c][0]
-    code = next(codes[i] for each, codes in seen.far if each is points)
-    return (f"Nearest is {c}; its codes differ from yours beyond qmin and qmax alone, as for\n    "
-            f"{_at(points, i)}: {_code(code)} instead of its {_expected(c, points, seen.ends)[i]}")
+    few = seen.points.at(between[:1])
+    points, i, code, its = (few, 0, seen.codes[between[0]], _expected(c, few, seen.ends)[0]) if between.size else far[0]
+    return "\n".join(filter(None, [
+        f"Nearest is {c}; its codes differ from yours for {between.size} of {len(seen.codes)} {kind} from qmin to qmax"
+        f"{f' and for {len(far)} of {asked} beyond' * bool(asked)}, as for",
+        f"    {_at(points, i)}: {_code(code)} instead of its {_code(its)}", in_common(seen.points, between)]))
+
+
+def _beyond(seen: Seen, c: Convention) -> list[tuple[Points, int, Code, Code]]:
+    return [(points, i, code, its) for points, codes in seen.far for i, (code, its) in enumerate(zip(
+        codes, _expected(c, points, seen.ends), strict=True)) if code != its]
 
 
 def _at(points: Points, i: int) -> str:

@@ -122,8 +122,7 @@ INVERSES = (
     lambda largest, _, high, __: high * (1 / largest),
     lambda largest, _, high, __: high / (largest + np.float32(1e-7)),
     lambda largest, _, __, width: width / 2 / largest,
-    lambda _, between, __, width: width / between,
-)
+    lambda _, between, __, width: width / between)
 
 
 def _inverse(seen: Seen, grid: Grid, i: int) -> Any:
@@ -150,7 +149,8 @@ def deviation(call: Call, rows: Any, seen: Seen, nearest: Way, said: str) -> Dev
     beyond = expected[i] in nearest.grid.encode(np.array([nearest.grid.qmin, nearest.grid.qmax], float))
     rules = ["R12"] if said == OF_LENGTHS else ["R3", "R4", *["R5"] * bool(seen.zero_point[i]), *["R6"] * beyond]
     return Deviation(" or ".join(rules), "\n".join([
-        f"{said.format(rules=' or '.join(rules))} {nearest.convention}.", "", call.smallest(row, seen.x[i], int(seen.codes[i])), "",
+        f"{said.format(rules=' or '.join(rules))} {nearest.convention}.", "",
+        call.smallest(row, seen.x[i], int(seen.codes[i])), "",
         f"x          float.fromhex('{hexadecimal(seen.x[i])}')",
         f"scale      float.fromhex('{hexadecimal(scale[i])}'), zero point {int(seen.zero_point[i])}",
         f"x / scale  {ratio:.10g}", f"{what:<10} {int(expected[i])}", f"got        {int(seen.codes[i])}"]))

@@ -12,8 +12,10 @@ from ..affine import AffineParams
 from ..arguments import quiet
 from ..engines.conventions import RULE_OF
 from ..engines.exact import coarse
-from .ladder import Case, Made, beside, halves
+from .ladder import Case, Made, alone, beside, halves
 
+#: Of copies that may show it: kernels change at powers of two, at thousands, or one number beyond.
+SIZES = sorted({*range(1, 20), *2 ** np.arange(5, 13), *(2 ** np.arange(4, 13) + 1), 100, 101, 1000, 1001})
 #: What may be broken where nothing is proven.
 OPEN = {"R3": {"R3", "R4"}, "R4": {"R3", "R4"}, "R5": {"R4", "R5"}}
 
@@ -27,25 +29,18 @@ def smallest(wrong: Callable[..., Any], case: Case, i: int, multiple: int = 1) -
 
     >>> from refquant import INT8
     >>> params = AffineParams(scale=1.0, zero_point=0, grid=INT8)
-    >>> smallest(lambda x, _: range(99, x.size), (np.arange(128.0), params), 99)[0].shape
-    (100,)
+    >>> smallest(lambda x, _: range(100, x.size), (np.arange(128.0), params), 100)[0].shape
+    (101,)
     """
-    x, params = case
-    scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
-    one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
+    (x, params), (one, its) = case, alone(case, i)
 
     def shows(x: Any, params: AffineParams) -> bool:
         with suppress(Exception):  # a size that it does not take
             return len(wrong(x, params)) > 0
         return False
-    right = 0
-    for n in (n * multiple for n in (*range(1, 17), 24, *2 ** np.arange(5, 13), max(x.size // multiple, 1))):
-        if n <= max(x.size, multiple) and shows(np.repeat(one, n), alone):
-            while n - right > multiple:
-                middle = (right + n) // 2 // multiple * multiple
-                right, n = (right, middle) if shows(np.repeat(one, middle), alone) else (middle, n)
-            return np.repeat(one, n), alone
-        right = n
+    for n in (*(n * multiple for n in SIZES if n * multiple < x.size), max(x.size, multiple)):
+        if shows(np.repeat(one, n), its):
+            return np.repeat(one, n), its
     part = x.size if x.ndim == 1 and params.scale.size == 1 else 0
     while part := part // 2 // multiple * multiple:
         for start in range(0, x.size, part)[::-1]:

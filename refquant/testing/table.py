@@ -58,7 +58,7 @@ class Table(NamedTuple):
         wrong = np.flatnonzero(~(whole[0] & whole[1] & (scale > 0) & (scale < np.inf)))
         if wrong.size:
             raise error(ValueError, "identify", f"zero points and codes must be of {grid}, scales positive",
-                        f"{tuple(np.stack([x, scale, z, q], axis=1)[wrong[0]].tolist())} in row {wrong[0]}, counted from 0",
+                        f"{tuple(np.stack([x, scale, z, q], axis=1)[wrong[0]].tolist())} in row {wrong[0]}, from 0 on",
                         "rows are (x, scale, zero_point, code); grid= names the grid")
         return cls(Points(x.astype(np.float32), scale.astype(np.float32), z.astype(np.int64)), q.astype(np.int64), grid)
 
