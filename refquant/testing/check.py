@@ -69,10 +69,10 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         per_tensor: try one scale alone; otherwise a scale per slice along one axis, too.
         multiple: x's last axis is a multiple of so many numbers.
         data_precision, scale_precision: significant bits of the numbers and of the scales that are tried: 1 makes
-            powers of two, 8 what bfloat16 holds; 11 what float16 holds, whose range the scales then keep, but not the
-            numbers. None: all that the dtype has.
+            powers of two, 8 what bfloat16 holds, 11 what float16 holds. Scales of 11 bits lie in float16's range;
+            numbers may lie beyond it. None: all that the dtype has.
         arrays: torch.from_numpy, jax.numpy.asarray or another function that makes x, params.scale and
-            params.zero_point of NumPy's; what comes back is made NumPy's again.
+            params.zero_point of NumPy's; what comes back is made NumPy's again. It is given no negative strides.
         rounding, zero_point, division, cast, nan: the convention to hold it to, functions of refquant.engines.choices
             (on float grids and codebooks the division alone). nan says which code it gives where the division gives
             NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
@@ -80,7 +80,9 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
         random: draw other examples every time, instead of the same ones.
 
-    The data are decision points: ties, one ulp beside them, far outside, infinite; NaN is not among them.
+    The data are decision points: ties, one ulp to a sixteenth beside them, far outside, infinite; NaN is not among
+    them. Some come in arrays of 0, 1, 3, 17, 64, 127 and 5,000 numbers, without axes, every second one of an array, in
+    Fortran order, and with the last row first, where yours takes negative strides.
 
     >>> import refquant as rq
     >>> check_quantizer(rq.quantize, rq.dequantize, examples=20)

@@ -81,7 +81,8 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     2**-8 and 2**8. In some of them the zero point, or the scale before it is rounded, is a tie. Then others are asked:
     slices whose largest value is each power of two, from the smallest number to the largest, slices of one value and,
     unless `shape` is given, arrays of other lengths. The last lines tell where scale, zero point or codes are others
-    there. Where no rule of scales is known, they tell where max|x| / scale is not what it is in ordinary slices.
+    there. Where no rule of scales is known, they tell where max|x| / scale is another than in ordinary slices, by more
+    than a thousandth.
 
     >>> def mine(x):
     ...     scale = np.abs(x).max(axis=-1, keepdims=True) / np.float32(127.5)

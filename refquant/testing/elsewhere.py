@@ -105,7 +105,7 @@ def _differing(found: Found, seen: Seen) -> dict[str, tuple[str, str]]:
     scales = [rule.stored(rule.given(seen.lo, seen.hi)) for rule in found.fits]
     zeros = [rule.given(seen.lo, seen.scale) for rule in found.zero_points]
     other = seen.asked & (_unlike(scales, size) if scales else (
-        largest < found.ratio[0] * (1 - 1e-5) * size) | (largest > found.ratio[1] * (1 + 1e-5) * size))
+        largest < found.ratio[0] * (1 - 1e-3) * size) | (largest > found.ratio[1] * (1 + 1e-3) * size))
     of_zero = (seen.asked & _unlike(zeros, seen.zero_point)) | (lost & ~np.isfinite(seen.zero_point))
     for kind, off, came, given in (
             ("scale 0", lost & (size == 0), size, scales), ("scale", other | (lost & (size != 0)), size, scales),

@@ -15,6 +15,9 @@ from .check import Deviation, Quantize, check_quantizer, expected_codes, silent,
 from .forms import in_arrays, name_of
 from .ladder import alone
 
+#: It takes codes, not reals.
+OF_CODES = "identify(lambda x, p: np.rint(mine(x, p) / p.scale + p.zero_point).astype(int))"
+
 
 def check_fake_quantizer(fake_quantize: Quantize, *, arrays: Callable[[Any], Any] | None = None,
                          **options: Any) -> None:
@@ -50,7 +53,7 @@ def check_fake_quantizer(fake_quantize: Quantize, *, arrays: Callable[[Any], Any
     try:
         check_quantizer(called, **options)
     except Deviation as found:
-        said = str(found).replace("\nidentify may tell how it differs.", "")  # it takes no fake-quantizers
+        said = str(found).replace("\nidentify may", f"\n{OF_CODES} may")
         means = "\nThe codes are those that x_hat means." if "\nx / scale" in said else ""
         raise Deviation(found.rule, f"{said}{means}") from None
 

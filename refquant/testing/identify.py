@@ -94,11 +94,13 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
         symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
         arrays: torch.from_numpy or another function that makes x and the parameters, as in check_quantizer.
 
-    24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
-    the convention gives all these codes. The numbers on which conventions differ are asked again: alone, among 3, 17,
-    64, 127 and 5,000, with strides, in Fortran order and without axes. If a code changes, no name is given. Subnormal
-    numbers, infinities and NaN decide no name: they have lines of their own. Only flushed_reciprocal is told from
-    reciprocal by subnormal numbers. If no name is left, the nearest is told, and one input where the two differ.
+    24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values, at scales from 2**-124 to
+    2**(127 - bits). Some 3,000 calls follow, most of them of one number beyond the codes. A name
+    is given only if the convention gives all these codes. The numbers on which conventions differ are asked again:
+    alone, among 3, 17, 64, 127 and 5,000, with strides, in Fortran order, the last row first, and without axes. If a
+    code changes, no name is given. Subnormal numbers, infinities and NaN decide no name: they have lines of their own.
+    Only flushed_reciprocal is told from reciprocal by subnormal numbers. If no name is left, the nearest is told, how
+    many codes differ, one of them, and what all of these numbers have in common.
 
     >>> import refquant as rq
     >>> def black_box(x, params):
@@ -115,10 +117,10 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     arrays     alike in every length and layout asked
     narrow     no
 
-    Several conventions may be left. "No input tells these apart" says that they are one function: round ties up, and
-    the zero point may be added in float64 before rounding or after (engines.alike lists these). "No number that was
-    asked tells these apart" says that another number might. Of a table nothing is known but its rows: the names are
-    those that give the code of every row.
+    Several conventions may be left. "These are one function" says that they give the same code for every input: round
+    ties up, and the zero point may be added in float64 before rounding or after (engines.alike lists these). "On every
+    number that was asked" says that another number might tell them apart. Of a table nothing is known but its rows: the
+    names are those that give the code of every row. Rows that contradict each other are told in the line on arrays.
 
     >>> identify([(0.5, 1, 0, 1), (1.25, 1, 0, 1), (-0.5, 1, 3, 3)], grid=rq.UINT8).named["rounding"]
     ('half_up', 'half_added', 'half_away', 'half_added_away')
@@ -226,7 +228,8 @@ def _code(code: Code) -> str:
 
 
 def _named_code(code: Code, grid: Grid) -> str:
-    return {grid.qmin: "qmin, ", grid.qmax: "qmax, "}.get(code, "") + _code(code)
+    off = code is not None and not grid.qmin <= code <= grid.qmax
+    return {grid.qmin: "qmin, ", grid.qmax: "qmax, "}.get(code, "") + _code(code) + ", off the grid" * off
 
 
 def _infinities(seen: Seen) -> str:

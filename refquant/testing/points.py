@@ -16,7 +16,7 @@ from ..grids import Grid
 
 #: Scales at which sums and products are rounded otherwise: each is asked with every zero point.
 EACH = ("0x1p+0", "0x1.88p+5", "0x1.ffc004p+0", "0x1.fffffcp+0")
-#: Decimals, and odd integers: each is asked with one zero point, as are full mantissas from 2**-124 to 2**119.
+#: Decimals, and odd integers: each is asked with one zero point, as are full mantissas from 2**-124 to 2**(127 - bits).
 SOME = ("0x1.99999ap-4", "0x1.333334p-2", "0x1.a30fecp-1", "0x1.76p+7", "0x1.555556p-2", "0x1.666666p-1",
         "0x1.000002p+0", "0x1.8p+1", "0x1.4p+2", "0x1.cp+2", "0x1.4f8b58p-17")
 #: How many calls are asked, how many numbers in each, and how many of these, the last, are plain.
