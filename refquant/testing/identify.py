@@ -304,7 +304,8 @@ def _nearest(seen: Seen, c: Convention) -> str:
     return "\n".join(filter(None, [
         f"Nearest is {c}; its codes differ from yours for {between.size} of {len(seen.codes)} {kind} from qmin to qmax"
         f"{f' and for {len(far)} of {asked} beyond' * bool(asked)}, as for",
-        f"    {_at(points, i)}: {_code(code)} instead of its {_code(its)}", in_common(seen.points, between)]))
+        f"    {_at(points, i)}: {_code(code)} instead of its {_code(its)}",
+        in_common(seen.points, between) if between.size else ""]))
 
 
 def _beyond(seen: Seen, c: Convention) -> list[tuple[Points, int, Code, Code]]:
