@@ -118,7 +118,7 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     rules, of_zero = ([rule for several in found.values() for rule in several] for found in (fits, zero_points))
     unrounded = [rule for rule in rules if (rule.given(seen.lo, seen.hi) != np.abs(seen.scale))[seen.asked].any()]
     ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / np.abs(seen.scale[seen.asked])
-    found = Found([several[0] for several in fits.values()], of_zero, unrounded, (ratio.min(), ratio.max()))
+    found = Found(rules, [several[0] for several in fits.values()], of_zero, unrounded, (ratio.min(), ratio.max()))
     ways, lowest = judged(call, seen, found.scales(seen), held)
     below = seen.scale[seen.asked] < 0
     sign = ", negative" if below.all() else ", of either sign" if below.any() else ""

@@ -22,10 +22,12 @@ LARGEST = np.finfo(np.float32).max
 class Found(NamedTuple):
     """What ordinary slices follow: rules of scales and zero points, scales before they were rounded, ways to codes.
 
-    ratio: the least and the largest max|x| / scale, which counts where no rule of scales is known.
+    named: of each name in fits the rule that the name is of. ratio: the least and the largest max|x| / scale, which
+    counts where no rule of scales is known.
     """
 
     fits: list[Rule]
+    named: list[Rule]
     zero_points: list[Rule]
     unrounded: list[Rule]
     ratio: tuple[float, float]
@@ -87,7 +89,7 @@ def _of_lengths(call: Call, found: Found) -> Iterator[str]:
     for shape in SHAPES if call.block is None else ((3, call.block), (1, 5 * call.block)):
         there, rng = call._replace(shape=shape), np.random.default_rng(2)
         try:
-            calls = [there.seen(rng) for _ in range(8)]
+            calls = [there.seen(rng) for _ in range(max(8, 128 // int(np.prod(shape))))]
         except Exception as failure:
             yield f"shape {shape}, raises {type(failure).__name__}: {failure}"
             continue
@@ -102,7 +104,7 @@ def _differing(found: Found, seen: Seen) -> dict[str, tuple[str, str]]:
     """Kind -> ends and words, of the first slice whose scale, zero point or codes are not what was found."""
     said, size, largest = {}, np.abs(seen.scale), np.maximum(np.abs(seen.lo), np.abs(seen.hi))
     lost = ((seen.lo != 0) | (seen.hi != 0)) & ~seen.asked
-    scales = [rule.stored(rule.given(seen.lo, seen.hi)) for rule in found.fits]
+    every, scales = ([rule.stored(rule.given(seen.lo, seen.hi)) for rule in rules] for rules in found[:2])
     zeros = [rule.given(seen.lo, seen.scale) for rule in found.zero_points]
     other = seen.asked & (_unlike(scales, size) if scales else (
         largest < found.ratio[0] * (1 - 1e-3) * size) | (largest > found.ratio[1] * (1 + 1e-3) * size))
@@ -120,7 +122,7 @@ def _differing(found: Found, seen: Seen) -> dict[str, tuple[str, str]]:
             said[kind] = (f"{seen.lo[at]:g} to {seen.hi[at]:g}",
                           f"{kind.split(' 0')[0]} {came[at]:{digits}}{should}{nothing}{ratio}")
     by_fit = found.ways[0].place or found.ways[0].convention.division is range_reciprocal
-    wrong = _wrong(found, seen, seen.asked & ~other if by_fit else seen.asked)
+    wrong = _wrong(found, seen, seen.asked & ~_unlike(every, size) if by_fit else seen.asked)
     if wrong:
         flat, way = wrong
         expected = codes_of(way, flat)

@@ -156,6 +156,6 @@ def in_common(points: Points, wrong: Any) -> str:
 
 def _from_to(name: str, each: Any, wrong: Any) -> tuple[str, Any]:
     least, most = each[wrong].min(), each[wrong].max()
-    words = f"from {show(least)} to {show(most)}" if least < most else show(most)
-    words = f"<= {show(most)}" if least == each.min() else f">= {show(least)}" if most == each.max() else words
+    words = f"<= {show(most)}" if least == each.min() else f">= {show(least)}" if most == each.max() else (
+        f"from {show(least)} to {show(most)}")
     return f"{name} {words}", (least <= each) & (each <= most)

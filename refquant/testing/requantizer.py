@@ -30,8 +30,7 @@ class Requantizing(NamedTuple):
     unlike: str
 
     def __str__(self) -> str:
-        lines = [name + (f": as {REQUANTIZERS[name].engines}" if REQUANTIZERS[name].engines else "")
-                 for name in self.names]
+        lines = [f"{name}: as {REQUANTIZERS[name].engines}".removesuffix(": as ") for name in self.names]
         head = ["Nothing that was asked tells these apart:"] if len(lines) > 1 else []
         return "\n".join([*head, *lines]) or self.unlike
 
