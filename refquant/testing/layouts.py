@@ -36,9 +36,8 @@ def written(a: Any) -> str:
     part = next((part for part in parts if a.size > 8 and (np.resize(part, a.shape) == a).all()), None)
     text = f"np.array({_text((a if part is None else part).tolist())}, np.{a.dtype})"
     text = text if part is None else f"np.resize({text}, {a.shape})"
-    if a.flags.c_contiguous:
-        return text
-    return f"np.asfortranarray({text})" if a.flags.f_contiguous else f"np.repeat({text}, 2, -1)[..., ::2]"
+    return text if a.flags.c_contiguous else f"np.asfortranarray({text})" if a.flags.f_contiguous else (
+        f"np.repeat({text}, 2, -1)[..., ::2]")
 
 
 def _text(v: Any) -> str:

@@ -16,8 +16,10 @@ from .ladder import Case, Made, alone, beside, halves
 
 #: Of copies that may show it: kernels change at powers of two, at thousands, or one number beyond.
 SIZES = sorted({*range(1, 20), *2 ** np.arange(5, 13), *(2 ** np.arange(4, 13) + 1), 100, 101, 1000, 1001})
+#: Powers of two as scale, by the bytes of a number: beside them an epsilon is lost.
+LARGE = {2: (2.0**4, 2.0**6), 4: (2.0**8, 2.0**20), 8: (2.0**40, 2.0**60)}
 #: What may be broken where nothing is proven.
-OPEN = {"R3": {"R3", "R4"}, "R4": {"R3", "R4"}, "R5": {"R4", "R5"}}
+OPEN = {"R3": {"R3", "R4", "R5"}, "R4": {"R3", "R4"}, "R5": {"R3", "R4", "R5"}}
 
 
 def smallest(wrong: Callable[..., Any], case: Case, i: int, multiple: int = 1) -> Case:
@@ -66,7 +68,7 @@ def proven(rule: str, codes: Callable[..., tuple[Any, Any]], x: Any, params: Aff
         hint: in words, what it would be right with.
     """
     kinds = {of for kind, of in RULE_OF.items() if f"{kind}=" in hint and "grids=" not in hint}
-    found = OPEN.get(rule, {rule})
+    found = OPEN.get(rule, {rule}) - ({"R5"} if params.zero_point == 0 else set())
     with suppress(Exception):
         found = kinds if len(kinds) == 1 else _asked_elsewhere(rule, codes, x, params, made) or found
     return sorted(found & kinds or found)
@@ -79,7 +81,7 @@ def _asked_elsewhere(rule: str, codes: Callable[..., tuple[Any, Any]], x: Any, p
     def of(v: Any, z: int) -> Any:
         """The codes of quotients: what should come, and what comes at each scale."""
         both = []
-        for scale in (2.0**4, 2.0**6) if x.dtype == np.float16 else (2.0**8, 2.0**20):
+        for scale in LARGE[x.dtype.itemsize]:
             at = (v * scale).astype(x.dtype)
             assert (coarse(at, made.data_precision) / scale == v).all(), "no such quotient"
             both.append(codes(*made.fitted((at, AffineParams(scale=x.dtype.type(scale), zero_point=z, grid=grid)))))
@@ -90,16 +92,15 @@ def _asked_elsewhere(rule: str, codes: Callable[..., tuple[Any, Any]], x: Any, p
     beyond = bool(((v < grid.qmin) | (v > grid.qmax)).any())
     if (came != again).any() or (came == right).all():
         return {"R3"}
+    if beyond and (came == np.clip(np.clip(grid.round(v), grid.qmin, grid.qmax) + z, grid.qmin, grid.qmax)).all():
+        return {"R5", "R6"}  # clipped before the zero point is added
+    asks = z == 0 or not (made.symmetric or (grid.qmin == 0 and v < 0))
+    right, came, _ = of(v, 0) if asks else (right, came, came)
+    at_0 = (came == right).all()
     if rule == "R2":
-        right, came, _ = of(np.clip(v, grid.qmin, grid.qmax), z)
-        return {"R5", "R6"} if (came == right).all() else {"R2"}
-    if z and (made.symmetric or (grid.qmin == 0 and v < 0)):
-        return set()
-    right, came, _ = of(v, 0)
-    if (came == right).all():
-        return {"R5", "R6"} if beyond else {"R4", "R5"}
-    if beyond:
-        return {"R6"}
+        return {"R2"} if (at_0 and not beyond) or not v.any() else {"R2", "R3", "R4"}
+    if at_0 or not asks:
+        return {"R4", "R5"} if asks and not beyond else set()
     right, came, _ = (grid.decode(q) for q in of(beside(halves(grid, 0, 300).astype(x.dtype), made), 0))
     larger = (np.abs(came) - np.abs(right))[(right != grid.qmin) & (right != grid.qmax)]
-    return {"R4"} if (larger > 0).any() and (larger < 0).any() else {"R3", "R4"}
+    return {"R6"} if beyond else {"R4"} if (larger > 0).any() and (larger < 0).any() else {"R3", "R4"}
