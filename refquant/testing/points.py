@@ -148,7 +148,7 @@ def in_common(points: Points, wrong: Any) -> str:
         _from_to("scale", scale, wrong), _from_to("zero point", z, wrong),
         _from_to("x / scale", v, wrong) if one_side else _from_to("|x / scale|", np.abs(v), wrong),
         (f"x / scale at most {show(near)} from a tie" if near else "x / scale a tie", beside <= min(near, 0.125)))
-        if holds[wrong].all() and holds[~differs].mean() < 0.9}
+        if holds[wrong].all() and (~holds & ~differs).sum() > (~differs).sum() / 10}
     others = np.logical_and.reduce([~differs, *shared.values()]).sum()
     return f"In common: {', '.join(shared)}; shared by {others or 'none'} of the others." if (
         shared and differs.sum() > 1) else ""
