@@ -5,10 +5,11 @@
     fake        check_fake_quantizer(yours): the rounding, and the way back
     dynamic     check_dynamic(yours): its own scale, and its codes; fits, calls, judged, elsewhere do the work
     ladder      the numbers that check_quantizer tries, rule after rule
+    proven      the smallest array that shows a wrong code, and which rules it proves broken
     hints       what a wrong quantizer would be right with
     story       how a counter-example is told
     identify    identify(black_box): which convention is it
-    points      the numbers that identify asks
+    points      the numbers that identify asks, and what some of them have in common
     seen        what came back, of a quantizer or from a table
     table       measured rows: (x, scale, zero_point, code)
     asking      a black box asked in several ways
@@ -49,6 +50,13 @@ form of yours, and what to paste:
 
 check_quantizer and check_fake_quantizer give a verdict: they return, or raise Deviation. The others describe, and print
 what they found; check_dynamic raises Deviation where codes follow no named convention or are not 0 where all is 0.
+Messages cite rules by number: rq.RULES["R4"] is the text of R4. "R3 or R4 is broken" says that one of them is, and that
+no question told which. Rows of a table are counted from 0. Of a fake-quantizer, identify asks the codes that its reals
+mean; codes of a codebook are places of its values, in ascending order, whatever yours are (bitsandbytes' FP4, say):
+
+    identify(lambda x, p: np.rint(mine(x, p) / p.scale + p.zero_point).astype(int))
+    check_quantizer(lambda x, p: np.searchsorted(p.grid.values, my_levels[mine(x, p)]), grids=rq.Codebook(my_values))
+
 What yours is made for is said by name:
 
     one scale, one zero point             per_tensor=True
@@ -61,10 +69,10 @@ What yours is made for is said by name:
     no code of its own for -0             minus_zero=False
 
 identify asks float32 of full precision, arrays of any length and grids of equal steps up to 16 bits. check_dynamic has
-data_precision, not scale_precision, and shape= for sizes; identify_requantizer has none of these. With 8 significant
-bits x.bfloat16() rounds nothing, so `mine` may convert. It is held to x / scale in float32 of these numbers, as float16
-is (R3); if it divides in bfloat16, say division=in_bfloat16. Codes of floats are their bits: .view(torch.uint8). A
-property of your own is tested on data that fit, without filtering:
+data_precision, not scale_precision, and shape= for sizes; identify_requantizer has none of these. Numbers of 8
+significant bits are the same in bfloat16: `mine` may convert them. Its codes must be those of x / scale in float32, and
+so it is for float16 (R3). If yours divides in bfloat16, say division=in_bfloat16. Codes of floats are their bits:
+.view(torch.uint8). A property of your own is tested on data that fit, without filtering:
 
     @given(strategies.quantizations(grid=rq.INT8, dtype="float32", per_tensor=True, symmetric=True))
 
@@ -81,6 +89,12 @@ float grids and codebooks the division alone may be another.
                                    in_bfloat16, flushed_reciprocal (subnormal numbers are 0)
     cast         saturating        through_int32, through_int64 (before the clip), sum_through_int64 (and after the
                                    zero point), wrapping (no clip)
+
+A choice of your own is a function, too: a divisor that is scale + 1e-8, a scale with a floor. It takes one number at a
+time, which is slow: with examples=20 the check takes ten seconds.
+
+    def with_epsilon(x, scale): return x / (scale + np.float32(1e-8))
+    check_quantizer(mine, grids=rq.INT8, division=with_epsilon, examples=20)
 
 >>> import numpy as np
 >>> from refquant.engines.choices import before_rounding

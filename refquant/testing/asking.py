@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,7 +68,11 @@ class Box(NamedTuple):
             return None
 
     def outcomes(self, points: Points, copies: int = 1) -> list[int | None]:
-        """The code of each number, alone or the last of so many copies; None where it is refused."""
+        """The code of each number, alone, or the last of so many copies in one array of all; None where refused."""
+        if copies > 1 and len({*zip(points.scale, points.zero_point, strict=True)}) == 1:
+            with suppress(Exception):
+                return list(self.codes(np.repeat(points.x, copies), points.scale[0], points.zero_point[0])[
+                    copies - 1::copies].tolist())
         return [self.outcome(x, s, int(z), copies) for x, s, z in zip(*points, strict=True)]
 
     def arrays(self, points: Points, codes: Any, chosen: Iterable[int]) -> str:

@@ -15,7 +15,7 @@ from ..grids import Grid
 from .check import Deviation
 from .fits import sides
 from .forms import name_of, plain
-from .ladder import zero
+from .ladder import NEAR, zero
 from .layouts import written
 
 
@@ -180,9 +180,7 @@ def _ties(rng: np.random.Generator, rows: Any, scale: Any, grid: Grid) -> Any:
         steps = rng.choice(np.concatenate([grid.values, (grid.values[1:] + grid.values[:-1]) / 2]), rows.shape)
     x = (steps * step).astype(np.float32)
     x = np.nextafter(x, x + rng.integers(-1, 2, x.shape).astype(np.float32))
+    x = np.where(rng.random(x.shape) < 0.8, x, x * (1 + rng.choice(NEAR, x.shape)))
     x = np.where(rng.random(x.shape) < 0.8, x, rows)
-    keep = np.zeros(rows.shape, bool)
-    for ends in (rows.argmin(axis=1), rows.argmax(axis=1)):
-        keep[np.arange(len(rows)), ends] = True
     normal = np.abs(x) >= np.finfo(np.float32).tiny  # some flush what is smaller to 0
-    return np.where(keep, rows, np.clip(np.where(normal, x, 0), lo, hi)).astype(np.float32)
+    return np.where((rows == lo) | (rows == hi), rows, np.clip(np.where(normal, x, 0), lo, hi)).astype(np.float32)

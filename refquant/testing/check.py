@@ -26,14 +26,17 @@ from ..engines.exact import hexadecimal
 from ..grids import Grid, IntGrid, known
 from . import story, strategies
 from .forms import in_arrays, name_of, plain
-from .hints import Tried, everything, hints
-from .ladder import LADDER, Case, Made, asked, channels, codes_and_values, odd_zero_points, zero
+from .hints import Tried, everything, hint
+from .ladder import LADDER, Case, Made, alone, asked, cases, channels, codes_and_values, odd_zero_points, zero
+from .proven import proven, smallest
 
 Quantize: TypeAlias = Callable[[Any, AffineParams], Any]
 
 
 class Deviation(AssertionError):
-    """A quantizer that is not what the rules say. `rule` is the rule's number; `args` the whole story in words.
+    """A quantizer that is not what the rules say. `args` is the whole story in words.
+
+    `rule` is the rule's number, or "R3 or R4" where it is not proven which of them is broken. rq.RULES has their text.
 
     >>> Deviation("R4", "ties away").rule
     'R4'
@@ -66,10 +69,10 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         per_tensor: try one scale alone; otherwise a scale per slice along one axis, too.
         multiple: x's last axis is a multiple of so many numbers.
         data_precision, scale_precision: significant bits of the numbers and of the scales that are tried: 1 makes
-            powers of two, 8 what bfloat16 holds; 11 what float16 holds, whose range the scales then keep, but not the
-            numbers. None: all that the dtype has.
+            powers of two, 8 what bfloat16 holds, 11 what float16 holds. Scales of 11 bits lie in float16's range;
+            numbers may lie beyond it. None: all that the dtype has.
         arrays: torch.from_numpy, jax.numpy.asarray or another function that makes x, params.scale and
-            params.zero_point of NumPy's; what comes back is made NumPy's again.
+            params.zero_point of NumPy's; what comes back is made NumPy's again. It is given no negative strides.
         rounding, zero_point, division, cast, nan: the convention to hold it to, functions of refquant.engines.choices
             (on float grids and codebooks the division alone). nan says which code it gives where the division gives
             NaN. An engine's own is refquant.engines.operators.OPERATORS[name].convention._asdict().
@@ -77,7 +80,9 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
         examples: arrays tried for each rule, of some 20 to 100 numbers each.
         random: draw other examples every time, instead of the same ones.
 
-    The data are decision points: ties, one ulp beside them, far outside, infinite; NaN is not among them.
+    The data are decision points: ties, one ulp to a sixteenth beside them, far outside, infinite; NaN is not among
+    them. Some come in arrays of 0, 1, 3, 17, 64, 127 and 5,000 numbers, without axes, every second one of an array, in
+    Fortran order, and with the last row first, where yours takes negative strides.
 
     >>> import refquant as rq
     >>> check_quantizer(rq.quantize, rq.dequantize, examples=20)
@@ -119,17 +124,17 @@ def check_quantizer(quantize: Quantize, dequantize: Quantize | None = None, *, b
           AffineParams(scale=np.ones((), dtypes[0]), zero_point=zero(first), grid=first))
     always_zero = symmetric or not any(grid.equal_steps for grid in own or [first])
     rungs = _rungs(made, per_tensor, always_zero)
-    others = partial(everything, [cases for _, cases in rungs], run, partial(_called, "R12", quantize), made)
-    for rule, cases in rungs:
-        run(cases, partial(_compare, rule, quantize, convention, minus_zero, others))
+    others = partial(everything, [data for _, data in rungs], run, partial(_called, "R12", quantize), made)
+    for rule, data in rungs:
+        run(data, partial(_compare, rule, quantize, convention, minus_zero, others))
     if dequantize is not None:
-        run(codes_and_values(made), partial(_compare_reals, in_arrays(dequantize, arrays)))
+        run(cases(codes_and_values, made), partial(_compare_reals, in_arrays(dequantize, arrays)))
 
 
 def _rungs(made: Made, per_tensor: bool, always_zero: bool) -> list[tuple[str, Any]]:
     """The ladder's rules with their cases, without those that the quantizer has no parameters for."""
     left_out = [channels] * per_tensor + [odd_zero_points] * always_zero
-    return [(rule, kind(made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
+    return [(rule, cases(kind, made).map(partial(asked, kind, made))) for rule, kind in LADDER if kind not in left_out]
 
 
 def _grids(grids: Sequence[Grid] | Grid | None, dtypes: Sequence[DTypeLike], bits: int,
@@ -163,8 +168,12 @@ SAYS = {"R1": "codes are the integers from qmin to qmax", "R2": "a code means sc
 #: What is said instead where values and codes are two things.
 OF_VALUES = {"R1": ("R17", "codes are integers; an array of float8 shows them by .view(np.uint8)"),
              "R2": ("R17", "a float's code is its sign, exponent and mantissa, a codebook's the place of the value"),
-             "R4": ("R4", "ties go to the even code, of a codebook to the lower value"),
+             "R4": ("R4", "a number goes to the nearest value, a tie to the even code, in a codebook to the lower"),
              "R6": ("R6", "what lies beyond the values saturates, infinities too, and never becomes NaN")}
+
+
+IDENTIFY = "identify may tell how it differs."
+TWICE = "Two calls with the same numbers gave different codes."
 
 
 # ---------------------------------------------------------------------------------------------- what is said
@@ -176,10 +185,16 @@ class _Wrong(AssertionError):
         self.report = report
 
 
-def _said(rule: str, grid: Grid) -> tuple[str, str]:
-    """The rule and its words, on a grid."""
-    own = rule, SAYS[rule] if rule in SAYS else OF_VALUES["R2"][1]
-    return own if grid.equal_steps else OF_VALUES.get(rule, own)
+def _said(grid: Grid, *rules: str) -> tuple[str, str]:
+    """The rules and their words, on a grid."""
+    pairs = [(rule, SAYS[rule]) if grid.equal_steps else OF_VALUES.get(rule, (rule, SAYS.get(rule))) for rule in rules]
+    names = " or ".join(name for name, _ in pairs)
+    return names, f"{names} is broken: {'; or: '.join(str(words) for _, words in pairs)}."
+
+
+def told(rule: str, sentence: str, f: Quantize, case: Case, *lines: str) -> Deviation:
+    """The sentence, the call, to be pasted, and what came of it."""
+    return Deviation(rule, "\n".join([sentence, "", story.call(f, *case), "", *lines]))
 
 
 def _try(examples: int, random: bool, cases: Any, check: Callable[[Any], None]) -> None:
@@ -193,7 +208,7 @@ def _try(examples: int, random: bool, cases: Any, check: Callable[[Any], None]) 
     except Deviation as found:
         raise Deviation(found.rule, str(found)) from None  # without hypothesis' own report of the same case
     except Flaky:
-        raise Deviation("R12", "Two calls with the same numbers gave different codes.") from None
+        raise Deviation("R12", TWICE) from None
     except ValueError as refusal:
         raise ValueError(str(refusal)) from None
 
@@ -218,37 +233,45 @@ def takes(where: str, quantize: Quantize, x: Any, params: AffineParams) -> None:
 @quiet
 def _compare(rule: str, quantize: Quantize, convention: Convention, minus_zero: bool, others: Any,
              cases: list[Case]) -> None:
-    for x, params in cases:
+    def codes(x: Any, params: AffineParams) -> tuple[Any, Any]:
+        """Those that should come, and those that come; where both are zeros, and are taken for one, the former."""
         expected, got = expected_codes(convention, x, params), _called(rule, quantize, x, params)
         if got.dtype.kind not in "iu":
-            rule, words = _said("R1", params.grid)
-            raise Deviation(rule, f"{rule} is broken: {words}.\n\n{story.call(quantize, x, params)}\n\n"
-                                  f"got        an array of {got.dtype}")
+            raise told(*_said(params.grid, "R1"), quantize, (x, params), f"got        an array of {got.dtype}")
         zeros: Any = [] if minus_zero else params.grid.encode(np.array([0.0, -0.0]))
-        wrong = np.flatnonzero((got != expected) & ~(np.isin(got, zeros) & np.isin(expected, zeros)))
-        if wrong.size:
-            by_size = np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])
-            raise _Wrong(partial(_report, rule, quantize, convention, (x, params), int(wrong[by_size[0]]), expected,
-                                 got, others))
+        return expected, np.where(np.isin(got, zeros) & np.isin(expected, zeros), expected, got)
+
+    for case in cases:
+        for i in _wrong(codes, *case):
+            raise _Wrong(partial(_report, rule, quantize, convention, codes, case, i, others))
+
+
+def _wrong(codes: Any, x: Any, params: AffineParams) -> list[int]:
+    """Where codes are wrong, the smallest numbers first."""
+    expected, got = codes(x, params)
+    wrong = np.flatnonzero(got != expected)
+    return wrong[np.lexsort([-x.ravel()[wrong], np.abs(x.ravel()[wrong])])].tolist() if wrong.size else []
 
 
 def _called(rule: str, f: Quantize, x: Any, params: AffineParams) -> Any:
     """f(x, params) as an array of x's shape, x as it was."""
     before = x.copy()
-    rule, words = _said(rule, params.grid)
+    rule, sentence = _said(params.grid, rule)
     try:
         got = silent(f, x, params)
     except Deviation:
         raise
     except Exception as failure:
-        less = "\nper_tensor=True, if yours takes one scale alone." if params.scale.size > 1 else ""
-        raise Deviation(rule, f"{rule} is not kept: {words}.\n\n{story.call(f, x, params)}\n\nraised "
-                              f"{type(failure).__name__}: {failure}{less}") from failure
+        if min(x.strides, default=0) < 0:  # that is no wrong code
+            return _called(rule, f, before, params)
+        less = ["per_tensor=True, if yours takes one scale alone."] * (params.scale.size > 1)
+        raise told(rule, sentence.replace("is broken", "is not kept"), f, (x, params),
+                   f"raised {type(failure).__name__}: {failure}", *less) from failure
     if x.tobytes() != before.tobytes():
         raise Deviation(rule, f"What was passed in was written to.\n\n{story.call(f, before, params)}")
     if got.shape != x.shape:
-        raise Deviation("R12", f"R12 is broken: {SAYS['R12']}.\n\n{story.call(f, x, params)}\n\n"
-                               f"expected   shape {x.shape}\ngot        shape {got.shape}")
+        raise told(*_said(params.grid, "R12"), f, (x, params), f"expected   shape {x.shape}",
+                   f"got        shape {got.shape}")
     return got
 
 
@@ -283,28 +306,29 @@ def expected_codes(convention: Convention, x: Any, params: AffineParams) -> Any:
 
 
 @quiet
-def _report(rule: str, quantize: Quantize, convention: Convention, case: Case, i: int, expected: Any,
-            got: Any, others: Any) -> Deviation:
-    """One number if that is enough to show it, or that number repeated, otherwise the whole array."""
-    x, params = case
-    scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
-    one, alone = x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
-    should, came = int(expected.ravel()[i]), int(got.ravel()[i])
-    shown, where = (x, params), f"       at index {tuple(map(int, np.unravel_index(i, x.shape)))}"
-    sizes = [n >> k for n in x.shape[-1:] for k in range(n.bit_length())] or [1]
-    for few in (np.repeat(one, n) for n in sizes):
-        with suppress(Exception):  # then more is shown
-            if int(silent(quantize, few.copy(), alone).ravel()[0]) == came:
-                shown, where = (few, alone), ""
+def _report(rule: str, quantize: Quantize, convention: Convention, codes: Any, case: Case, i: int,
+            others: Any) -> Deviation:
+    """The smallest array that shows it, and what is proven of it."""
+    tried, failure, made = others()
+    x, params = smallest(partial(_wrong, codes), case, i, made.multiple)
+    often, again = [codes(*case)[1] for _ in range(8)], _wrong(codes, x, params)
+    if not again or any((q != often[0]).any() for q in often):
+        raise Deviation("R12", TWICE)
+    i = again[0]
+    should, came = (int(q.ravel()[i]) for q in codes(x, params))
+    one, its = alone((x, params), i)
+    decides = made.multiple == 1 and not made.data_precision and not made.scale_precision and one.dtype == np.float32
+    decides = decides and rule in RULE_OF.values() and its.grid.equal_steps and its.grid.bits <= 16
+    said = hint(convention, Tried(one, its.scale, its.zero_point, its.grid, came), tried, failure, IDENTIFY * decides)
     with suppress(Exception):  # right alone: not the formula is wrong, but the place in the array
-        rule = "R12" if int(silent(quantize, one.copy(), alone).ravel()[0]) == should else rule
+        rule = rule if _wrong(codes, *made.fitted((one, its))) else "R12"
     rule = "R1" if rule == "R2" and should in (params.grid.qmin, params.grid.qmax) and abs(should - came) == 1 else rule
-    rule, words = _said(rule, params.grid)
-    said = f"{rule} is broken: {words}." if convention == Convention() else f"Not as said: {convention}."
-    return Deviation(rule, "\n".join([
-        said, "", story.call(quantize, *shown), "", f"x / scale  {story.quotient(one[0], scale)}",
-        f"expected   {story.code(params.grid, should)}", f"got        {story.code(params.grid, came)}{where}",
-        *hints(convention, Tried(one, scale, z, params.grid, came), rule in RULE_OF.values(), *others())]))
+    asked = rule not in ("R1", "R12") and convention == Convention()
+    names, sentence = _said(params.grid, *(proven(rule, codes, one, its, made, said) if asked else [rule]))
+    where = f"       at index {tuple(map(int, np.unravel_index(i, x.shape)))}" if x.size > 1 else ""
+    return told(names, sentence if convention == Convention() else f"Not as said: {convention}.", quantize, (x, params),
+                f"x / scale  {story.quotient(one[0], its.scale)}", f"expected   {story.code(params.grid, should)}",
+                f"got        {story.code(params.grid, came)}{where}", *[said] * bool(said))
 
 
 @quiet
@@ -312,7 +336,5 @@ def _compare_reals(dequantize: Quantize, case: Case) -> None:
     q, params = case
     got, expected = _called("R2", dequantize, q, params), right_dequantize(q, params)
     for i in np.flatnonzero(got != expected)[:1]:
-        rule, words = _said("R2", params.grid)
-        raise Deviation(rule, "\n".join([
-            f"{rule} is broken: {words}.", "", story.call(dequantize, q[i:i + 1], params), "",
-            *(f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got)))]))
+        raise told(*_said(params.grid, "R2"), dequantize, (q[i:i + 1], params), *(
+            f"{what:<10} {hexadecimal(v[i])} = {v[i]}" for what, v in (("expected", expected), ("got", got))))

@@ -51,7 +51,8 @@ class Dynamic(NamedTuple):
             f"zero point {' or '.join(self.zero_points) or 'none of those known'}",
             f"codes      {codes}{'' if self.stored else BEFORE}",
             f"lowest     {self.lowest}", f"all zeros  {self.zeros}",
-            f"elsewhere  {f'{chr(10)}           '.join(self.elsewhere) or 'as above'}"])
+            f"elsewhere  {f'{chr(10)}           '.join(self.elsewhere) or 'as above'}"
+            f"{', as far as zero points do not count' * (not self.zero_points and not self.elsewhere)}"])
 
 
 @quiet
@@ -76,10 +77,12 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
 
     This describes; it gives no verdict. A scale that comes back shorter than float32 is compared after rounding, and
     the answer says so. Codes may follow another convention than refquant's own, or the scale before it was rounded
-    (which breaks R18): the line on codes names that. Slices whose largest value lies between 2**-8 and 2**8 decide the
-    names, among them ties of the zero point and of the scale. Then others are asked: slices whose largest value is each
-    power of two, from the smallest number to the largest, slices of one value and, unless `shape` is given, arrays of
-    other lengths. The last lines tell where scale, zero point or codes are others there.
+    (which breaks R18): the line on codes names that. The names are decided by slices whose largest value lies between
+    2**-8 and 2**8. In some of them the zero point, or the scale before it is rounded, is a tie. Then others are asked:
+    slices whose largest value is each power of two, from the smallest number to the largest, slices of one value and,
+    unless `shape` is given, arrays of other lengths. The last lines tell where scale, zero point or codes are others
+    there. Where no rule of scales is known, they tell where max|x| / scale is another than in ordinary slices, by more
+    than a thousandth.
 
     >>> def mine(x):
     ...     scale = np.abs(x).max(axis=-1, keepdims=True) / np.float32(127.5)
@@ -114,9 +117,9 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     zero_points = followed(ZERO_POINTS, seen.lo, seen.scale, grid, np.where(seen.asked, seen.zero_point, np.nan))
     rules, of_zero = ([rule for several in found.values() for rule in several] for found in (fits, zero_points))
     unrounded = [rule for rule in rules if (rule.given(seen.lo, seen.hi) != np.abs(seen.scale))[seen.asked].any()]
-    found = Found(rules, of_zero, unrounded, ())
-    ways, lowest = judged(call, seen, found.scales(seen), held)
     ratio = np.maximum(np.abs(seen.lo), np.abs(seen.hi))[seen.asked] / np.abs(seen.scale[seen.asked])
+    found = Found(rules, [several[0] for several in fits.values()], of_zero, unrounded, (ratio.min(), ratio.max()))
+    ways, lowest = judged(call, seen, found.scales(seen), held)
     below = seen.scale[seen.asked] < 0
     sign = ", negative" if below.all() else ", of either sign" if below.any() else ""
     return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), tuple(dict.fromkeys(

@@ -11,9 +11,12 @@ from ..affine import AffineParams, dequantize
 from ..arguments import quiet
 from ..engines.conventions import Convention
 from ..engines.exact import coarse, hexadecimal
-from . import story
-from .check import Deviation, Quantize, check_quantizer, expected_codes, silent
+from .check import Deviation, Quantize, check_quantizer, expected_codes, silent, told
 from .forms import in_arrays, name_of
+from .ladder import alone
+
+#: It takes codes, not reals.
+OF_CODES = "identify(lambda x, p: np.rint(mine(x, p) / p.scale + p.zero_point).astype(int))"
 
 
 def check_fake_quantizer(fake_quantize: Quantize, *, arrays: Callable[[Any], Any] | None = None,
@@ -50,7 +53,7 @@ def check_fake_quantizer(fake_quantize: Quantize, *, arrays: Callable[[Any], Any
     try:
         check_quantizer(called, **options)
     except Deviation as found:
-        said = str(found).replace("\nidentify may tell how it differs.", "")  # it takes no fake-quantizers
+        said = str(found).replace("\nidentify may", f"\n{OF_CODES} may")
         means = "\nThe codes are those that x_hat means." if "\nx / scale" in said else ""
         raise Deviation(found.rule, f"{said}{means}") from None
 
@@ -67,28 +70,18 @@ def _meant(f: Quantize, convention: Convention, precision: int | None) -> Quanti
         if x_hat.shape != x.shape:
             return np.zeros(x_hat.shape, np.int64)
         if x_hat.dtype != right.dtype:
-            raise Deviation("R2", f"R2 is broken: x_hat has x's dtype.\n\n{story.call(f, *_alone(x, params, 0))}\n\n"
-                                  f"expected   {right.dtype}\ngot        {x_hat.dtype}")
+            raise told("R2", "R2 is broken: x_hat has x's dtype.", f, alone((x, params), 0),
+                       f"expected   {right.dtype}", f"got        {x_hat.dtype}")
         grid, v = params.grid, x_hat / params.scale.astype(np.float64)
         nearest = grid.encode(np.clip(grid.round(v) + params.zero_point, grid.qmin, grid.qmax))
         q = np.where((x_hat == right) | np.isnan(x_hat), should, nearest)
         off = np.flatnonzero((x_hat != values(q, params)).ravel())
         if off.size:
-            raise _way_back(f, x, params, int(off[np.abs(x.ravel()[off]).argmin()]), values(q, params), x_hat, q)
+            i = int(off[np.abs(x.ravel()[off]).argmin()])
+            should, came = values(q, params).ravel()[i], x_hat.ravel()[i]
+            raise told("R2", "R2 is broken: x_hat is scale * (q - zero_point), the value of a code.", f,
+                       alone((x, params), i), f"expected   {hexadecimal(should)} = {should} (code {q.ravel()[i]})",
+                       f"got        {hexadecimal(came)} = {came}")
         return q
     codes.__name__ = name_of(f, "fake_quantize")
     return codes
-
-
-def _way_back(f: Quantize, x: Any, params: AffineParams, i: int, values: Any, x_hat: Any, q: Any) -> Deviation:
-    right, came = values.ravel()[i], x_hat.ravel()[i]
-    return Deviation("R2", "\n".join([
-        "R2 is broken: x_hat is scale * (q - zero_point), the value of a code.", "",
-        story.call(f, *_alone(x, params, i)), "",
-        f"expected   {hexadecimal(right)} = {right} (code {q.ravel()[i]})",
-        f"got        {hexadecimal(came)} = {came}"]))
-
-
-def _alone(x: Any, params: AffineParams, i: int) -> tuple[Any, AffineParams]:
-    scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
-    return x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)

@@ -40,7 +40,7 @@ def _scale_of(fit: Callable[[Any, Any, Grid], AffineParams]) -> Callable[[Any, A
 #: sum. More may be entered.
 FITS: dict[str, Callable[[Any, Any, Grid], Any]] = {
     "affine_params, (hi - lo) / {width:g} of the range with 0": _scale_of(affine_params),
-    "(hi - lo) / {width:g} of the range without 0": lambda lo, hi, grid: (hi - lo) / (grid.qmax - grid.qmin),
+    "(hi - lo) / {width:g}, the range not widened to 0": lambda lo, hi, grid: (hi - lo) / (grid.qmax - grid.qmin),
     "symmetric_params, max|x| / {high:g}": _scale_of(symmetric_params),
     "max|x| * (1 / {high:g})": lambda lo, hi, grid: _largest(lo, hi) * (1 / lo.dtype.type(sides(grid)[2])),
     "1 / ({high:g} / max|x|)": lambda lo, hi, grid: 1 / (sides(grid)[2] / _largest(lo, hi)),
@@ -51,8 +51,7 @@ FITS: dict[str, Callable[[Any, Any, Grid], Any]] = {
     "max(hi / {high:g}, -lo / {low:g})": lambda lo, hi, grid: np.maximum(hi / sides(grid)[2], -lo / sides(grid)[1]),
     "mx_params": _scale_of(mx_params), "mx_ceil_params": _scale_of(mx_ceil_params),
     "mx_even_params": _scale_of(mx_even_params), "mx_rceil_params": _scale_of(mx_rceil_params),
-    "two_level(E4M3)": _scale_of(two_level(E4M3, axis=-2)),
-}
+    "two_level(E4M3)": _scale_of(two_level(E4M3, axis=-2))}
 #: Name -> (lo, scale, grid) -> zero points.
 ZERO_POINTS: dict[str, Callable[[Any, Any, Grid], Any]] = {
     "{middle:g}": lambda lo, _, grid: np.full_like(lo, sides(grid)[0]),
@@ -60,8 +59,7 @@ ZERO_POINTS: dict[str, Callable[[Any, Any, Grid], Any]] = {
         np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin)),
     "round(qmin - lo / scale)": lambda lo, scale, grid: np.rint(grid.qmin - lo / scale),
     "qmin + round(-lo / scale), ties away from 0": lambda lo, scale, grid: grid.qmin + half_away(
-        np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin)),
-}
+        np.minimum(-np.minimum(lo, 0) / scale, grid.qmax - grid.qmin))}
 
 
 class Rule(NamedTuple):

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from ..affine import AffineParams
 from ..arguments import error, whole
-from ..grids import Grid
-
-
-class Parameters(NamedTuple):
-    """AffineParams in arrays of another library."""
-
-    scale: Any
-    zero_point: Any
-    grid: Grid
 
 
 def name_of(f: Callable[..., Any], otherwise: str) -> str:
@@ -126,12 +118,17 @@ def by_blocks(f: Callable[[Any, Any, Any], Any], size: int) -> Callable[..., Any
 
 
 def in_arrays(f: Callable[..., Any], arrays: Callable[[Any], Any] | None) -> Callable[..., Any]:
-    """f called with arrays(x), arrays(scale), arrays(zero_point), all of them copies that may be written to."""
+    """f called with arrays(x), arrays(scale), arrays(zero_point), the last two copies that may be written to.
+
+    So is x where its rows stand the other way round: torch.from_numpy refuses such arrays.
+    """
     if arrays is None:
         return f
 
     def adapted(x: Any, params: AffineParams) -> Any:
-        return f(arrays(x), Parameters(arrays(params.scale.copy()), arrays(params.zero_point.copy()), params.grid))
+        x = x.copy() if min(x.strides, default=0) < 0 else x
+        scale, zero_point = arrays(params.scale.copy()), arrays(params.zero_point.copy())
+        return f(arrays(x), SimpleNamespace(scale=scale, zero_point=zero_point, grid=params.grid))
     adapted = f.in_arrays(arrays) if hasattr(f, "in_arrays") else adapted
     adapted.__name__ = name_of(f, "quantize")
     return adapted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -47,56 +48,52 @@ def everything(rungs: Sequence[Any], run: Callable[[Any, Callable[[list[Case]], 
     return tried, (failures or [""])[0], made
 
 
-def hints(given: Convention, point: Tried, decides: bool, tried: Any, failure: str, made: Made) -> list[str]:
-    """What the quantizer would be right with, in a sentence; identify, where it can be asked."""
-    decides = decides and point.grid.equal_steps and point.grid.bits <= 16 and point.x.dtype == np.float32 and (
-        made.multiple, made.data_precision, made.scale_precision) == (1, None, None)
-    found, where = hint(given, point, tried), f", wherever it gives codes; elsewhere it {failure}" if failure else ""
-    return [f"As it would be {found}{where}."] if found else ["identify may tell how it differs."] if decides else []
+def hint(given: Convention, point: Tried, tried: Sequence[Tried], failure: str = "", otherwise: str = "") -> str:
+    """What gives the very codes everywhere, at the point first; what is said otherwise, if nothing named does.
 
-
-def hint(given: Convention, point: Tried, tried: Sequence[Tried]) -> str:
-    """What gives the very codes everywhere, at the point first; "" if nothing named does.
-
-    One choice that is another; several; zero point 0, or a usual grid, and at most one choice that is another.
+    One choice that is another; several; zero point 0, a usual grid or no -0, and at most one choice that is another.
 
     >>> point = Tried(np.float32([0.5]), np.float32(1), 0, INT8, np.array([1]))
     >>> hint(Convention(), point, [point._replace(x=np.float32([0.49999997]), codes=np.array([0]))])
-    'with rounding=half_away or rounding=half_up'
+    'As it would be with rounding=half_away or rounding=half_up.'
     """
     even = point.grid.equal_steps
-    one = [given, *(given._replace(**{kind: f}) for kind, functions in NAMED.items() for f in functions
-                    if even or kind == "division"), *(given._replace(division=f) for f in (in_float16, in_bfloat16))]
-    several = [] if not even else [*(Convention._make((*c, given.nan)) for c in product(*NAMED.values())), *(
+    named: dict[str, tuple[Any, ...]] = {**NAMED, "division": (*NAMED["division"], in_float16, in_bfloat16)}
+    one = [given, *(given._replace(**{kind: f}) for kind, functions in named.items() for f in functions
+                    if even or kind == "division")]
+    several = [] if not even else [*(Convention._make((*c, given.nan)) for c in product(*named.values())), *(
         c._replace(nan=given.nan) for c in PECULIAR)]
     data = [point, *tried]
-    for words, conventions, change in _ways(point, one, several):
-        fit = [c for c in conventions if _holds(c, data, change)]
+    for words, conventions, holds in _ways(point, one, several):
+        fit = [c for c in conventions if holds(c, data)]
         few = min((_changes(given, c).count("=") for c in fit), default=0)
         changes = dict.fromkeys(text for c in fit if (text := _changes(given, c)).count("=") == few)
-        if few:
-            return f"with {' or '.join(changes)}{words and ', '}{words}"
         if changes:
-            return words
-    return ""
+            words = ", ".join(filter(None, [f"with {' or '.join(changes)}" * bool(few), words]))
+            return f"As it would be {words}{f', wherever it gives codes; elsewhere it {failure}' * bool(failure)}."
+    return otherwise
 
 
 def _ways(point: Tried, one: Iterable[Convention], several: Iterable[Convention]) -> Iterator[tuple[str, Any, Any]]:
-    """In words, which conventions to try, and on what other zero point or grid."""
-    yield "", one, {}
-    yield "", several, {}
+    """In words, which conventions to try, and whether all codes are theirs: on what other zero point or grid."""
+    yield "", one, partial(_holds, {})
+    yield "", several, partial(_holds, {})
     if np.any(point.zero_point):
-        yield "with zero point 0: symmetric=True, if yours has no other", one, {"zero_point": 0}
+        yield "with zero point 0: symmetric=True, if yours has no other", one, partial(_holds, {"zero_point": 0})
     for grid in USUAL if point.grid.equal_steps else ():
-        yield f"on {grid}: grids=rq.{grid}, if yours is made for that", one, {"grid": grid}
+        yield f"on {grid}: grids=rq.{grid}, if yours is made for that", one, partial(_holds, {"grid": grid})
+    if not point.grid.equal_steps:
+        yield "with minus_zero=False", one, partial(_holds, {}, minus_zero=False)
 
 
 @quiet
-def _holds(c: Convention, data: list[Tried], change: dict[str, Any]) -> bool:
+def _holds(change: dict[str, Any], c: Convention, data: list[Tried], minus_zero: bool = True) -> bool:
     """Whether all codes are c's; data that show that they are not are asked first of the next one."""
     for i, each in enumerate(data):
         x, scale, z, grid, came = each._replace(**change)
-        if (codes(c, x, scale, z, grid) != came).any():
+        zeros: Any = [] if minus_zero else grid.encode(np.array([0.0, -0.0]))
+        q = codes(c, x, scale, z, grid)
+        if ((q != came) & ~(np.isin(q, zeros) & np.isin(came, zeros))).any():
             data.insert(0, data.pop(i))
             return False
     return True

@@ -34,12 +34,11 @@ from .asking import ALIKE, Box, call
 from .check import takes
 from .forms import in_arrays, name_of
 from .layouts import written
-from .points import Points, numbers, zeros
+from .points import Points, in_common, numbers, zeros
 from .seen import LARGER, Code, Seen, look, tabled
 from .table import NOT_KNOWN, Table
 
 NORMAL = np.float32(2.0**30)  # times a subnormal number: a small normal one
-ONE_SCALE = "Asked with one scale and zero point at a time; check_quantizer asks with several."
 
 
 class Identity(NamedTuple):
@@ -76,9 +75,9 @@ class Identity(NamedTuple):
         lines += [f"infinity   {self.infinities}", f"NaN        {self.nan}", f"subnormal  {self.subnormal}",
                   f"arrays     {self.arrays}", f"narrow     {lowest}"]
         if len(self.conventions) > 1:
-            table = self.arrays.startswith(NOT_KNOWN)
-            who = "input" if self.proven else "row" if table else "number that was asked"
-            lines += [f"No {who} tells these apart:", *(f"    {c}" for c in self.conventions[:20])]
+            where = "row" if self.arrays.startswith(NOT_KNOWN) else "number that was asked"
+            lines += ["These are one function, by several names:" if self.proven else f"On every {where} these "
+                      "conventions give the same code:", *(f"    {c}" for c in self.conventions[:20])]
             lines += [f"    and {len(self.conventions) - 20} more"] * (len(self.conventions) > 20)
         return "\n".join([*lines, *self.more])
 
@@ -95,11 +94,13 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
         symmetric: ask with zero point 0 alone, for a quantizer that has no other; then less can be told apart.
         arrays: torch.from_numpy or another function that makes x and the parameters, as in check_quantizer.
 
-    24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values. A name is given only if
-    the convention gives all these codes. The numbers on which conventions differ are asked again: alone, among 3, 17,
-    64, 127 and 5,000, with strides, in Fortran order and without axes. If a code changes, no name is given. Subnormal
-    numbers, infinities and NaN decide no name: they have lines of their own. Only flushed_reciprocal is told from
-    reciprocal by subnormal numbers. If no name is left, the nearest is told, and one input where the two differ.
+    24,000 numbers are asked in 100 calls: halves of steps, one ulp beside them, plain values, at scales from 2**-124 to
+    2**(127 - bits). Some 3,000 calls follow, most of them of one number beyond the codes. A name
+    is given only if the convention gives all these codes. The numbers on which conventions differ are asked again:
+    alone, among 3, 17, 64, 127 and 5,000, with strides, in Fortran order, the last row first, and without axes. If a
+    code changes, no name is given. Subnormal numbers, infinities and NaN decide no name: they have lines of their own.
+    Only flushed_reciprocal is told from reciprocal by subnormal numbers. If no name is left, the nearest is told, how
+    many codes differ, one of them, and what all of these numbers have in common.
 
     >>> import refquant as rq
     >>> def black_box(x, params):
@@ -116,10 +117,10 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     arrays     alike in every length and layout asked
     narrow     no
 
-    Several conventions may be left. "No input tells these apart" says that they are one function: round ties up, and
-    the zero point may be added in float64 before rounding or after (engines.alike lists these). "No number that was
-    asked tells these apart" says that another number might. Of a table nothing is known but its rows: the names are
-    those that give the code of every row.
+    Several conventions may be left. "These are one function" says that they give the same code for every input: round
+    ties up, and the zero point may be added in float64 before rounding or after (engines.alike lists these). "On every
+    number that was asked" says that another number might tell them apart. Of a table nothing is known but its rows: the
+    names are those that give the code of every row. Rows that contradict each other are told in the line on arrays.
 
     >>> identify([(0.5, 1, 0, 1), (1.25, 1, 0, 1), (-0.5, 1, 3, 3)], grid=rq.UINT8).named["rounding"]
     ('half_up', 'half_added', 'half_away', 'half_added_away')
@@ -140,31 +141,30 @@ def identify(quantize: Any, *, grid: Grid = INT8, symmetric: bool = False,
     box.codes(np.zeros(2, np.float32), np.float32(1), 0)
     found = _told(look(box, zeros(grid, symmetric)), symmetric)
     alone = name_of(quantize, "").startswith(("one_axis(", "by_blocks("))
-    return found._replace(more=(*found.more, ONE_SCALE)) if alone else found
+    return found._replace(more=(*found.more, "Asked with one scale and zero point at a time; check_quantizer asks with "
+                                "several.")) if alone else found
 
 
 def _told(seen: Seen, symmetric: bool) -> Identity:
-    wrong = {c: np.flatnonzero((codes != seen.codes) & ~np.isnan(codes)) for c, codes in _everybody(seen)}
-    fit = _as_subnormals_say(seen, [c for c, at in wrong.items() if not at.size])
+    wrong, fitting = dict[Convention, Any](), []
+    for c, q in _unclipped(seen):
+        wrong[c] = np.flatnonzero((q != seen.codes) & ~((q < seen.ends.qmin) | (q > seen.ends.qmax)))
+        fitting += [c] * bool(np.isnan(q[wrong[c]]).all())  # 0 / 0 in float16 has no code
+    fit = _as_subnormals_say(seen, fitting)
     dependence = _dependence(seen, {i for at in wrong.values() if at.size for i in (at[0], at[-1])})
     alike = dependence.startswith((ALIKE, NOT_KNOWN))
     named = tuple(c for each in fit for c in _casts(each) if alike and _overflows(seen, c))
     nearest = fit[0] if fit else _least_wrong(wrong, seen.plain)
     proven = bool(named) and one_function(named, seen.ends, symmetric)
-    more = _known(seen, named) if proven else () if named else (_nearest(seen, nearest, wrong[nearest]),)
+    more = _known(seen, named) if proven else () if named else (_nearest(seen, nearest),)
     return Identity(named, _infinities(seen), _of_nan(seen), _of_subnormals(seen), dependence,
                     seen.narrow, proven, more)
 
 
 # ---------------------------------------------------------------------------------------------- what fits
 
-def _everybody(seen: Seen) -> Iterable[tuple[Convention, Any]]:
-    """Every way to divide, add the zero point and round, and its codes for ordinary numbers; NaN beyond the codes."""
-    for c, q in _unclipped(seen):
-        yield c, np.where((q >= seen.ends.qmin) & (q <= seen.ends.qmax), q, np.nan)
-
-
 def _unclipped(seen: Seen) -> Iterable[tuple[Convention, Any]]:
+    """Every way to divide, add the zero point and round, and its codes for ordinary numbers, before the clip."""
     for division, zero_point in product(NAMED["division"], NAMED["zero_point"]):
         v, rest = arrays.quotients(Convention(division, zero_point), *seen.points, seen.ends)
         for rounding in NAMED["rounding"]:
@@ -217,7 +217,7 @@ def _dependence(seen: Seen, chosen: set[int]) -> str:
         parting = [i for i, code in enumerate(codes) if code != among[i]]
         if parting:
             i = parting[0]
-            return f"{_code(among[i])} as the last of 64 copies, {_code(codes[i])} alone\n    {_at(points, i)}"
+            return f"{_code(among[i])} among 64 copies of each number, {_code(codes[i])} alone\n    {_at(points, i)}"
     return found
 
 
@@ -228,7 +228,8 @@ def _code(code: Code) -> str:
 
 
 def _named_code(code: Code, grid: Grid) -> str:
-    return {grid.qmin: "qmin, ", grid.qmax: "qmax, "}.get(code, "") + _code(code)
+    off = code is not None and not grid.qmin <= code <= grid.qmax
+    return {grid.qmin: "qmin, ", grid.qmax: "qmax, "}.get(code, "") + _code(code) + ", off the grid" * off
 
 
 def _infinities(seen: Seen) -> str:
@@ -266,7 +267,8 @@ def _of_subnormals(seen: Seen) -> str:
     of_zero = seen.box.outcomes(few._replace(x=0 * few.x), 64)
     if codes == of_zero:
         normal = few._replace(x=few.x * NORMAL, scale=few.scale * NORMAL)
-        return f"count as 0{', as normal numbers at such scales do' * (seen.box.outcomes(normal, 64) == of_zero)}"
+        at = " and ".join(f"{scale:g}" for scale in np.unique(normal.scale))
+        return "count as 0" + f"; so do normal numbers at scale {at}" * (seen.box.outcomes(normal, 64) == of_zero)
     i = next(i for i, code in enumerate(codes) if code != large[i])
     return (f"otherwise: {_code(codes[i])}; {_code(large[i])} if x and scale are 2**126 times as large\n"
             f"    {_at(few, i)}")
@@ -288,24 +290,27 @@ def _known(seen: Seen, named: Sequence[Convention]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _nearest(seen: Seen, c: Convention, wrong: Any) -> str:
-    """The nearest convention, and an input where the two part."""
-    casts = [each for each in _casts(c) if not _parting(seen, each).size]
-    if wrong.size or not casts:
-        wrong = _parting(seen, c)
-        few = seen.points.at(wrong[:1])
-        return (f"Nearest is {c}; it differs for {wrong.size} of {len(seen.codes)} numbers, as for\n    "
-                f"{_at(few, 0)}: {seen.codes[wrong[0]]} instead of {_expected(c, few, seen.ends)[0]}")
-    parting = {each: [(points, i) for points, codes in seen.far for i, (code, other) in enumerate(zip(
-        codes, _expected(each, points, seen.ends), strict=True)) if code != other] for each in casts}
-    # the one that goes along farthest beyond the codes
-    c = max(parting, key=lambda each: min((abs(points.x[i]) for points, i in parting[each]), default=np.inf))
-    if not parting[c]:
+def _nearest(seen: Seen, c: Convention) -> str:
+    """The nearest convention, how many codes differ, and an input where they do."""
+    between, kind = _parting(seen, c), "rows" if isinstance(seen.box, Table) else "numbers"
+    if not between.size:  # of its casts the one that goes along farthest beyond the codes
+        c = max(_casts(c), key=lambda each: min((abs(points.x[i]) for points, i, *_ in _beyond(seen, each)),
+                                                default=np.inf))
+    far, asked = _beyond(seen, c), sum(len(codes) for _, codes in seen.far)
+    if not between.size and not far:
         return f"Nearest is {c}; the line on arrays says where it differs."
-    points, i = parting[c][0]
-    code = next(codes[i] for each, codes in seen.far if each is points)
-    return (f"Nearest is {c}; it differs beyond the codes, as for\n    {_at(points, i)}: {_code(code)} instead of "
-            f"{_expected(c, points, seen.ends)[i]}")
+    few = seen.points.at(between[:1])
+    points, i, code, its = (few, 0, seen.codes[between[0]], _expected(c, few, seen.ends)[0]) if between.size else far[0]
+    return "\n".join(filter(None, [
+        f"Nearest is {c}; its codes differ from yours for {between.size} of {len(seen.codes)} {kind} from qmin to qmax"
+        f"{f' and for {len(far)} of {asked} beyond' * bool(asked)}, as for",
+        f"    {_at(points, i)}: {_code(code)} instead of its {_code(its)}",
+        in_common(seen.points, between) if between.size else ""]))
+
+
+def _beyond(seen: Seen, c: Convention) -> list[tuple[Points, int, Code, Code]]:
+    return [(points, i, code, its) for points, codes in seen.far for i, (code, its) in enumerate(zip(
+        codes, _expected(c, points, seen.ends), strict=True)) if code != its]
 
 
 def _at(points: Points, i: int) -> str:

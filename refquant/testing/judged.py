@@ -65,12 +65,13 @@ def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) 
     alike = [way for way in ways if not wrong[way] and (codes_of(way, flat) == flat.codes).all()]
     if not alike:
         near = sorted(ways, key=lambda way: wrong[way])[:20]
-        raise deviation(call, seen.x, flat, min(near, key=lambda way: (codes_of(way, flat) != flat.codes).sum()))
+        raise deviation(call, seen.x, flat, min(near, key=lambda way: (codes_of(way, flat) != flat.codes).sum()),
+                        NOT_AS_SAID if held else OF_NUMBERS)
     best = {way.convention for way in alike if _departures(way) == _departures(alike[0])}
     given = (flat.codes == call.grid.encode(np.array(float(call.grid.qmin)))).any()
-    lowest = "given" if given else "never given: no value was that low"
+    lowest = "given" if given else "not given: no number called for it"
     return tuple(way for way in alike if way.convention in best), lowest if alike[0].grid == call.grid else (
-        "never given: grid=IntGrid(bits, narrow=True)")
+        "not given where numbers call for it: grid=IntGrid(bits, narrow=True)")
 
 
 def _ways(grid: Grid, scales: int, held: dict[str, Any]) -> list[Way]:
@@ -121,8 +122,7 @@ INVERSES = (
     lambda largest, _, high, __: high * (1 / largest),
     lambda largest, _, high, __: high / (largest + np.float32(1e-7)),
     lambda largest, _, __, width: width / 2 / largest,
-    lambda _, between, __, width: width / between,
-)
+    lambda _, between, __, width: width / between)
 
 
 def _inverse(seen: Seen, grid: Grid, i: int) -> Any:
@@ -133,17 +133,24 @@ def _inverse(seen: Seen, grid: Grid, i: int) -> Any:
     return np.copysign(inverse, seen.scale[:, 0].astype(inverse.dtype))
 
 
-def deviation(call: Call, rows: Any, seen: Seen, nearest: Way, rule: str = "R4", said: str = "R4 is broken: at the "
-              "scale that comes back, codes follow no named convention; nearest is") -> Deviation:
-    """The number nearest to 0 whose code is wrong, and a call that shows it."""
+OF_NUMBERS = "{rules} is broken: at the scale that comes back, codes follow no named convention; nearest is"
+NOT_AS_SAID = "Not as said: at the scale that comes back, codes are others; nearest is"
+OF_LENGTHS = "R12 is broken: in arrays of other lengths codes follow another convention; elsewhere they follow"
+
+
+def deviation(call: Call, rows: Any, seen: Seen, nearest: Way, said: str) -> Deviation:
+    """The number nearest to 0 whose code is wrong, and a call that shows it; one of the rules is broken."""
     expected, scale = codes_of(nearest, seen), seen.scale[:, nearest.place]
     wrong = np.flatnonzero(expected != seen.codes)
     i = wrong[np.abs(seen.x[wrong]).argmin()]
     row = rows[((rows == seen.x[i]) & (seen.lo[i] == rows.min(-1, keepdims=True))).any(axis=-1)][0]
     ratio = float(seen.x[i]) / float(scale[i])
     what = "expected" if str(nearest.convention) == OWN else "nearest"  # another convention's code may be the wrong one
-    return Deviation(rule, "\n".join([
-        f"{said} {nearest.convention}.", "", call.smallest(row, seen.x[i], int(seen.codes[i])), "",
+    beyond = expected[i] in nearest.grid.encode(np.array([nearest.grid.qmin, nearest.grid.qmax], float))
+    rules = ["R12"] if said == OF_LENGTHS else ["R3", "R4", *["R5"] * bool(seen.zero_point[i]), *["R6"] * beyond]
+    return Deviation(" or ".join(rules), "\n".join([
+        f"{said.format(rules=' or '.join(rules))} {nearest.convention}.", "",
+        call.smallest(row, seen.x[i], int(seen.codes[i])), "",
         f"x          float.fromhex('{hexadecimal(seen.x[i])}')",
         f"scale      float.fromhex('{hexadecimal(scale[i])}'), zero point {int(seen.zero_point[i])}",
         f"x / scale  {ratio:.10g}", f"{what:<10} {int(expected[i])}", f"got        {int(seen.codes[i])}"]))

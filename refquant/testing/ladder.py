@@ -21,6 +21,11 @@ from .layouts import layouts
 from .points import BINADES
 
 HALF = np.finfo(np.float16)
+#: How far, as a part of it, a number lies from a tie: by more than an ulp, by less than 1/16.
+NEAR = np.concatenate([2.0 ** -np.arange(4, 23), -(2.0 ** -np.arange(4, 22))] * 2)
+TURNS = st.integers(0, 36)
+#: Scales of every size: somebody's floor may lie anywhere.
+_SPREAD = st.builds(np.ldexp, strategies.mantissas(), st.integers(-120, 100))
 Case: TypeAlias = tuple[Any, AffineParams]
 
 
@@ -84,7 +89,7 @@ def _values(grid: Grid, z: int, part: float = 0.0, most: int = 2**33, beyond: in
     return strategies.along(grid, places, np.array(part))
 
 
-def _halves(grid: Grid, z: int, most: int = 2**33, beyond: int = 0) -> Any:
+def halves(grid: Grid, z: int, most: int = 2**33, beyond: int = 0) -> Any:
     """Values - z, and the middles between them."""
     return np.concatenate([_values(grid, z, part, most, beyond) for part in (0.0, 0.5)])
 
@@ -98,29 +103,24 @@ def _powers_of_two(dtype: Any) -> st.SearchStrategy[Any]:
 
 
 @quiet
-def _beside(x: Any, made: Made) -> Any:
-    """x, and one ulp to either side, an ulp of the data's precision."""
+def beside(x: Any, made: Made, turn: int = 0) -> Any:
+    """x, one ulp to either side, an ulp of the data's precision, and one of NEAR."""
     x = coarse(x, made.data_precision)
     ulps = 2.0 ** max(0, np.finfo(x.dtype).nmant + 1 - (made.data_precision or 53))
     ends = [np.nextafter(x, x.dtype.type(end)) for end in (np.inf, -np.inf)]
-    return np.concatenate([x, *(np.where(np.isfinite(x), x + (end - x) * ulps, end) for end in ends)])
+    near = (x * (1 + np.resize(NEAR[turn:], x.shape))).astype(x.dtype)
+    return np.concatenate([x, near, *(np.where(np.isfinite(x), x + (end - x) * ulps, end) for end in ends)])
 
 
-@st.composite
-@quiet
-def _values_of_codes(draw: st.DrawFn, made: Made) -> Case:
+def _values_of_codes(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """(code - zero_point) * a power of two: nothing to round."""
-    grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), draw(_powers_of_two(dtype))
     x = (np.append(_values(grid, z), -0.0) * scale).astype(dtype)
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
-@st.composite
-@quiet
-def _ties(draw: st.DrawFn, made: Made, odd: bool = False) -> Case:
+def _ties(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any, odd: bool = False) -> Case:
     """Exact ties between codes, and quarters beside them; the zero point 0, where no sum can matter, or odd."""
-    grid, dtype = draw(made.grids), draw(made.dtypes)
     z = zero(grid) if made.symmetric else 0
     z = 2 * draw(st.integers(grid.qmin // 2, (grid.qmax - 1) // 2)) + 1 if odd and grid.equal_steps else z
     scale = draw(_powers_of_two(dtype))
@@ -128,48 +128,39 @@ def _ties(draw: st.DrawFn, made: Made, odd: bool = False) -> Case:
     return (steps * scale).astype(dtype), AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
-def odd_zero_points(made: Made) -> Any:
+def odd_zero_points(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """Exact ties where the zero point is odd: rounded to even before or after adding it, they part."""
-    return _ties(made, odd=True)
+    return _ties(draw, made, grid, dtype, odd=True)
 
 
-@st.composite
-@quiet
-def _outside(draw: st.DrawFn, made: Made) -> Case:
+def _outside(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """Beyond the codes: by one step, by many, by more than int32 and int64 hold, in each binade, infinite."""
-    grid, dtype = draw(made.grids), draw(made.dtypes)
     z = draw(_zero_points(grid, made.symmetric))
     by = np.concatenate([[1, 2, 100, 3e4, 3e9, 1e10, 1e19, 1e30, np.inf], BINADES])
     x = np.concatenate([by + (grid.qmax - z), (grid.qmin - z) - by]).astype(dtype)
     return x, AffineParams(scale=dtype.type(1), zero_point=z, grid=grid)
 
 
-@st.composite
-@quiet
-def _full_mantissas(draw: st.DrawFn, made: Made) -> Case:
+def _full_mantissas(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """A scale with a full mantissa: codes, ties, and one ulp to either side, where divisions part."""
-    grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.mantissas()), grid, dtype)
-    x = _beside((_halves(grid, z, 300) * np.float64(scale)).astype(dtype), made)
+    x = beside((halves(grid, z, 300) * np.float64(scale)).astype(dtype), made, draw(TURNS))
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
-@st.composite
-@quiet
-def _any_scale(draw: st.DrawFn, made: Made) -> Case:
+def _any_scale(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """Any scale, from the smallest normal number to the largest; the dtype's extremes too."""
-    grid, dtype = draw(made.grids), draw(made.dtypes)
-    z, scale = draw(_zero_points(grid, made.symmetric)), made.scale(draw(strategies.scales(dtype, dtype)), grid, dtype)
-    x = _beside((_halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype), made)
+    z, info = draw(_zero_points(grid, made.symmetric)), np.finfo(dtype)
+    size = draw(strategies.scales(dtype, dtype) | _SPREAD | st.just(float(info.tiny)))
+    scale = made.scale(np.clip(size, info.tiny, info.max), grid, dtype)
+    x = beside((halves(grid, z, beyond=2) * np.float64(scale)).astype(dtype), made, draw(TURNS))
     x = np.concatenate([x, strategies.far_outside(dtype)])
     return x, AffineParams(scale=scale, zero_point=z, grid=grid)
 
 
-@st.composite
-@quiet
-def channels(draw: st.DrawFn, made: Made) -> Case:
+def channels(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """A scale and a zero point for each slice along one axis."""
-    grid, dtype, shape = draw(made.grids), draw(made.dtypes), draw(st.sampled_from([(1, 2), (2, 1), (4, 6), (2, 3, 4)]))
+    shape = draw(st.sampled_from([(1, 2), (2, 1), (4, 6), (2, 3, 4)]))
     kept = draw(st.integers(0, len(shape) - 1))
     slices = tuple(n if i == kept else 1 for i, n in enumerate(shape))
     powers = draw(hnp.arrays(np.int64, slices, elements=st.integers(-3, 3), fill=st.nothing()))
@@ -180,11 +171,17 @@ def channels(draw: st.DrawFn, made: Made) -> Case:
     return (steps * params.scale).astype(dtype), params
 
 
-@st.composite
-def elsewhere(draw: st.DrawFn, made: Made) -> Case:
+def elsewhere(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """A few decision points, for arrays of other lengths and layouts."""
-    x, params = draw(_ties(made) | _full_mantissas(made))
+    x, params = (_ties, _full_mantissas)[draw(st.booleans())](draw, made, grid, dtype)
     return x[draw(st.lists(st.integers(0, x.size - 1), min_size=1, max_size=8, unique=True))], params
+
+
+def alone(case: Case, i: int) -> Case:
+    """The i-th number with its own scale and zero point."""
+    x, params = case
+    scale, z = (np.broadcast_to(a, x.shape).ravel()[i] for a in (params.scale, params.zero_point))
+    return x.ravel()[i:i + 1], AffineParams(scale=scale, zero_point=z, grid=params.grid)
 
 
 def asked(kind: Callable[..., Any], made: Made, case: Case) -> list[Case]:
@@ -202,16 +199,23 @@ def asked(kind: Callable[..., Any], made: Made, case: Case) -> list[Case]:
     return [made.fitted((each, params)) for each in (*layouts(x), *copies, *x.reshape(-1, 1))]
 
 
-@st.composite
-def codes_and_values(draw: st.DrawFn, made: Made) -> Case:
+def codes_and_values(draw: st.DrawFn, made: Made, grid: Grid, dtype: Any) -> Case:
     """Codes, their ends and some between, at any ordinary scale: for dequantize."""
-    grid, dtype = draw(made.grids), draw(made.dtypes)
     z, scale = draw(_zero_points(grid, made.symmetric)), np.clip(draw(strategies.scales(dtype, dtype)), 1e-4, 1e4)
     q = grid.encode(_values(grid, 0))
     return q, AffineParams(scale=made.scale(scale, grid, dtype), zero_point=z, grid=grid)
 
 
+def cases(kind: Callable[..., Any], made: Made) -> Any:
+    """What one of these functions draws, as a strategy."""
+    @st.composite
+    @quiet
+    def drawn(draw: st.DrawFn) -> Any:
+        return kind(draw, made, draw(made.grids), draw(made.dtypes))
+    return drawn()
+
+
 #: The rules in the order in which each can be told from those before it, and the data that decide it.
-LADDER: list[tuple[str, Callable[[Made], Any]]] = [
+LADDER: list[tuple[str, Callable[..., Case]]] = [
     ("R2", _values_of_codes), ("R4", _ties), ("R5", odd_zero_points), ("R6", _outside), ("R3", _full_mantissas),
     ("R3", _any_scale), ("R12", channels), ("R12", elsewhere)]

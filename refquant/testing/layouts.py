@@ -13,13 +13,13 @@ LENGTHS = (1, 3, 17, 64, 127, 5000)
 
 
 def layouts(x: Any) -> list[Any]:
-    """A 1-D array, empty, as one number without axes, of all LENGTHS, with strides, and in Fortran order.
+    """Empty, one number without axes, of all LENGTHS, every second one, in Fortran order, the last row first.
 
     >>> [a.shape for a in layouts(np.float32([0.5, 1.5]))]
-    [(0,), (), (1,), (3,), (17,), (64,), (127,), (5000,), (64,), (5, 7)]
+    [(0,), (), (1,), (3,), (17,), (64,), (127,), (5000,), (64,), (5, 7), (5, 7)]
     """
     return [x[:0], np.array(x[0]), *(np.resize(x, n) for n in LENGTHS), np.repeat(np.resize(x, 64), 2)[::2],
-            np.asfortranarray(np.resize(x, (5, 7)))]
+            np.asfortranarray(np.resize(x, (5, 7))), np.resize(x, (5, 7))[::-1]]
 
 
 def written(a: Any) -> str:
@@ -28,15 +28,16 @@ def written(a: Any) -> str:
     >>> written(np.float32(0.5)), written(np.resize(np.float32([0.5, 1.5]), 5000))[:24]
     ("np.float32(float.fromhex('0x1p-1'))", 'np.resize(np.array([floa')
     """
+    if a.ndim and a.strides[0] < 0:
+        return f"{written(a[::-1])}[::-1]"
     if not a.ndim:
         return f"np.{a.dtype}({_text(a.tolist())})"
     parts = (a.ravel()[:k] for k in range(1, 9))
     part = next((part for part in parts if a.size > 8 and (np.resize(part, a.shape) == a).all()), None)
     text = f"np.array({_text((a if part is None else part).tolist())}, np.{a.dtype})"
     text = text if part is None else f"np.resize({text}, {a.shape})"
-    if a.flags.c_contiguous:
-        return text
-    return f"np.asfortranarray({text})" if a.flags.f_contiguous else f"np.repeat({text}, 2, -1)[..., ::2]"
+    return text if a.flags.c_contiguous else f"np.asfortranarray({text})" if a.flags.f_contiguous else (
+        f"np.repeat({text}, 2, -1)[..., ::2]")
 
 
 def _text(v: Any) -> str:

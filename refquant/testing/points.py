@@ -1,4 +1,7 @@
-"""What identify asks, on every grid: ties and their neighbours, plain values, subnormal numbers, overflow."""
+"""What identify asks, on every grid: ties and their neighbours, plain values, subnormal numbers, overflow.
+
+in_common says what those have in common whose codes are others.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arguments import quiet
-from ..engines.exact import coarse
+from ..engines.exact import coarse, show
 from ..grids import Grid
 
 #: Scales at which sums and products are rounded otherwise: each is asked with every zero point.
 EACH = ("0x1p+0", "0x1.88p+5", "0x1.ffc004p+0", "0x1.fffffcp+0")
-#: Decimals, and odd integers: each is asked with one zero point.
+#: Decimals, and odd integers: each is asked with one zero point, as are full mantissas from 2**-124 to 2**(127 - bits).
 SOME = ("0x1.99999ap-4", "0x1.333334p-2", "0x1.a30fecp-1", "0x1.76p+7", "0x1.555556p-2", "0x1.666666p-1",
         "0x1.000002p+0", "0x1.8p+1", "0x1.4p+2", "0x1.cp+2", "0x1.4f8b58p-17")
 #: How many calls are asked, how many numbers in each, and how many of these, the last, are plain.
@@ -51,7 +54,9 @@ def ordinary(grid: Grid, zero_points: Sequence[int], precision: int = 24) -> Poi
     rng = np.random.default_rng(0)
     at = [(np.float32(float.fromhex(s)), z) for s in EACH for z in zero_points]
     some = [np.float32(float.fromhex(s)) for s in SOME]
-    some += list(rng.integers(2**23, 2**24, CALLS - len(at) - len(some)).astype(np.float32) / np.float32(2**22))
+    rest = CALLS - len(at) - len(some)
+    sizes = np.linspace(-147, 103 - grid.bits, rest).astype(int)  # somebody's floor may lie anywhere
+    some += list(np.ldexp(rng.integers(2**23, 2**24, rest).astype(np.float32), sizes))
     at += [(scale, zero_points[i % len(zero_points)]) for i, scale in enumerate(some)]
     calls = [_between(rng, grid, coarse(scale, precision), z) for scale, z in at]
     return Points(*(np.concatenate(part) for part in zip(*calls, strict=True)))
@@ -125,3 +130,32 @@ def beyond(grid: Grid, zero_point: int) -> Points:
     far = np.concatenate([[1e5, 2e9, 3e9, 5e9, 9e18, 1e19, 1e38], BINADES])
     x = np.concatenate([grid.qmax - zero_point + by, grid.qmin - zero_point - by, far, -far])
     return numbers(x, np.float32(1), zero_point)
+
+
+def in_common(points: Points, wrong: Any) -> str:
+    """What holds for all numbers at these places, and fails for a tenth of the others; "" if nothing named does.
+
+    >>> points = Points(np.float32([0.5, 1.5, 2.5, 3, 7]), np.ones(5, np.float32), np.int64([0, 0, 0, 0, 0]))
+    >>> in_common(points, [1, 2])
+    'In common: x / scale from 1.5 to 2.5, x / scale a tie; shared by none of the others.'
+    """
+    x, scale, z = points
+    v, differs = x / scale, np.isin(np.arange(len(x)), wrong)
+    beside = np.abs(v - np.floor(v) - np.float32(0.5))
+    one_side = (v[wrong] < 0).all() or (v[wrong] > 0).all()
+    near = beside[wrong].max()
+    shared = {words: holds for words, holds in (
+        _from_to("scale", scale, wrong), _from_to("zero point", z, wrong),
+        _from_to("x / scale", v, wrong) if one_side else _from_to("|x / scale|", np.abs(v), wrong),
+        (f"x / scale at most {show(near)} from a tie" if near else "x / scale a tie", beside <= min(near, 0.125)))
+        if holds[wrong].all() and (~holds & ~differs).sum() > (~differs).sum() / 10}
+    others = np.logical_and.reduce([~differs, *shared.values()]).sum()
+    return f"In common: {', '.join(shared)}; shared by {others or 'none'} of the others." if (
+        shared and differs.sum() > 1) else ""
+
+
+def _from_to(name: str, each: Any, wrong: Any) -> tuple[str, Any]:
+    least, most = each[wrong].min(), each[wrong].max()
+    words = f"<= {show(most)}" if least == each.min() else f">= {show(least)}" if most == each.max() else (
+        f"from {show(least)} to {show(most)}")
+    return f"{name} {words}", (least <= each) & (each <= most)

@@ -30,8 +30,7 @@ class Requantizing(NamedTuple):
     unlike: str
 
     def __str__(self) -> str:
-        lines = [name + (f": as {REQUANTIZERS[name].engines}" if REQUANTIZERS[name].engines else "")
-                 for name in self.names]
+        lines = [f"{name}: as {REQUANTIZERS[name].engines}".removesuffix(": as ") for name in self.names]
         head = ["Nothing that was asked tells these apart:"] if len(lines) > 1 else []
         return "\n".join([*head, *lines]) or self.unlike
 
@@ -67,18 +66,16 @@ def identify_requantizer(asked: Callable[[Any, float], Any] | ArrayLike, *, grid
         rows, low, high = _table(asked), known("identify_requantizer", grid).qmin, grid.qmax
     given = {name: [min(max(r.rounded(acc, m)[0] + z, low), high) for acc, m, z, _ in rows]
              for name, r in REQUANTIZERS.items()}
-    out = [q for *_, q in rows]
+    out = [row[-1] for row in rows]
     same = tuple(name for name, codes in given.items() if codes == out)
     nearest = min(given, key=lambda name: sum(a != b for a, b in zip(given[name], out, strict=True)))
-    wrong = [i for i, (a, b) in enumerate(zip(given[nearest], out, strict=True)) if a != b]
-    return Requantizing(same, "" if same else _unlike(nearest, rows[min(wrong, key=lambda i: abs(rows[i][0]))]))
-
-
-def _unlike(nearest: str, row: tuple[int, float, int, int]) -> str:
-    acc, m, z, out = row
+    wrong = [row for row, code in zip(rows, given[nearest], strict=True) if row[-1] != code]
+    if same:
+        return Requantizing(same, "")
+    acc, m, z, code = min(wrong, key=lambda row: abs(row[0]))
     n, how = REQUANTIZERS[nearest].rounded(acc, m)
-    return (f"Nearest is {nearest}; it differs at acc={acc}, m=float.fromhex('{m.hex()}'): {out} instead of {n + z} "
-            f"({how}).")
+    return Requantizing((), f"Nearest is {nearest}; it differs at acc={acc}, m=float.fromhex('{m.hex()}'): {code} "
+                            f"instead of {n + z} ({how}).")
 
 
 def _measured(f: Callable[[Any, float], Any]) -> list[tuple[int, float, int, int]]:

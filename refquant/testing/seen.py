@@ -69,7 +69,7 @@ def tabled(table: Table) -> Seen:
     points, grid = table.points, table.grid
     x, scale, z = points
     lowest = arrays.codes(Convention(), *points, grid) == -(2 ** (grid.bits - 1))  # never, if unsigned
-    narrow = bool((table.codes[lowest] > grid.qmin).all()) or grid.qmin == -grid.qmax if lowest.any() else None
+    narrow = bool((table.codes[lowest] == grid.qmin + 1).all()) or grid.qmin == -grid.qmax if lowest.any() else None
     steps, normal = x / scale.astype(np.float64) + z, ((np.abs(x) >= SMALLEST) | (x == 0)) & (scale <= LARGER)
     inside, finite = (grid.qmin <= steps) & (steps <= grid.qmax), np.isfinite(x)
     return Seen(table, IntGrid(grid.bits, signed=grid.qmin < 0, narrow=bool(narrow)), narrow,

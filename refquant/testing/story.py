@@ -65,7 +65,7 @@ def quotient(x: Any, scale: Any) -> str:
     >>> quotient(np.float32(1), np.float32(2))
     '1/2 = 0.5, exactly'
     """
-    if not np.isfinite(x):
+    if not np.isfinite(x) or (x == 0 and np.signbit(x)):
         return str(x)
     x, scale = (np.float32(v) if v.dtype == np.float16 else v for v in (x, scale))  # widened (R3)
     ratio, rounded = Fraction(float(x)) / Fraction(float(scale)), x / scale

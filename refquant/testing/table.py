@@ -58,7 +58,7 @@ class Table(NamedTuple):
         wrong = np.flatnonzero(~(whole[0] & whole[1] & (scale > 0) & (scale < np.inf)))
         if wrong.size:
             raise error(ValueError, "identify", f"zero points and codes must be of {grid}, scales positive",
-                        f"{tuple(np.stack([x, scale, z, q], axis=1)[wrong[0]].tolist())} in row {wrong[0]}",
+                        f"{tuple(np.stack([x, scale, z, q], axis=1)[wrong[0]].tolist())} in row {wrong[0]}, from 0 on",
                         "rows are (x, scale, zero_point, code); grid= names the grid")
         return cls(Points(x.astype(np.float32), scale.astype(np.float32), z.astype(np.int64)), q.astype(np.int64), grid)
 
@@ -78,5 +78,13 @@ class Table(NamedTuple):
         return [(z, [codes[z] for codes in each]) for z in sorted(set.intersection(*map(set, each)), key=abs)]
 
     def arrays(self, *_: Any) -> str:
-        """Of arrays nothing is known."""
-        return f"{NOT_KNOWN}: a table of {len(self.codes)} rows"
+        """Of arrays nothing is known. Rows that contradict each other are told.
+
+        >>> from refquant import INT8
+        >>> Table.of([(0.5, 1, 0, 0), (0.5, 1, 0, 1)], INT8).arrays()
+        'not known: a table of 2 rows; rows 0 and 1, counted from 0, give the same number two codes'
+        """
+        rows = list(map(str, zip(*self.points, strict=True)))
+        twice = [(rows.index(row), i) for i, row in enumerate(rows) if self.codes[rows.index(row)] != self.codes[i]]
+        return f"{NOT_KNOWN}: a table of {len(rows)} rows" + "".join(
+            f"; rows {i} and {k}, counted from 0, give the same number two codes" for i, k in twice[:1])

@@ -60,11 +60,13 @@ QUANTIZERS = [
        scale      symmetric_params, max|x| / 127
        zero point 0
        codes      division=range_reciprocal
-       lowest     never given: no value was that low
+       lowest     not given: no number called for it
        all zeros  scale 0
        elsewhere  slices asked with max|x| <= 4.48416e-44, scale 0, not 1.17549e-38, so that all codes mean 0
-                  slices asked with max|x| from 8.96831e-44 to 1.88079e-37, code 0, not 127 \
-(as with division=range_reciprocal), of float.fromhex('0x1p-122') at scale 1.48094e-39
+                  slices asked with max|x| from 8.96831e-44 to 7.52316e-37, scale 5.92375e-39, not 1.17549e-38, at the \
+largest
+                  slices asked with max|x| from 8.96831e-44 to 1.88079e-37, other codes, as 0 of \
+float.fromhex('0x1p-122') at scale 1.48094e-39, which is 127 with division=range_reciprocal
        """),
     of("bitsandbytes", "quantize_4bit, NF4", "x * (1 / max|x|), then its place among middles in float32",
        "R4: middles are rounded to float32, so that no named convention gives every code", """
@@ -74,7 +76,8 @@ QUANTIZERS = [
            return torch.stack([codes >> 4, codes & 15], -1), scale
        print(check_dynamic(mine, grid=rq.NF4, block=64, arrays=torch.from_numpy))
        """, """
-       R4 is broken: at the scale that comes back, codes follow no named convention; nearest is division=reciprocal.
+       R3 or R4 is broken: at the scale that comes back, codes follow no named convention; nearest is \
+division=reciprocal.
        """),
     of("brevitas", "IntQuant.to_int", "round(x / scale + zero point)", EARLY, """
        import torch; from brevitas.core.quant import IntQuant
@@ -119,7 +122,7 @@ QUANTIZERS = [
        scale      1 / (127 / (max|x| + 1e-7))
        zero point 0
        codes      division=range_reciprocal
-       lowest     never given: no value was that low
+       lowest     not given: no number called for it
        all zeros  scale 7.87402e-10
        elsewhere  as above
        """),
@@ -142,9 +145,11 @@ QUANTIZERS = [
        codes      refquant's own convention
        lowest     given
        all zeros  scale 0.133333
-       elsewhere  slices asked with max|x| <= 4.70198e-38, scale 6.22484e-39, not 1.17549e-38
-                  slices asked with max|x| >= 3.40282e+38, scale inf, not 4.50492e+37
+       elsewhere  slices asked with max|x| <= 2.8026e-45, scale 0, not 1.17549e-38, so that all codes mean 0
                   slices asked with max|x| <= 2.8026e-45, zero point inf, not 15, so that all codes mean 0
+                  slices asked with max|x| from 5.60519e-45 to 4.70198e-38, scale 6.22484e-39, not 1.17549e-38, at \
+the largest
+                  slices asked with max|x| >= 3.40282e+38, scale inf, not 4.50492e+37
        """),
     of("neural-compressor", "quant_tensor, symmetric, full range", "scale max|x| / 128, negative if hi > -lo",
        "scale max|x| / 128, of either sign, so that the largest has the lowest code; its codes are right", """
@@ -178,7 +183,7 @@ QUANTIZERS = [
        subnormal  as other numbers
        arrays     alike in every length and layout asked
        narrow     no
-       No input tells these apart:
+       These are one function, by several names:
            division=reciprocal, cast=wrapping
            division=reciprocal, zero_point=before_rounding, cast=wrapping
            division=reciprocal, zero_point=before_rounding_in_float64, cast=wrapping
@@ -229,7 +234,8 @@ division=reciprocal.
        def mine(x, p): return f(x, "int8", p.scale.reshape(1), p.zero_point.reshape(1)).qvalue
        check_quantizer(mine, grids=rq.INT8, per_tensor=True, arrays=jax.numpy.asarray, examples=10)
        """, """
-       R5 is broken: the zero point is added after rounding.
+       R4 or R5 is broken: a number goes to the nearest integer, a tie to the even one; or: the zero point is added \
+after rounding.
        """),
     of("sentence-transformers", "quantize_embeddings, uint8", "floor((x - lo) / ((hi - lo) / 255)), clipped",
        "R4: the fraction is dropped, and lo subtracted first", """

@@ -62,7 +62,7 @@ RECORDED = [
        def mine(x, lo, hi):
            x_hat = tf.quantization.fake_quant_with_min_max_vars(x, lo, hi, num_bits=8).numpy()
            return np.rint((x_hat - lo) / ((hi - lo) / np.float32(255)))
-       """, "Nearest is zero_point=offset_first, rounding=half_added; it differs for"),
+       """, "Nearest is zero_point=offset_first, rounding=half_added; its codes differ from yours for"),
     of("openvino", "FakeQuantize, on a processor, with constant ranges", "round(x * (255 / (hi - lo)) + shift)",
        "the reciprocal, and a zero point that float32 rounded, before rounding: no named convention", """
        import openvino as ov; from openvino import opset13 as ops
@@ -70,7 +70,7 @@ RECORDED = [
            p, ends = ops.parameter(x.shape, np.float32), np.float32([lo, hi, 0, 255])
            model = ov.Model([ops.fake_quantize(p, *(ops.constant(end) for end in ends), 256)], [p])
            return ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(x)[0]
-       """, "Nearest is division=reciprocal, zero_point=before_rounding; it differs for"),
+       """, "Nearest is division=reciprocal, zero_point=before_rounding; its codes differ from yours for"),
 ]
 
 

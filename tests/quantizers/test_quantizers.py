@@ -27,7 +27,7 @@ def said(quantizer: Quantizer) -> str:
     except Deviation as found:
         first, *rest = str(found).splitlines()
         return "\n".join([first, *(line for line in rest if line.startswith(("As it would be", "identify may")))])
-    return re.sub("; it differs .*", "", printed.getvalue().strip(), flags=re.DOTALL)
+    return re.sub("; its codes differ .*", "", printed.getvalue().strip(), flags=re.DOTALL)
 
 
 @pytest.mark.quantizers

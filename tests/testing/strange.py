@@ -200,7 +200,7 @@ def swapped_ends(x: Any, params: rq.AffineParams) -> Any:
 
 @strange("refquant's own")
 def nothing_beyond_a_million(x: Any, params: rq.AffineParams) -> Any:
-    return np.where(np.abs(x) > 1e6, 0, rq.quantize(np.nan_to_num(x), params)).astype(params.grid.dtype)
+    return np.where(np.abs(x / params.scale) > 1e6, 0, rq.quantize(np.nan_to_num(x), params)).astype(params.grid.dtype)
 
 
 @strange("refquant's own")

@@ -292,7 +292,7 @@ def test_values_are_held_to_the_rules(grid: rq.Grid) -> None:
 
 
 @pytest.mark.parametrize(("quantize", "rule", "said"), [
-    (ties_up, "R4", "ties go to the even code"), (to_nan, "R6", "127 = 0x7F, no value"),
+    (ties_up, "R4", "a tie to the even code"), (to_nan, "R6", "127 = 0x7F, no value"),
     (no_minus_zero, "R17", "expected   128 = 0x80, -0\ngot        0 = 0x00, 0"),
     (lambda x, params: rq.dequantize(rq.quantize(x, params), params), "R17", ".view(np.uint8)")])
 def test_wrong_values_are_told_which_rule(quantize: Any, rule: str, said: str) -> None:

@@ -136,8 +136,8 @@ def test_fit_and_convention_are_named(f: Any, options: dict[str, Any], fit: str,
 
 def test_what_else_is_told() -> None:
     assert "lowest     given" in str(check_dynamic(by_half_steps, axis=-1))
-    assert "lowest     never given: grid=IntGrid(bits, narrow=True)" in str(check_dynamic(narrow, axis=-1))
-    assert "lowest     never given: no value was that low" in str(check_dynamic(with_reciprocal_of_range, axis=-1))
+    assert check_dynamic(narrow, axis=-1).lowest.startswith("not given where numbers call for it: grid=IntGrid(bits, n")
+    assert "lowest     not given: no number called for it" in str(check_dynamic(with_reciprocal_of_range, axis=-1))
     found = check_dynamic(with_epsilon, axis=-1)
     assert found.fits == () and "none of those known: max|x| / scale is from 126.9" in str(found)
     assert "all zeros  scale 7.87402e-10" in str(found)
@@ -198,9 +198,8 @@ def test_a_wrong_code_is_shown_with_a_call_that_can_be_pasted(f: Any, options: d
 
 def test_it_is_held_to_what_is_named() -> None:
     check_dynamic(by_half_steps, axis=-1, rounding=half_even)
-    with pytest.raises(Deviation, match="rounding=half_away") as found:
+    with pytest.raises(Deviation, match=r"Not as said: .* nearest is .*rounding=half_away"):
         check_dynamic(by_half_steps, axis=-1, rounding=half_away)
-    assert found.value.rule == "R4"
 
 
 def test_zeros_must_mean_zero() -> None:

@@ -14,7 +14,7 @@ from refquant.testing import strategies
 
 @cache
 def quantizations() -> list[Any]:
-    return draws(strategies.quantizations(), 320)
+    return draws(strategies.quantizations(), 480)
 
 
 def draws(strategy: Any, n: int = 160) -> list[Any]:

@@ -54,5 +54,4 @@ LAWS = (
     Law(clipping_rules_look_at_each_slice_alone, ("R12",), sliced()),
     Law(the_mse_optimal_range_is_no_worse_than_minmax, (), sliced()),
     Law(rules_on_histograms_are_within_a_bin, (), hnp.arrays(
-        np.float64, st.integers(1, 60), elements=st.floats(-100, 100, width=32), fill=st.nothing())),
-)
+        np.float64, st.integers(1, 60), elements=st.floats(-100, 100, width=32), fill=st.nothing())))

@@ -15,14 +15,18 @@ from ..strategies import Quantization
 from .law import Law, each, equal, native, on_grids
 
 
-def straight_through_is_fake_quantize_with_its_mask(subject: Any, case: Quantization) -> None:
-    x, params = case
-    x, grid = native(x), params.grid
-    x_hat, pullback = subject.straight_through(x, params.scale, params.zero_point, grid)
+def _is_masked(f: Any, case: Quantization, inside: Any, of_x: Any = np.asarray) -> None:
+    """x_hat is fake_quantize's, and the gradient passes where inside(x, scale, zero point)."""
+    x, params = native(case.x), case.params
+    x_hat, pullback = f(x, params.scale, params.zero_point, params.grid)
     equal("R15", x_hat, refquant.fake_quantize(x, params))
-    passed = each(lambda v, s, z: oracle.inside(v, s, z, grid), np.dtype(bool), x, params.scale, params.zero_point)
+    passed = each(inside, np.dtype(bool), x, params.scale, params.zero_point)
     g = np.arange(1, x.size + 1, dtype=x.dtype).reshape(x.shape)
-    equal("R15", pullback(g), np.where(passed, g, x.dtype.type(0)))
+    equal("R15", of_x(pullback(g)), np.where(passed, g, x.dtype.type(0)))
+
+
+def straight_through_is_fake_quantize_with_its_mask(subject: Any, case: Quantization) -> None:
+    _is_masked(subject.straight_through, case, lambda v, s, z: oracle.inside(v, s, z, case.params.grid))
 
 
 def the_pullback_is_the_derivative_of_the_surrogate(subject: Any, case: tuple[float, float, int]) -> None:
@@ -41,17 +45,9 @@ def the_pullback_is_the_derivative_of_the_surrogate(subject: Any, case: tuple[fl
 
 
 def lsq_is_fake_quantize_masked_before_rounding(subject: Any, case: Quantization) -> None:
-    x, params = case
-    x, grid = native(x), params.grid
-    x_hat, pullback = subject.lsq(x, params.scale, params.zero_point, grid)
-    equal("R15", x_hat, refquant.fake_quantize(x, params))
-    g = np.arange(1, x.size + 1, dtype=x.dtype).reshape(x.shape)
-
-    def inside(v: Any, s: Any, z: Any) -> bool:
-        return bool(grid.qmin - int(z) < oracle.quotient(v, s, grid) < grid.qmax - int(z))
-
-    passed = each(inside, np.dtype(bool), x, params.scale, params.zero_point)
-    equal("R15", pullback(g)[0], np.where(passed, g, x.dtype.type(0)))
+    grid = case.params.grid
+    _is_masked(subject.lsq, case, lambda v, s, z: grid.qmin - int(z) < oracle.quotient(v, s, grid) < grid.qmax - int(z),
+               lambda gradients: gradients[0])
 
 
 def the_gradient_of_a_learned_step_is_the_surrogates(subject: Any, case: tuple[float, float, int, int]) -> None:
@@ -79,5 +75,4 @@ LAWS = (
     on_grids(lsq_is_fake_quantize_masked_before_rounding, ("R15",), strategies.quantizations,
              strategies.integer_grids(8) | strategies.uneven_grids()),
     Law(the_gradient_of_a_learned_step_is_the_surrogates, ("R15",), st.tuples(
-        st.floats(-20, 20), st.sampled_from([0.5, 1.0, 0.1]), st.integers(-8, 7), st.integers(1, 3))),
-)
+        st.floats(-20, 20), st.sampled_from([0.5, 1.0, 0.1]), st.integers(-8, 7), st.integers(1, 3))))

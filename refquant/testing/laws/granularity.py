@@ -17,8 +17,7 @@ def sliced(draw: st.DrawFn) -> tuple[Any, int | tuple[int, ...], Any]:
     """Finite data, the axes reduced over, and a grid."""
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=4))
     axes = draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
-    x = draw(hnp.arrays(draw(strategies.dtypes()), shape, elements=st.floats(-1000, 1000, width=16),
-                        fill=st.nothing()))
+    x = draw(hnp.arrays(draw(strategies.dtypes()), shape, elements=st.floats(-1000, 1000, width=16), fill=st.nothing()))
     axis = draw(st.sampled_from([tuple(axes), tuple(a - len(shape) for a in axes)]))
     return draw(strategies.layouts(x)), axis[0] if len(axis) == 1 else axis, draw(strategies.integer_grids())
 
@@ -90,5 +89,4 @@ LAWS = (
     Law(parameters_never_enlarge_the_data, ("R12",), st.tuples(st.sampled_from(
         [((3,), ()), ((2, 3), (3,)), ((2,), (3,)), ((1, 1), (4,)), ((3, 1), (2, 3))]), strategies.dtypes())),
     Law(static_is_dynamic_on_the_same_data, ("R12",), sliced()),
-    Law(a_block_is_a_channel_after_a_reshape, ("R12",), blocked()),
-)
+    Law(a_block_is_a_channel_after_a_reshape, ("R12",), blocked()))

@@ -24,10 +24,6 @@ def codes_are_the_oracles(subject: Any, case: Quantization) -> None:
     equal("R3 R4 R5 R6 R17", subject.quantize(x, params), expected)
 
 
-def every_tie_is_decided_by_the_rules(subject: Any, case: Quantization) -> None:
-    codes_are_the_oracles(subject, case)
-
-
 @st.composite
 def float64_beside_ties(draw: st.DrawFn, on: Grids) -> Quantization:
     """float64 so near to ties that float32 holds the ties themselves."""
@@ -38,10 +34,6 @@ def float64_beside_ties(draw: st.DrawFn, on: Grids) -> Quantization:
     tie = strategies.along(grid, place, np.array(0.5)) - z
     return Quantization(tie * (1 + np.sign(nudge) * 2.0 ** -np.abs(nudge)) * scale,
                         AffineParams(scale=scale, zero_point=z, grid=grid))
-
-
-def float64_is_rounded_once(subject: Any, case: Quantization) -> None:
-    codes_are_the_oracles(subject, case)
 
 
 def fake_quantized_values_are_the_oracles(subject: Any, case: Quantization) -> None:
@@ -108,8 +100,7 @@ def symmetric_grids_are_odd_functions(subject: Any, case: Quantization) -> None:
 def scaling_both_by_a_power_of_two_changes_no_code(subject: Any, case: tuple[Quantization, int]) -> None:
     (x, params), e = case
     x = x.astype(np.float64)
-    params = subject.AffineParams(scale=params.scale.astype(np.float64), zero_point=params.zero_point,
-                                  grid=params.grid)
+    params = subject.AffineParams(scale=params.scale.astype(np.float64), zero_point=params.zero_point, grid=params.grid)
     inside = (np.abs(x) < 1e300) & ((np.abs(x) > 1e-300) | (x == 0))
     x = np.where(inside, x, 0.0)
     scaled = subject.AffineParams(scale=params.scale * 2.0**e, zero_point=params.zero_point, grid=params.grid)
@@ -157,8 +148,9 @@ LAWS = (  # the cheap ones first: a mutant is tried on one after another
     on_grids(zero_is_exact_where_it_is_a_value, ("R8", "R17"), lambda on: st.tuples(
         on, strategies.dtypes(), strategies.mantissas())),
     on_grids(codes_are_the_oracles, ("R3", "R4", "R5", "R6", "R12", "R17"), strategies.quantizations),
-    on_grids(every_tie_is_decided_by_the_rules, ("R3", "R4", "R5", "R17"), strategies.every_tie, strategies.ALL_TIES),
-    on_grids(float64_is_rounded_once, ("R4",), float64_beside_ties),
+    on_grids(codes_are_the_oracles, ("R3", "R4", "R5", "R17"), strategies.every_tie, strategies.ALL_TIES,
+             "every_tie_is_decided_by_the_rules"),
+    on_grids(codes_are_the_oracles, ("R4",), float64_beside_ties, called="float64_is_rounded_once"),
     on_grids(fake_quantized_values_are_the_oracles, ("R2", "R3", "R12", "R17"), strategies.quantizations),
     on_grids(a_code_means_its_value, ("R2", "R12", "R17"), coded),
     on_grids(every_code_comes_back, ("R2", "R4", "R17"), lambda on: st.tuples(on, st.integers(-8, 8))),
@@ -167,5 +159,4 @@ LAWS = (  # the cheap ones first: a mutant is tried on one after another
     on_grids(symmetric_grids_are_odd_functions, ("R4", "R17"), strategies.quantizations),
     on_grids(scaling_both_by_a_power_of_two_changes_no_code, ("R3",), lambda on: st.tuples(
         strategies.quantizations(on), st.integers(-8, 8))),
-    on_grids(the_error_is_at_most_half_a_gap, ("R16",), strategies.quantizations),
-)
+    on_grids(the_error_is_at_most_half_a_gap, ("R16",), strategies.quantizations))

@@ -60,8 +60,5 @@ LAWS = (
         st.sampled_from([np.int8, np.uint8]), st.sampled_from([np.int8, np.uint8]), st.integers(1, 3),
         st.integers(-1, 1), st.sampled_from(["max", "min"]), st.sampled_from(["max", "min"]))),
     Law(requantize_rounds_once, ("R14",), strategies.requantizations()),
-    Law(a_multiplier_has_31_bits, ("R14",),
-        st.floats(1e-30, 2.0**29)
-        | st.integers(-40, 29).map(lambda e: 2.0**e)
-        | st.integers(-40, 29).map(lambda e: float(np.nextafter(2.0**e, 0)))),
-)
+    Law(a_multiplier_has_31_bits, ("R14",), st.floats(1e-30, 2.0**29) | st.integers(-40, 29).map(
+        lambda e: 2.0**e) | st.integers(-40, 29).map(lambda e: float(np.nextafter(2.0**e, 0)))))

@@ -22,23 +22,25 @@ Grids: TypeAlias = st.SearchStrategy[Grid]
 class Law(NamedTuple):
     """A property: the check that raises where it fails, the rules (or the method) it cites, and its cases.
 
-    A law of every grid also says how cases are drawn on the grids of a strategy, so that laws_of can name one.
+    A law of every grid also says how cases are drawn on the grids of a strategy, so that laws_of can name one. `called`
+    names a check that is tried on other cases, too.
     """
 
     check: Check
     rules: tuple[str, ...]
     cases: st.SearchStrategy[Any]
     on: Callable[[Grids], st.SearchStrategy[Any]] | None = None
+    called: str = ""
 
     @property
     def name(self) -> str:
-        return self.check.__name__
+        return self.called or self.check.__name__
 
 
 def on_grids(check: Check, rules: tuple[str, ...], on: Callable[[Grids], st.SearchStrategy[Any]],
-             grids: Grids = strategies.EVERY) -> Law:
+             grids: Grids = strategies.EVERY, called: str = "") -> Law:
     """A law of every grid, or of those that `grids` draws."""
-    return Law(check, rules, on(grids), on)
+    return Law(check, rules, on(grids), on, called)
 
 
 def holds(law: Law, subject: Any = refquant, **options: Any) -> None:

@@ -5,6 +5,7 @@ Your own is held to them: `for law in laws_citing("gptq"): holds(law, SimpleName
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,24 +53,12 @@ def _called(subject: Any, name: str, *args: Any, **options: Any) -> Any:
     return getattr(subject if hasattr(subject, name) else subject.methods, name)(*args, **options)
 
 
-class Solved(NamedTuple):
-    """The live rows in the order in which they are rounded: where least squares wants each, the value that came, the
-    nearest one, the largest square that it may cost inside the grid, and what it costs. Then which rows are dead.
-    """
-
-    aims: Any
-    came: Any
-    nearest: Any
-    bounds: Any
-    squares: Any
-    loss: float
-    inside: bool
-    dead: Any
-
-
 @quiet
-def _solved(case: Layer, q: Any) -> Solved:
-    """By one inverse a row, and no factor."""
+def _solved(case: Layer, q: Any) -> Any:
+    """By one inverse a row, and no factor. Of the live rows in the order in which they are rounded: where least squares
+    wants each, the value that came, the nearest one, the largest square that it may cost inside the grid, and what it
+    costs. Then which rows are dead.
+    """
     w, h = case.w.astype(np.float64), (case.x.T @ case.x).astype(np.float64)
     rows = np.flatnonzero(np.diag(h))
     if case.act_order:
@@ -85,8 +74,10 @@ def _solved(case: Layer, q: Any) -> Solved:
     aims = np.array([w[j] - first[j] @ (h[j:, :j] @ (came - w)[:j]) for j in range(len(rows))])
     residual = np.array([[1 / row[0]] for row in first])
     inside = grid.equal_steps and (abs(aims / scale + zero - middle) <= reach).all()
-    return Solved(aims, came, rq.fake_quantize(aims, params), residual * scale**2 / 4, residual * (came - aims) ** 2,
-                  np.sum((came - w) * (h @ (came - w))), inside, np.setdiff1d(np.arange(len(case.w)), rows))
+    return SimpleNamespace(
+        aims=aims, came=came, nearest=rq.fake_quantize(aims, params), bounds=residual * scale**2 / 4, inside=inside,
+        squares=residual * (came - aims) ** 2, loss=np.sum((came - w) * (h @ (came - w))),
+        dead=np.setdiff1d(np.arange(len(case.w)), rows))
 
 
 def gptq_rounds_each_row_to_the_nearest_of_its_least_squares_solution(subject: Any, case: Layer) -> None:
@@ -203,5 +194,4 @@ LAWS = (
     Law(smoothquant_keeps_the_product_and_balances_the_maxima, ("smoothquant",), st.tuples(
         layers(), st.sampled_from([0.5, 0.0, 1.0, 0.8]))),
     Law(hadamard_is_the_matrix_and_its_own_inverse, ("hadamard",), powers_of_two()),
-    Law(awq_finds_the_best_power_of_the_mean, ("awq",), layers()),
-)
+    Law(awq_finds_the_best_power_of_the_mean, ("awq",), layers()))

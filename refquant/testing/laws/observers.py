@@ -47,8 +47,7 @@ def minmax_and_histograms_merge_exactly_in_any_order(subject: Any, case: tuple[l
 def moments_merge_up_to_rounding(subject: Any, case: tuple[list[Any], Any]) -> None:
     batches, axis = case
     observer = subject.moments_observer(2.0)
-    states = [observer.observe(x, axis) for x in batches]
-    a, b, c = states
+    a, b, c = (observer.observe(x, axis) for x in batches)
     same("commutative", observer.merge(a, b), observer.merge(b, a))
     together = np.concatenate(batches)
     if together.size:
@@ -76,5 +75,4 @@ def a_moving_average_is_its_recurrence(subject: Any, case: tuple[tuple[list[Any]
 LAWS = (
     Law(minmax_and_histograms_merge_exactly_in_any_order, (), streams()),
     Law(moments_merge_up_to_rounding, (), streams()),
-    Law(a_moving_average_is_its_recurrence, (), st.tuples(streams(extreme=False), st.floats(0, 1))),
-)
+    Law(a_moving_average_is_its_recurrence, (), st.tuples(streams(extreme=False), st.floats(0, 1))))

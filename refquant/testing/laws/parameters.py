@@ -42,10 +42,6 @@ def the_widest_range_and_the_emptiest_have_a_scale(subject: Any, case: tuple[Any
     _fits_the_oracle("R11", subject.symmetric_params, oracle.symmetric_range, Range(lo, hi, grid))
 
 
-def ordinary_affine_parameters_are_the_oracles(subject: Any, case: Range) -> None:
-    _fits_the_oracle("R9", subject.affine_params, oracle.affine_range, case)
-
-
 def symmetric_parameters_are_the_oracles(subject: Any, case: Range) -> None:
     if strategies.two_sided(case.grid):
         _fits_the_oracle("R10 R11", subject.symmetric_params, oracle.symmetric_range, case)
@@ -92,13 +88,12 @@ LAWS = (
         st.integers(2, 12), st.booleans(), st.integers(-12, 6))),
     Law(the_widest_range_and_the_emptiest_have_a_scale, ("R11",), st.tuples(
         st.sampled_from(strategies.DTYPES), strategies.integer_grids())),
-    Law(ordinary_affine_parameters_are_the_oracles, ("R9",), strategies.ordinary_ranges()),
-    on_grids(symmetric_parameters_are_the_oracles, ("R10", "R11"), strategies.ranges,
-             strategies.TWO_SIDED),
+    Law(affine_parameters_are_the_oracles, ("R9",), strategies.ordinary_ranges(),
+        called="ordinary_affine_parameters_are_the_oracles"),
+    on_grids(symmetric_parameters_are_the_oracles, ("R10", "R11"), strategies.ranges, strategies.TWO_SIDED),
     Law(zero_is_exact, ("R8",), strategies.ranges()),
     Law(the_ends_of_an_affine_range_lose_at_most_a_step, ("R8", "R9", "R11"), strategies.ranges(
         strategies.integer_grids(16))),
     Law(a_signed_grid_is_an_unsigned_one_shifted, ("R9",), strategies.ranges(strategies.integer_grids(8))),
     Law(a_range_is_finite_and_in_order, ("R11",), st.tuples(
-        strategies.ranges(), st.sampled_from(["swapped", np.inf, -np.inf]))),
-)
+        strategies.ranges(), st.sampled_from(["swapped", np.inf, -np.inf]))))

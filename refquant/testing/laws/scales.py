@@ -142,5 +142,4 @@ LAWS = (
     on_grids(mx_rceil_scales_are_the_least_without_saturation, ("R11", "R18"), block_ranges, strategies.TWO_SIDED),
     on_grids(mx_even_scales_double_where_the_largest_rounds_up, ("R11", "R18"), block_ranges, strategies.TWO_SIDED),
     on_grids(scales_of_two_levels_are_the_oracles, ("R12", "R18"), second_scales, strategies.TWO_SIDED),
-    on_grids(a_row_alone_keeps_its_scales, ("R12", "R18"), second_scales, strategies.TWO_SIDED),
-)
+    on_grids(a_row_alone_keeps_its_scales, ("R12", "R18"), second_scales, strategies.TWO_SIDED))

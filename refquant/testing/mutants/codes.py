@@ -45,21 +45,11 @@ def _quantize(rounding: Any = np.rint, divide: Any = np.divide, before: bool = F
     return on_integers(rq.quantize, quantize)
 
 
-def _cast_first(q: Any, grid: Any) -> Any:
-    return np.clip(np.asarray(q).astype(np.int32), grid.qmin, grid.qmax)
-
-
 def _noisy(x: Any, params: Any) -> Any:
     return np.clip(np.rint(np.divide(x, params.scale, dtype=params.grid.arithmetic(np.asarray(x).dtype)))
                    + params.zero_point, params.grid.qmin, params.grid.qmax).astype(params.grid.dtype)
 
 
-@quiet
-def _in_scales_dtype(x: Any, params: Any) -> Any:
-    return rq.dequantize(rq.quantize(x, params), params)
-
-
-@quiet
 def _fake(offset: float = 0.0, rounding: Any = np.rint) -> Callable[..., Any]:
     codes = _quantize(rounding)
 
@@ -71,19 +61,17 @@ def _fake(offset: float = 0.0, rounding: Any = np.rint) -> Callable[..., Any]:
     return on_integers(rq.fake_quantize, fake_quantize)
 
 
-@quiet
 def _dequantize(value: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    @quiet
     def dequantize(q: Any, params: Any) -> Any:
         rq.dequantize(q, params)
-        with np.errstate(all="ignore"):
-            return np.asarray(value(np.asarray(q), params.zero_point, params.scale)).astype(params.scale.dtype)
+        return np.asarray(value(np.asarray(q), params.zero_point, params.scale)).astype(params.scale.dtype)
     return on_integers(rq.dequantize, dequantize)
 
 
 @quiet
 def _off_the_grid(q: Any, params: Any) -> Any:
-    q = np.asarray(q)
-    return np.asarray((q.astype(np.int64) - params.zero_point) * params.scale).astype(params.scale.dtype)
+    return np.asarray((np.asarray(q).astype(np.int64) - params.zero_point) * params.scale).astype(params.scale.dtype)
 
 
 def _to_float64(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,18 +88,6 @@ class _OneTooMany(rq.IntGrid):
     def __post_init__(self) -> None:
         super().__post_init__()
         vars(self).update(qmax=self.qmax + 1)
-
-
-def _any_bits(bits: int, signed: bool = True, narrow: bool = False) -> Any:
-    return rq.IntGrid(min(max(bits, 2), 32), signed=signed, narrow=narrow)
-
-
-def _unsigned_narrow(bits: int, signed: bool = True, narrow: bool = False) -> Any:
-    return rq.IntGrid(bits, signed=signed, narrow=narrow and signed)
-
-
-def _reciprocal(x: Any, scale: Any) -> Any:
-    return x * (x.dtype.type(1) / scale)
 
 
 def _accepting(f: Callable[..., Any], mend: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -132,8 +108,9 @@ def _nan_unplaced(x: Any, params: Any) -> Any:
 MUTANTS = (
     Mutant("narrow drops the highest code", "R1", {"IntGrid": _HighestDropped}),
     Mutant("one code too many", "R1", {"IntGrid": _OneTooMany}),
-    Mutant("any number of bits", "R1", {"IntGrid": _any_bits}),
-    Mutant("unsigned and narrow accepted", "R1", {"IntGrid": _unsigned_narrow}),
+    Mutant("any number of bits", "R1", {"IntGrid": lambda bits, **kind: rq.IntGrid(min(max(bits, 2), 32), **kind)}),
+    Mutant("unsigned and narrow accepted", "R1", {"IntGrid": lambda bits, signed=True, narrow=False: rq.IntGrid(
+        bits, signed=signed, narrow=narrow and signed)}),
 
     Mutant("zero point added in dequantize", "R2", {"dequantize": _dequantize(lambda q, z, s: (q + 1.0 * z) * s)}),
     Mutant("zero point forgotten", "R2", {"dequantize": _dequantize(lambda q, z, s: q * s)}),
@@ -142,9 +119,10 @@ MUTANTS = (
     Mutant("codes off the grid accepted", "R2", {"dequantize": on_integers(rq.dequantize, _off_the_grid)}),
     Mutant("dequantize returns float64", "R2", {"dequantize": _to_float64(rq.dequantize)}),
     Mutant("fake_quantize returns float64", "R2", {"fake_quantize": _to_float64(rq.fake_quantize)}),
-    Mutant("fake_quantize returns the scale's dtype", "R2", {"fake_quantize": _in_scales_dtype}),
+    Mutant("fake_quantize returns the scale's dtype", "R2", {"fake_quantize": lambda x, params: rq.dequantize(
+        rq.quantize(x, params), params)}),
 
-    Mutant("multiplied by the reciprocal", "R3", {"quantize": _quantize(divide=_reciprocal)}),
+    Mutant("multiplied by the reciprocal", "R3", {"quantize": _quantize(divide=lambda x, scale: x * (1 / scale))}),
     Mutant("divided in float64", "R3", {"quantize": _quantize(widen=lambda dtype: np.float64)}),
     Mutant("float16 divided in float16", "R3", {"quantize": _quantize(widen=lambda dtype: dtype)}),
     Mutant("32 bits in float32", "R3", {"quantize": _quantize(widen=lambda dtype: np.result_type(dtype, np.float32))}),
@@ -157,15 +135,15 @@ MUTANTS = (
 
     Mutant("zero point before rounding", "R5", {"quantize": _quantize(before=True)}),
 
-    Mutant("cast before clip", "R6", {"quantize": _quantize(saturate=_cast_first)}),
+    Mutant("cast before clip", "R6", {"quantize": _quantize(saturate=lambda q, grid: np.clip(
+        np.asarray(q).astype(np.int32), grid.qmin, grid.qmax))}),
     Mutant("no clip: codes wrap", "R6", {"quantize": _quantize(saturate=lambda q, grid: np.where(
         np.isfinite(q), q, 0).astype(np.int64))}),
     Mutant("infinity becomes 0", "R6", {"quantize": _quantize(saturate=lambda q, grid: np.clip(
         np.where(np.isfinite(q), q, 0), grid.qmin, grid.qmax))}),
     Mutant("clipped one short", "R6", {"quantize": _quantize(saturate=lambda q, grid: np.clip(
         q, grid.qmin + 1, grid.qmax))}),
-    Mutant("an overflowing quotient warns", "R6", {"quantize": on_integers(
-        rq.quantize, _noisy)}),
+    Mutant("an overflowing quotient warns", "R6", {"quantize": on_integers(rq.quantize, _noisy)}),
 
     Mutant("NaN taken for 0", "R7", {name: _accepting(getattr(rq, name), np.nan_to_num) for name in (
         "quantize", "fake_quantize", "minmax", "dynamic_params")}),
@@ -173,5 +151,4 @@ MUTANTS = (
     Mutant("integers taken for reals", "R7", {"quantize": _accepting(rq.quantize, _integers_to_floats)}),
 
     Mutant("value of a floored code", "R16", {"fake_quantize": _fake(rounding=np.floor)}),
-    Mutant("half a step off", "R16", {"fake_quantize": _fake(offset=0.5)}),
-)
+    Mutant("half a step off", "R16", {"fake_quantize": _fake(offset=0.5)}))

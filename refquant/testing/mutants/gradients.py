@@ -42,20 +42,12 @@ def _lsq(inside: Any = lambda v, l, h: (v > l) & (v < h), slope: Any = lambda v,
     return lsq
 
 
-def _x_itself(x: Any, scale: Any, zero_point: Any, grid: Any) -> Any:
-    return x, rq.straight_through(x, scale, zero_point, grid)[1]
-
-
 def _unrounded(v: Any, zero_point: Any, grid: Any) -> Any:
     return (v >= grid.qmin - zero_point) & (v <= grid.qmax - zero_point)
 
 
 def _exclusive(v: Any, zero_point: Any, grid: Any) -> Any:
     return (np.rint(v) + zero_point > grid.qmin) & (np.rint(v) + zero_point < grid.qmax)
-
-
-def _everywhere(v: Any, zero_point: Any, grid: Any) -> Any:
-    return np.ones(v.shape, bool)
 
 
 def _of_values(mask: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,15 +63,15 @@ def _inside(v: Any, zero_point: Any, grid: Any) -> Any:
 MUTANTS = (
     Mutant("mask on the unrounded value", "R15", {"straight_through": _through(_unrounded)}),
     Mutant("mask exclusive of the ends", "R15", {"straight_through": _through(_exclusive)}),
-    Mutant("gradient everywhere", "R15", {"straight_through": _through(_everywhere)}),
+    Mutant("gradient everywhere", "R15", {"straight_through": _through(lambda v, z, grid: True)}),
     Mutant("gradient nowhere", "R15", {"straight_through": _through(lambda v, z, grid: False)}),
     Mutant("overflow of values decided before rounding", "R15", {"straight_through": _through(_of_values(_unrounded))}),
-    Mutant("rounding to values saturates", "R15", {"straight_through": _through(_of_values(_everywhere))}),
+    Mutant("rounding to values saturates", "R15", {"straight_through": _through(_of_values(
+        lambda v, z, grid: True))}),
     Mutant("gradient doubled", "R15", {"straight_through": _through(_inside, 2.0)}),
-    Mutant("x passed for x_hat", "R15", {"straight_through": _x_itself}),
+    Mutant("x passed for x_hat", "R15", {"straight_through": lambda x, *of: (x, rq.straight_through(x, *of)[1])}),
     Mutant("LSQ masks by the rounded code", "R15", {"lsq": _lsq(
         lambda v, l, h: (np.rint(v) >= l) & (np.rint(v) <= h))}),
     Mutant("a learned step's gradient is the code", "R15", {"lsq": _lsq(slope=lambda v, code: code)}),
     Mutant("a learned step's gradient has the wrong sign", "R15", {"lsq": _lsq(slope=lambda v, code: v - code)}),
-    Mutant("a learned step's gradient is averaged", "R15", {"lsq": _lsq(total=np.mean)}),
-)
+    Mutant("a learned step's gradient is averaged", "R15", {"lsq": _lsq(total=np.mean)}))

@@ -13,8 +13,7 @@ from .mutant import Mutant
 
 
 def _enlarging(x: Any, params: Any) -> Any:
-    x = np.asarray(x)
-    return rq.quantize(np.broadcast_to(x, np.broadcast_shapes(x.shape, params.scale.shape)), params)
+    return rq.quantize(np.broadcast_to(x, np.broadcast_shapes(np.shape(x), params.scale.shape)), params)
 
 
 def _wrong_axis(x: Any, params: Any) -> Any:
@@ -43,10 +42,6 @@ def _strided_blocks(x: Any, block_size: int, axis: int = -1) -> Any:
     return right.reshape(*right.shape[:i], *right.shape[i:i + 2][::-1], *right.shape[i + 2:]).swapaxes(i, i + 1)
 
 
-def _last_axis_blocks(x: Any, block_size: int, axis: int = -1) -> Any:
-    return rq.split_blocks(x, min(block_size, x.shape[-1]), -1)
-
-
 def _padded_in_front(x: Any, block_size: int, axis: int = -1) -> Any:
     return np.flip(rq.split_blocks(np.flip(x, axis), block_size, axis), (axis % x.ndim, axis % x.ndim + 1))
 
@@ -57,8 +52,8 @@ MUTANTS = (
     Mutant("one range for all channels", "R12", {"minmax": _minmax_of_all, "dynamic_params": _dynamic_per_tensor}),
     Mutant("axis keeps instead of reducing", "R12", {"dynamic_params": _axis_kept}),
     Mutant("blocks take every n-th value", "R12", {"split_blocks": _strided_blocks}),
-    Mutant("blocks are cut along the last axis", "R12", {"split_blocks": _last_axis_blocks}),
+    Mutant("blocks are cut along the last axis", "R12", {"split_blocks": lambda x, block_size, axis=-1:
+           rq.split_blocks(x, min(block_size, x.shape[-1]), -1)}),
     Mutant("the padding stays", "R12", {"join_blocks": lambda blocks, axis=-1, length=None: rq.join_blocks(
         blocks, axis)}),
-    Mutant("blocks start with the padding", "R12", {"split_blocks": _padded_in_front}),
-)
+    Mutant("blocks start with the padding", "R12", {"split_blocks": _padded_in_front}))

@@ -76,5 +76,4 @@ MUTANTS = (
         np.where(np.asarray(x) == 0, np.abs(x), x), params)}),
     Mutant("the sign of zero lost", "R17", {"fake_quantize": lambda x, params: rq.fake_quantize(x, params)
                                             + np.float16(0)}),
-    Mutant("codes of NaN accepted", "R17", {"dequantize": on_values(rq.dequantize, _any_code)}),
-)
+    Mutant("codes of NaN accepted", "R17", {"dequantize": on_values(rq.dequantize, _any_code)}))

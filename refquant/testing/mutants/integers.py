@@ -21,11 +21,6 @@ def _matmul(dtype: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return integer_matmul
 
 
-def _by_value(a: Any, b: Any) -> Any:
-    exact = rq.integer_matmul(a, b)
-    return np.int32 if np.abs(exact).max(initial=0) < 2**31 else np.int64
-
-
 def _in_pieces(terms: int) -> Callable[..., Any]:
     """float32 sums of so many products of 8-bit codes, however large."""
     def integer_matmul(a: Any, b: Any) -> Any:
@@ -36,10 +31,6 @@ def _in_pieces(terms: int) -> Callable[..., Any]:
         return sum(((a[:, k:k + terms].astype(np.float32) @ b[k:k + terms].astype(np.float32)).astype(right.dtype)
                     for k in cuts), np.zeros_like(right))
     return integer_matmul
-
-
-def _float32_matmul(a: Any, b: Any) -> Any:
-    return np.matmul(a.astype(np.float32), b.astype(np.float32)).astype(rq.integer_matmul(a, b).dtype)
 
 
 def _twice(acc: Any, mantissa: Any, shift: Any, zero_point: Any, grid: Any) -> Any:
@@ -73,8 +64,10 @@ MUTANTS = (
     Mutant("int32 always", "R13", {"integer_matmul": _matmul(lambda a, b: np.int32)}),
     Mutant("int64 always", "R13", {"integer_matmul": _matmul(lambda a, b: np.int64)}),
     Mutant("accumulated in int16", "R13", {"integer_matmul": _matmul(lambda a, b: np.int16)}),
-    Mutant("dtype chosen by value", "R13", {"integer_matmul": _matmul(_by_value)}),
-    Mutant("float32 sums", "R13", {"integer_matmul": _float32_matmul}),
+    Mutant("dtype chosen by value", "R13", {"integer_matmul": _matmul(lambda a, b: (
+        np.int32 if np.abs(rq.integer_matmul(a, b)).max(initial=0) < 2**31 else np.int64))}),
+    Mutant("float32 sums", "R13", {"integer_matmul": lambda a, b: np.matmul(
+        a.astype(np.float32), b.astype(np.float32)).astype(rq.integer_matmul(a, b).dtype)}),
     Mutant("float32 sums of pieces twice too long", "R13", {"integer_matmul": _in_pieces(2048)}),
     Mutant("unsigned codes in pieces for signed ones", "R13", {"integer_matmul": _in_pieces(1024)}),
 
@@ -83,5 +76,4 @@ MUTANTS = (
     Mutant("product truncated", "R14", {"requantize": _scaled(np.trunc)}),
     Mutant("product in float32", "R14", {"requantize": _scaled(np.rint, np.float32)}),
     Mutant("multiplier of 30 bits", "R14", {"quantize_multiplier": _thirty_bits}),
-    Mutant("multiplier truncated", "R14", {"quantize_multiplier": _truncated}),
-)
+    Mutant("multiplier truncated", "R14", {"quantize_multiplier": _truncated}))

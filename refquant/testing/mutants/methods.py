@@ -66,5 +66,4 @@ MUTANTS = (
     _mutant("awq", "nearest is not tried", "np.arange(STEPS + 1)", "np.arange(1, STEPS + 1)"),
     _mutant("awq", "inputs that are not divided", "(exact / s)", "exact"),
     _mutant("awq", "in units of x", "m / np.sqrt(live.max(initial=0) * live.min(initial=np.inf))", "m"),
-    _mutant("awq", "the worst", "if loss < least", "if loss > least"),
-)
+    _mutant("awq", "the worst", "if loss < least", "if loss > least"))

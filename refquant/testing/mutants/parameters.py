@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,18 @@ from .codes import half_away, half_up
 from .mutant import Mutant
 
 
-def _fit(right: Callable[..., Any], change: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
-    """Parameters from change(lo, hi, grid, right scale, right zero point)."""
+def _fit(name: str, change: Callable[..., tuple[Any, Any]]) -> dict[str, Callable[..., Any]]:
+    """Under this name, parameters from change(lo, hi, grid, right scale, right zero point)."""
     @quiet
     def fit(lo: Any, hi: Any, grid: Any) -> Any:
-        params = right(lo, hi, grid)
+        params = getattr(rq, name)(lo, hi, grid)
         lo, hi = np.asarray(lo).astype(params.scale.dtype), np.asarray(hi).astype(params.scale.dtype)
         scale, zero_point = change(lo, hi, grid, params.scale, params.zero_point.astype(np.int64))
         return rq.AffineParams(scale=scale, zero_point=np.asarray(zero_point).astype(np.int64), grid=grid)
-    return fit
+    return {name: fit}
 
 
-def _affine(change: Callable[..., tuple[Any, Any]]) -> dict[str, Callable[..., Any]]:
-    return {"affine_params": _fit(rq.affine_params, change)}
-
-
-def _symmetric(change: Callable[..., tuple[Any, Any]]) -> dict[str, Callable[..., Any]]:
-    return {"symmetric_params": _fit(rq.symmetric_params, change)}
+_affine, _symmetric = partial(_fit, "affine_params"), partial(_fit, "symmetric_params")
 
 
 def _zero_point(rounding: Any) -> Callable[..., tuple[Any, Any]]:
@@ -64,10 +60,6 @@ def _divisor(extra: float) -> Callable[..., tuple[Any, Any]]:
     return change
 
 
-def _any_order(lo: Any, hi: Any, grid: Any) -> Any:
-    return rq.affine_params(np.minimum(lo, hi), np.maximum(lo, hi), grid)
-
-
 MUTANTS = (
     Mutant("range not widened to 0", "R8", _affine(_not_widened)),
 
@@ -89,7 +81,7 @@ MUTANTS = (
     Mutant("scale at least 1e-7", "R11", _affine(lambda lo, hi, grid, s, z: (np.maximum(s, s.dtype.type(1e-7)), z))),
     Mutant("an all-zero range has the smallest scale", "R11", _affine(lambda lo, hi, grid, s, z: (np.where(
         (lo == 0) & (hi == 0), np.finfo(s.dtype).tiny, s), z))),
-    Mutant("lo > hi accepted", "R11", {"affine_params": _any_order}),
+    Mutant("lo > hi accepted", "R11", {"affine_params": lambda lo, hi, grid: rq.affine_params(
+        np.minimum(lo, hi), np.maximum(lo, hi), grid)}),
     Mutant("infinite ends made finite", "R11", {"affine_params": lambda lo, hi, grid: rq.affine_params(
-        np.nan_to_num(lo), np.nan_to_num(hi), grid)}),
-)
+        np.nan_to_num(lo), np.nan_to_num(hi), grid)}))

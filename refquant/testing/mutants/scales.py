@@ -57,5 +57,4 @@ MUTANTS = (
     Mutant("scales not on their grid", "R18", {"two_level": _two_level(_not_on_the_grid)}),
     Mutant("blocks of zeros count", "R18", {"two_level": _two_level(_zeros_count)}),
     Mutant("one second scale for all rows", "R18", {"two_level": lambda scale_grid, fit, axis=None, scale=None:
-                                                    rq.two_level(scale_grid, fit, None, scale)}),
-)
+                                                    rq.two_level(scale_grid, fit, None, scale)}))
