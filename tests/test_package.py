@@ -37,7 +37,7 @@ LIMITS = {
     "study": (7900, "refquant/study"),
     "course": (3500, "refquant/course"),
     "all of refquant": (19_700, "refquant"),
-    "tests": (19_700, "tests"),
+    "tests": (19_900, "tests"),
     "a file, tables apart": (200, "refquant"),
     "a function": (30, "refquant"),
 }

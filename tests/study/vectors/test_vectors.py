@@ -650,11 +650,8 @@ FAULTS = {  # name: file, what stands there, what a mistaken one has
 }
 
 
-PLAIN = ("ties away", "float16 rounded to 12 bits", "ties up", "no minus zero")
-
-
-@pytest.mark.parametrize("fault", [*PLAIN, *(pytest.param(name, marks=pytest.mark.slow) for name in FAULTS
-                                             if name not in PLAIN)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_broken_checker_fails(fault: str, folder: Path, checker: str, built: Path) -> None:
     name, right, wrong = FAULTS[fault]
     assert checker.count(right) == 1
