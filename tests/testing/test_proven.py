@@ -16,9 +16,8 @@ F = np.float32
 
 
 def told(quantize: Any, **options: Any) -> str:
-    with pytest.raises(Deviation) as found:
+    with pytest.raises(Deviation, match=r"^R.* is broken: ") as found:
         check_quantizer(quantize, **{"grids": rq.INT8, "examples": 12, **options})
-    assert str(found.value).startswith(f"{found.value.rule} is broken")
     return str(found.value)
 
 
@@ -27,19 +26,16 @@ def rounding(v: Any) -> Any:
 
 
 def ties_up_below(x: Any, p: rq.AffineParams) -> Any:
-    v = (x / p.scale).astype(np.float64)
-    return clipped(np.where(p.zero_point < 0, np.floor(v + 0.5), np.rint(v)) + p.zero_point, p)
+    up = clipped(np.floor(x / p.scale.astype(float) + 0.5) + p.zero_point, p)
+    return np.where(p.zero_point < 0, up, rq.quantize(x, p))
 
 
-def clipped_early(x: Any, p: rq.AffineParams) -> Any:
-    return clipped(clipped(np.rint(x / p.scale), p) + p.zero_point.astype(int), p)
-
-
+@SLOW
 @pytest.mark.parametrize(("quantize", "rule"), [
-    (clipped_early, "R5 or R6"), *(pytest.param(*each, marks=SLOW) for each in (
-        (ties_up_below, "R4 or R5"), (STRANGE["an_ulp_off"].quantize, "R3 or R4"),
-        (rounding(lambda x, s: np.round(x / s, 3)), "R4"), (rounding(lambda x, s: np.rint(x / s * 16) / 16), "R4"),
-        (rounding(lambda x, s: x / (s + F(1e-8))), "R3"), (rounding(lambda x, s: x / np.maximum(s, F(1e-6))), "R3")))])
+    (lambda x, p: clipped(clipped(np.rint(x / p.scale), p) + p.zero_point, p), "R5 or R6"),
+    (ties_up_below, "R4 or R5"), (STRANGE["an_ulp_off"].quantize, "R3 or R4"),
+    (rounding(lambda x, s: np.round(x / s, 3)), "R4"), (rounding(lambda x, s: np.rint(x / s * 16) / 16), "R4"),
+    (rounding(lambda x, s: x / (s + F(1e-8))), "R3"), (rounding(lambda x, s: x / np.maximum(s, F(1e-6))), "R3")])
 def test_a_rule_is_named_if_a_further_question_proves_it(quantize: Any, rule: str) -> None:
     assert told(quantize).startswith(f"{rule} is broken: ")
 
@@ -64,8 +60,7 @@ def test_the_array_that_is_shown_is_small() -> None:
     def above_the_first(x: Any, p: rq.AffineParams) -> Any:
         return np.minimum(rq.quantize(x, p), rq.quantize(x.ravel()[:1] + 2 * p.scale, p)) if x.size else x.astype(int)
 
-    said = told(from_eight, per_tensor=True)
-    assert said.startswith("R12") and "(9,))," in said and "at index (8,)" in said
+    assert re.search(r"^R12.*\(9,\)\),.*at index \(8,\)", told(from_eight, per_tensor=True), re.DOTALL)
     assert len(eval(re.findall(r"\((np\.array\(.*\)),", told(above_the_first, per_tensor=True))[0], {"np": np})) == 2
 
 
@@ -74,8 +69,7 @@ def test_rows_that_stand_the_other_way_round_are_tried() -> None:
     def backward(x: Any, p: rq.AffineParams) -> Any:
         return rq.quantize(x[::-1] if x.ndim == 2 and x.strides[0] < 0 else x, p)
 
-    assert told(backward).startswith("R12") and "[::-1]" in told(backward)
-    assert identify(backward).arrays.startswith("code")
+    assert told(backward).startswith("R12") and identify(backward).arrays.startswith("code")
     check_quantizer(lambda x, p: rq.quantize(x, [p][int(min(x.strides, default=0) < 0)]), examples=5)
 
 
@@ -92,8 +86,7 @@ def test_minus_zero_is_named() -> None:
     (lambda x, s: np.where((np.abs(x / s) >= 32) & (np.abs(x / s) < 64), np.trunc(x / s + np.copysign(F(0.5), x)),
                            np.rint(x / s)), r"\|x / scale\| from 32.5 to 62.5, x / scale a tie; shared")])
 def test_identify_tells_what_the_differences_have_in_common(v: Any, said: str) -> None:
-    found = identify(rounding(v))
-    assert found.conventions == () and re.search(f"\nIn common: {said}", str(found))
+    assert re.search(f"\nNearest is .*\n.*\nIn common: {said}", str(identify(rounding(v))))
 
 
 def test_of_a_table_every_row_counts() -> None:
@@ -130,11 +123,7 @@ def test_floors_are_told_of_every_scale(divisor: float, least: float, lines: lis
 
 
 @SLOW
-def test_the_help_s_own_lines() -> None:
-    def fake(x: Any, p: rq.AffineParams) -> Any:
-        return rq.dequantize(STRANGE["to_odd"].quantize(x, p), p)
-
-    found = identify(lambda x, p: np.rint(fake(x, p) / p.scale + p.zero_point).astype(int))
-    assert found._replace(nan="") == identify(STRANGE["to_odd"].quantize)._replace(nan="")
-    check_quantizer(rounding(lambda x, s: x / (s + F(1e-8))), division=lambda x, s: x / (s + F(1e-8)), grids=rq.INT8,
-                    examples=2)
+def test_a_fake_quantizer_is_identified_by_the_codes_that_its_reals_mean() -> None:
+    odd = STRANGE["to_odd"].quantize
+    found = identify(lambda x, p: np.rint(rq.dequantize(odd(x, p), p) / p.scale + p.zero_point).astype(int))
+    assert found._replace(nan="") == identify(odd)._replace(nan="")
