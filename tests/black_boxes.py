@@ -5,8 +5,9 @@ from refquant.engines.conventions import NAMED, Convention
 from refquant.engines.operators import OPERATORS
 from refquant.testing import identify
 
-INT32_ENDS = ("+inf: qmin, code -128, -inf: qmin, code -128; "
-              "with zero point -3: +inf: qmax, code 127, -inf: qmax, code 127")
+INT32_ENDS = ("with zero point 0: +inf: qmin, code -128, -inf: qmin, code -128; "
+              "with zero point -3: +inf: qmax, code 127, -inf: qmax, code 127; "
+              "with zero point 1: +inf: qmin, code -128, -inf: qmin, code -128")
 #: division, zero point, rounding, cast, infinities, NaN: as the docstrings of refquant.engines tell them.
 EXPECTED = {
     "ONNX Runtime QuantizeLinear":

@@ -124,5 +124,5 @@ def check_dynamic(quantize: Callable[[Any], Any], *, grid: Grid = INT8, axis: in
     sign = ", negative" if below.all() else ", of either sign" if below.any() else ""
     return Dynamic(tuple(fit + sign for fit in fits), tuple(zero_points), tuple(dict.fromkeys(
         way.convention for way in ways)), ways[0].place == 0, lowest, zeros,
-        f"from {ratio.min():.6g} to {ratio.max():.6g} in the slices asked",
+        f"from {ratio.min():.6g} to {ratio.max():.6g} in {ratio.size} of the slices asked",
         elsewhere(call, found._replace(ways=ways), seen, usual))

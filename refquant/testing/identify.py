@@ -233,9 +233,10 @@ def _named_code(code: Code, grid: Grid) -> str:
 
 
 def _infinities(seen: Seen) -> str:
-    said = [_ends(codes, seen.ends) for _, codes in seen.infinite] or [NOT_KNOWN]
-    others = (f"; with zero point {z}: {words}" for (z, _), words in zip(seen.infinite, said) if words != said[0])
-    return said[0] + "".join(others)
+    said = {z: _ends(codes, seen.ends) for z, codes in seen.infinite} or {0: NOT_KNOWN}
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return "; ".join(f"with zero point {z}: {words}" for z, words in said.items())
 
 
 def _ends(codes: Sequence[Code], grid: Grid) -> str:

@@ -69,7 +69,7 @@ def judged(call: Call, seen: Seen, scales: Sequence[Any], held: dict[str, Any]) 
                         NOT_AS_SAID if held else OF_NUMBERS)
     best = {way.convention for way in alike if _departures(way) == _departures(alike[0])}
     given = (flat.codes == call.grid.encode(np.array(float(call.grid.qmin)))).any()
-    lowest = "given" if given else "not given: no number called for it"
+    lowest = "given" if given else "not given: no number of ordinary slices called for it"
     return tuple(way for way in alike if way.convention in best), lowest if alike[0].grid == call.grid else (
         "not given where numbers call for it: grid=IntGrid(bits, narrow=True)")
 

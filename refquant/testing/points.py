@@ -137,7 +137,7 @@ def in_common(points: Points, wrong: Any) -> str:
 
     >>> points = Points(np.float32([0.5, 1.5, 2.5, 3, 7]), np.ones(5, np.float32), np.int64([0, 0, 0, 0, 0]))
     >>> in_common(points, [1, 2])
-    'In common: x / scale from 1.5 to 2.5, x / scale a tie; of those that agree, none lie there.'
+    'In common: x / scale from 1.5 to 2.5, x / scale a tie; of those within the codes that agree, none lie there.'
     """
     x, scale, z = points
     v, differs = x / scale, np.isin(np.arange(len(x)), wrong)
@@ -150,7 +150,7 @@ def in_common(points: Points, wrong: Any) -> str:
         (f"x / scale at most {show(near)} from a tie" if near else "x / scale a tie", beside <= min(near, 0.125)))
         if holds[wrong].all() and (~holds & ~differs).sum() > (~differs).sum() / 10}
     others = np.logical_and.reduce([~differs, *shared.values()]).sum()
-    return f"In common: {', '.join(shared)}; of those that agree, {others or 'none'} lie there." if (
+    return f"In common: {', '.join(shared)}; of those within the codes that agree, {others or 'none'} lie there." if (
         shared and differs.sum() > 1) else ""
 
 

@@ -60,7 +60,7 @@ QUANTIZERS = [
        scale      symmetric_params, max|x| / 127
        zero point 0
        codes      division=range_reciprocal
-       lowest     not given: no number called for it
+       lowest     not given: no number of ordinary slices called for it
        all zeros  scale 0
        elsewhere  slices asked with max|x| <= 4.48416e-44, scale 0, not 1.17549e-38, so that all codes mean 0
                   slices asked with max|x| from 8.96831e-44 to 7.52316e-37, scale 5.92375e-39, not 1.17549e-38, at the \
@@ -122,7 +122,7 @@ division=reciprocal.
        scale      1 / (127 / (max|x| + 1e-7))
        zero point 0
        codes      division=range_reciprocal
-       lowest     not given: no number called for it
+       lowest     not given: no number of ordinary slices called for it
        all zeros  scale 7.87402e-10
        elsewhere  as above
        """),
