@@ -160,7 +160,7 @@ def forgetful() -> Callable[..., Any]:
     (lambda *_: 0, [0.5], "round 1 of 3, 500 random floats, caught it: 500 codes are wrong"),
     (wrong(lambda x, s, z: np.floor(x / s) + z), [0.75], "round 1 of 3, 500 random floats, caught it"),
     (wrong(lambda x, s, z: half_away(x / s) + z), [0.25], "Round 2 of 3, the values of exercise 2, caught it"),
-    (away_except_at_scale_1, [0.25], "Round 3 of 3, the kit, caught it: R4 is broken"),
+    (away_except_at_scale_1, [0.25], "Round 3 of 3, the kit, caught it: R3 or R4 is broken"),
     (forgetful(), [0.25], "gave 1 wrong codes before the rounds and 0 after"),
     (in_large_arrays, np.zeros(9000), "Right: it survives all three rounds, and 9000 of 9000 codes"),
 ])

@@ -137,7 +137,8 @@ def test_fit_and_convention_are_named(f: Any, options: dict[str, Any], fit: str,
 def test_what_else_is_told() -> None:
     assert "lowest     given" in str(check_dynamic(by_half_steps, axis=-1))
     assert check_dynamic(narrow, axis=-1).lowest.startswith("not given where numbers call for it: grid=IntGrid(bits, n")
-    assert "lowest     not given: no number of ordinary slices called for it" in str(check_dynamic(with_reciprocal_of_range, axis=-1))
+    found = check_dynamic(with_reciprocal_of_range, axis=-1)
+    assert "lowest     not given: no number of ordinary slices called for it" in str(found)
     found = check_dynamic(with_epsilon, axis=-1)
     assert found.fits == () and "none of those known: max|x| / scale is from 126.9" in str(found)
     assert "all zeros  scale 7.87402e-10" in str(found)

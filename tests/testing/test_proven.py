@@ -81,10 +81,10 @@ def test_minus_zero_is_named() -> None:
 @SLOW
 @pytest.mark.parametrize(("v", "said"), [
     (lambda x, s: x / np.maximum(s, F(1e-6)), r"scale <= 1\.5227162e-07, \|x / scale\| from .* none lie there"),
-    (lambda x, s: x / np.minimum(s, F(1e10)), r"scale >= 1\.4971042e\+11; shared"),
-    (lambda x, s: np.round(x / s, 3), r"\|x / scale\| from .*, x / scale at most 0\.00037384033 from a tie; shared"),
+    (lambda x, s: x / np.minimum(s, F(1e10)), r"scale >= 1\.4971042e\+11; of those"),
+    (lambda x, s: np.round(x / s, 3), r"\|x / scale\| from .*, x / scale at most 0\.00037384033 from a tie; of those"),
     (lambda x, s: np.where((np.abs(x / s) >= 32) & (np.abs(x / s) < 64), np.trunc(x / s + np.copysign(F(0.5), x)),
-                           np.rint(x / s)), r"\|x / scale\| from 32.5 to 62.5, x / scale a tie; shared")])
+                           np.rint(x / s)), r"\|x / scale\| from 32.5 to 62.5, x / scale a tie; of those")])
 def test_identify_tells_what_the_differences_have_in_common(v: Any, said: str) -> None:
     assert re.search(f"\nNearest is .*\n.*\nIn common: {said}", str(identify(rounding(v))))
 
