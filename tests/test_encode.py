@@ -80,3 +80,9 @@ def test_memory_is_two_temporaries_at_most_and_in_chunks_a_megabyte(grid: Any) -
     for f in (rq.quantize, rq.fake_quantize):
         assert bytes_besides(lambda f=f: f(x, params)) <= 2 * x.nbytes
         assert bytes_besides(lambda f=f: rq.in_chunks(f, x, params)) <= 1_250_000
+
+
+@pytest.mark.parametrize("grid", [rq.E4M3, rq.E5M2, rq.E2M1], ids=repr)
+def test_places_are_indices_of_32_bit_python_too(grid: rq.FloatGrid) -> None:
+    """There NumPy takes no uint32 as an index: a lesson failed in the browser."""
+    assert np.can_cast(grid._place(np.float32([1, -448, np.inf]).view(np.uint32)).dtype, np.int32)

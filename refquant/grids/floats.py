@@ -136,7 +136,7 @@ class FloatGrid(TabledGrid):
         place = bits + np.uint32(2 ** (22 - self.mantissa) - 1)
         place >>= kept
         place += bits >> kept
-        return place
+        return place.view(np.int32)  # an index on 32-bit Python, too
 
     @cached_property
     def _encoded(self) -> Codes:
