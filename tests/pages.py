@@ -26,8 +26,8 @@ from refquant.study.engines.table import departures, grouped, page, table
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".readme"
 CLAIMS, SHIPPED = FOLDER / "claims", ROOT / "refquant" / "study" / "claims" / "claims.json"
-VERDICTS = ("ptq-degrades.min-max.4", "qat-scratch.W4A4.text", "dynamic-accurate.MSE.W32A4.text",
-            "dynamic-always.hot.4", "fp8-better.network")
+VERDICTS = ("ptq-degrades.min-max.4", "qat-improves.W4A4.text", "dynamic-accurate.MSE.W32A4.text",
+            "dynamic-always.hot.4", "channel-better.output.W4A32.text")
 ROWS = ("ties", "pairs", "float-ties", "shared-exponent")
 computed, measured = cache(table), cache(lambda: published(CLAIMS))
 

@@ -209,7 +209,7 @@ def _advised(found: Report) -> list[tuple[str, ...]]:
 
 def _advised_cell(c: Cell) -> str:
     unit = COLUMNS[c.task].unit
-    gains = [f"It gains {_beyond(gain.effect)} over the best {price} one (“{name(gain.over)}”): {gain.verdict}."
+    gains = [f"Against the best {price} one (“{name(gain.over)}”): {_beyond(gain.effect)}, {gain.verdict}."
              for price, gain in (("cheaper", c.cheaper), ("more expensive", c.dearer)) if gain]
     share = f" It is chosen in {c.chosen:.0%} of the draws.".replace("%", " %") * (c.chosen < 0.7)
     return f"“{name(c.method)}” loses {_beyond(c.loss)} {unit}.{share} {' '.join(gains)}"
@@ -226,7 +226,7 @@ def summary(found: Report) -> str:
     details = sum(len(t.outcomes) for t in found.answers) - len(verdicts)
     return (
         f"People say many things about quantization. Here {len(found.answers)} sentences were tested, each on one or "
-        f"two tasks: {len(verdicts)} tests. In each, one measurement decides, the primary reading: {counted}. "
+        f"two tasks: {len(verdicts)} tests. One measurement, the primary reading, decides each test: {counted}. "
         f"{details} further readings stand in claims.html and claims.json. The end of the page says what each word "
         "means and how it was measured. "
         "`refquant claims` runs all of it and writes this page, and claims.html with a picture for each sentence.")

@@ -25,7 +25,7 @@ MEANINGS = {
 #: How to read a reading: its words and its figures.
 READ = "what was compared: first against second", "by how much the first is better [95 % interval]"
 #: The tables that answer, in the order of paragraphs() that stand above them.
-DO, CROSS, COST, SO = ("What should I do?", "From how many images on QAT is better", "What each method costs",
+DO, CROSS, COST, SO = ("What should I do?", "How many images QAT needs to be better", "What each method costs",
                        "True by definition, or by counting")
 
 

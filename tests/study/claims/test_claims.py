@@ -250,7 +250,7 @@ def test_advice_is_the_cheapest_that_is_near_the_best() -> None:
     assert cell.cheaper.effect.mean == pytest.approx(0.012) and cell.dearer.effect.mean == pytest.approx(-0.019)
     assert cell.chosen == pytest.approx(0.623, abs=0.04), "half of ten fair coins, or more"
     assert "GPTQ” loses +0.219 ± 0.000 nats. It is chosen in 6" in report_module._advised_cell(cell)
-    assert "nats. It gains" in report_module._advised_cell(cell._replace(chosen=0.7))
+    assert "nats. Against the best cheaper one" in report_module._advised_cell(cell._replace(chosen=0.7))
 
 
 def crossed(losses: dict[int, float], spread: float = 0.0) -> advice.Crossing:
