@@ -234,9 +234,8 @@ def _named_code(code: Code, grid: Grid) -> str:
 
 def _infinities(seen: Seen) -> str:
     said = {z: _ends(codes, seen.ends) for z, codes in seen.infinite} or {0: NOT_KNOWN}
-    if len(set(said.values())) == 1:
-        return next(iter(said.values()))
-    return "; ".join(f"with zero point {z}: {words}" for z, words in said.items())
+    each = "; ".join(f"with zero point {z}: {words}" for z, words in said.items())
+    return each if len(set(said.values())) > 1 else said.popitem()[1]
 
 
 def _ends(codes: Sequence[Code], grid: Grid) -> str:

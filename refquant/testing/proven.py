@@ -83,7 +83,8 @@ def _asked_elsewhere(rule: str, codes: Callable[..., tuple[Any, Any]], x: Any, p
         both = []
         for scale in LARGE[x.dtype.itemsize]:
             at = (v * scale).astype(x.dtype)
-            assert (coarse(at, made.data_precision) / scale == v).all(), "no such quotient"
+            if (coarse(at, made.data_precision) / scale != v).any():
+                raise LookupError("no such quotient")
             both.append(codes(*made.fitted((at, AffineParams(scale=x.dtype.type(scale), zero_point=z, grid=grid)))))
         return both[0][0], both[0][1], both[1][1]
 

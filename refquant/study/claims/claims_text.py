@@ -131,7 +131,6 @@ LANGUAGE = (
         "cache-four-bits", "The key-value cache tolerates four bits.", "text", tuple(
             _text(f"cache-four-bits.{bits}", f"{bits} bits, a range for each token and head, against float",
                   _at("cache", cache=bits), _at("float"), "quantization", rule=SAME) for bits in (4, 8, 3)),
-        "Keys and values are rounded as they enter the cache; everything else is float32. Ranges are by min-max. The "
-        "loss at 4 bits is about one part in eighty.",
+        "Keys and values are rounded as they enter the cache; everything else is float32. Ranges are by min-max.",
         "For large models 4 bits are usual, and 2 with care for the keys' outlier channels.", (KIVI,)),
 )
